@@ -1,0 +1,74 @@
+"""Is a derivative right? Compare it with what a small step in each direction does to the function."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from sys import float_info
+from typing import Any
+
+from engine.functional import value_and_grad
+from engine.modes import no_grad
+from engine.value import Value
+
+
+class GradientError(AssertionError):
+    """A gradient that differs from the finite difference; its text is the table."""
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """One row for each argument: where, the gradient by the chain rule, the one by finite differences, the verdict."""
+
+    rows: list[tuple[float, float, float, bool]]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient agrees."""
+        return all(agrees for *_, agrees in self.rows)
+
+    def __str__(self) -> str:
+        lines = [f"{'argument':>10} {'at':>12} {'chain rule':>16} {'finite diff.':>16}"]
+        for i, (x, exact, numeric, agrees) in enumerate(self.rows):
+            lines.append(f"{i:>10} {x:>12.6g} {exact:>16.9g} {numeric:>16.9g}  {'ok' if agrees else 'DIFFERS'}")
+        return "\n".join(lines)
+
+
+def check_gradients(f: Callable[..., Any], *xs: float, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:
+    """Compare the gradient of ``f`` at ``xs`` with central differences, argument by argument.
+
+    The step is the one that balances the error of the formula against that of rounding, the cube root of the machine
+    epsilon times the size of x, which leaves about ten digits. It must not cross a kink of ``f``.
+
+    Args:
+        f: a function of numbers that gives one number.
+        xs: where to check.
+        rtol: the relative difference allowed.
+        atol: the absolute difference allowed, beside what rounding accounts for.
+
+    Raises:
+        GradientError: if they differ; the message is the table.
+
+    >>> print(check_gradients(lambda x, y: x * y, 2.0, 3.0))
+      argument           at       chain rule     finite diff.
+             0            2                3                3  ok
+             1            3                2                2  ok
+    """
+    value, slopes = value_and_grad(f, argnums=range(len(xs)))(*xs)
+
+    def at(i: int, x: float) -> float:
+        with no_grad():
+            result = f(*(Value(x if j == i else other) for j, other in enumerate(xs)))
+        return result.data if isinstance(result, Value) else float(result)
+
+    rows = []
+    for i, (x, exact) in enumerate(zip(xs, slopes)):
+        x = float(x)
+        h = float_info.epsilon ** (1 / 3) * max(abs(x), 1.0 if abs(x) > 1e-3 or x == 0 else abs(x))
+        above, below = x + h, x - h  # as floats: their distance is exact, 2h is not
+        numeric = (at(i, above) - at(i, below)) / (above - below)
+        rounding = 16 * float_info.epsilon * abs(value) / h
+        agrees = abs(exact - numeric) <= atol + rtol * abs(numeric) + rounding
+        rows.append((x, exact, numeric, agrees))
+    report = GradientCheck(rows)
+    if not report.ok:
+        raise GradientError("the gradient differs from the finite difference\n" + str(report))
+    return report

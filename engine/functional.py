@@ -1,0 +1,177 @@
+"""Derivatives of functions: `grad` and its kin turn ``f`` into ``f'``, which can be turned again into ``f''``.
+
+The functions take numbers and give numbers. Inside one another, or fed Values, they take and give Values, so that the
+outer derivative sees through the inner one.
+
+>>> grad(lambda x: x**3)(2.0)
+12.0
+>>> grad(grad(lambda x: x**3))(2.0)
+12.0
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from engine import rules
+from engine.graph import chain_rule_forward
+from engine.modes import switched
+from engine.value import Value, as_value, edges, forward_pass, sweep, sweeping
+
+
+def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
+    """``∂output/∂input`` for each input, leaving every `grad` as it is.
+
+    Args:
+        output: the Value to differentiate.
+        inputs: Values behind it, leaves or not; one that it does not depend on has the gradient 0.
+        create_graph: give Values that record how the gradients were made, instead of floats.
+
+    Raises:
+        RuntimeError: if a leaf was changed after the forward pass.
+
+    >>> x = Value(3.0)
+    >>> gradients(x * x, [x])
+    [6.0]
+    """
+    inputs = list(inputs)
+    order = forward_pass(output)
+    involved = set(inputs)  # and every node between them and the output
+    for node in order:
+        if not involved.isdisjoint(node.parents):
+            involved.add(node)
+    slopes = symbolic_edges if create_graph else edges
+
+    def involved_edges(node: Value) -> Iterable[tuple[Value, Any]]:
+        if node not in involved:
+            return ()
+        return ((parent, local) for parent, local in slopes(node) if parent in involved)
+
+    with sweeping, switched(recording=True, warning=False, anomaly=False):
+        nodes = {*order, *inputs}
+        before = [(node, node.grad) for node in nodes]
+        try:
+            for node in inputs:
+                node.grad = 0.0
+            sweep(output, order, involved_edges)
+            return [as_value(node.grad) if create_graph else node.grad for node in inputs]
+        finally:
+            for node, gradient in before:
+                node.grad = gradient
+
+
+def symbolic_edges(node: Value) -> Iterable[tuple[Value, Any]]:
+    """The parents of a node, each with its local gradient as a Value: the partials, fed the nodes themselves."""
+    return zip(node.parents, node.rule.partials(node, *node.parents)) if node.rule else ()
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
+    """A function that gives ``f(...)`` and its derivative with respect to one argument, or to several.
+
+    Args:
+        f: a function of numbers, or of (nested) lists of numbers, that gives one number.
+        argnums: which argument to differentiate by, or a sequence of them. The derivative has the argument's shape.
+
+    >>> value_and_grad(lambda w, x: w[0] * x + w[1])([2.0, 1.0], 5.0)
+    (11.0, [5.0, 1.0])
+    """
+
+    def both(*args: Any) -> tuple[Any, Any]:
+        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
+        with _tracing(args) as symbolic:
+            variables = [_map(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
+            output = _one_number(f, variables)
+            flat = [leaf for i in chosen for leaf in _flat(variables[i])]
+            slopes = iter(gradients(output, flat, create_graph=symbolic))
+        shaped = [_map(lambda _: next(slopes), variables[i]) for i in chosen]
+        return output if symbolic else output.data, shaped[0] if isinstance(argnums, int) else tuple(shaped)
+
+    return both
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """The derivative of a function; see `value_and_grad`.
+
+    >>> grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+    (3.0, 2.0)
+    """
+    return lambda *args: value_and_grad(f, argnums)(*args)[1]
+
+
+def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
+    """A function that gives the matrix of second derivatives of ``f`` by all of its arguments, in order.
+
+    >>> hessian(lambda x, y: x * x * y)(3.0, 2.0)
+    [[4.0, 6.0], [6.0, 0.0]]
+    """
+
+    def matrix(*args: Any) -> list[list[Any]]:
+        with _tracing(args) as symbolic:
+            variables = _map(_variable, list(args))
+            flat = list(_flat(variables))
+            slopes = gradients(_one_number(f, variables), flat, create_graph=True)
+            return [gradients(slope, flat, create_graph=symbolic) for slope in slopes]
+
+    return matrix
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Forward mode: ``f(*primals)``, and how fast it changes when each argument changes at the rate of its tangent.
+
+    Raises:
+        ValueError: if there are not as many tangents as primals.
+
+    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (6.0, 3.0)
+    """
+    with _tracing((primals, tangents)) as symbolic, switched(recording=True):
+        variables = _map(_variable, list(primals))
+        flat, rates = list(_flat(variables)), list(_flat(list(tangents)))
+        if len(flat) != len(rates):
+            raise ValueError(f"jvp takes a tangent for each primal, got {len(flat)} primals and {len(rates)} tangents")
+        output = _one_number(f, variables)
+        with switched(warning=False):
+            slopes = symbolic_edges if symbolic else edges
+            rate = chain_rule_forward(forward_pass(output), slopes, dict(zip(flat, rates))).get(output, 0.0)
+        return (output, as_value(rate)) if symbolic else (output.data, float(rate))
+
+
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
+
+
+@contextmanager
+def _tracing(args: Any) -> Iterator[bool]:
+    """Whether to give Values: inside another derivative, or where Values were given."""
+    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in _flat(args))
+    token = _inside.set(True)
+    try:
+        with switched(recording=True):
+            yield symbolic
+    finally:
+        _inside.reset(token)
+
+
+def _variable(x: Any) -> Value:
+    """A node of its own, so that this derivative is by this argument and by nothing else the function can see."""
+    variable: Value = rules.identity(x) if isinstance(x, Value) else Value(x)
+    return variable
+
+
+def _one_number(f: Callable[..., Any], args: Sequence[Any]) -> Value:
+    output = f(*args)
+    if isinstance(output, (list, tuple)):
+        raise TypeError(f"expected a function that gives one number, got {len(output)} of them; sum them, or pick one")
+    return as_value(output)
+
+
+def _map(f: Callable[[Any], Any], tree: Any) -> Any:
+    return [_map(f, branch) for branch in tree] if isinstance(tree, (list, tuple)) else f(tree)
+
+
+def _flat(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, (list, tuple)):
+        for branch in tree:
+            yield from _flat(branch)
+    else:
+        yield tree

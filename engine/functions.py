@@ -1,0 +1,127 @@
+"""Functions of several values at once: one node where a chain of additions would make dozens.
+
+They take any iterable of Values and numbers. On numbers alone they return a number.
+"""
+
+import operator
+from collections.abc import Iterable, Sequence
+from math import inf
+from typing import Any
+
+from engine import rules
+from engine.value import as_value
+
+
+def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+    listed = list(values)
+    if not listed:
+        raise ValueError(f"{name} takes at least one value, got none")
+    return listed
+
+
+def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
+    """``Σ wᵢ·xᵢ + bias``: what a neuron computes before its activation, as one node.
+
+    Raises:
+        ValueError: if there are not as many weights as inputs.
+
+    >>> from engine import Value
+    >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], bias=0.5).data
+    11.5
+    """
+    ws, xs = list(ws), list(xs)
+    if len(ws) != len(xs):
+        raise ValueError(f"dot takes as many weights as inputs, got {len(ws)} weights and {len(xs)} inputs")
+    return rules.dot(*ws, *xs, *([] if bias is None else [bias]))
+
+
+def sum(values: Iterable[Any]) -> Any:
+    """The sum, as one node; 0 of nothing."""
+    return rules.total(*values)
+
+
+def mean(values: Iterable[Any]) -> Any:
+    """The arithmetic mean, as one node.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    return rules.mean(*_listed("mean", values))
+
+
+def max(values: Iterable[Any]) -> Any:
+    """The largest, as one node; values that tie for it share the gradient.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    return rules.largest(*_listed("max", values))
+
+
+def min(values: Iterable[Any]) -> Any:
+    """The smallest, as one node; values that tie for it share the gradient.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    return rules.smallest(*_listed("min", values))
+
+
+def logsumexp(values: Iterable[Any]) -> Any:
+    """``log Σ exp(x)``, without overflow, as one node.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    return rules.logsumexp(*_listed("logsumexp", values))
+
+
+def softmax(values: Iterable[Any]) -> list[Any]:
+    """``exp(x) / Σ exp(x)`` for each value: positive, and 1 together. One node each.
+
+    Raises:
+        ValueError: if there are no values.
+
+    >>> from engine import Value
+    >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
+    [0.5, 0.5]
+    """
+    xs = _listed("softmax", values)
+    return [rules.softmax(i)(*xs) for i in range(len(xs))]
+
+
+def log_softmax(values: Iterable[Any]) -> list[Any]:
+    """``x - logsumexp(x)`` for each value: the logarithm of softmax, exact where a probability is 0 in floats.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    xs = _listed("log_softmax", values)
+    return [rules.log_softmax(i)(*xs) for i in range(len(xs))]
+
+
+def select(values: Sequence[Any], index: int) -> Any:
+    """``values[index]``, as a node that says which one was taken.
+
+    Raises:
+        TypeError: if `index` is not an integer.
+        IndexError: if it is below 0 or past the end.
+
+    >>> from engine import Value
+    >>> select([Value(1.0), Value(2.0)], 1)
+    Value(data=2.0, grad=—)
+    """
+    i = operator.index(index)
+    if not 0 <= i < len(values):
+        raise IndexError(f"select takes an index from 0 to {len(values) - 1}, got {i}")
+    return rules.select(i)(values[i])
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
+    return as_value(x).leaky_relu(slope)
+
+
+def clamp(x: Any, low: float = -inf, high: float = inf) -> Any:
+    """``x`` kept from `low` to `high`; see `Value.clamp`."""
+    return as_value(x).clamp(low, high)

@@ -1,0 +1,68 @@
+"""The walk over a graph of nodes that know their parents, and the chain rule along it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+
+class Node(Protocol):
+    """What a walk needs to know of a node."""
+
+    rule: Any
+    grad: Any
+
+    @property
+    def parents(self) -> tuple[Any, ...]:
+        """The nodes this one was made from."""
+
+
+N = TypeVar("N", bound=Node)
+
+
+def topological_order(root: N) -> list[N]:
+    """Every node under the root, and the root, each after all of its parents.
+
+    Depth first, with a list where a recursive function would use the call stack: a chain of a million nodes is fine.
+    Operands are visited from left to right, so the same expression always gives the same order.
+    """
+    order: list[N] = []
+    seen = {root}
+    path, branches = [root], [iter(root.parents)]
+    while path:
+        for parent in branches[-1]:
+            if parent not in seen:
+                seen.add(parent)
+                if parent.rule is not None:
+                    path.append(parent)
+                    branches.append(iter(parent.parents))
+                    break
+                order.append(parent)
+        else:
+            order.append(path.pop())
+            branches.pop()
+    return order
+
+
+def chain_rule(order: Sequence[Node], edges: Callable[[Any], Iterable[tuple[Any, Any]]]) -> None:
+    """Pass the gradient of every node on to its parents: multiply along a path, add over paths.
+
+    `edges` gives a node's parents, each with the local gradient ``∂node/∂parent``. In reverse, a node comes after
+    everything that uses it, so its gradient is complete when it is passed on. The numbers are whatever `edges` gives:
+    floats, or Values that record how the gradient was made. Where no gradient arrives none is passed on, not even
+    through an infinite slope.
+    """
+    for node in reversed(order):
+        upstream = node.grad
+        if upstream != 0.0 and node.rule is not None:
+            for parent, local in edges(node):
+                parent.grad += upstream * local
+
+
+def chain_rule_forward(
+    order: Sequence[N], edges: Callable[[N], Iterable[tuple[N, Any]]], tangent: dict[N, Any]
+) -> dict[N, Any]:
+    """The same rule the other way: from the rates of change of some leaves to that of every node they reach."""
+    for node in order:
+        for parent, local in edges(node):
+            if tangent.get(parent, 0.0) != 0.0:
+                tangent[node] = tangent.get(node, 0.0) + tangent[parent] * local
+    return tangent

@@ -1,0 +1,201 @@
+"""Floats that answer as IEEE 754 says, where Python's own would raise.
+
+Python stops at ``1 / 0``, ``math.exp(800)`` and ``math.log(0)``; IEEE 754, and with it NumPy and PyTorch, answers
+``inf``, ``inf`` and ``-inf``. A gradient needs those answers. This file has the elementary functions that give them,
+and `Float`, a float whose `/` and `**` give them too.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.rules import Rule
+
+inf, nan = math.inf, math.nan
+
+
+def _total(function: Callable[..., float], otherwise: Callable[..., float]) -> Callable[..., float]:
+    """`function`, with `otherwise` as its answer where Python raises."""
+
+    def total(*xs: float) -> float:
+        try:
+            return function(*xs)
+        except (ArithmeticError, ValueError):
+            return otherwise(*xs)
+
+    return total
+
+
+exp = _total(math.exp, lambda x: inf)
+expm1 = _total(math.expm1, lambda x: inf)
+cosh = _total(math.cosh, lambda x: inf)
+sinh = _total(math.sinh, lambda x: math.copysign(inf, x))
+log = _total(math.log, lambda x: -inf if x == 0 else nan)
+log1p = _total(math.log1p, lambda x: -inf if x == -1 else nan)
+sqrt = _total(math.sqrt, lambda x: nan)
+sin, cos, tan = (_total(f, lambda x: nan) for f in (math.sin, math.cos, math.tan))
+asin, acos = (_total(f, lambda x: nan) for f in (math.asin, math.acos))
+atan, atan2, tanh, hypot, erfc = math.atan, math.atan2, math.tanh, math.hypot, math.erfc
+
+
+def _divide_by_zero(x: float, y: float) -> float:
+    return nan if x == 0 or x != x else math.copysign(inf, x) * math.copysign(1.0, y)
+
+
+def _power_out_of_range(x: float, y: float) -> float:
+    if x < 0 and y != math.floor(y):
+        return nan  # a negative base has no real fractional power
+    size = inf if (abs(x) > 1) == (y > 0) else 0.0
+    return -size if math.copysign(1.0, x) < 0 and y % 2 == 1 else size
+
+
+div = _total(operator.truediv, _divide_by_zero)
+pow = _total(math.pow, _power_out_of_range)
+
+
+def maximum(x: float, y: float) -> float:
+    """The larger of the two; `nan` if either is."""
+    return x if x > y or x != x else y
+
+
+def minimum(x: float, y: float) -> float:
+    """The smaller of the two; `nan` if either is."""
+    return x if x < y or x != x else y
+
+
+def square_error(x: float) -> float:
+    """``x² - fl(x²)``, what rounding took from the square (T. J. Dekker, 1971). For ``|x| < 1e150``.
+
+    >>> square_error(0.1)
+    -8.326672684688674e-19
+    """
+    high = 134217729.0 * x  # 2²⁷ + 1 leaves the upper half of the digits
+    high -= high - x
+    low = x - high
+    return ((high * high - x * x) + 2 * high * low) + low * low
+
+
+def cosine(x: float, y: float) -> float:
+    """``x / hypot(x, y)``, scaled so that nothing overflows or underflows; 0 at the origin."""
+    if math.isinf(x) or math.isinf(y):
+        x, y = (v if v != v else math.copysign(float(math.isinf(v)), v) for v in (x, y))
+    scale = max(abs(x), abs(y))
+    return (x / scale) / math.hypot(x / scale, y / scale) if scale else 0.0
+
+
+def sech(x: float) -> float:
+    """``1 / cosh(x)``."""
+    return 2 * exp(-abs(x)) / (1 + exp(-2 * abs(x)))
+
+
+def sigmoid(x: float) -> float:
+    """``1 / (1 + exp(-x))``, with its tails."""
+    return 1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))
+
+
+def softplus(x: float) -> float:
+    """``log(1 + exp(x))``, with its tail."""
+    return maximum(x, 0.0) + log1p(exp(-abs(x)))
+
+
+def normal_pdf(x: float) -> float:
+    """The standard normal density. The exponential magnifies what rounding took from ``x²``, so it is put back."""
+    return 0.0 if abs(x) > 40 else exp(-x * x / 2) * (1 - square_error(x) / 2) / math.sqrt(2 * math.pi)
+
+
+def normal_cdf(x: float) -> float:
+    """The standard normal distribution, ``erfc(-x/√2) / 2``, with what rounding took from ``x/√2`` put back."""
+    u = -x * math.sqrt(0.5)
+    if not 0 < u < 28:
+        return erfc(u) / 2
+    return erfc(u) / 2 * exp((u * u - x * x / 2) + (square_error(u) - square_error(x) / 2))
+
+
+def largest(*xs: float) -> float:
+    """The largest of several; `nan` if any is."""
+    return nan if any(x != x for x in xs) else max(xs)
+
+
+def mean(*xs: float) -> float:
+    """The arithmetic mean, also where the sum would overflow."""
+    return sum(xs) / len(xs) if math.isfinite(sum(xs)) else sum(x / len(xs) for x in xs)
+
+
+def dot(*xs: float) -> float:
+    """``Σ wᵢ·xᵢ + b`` of weights, then inputs, then perhaps a bias."""
+    n = len(xs) // 2
+    total: float = sum(map(operator.mul, xs[:n], xs[n:]), *xs[2 * n :])
+    return total
+
+
+def _others(xs: Sequence[float]) -> tuple[float, float]:
+    """The largest, and the sum of ``exp(x - largest)`` over all the others."""
+    peak = largest(*xs)
+    first = xs.index(peak) if peak == peak else 0
+    return peak, sum(exp(x - peak) for i, x in enumerate(xs) if i != first)
+
+
+def logsumexp(*xs: float) -> float:
+    """``log Σ exp(x)``, without overflow and without losing a small remainder."""
+    peak, others = _others(xs)
+    return peak if math.isinf(peak) else peak + log1p(others)
+
+
+def softmax(i: int, xs: Sequence[float]) -> float:
+    """``exp(xᵢ) / Σ exp(x)``, without overflow."""
+    peak, others = _others(xs)
+    return exp(xs[i] - peak) / (1 + others)
+
+
+def log_softmax(i: int, xs: Sequence[float]) -> float:
+    """``xᵢ - logsumexp(x)``, without overflow and without cancelling."""
+    peak, others = _others(xs)
+    return xs[i] - peak - log1p(others)
+
+
+class Float(float):
+    """A float whose every operation follows IEEE 754, and whose results are Floats again.
+
+    >>> Float(1) / 0, Float(-2) ** 0.5, Float(10) ** 400
+    (inf, nan, inf)
+    """
+
+    __slots__ = ()
+
+    def __add__(self, y: float) -> "Float":
+        return Float(float(self) + float(y))
+
+    def __sub__(self, y: float) -> "Float":
+        return Float(float(self) - float(y))
+
+    def __mul__(self, y: float) -> "Float":
+        return Float(float(self) * float(y))
+
+    def __truediv__(self, y: float) -> "Float":
+        return Float(div(float(self), float(y)))
+
+    def __pow__(self, y: float) -> "Float":  # type: ignore[override]
+        return Float(pow(float(self), float(y)))
+
+    def __rsub__(self, x: float) -> "Float":
+        return Float(x) - self
+
+    def __rtruediv__(self, x: float) -> "Float":
+        return Float(x) / self
+
+    def __rpow__(self, x: float) -> "Float":  # type: ignore[override]
+        return Float(x) ** self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> "Float":
+        return Float(-float(self))
+
+    def __abs__(self) -> "Float":
+        return Float(abs(float(self)))
+
+    def apply_rule(self, rule: "Rule", operands: tuple[float, ...]) -> "Float":
+        """A rule called on Floats gives a Float."""
+        return Float(rule.evaluate(*map(float, operands)))

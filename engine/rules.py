@@ -1,0 +1,250 @@
+"""The table of derivatives, as on the inside cover of a calculus book.
+
+One line a rule: its symbol, ``z = f(x, y)``, and ``∂z/∂x, ∂z/∂y`` as a function of ``(z, x, y)``. The value is computed
+on floats. The partials are ordinary maths that does not care which kind of number it is fed, and call other rules
+where they need them: fed floats they are a backward pass, fed Values they record a graph of their own, so that a
+derivative can be differentiated again.
+
+Read a line as: *sin: z = sin(x), dz/dx = cos(x)*. An operation of your own is one more such line:
+
+>>> cube = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
+>>> cube(2.0)
+8.0
+
+Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, and a tie is shared in half. They are written
+with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows or cancels in floats is
+written in a form that does not: tanh' is sech², never 1 - tanh².
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from engine import ieee
+from engine.ieee import Float, nan
+
+
+class Rule:
+    """A differentiable operation: what it is called, its value, and its partial derivatives.
+
+    Args:
+        symbol: what a picture writes in the node.
+        value: ``f(x, y, ...)`` on floats.
+        partials: ``(z, x, y, ...) -> (∂z/∂x, ∂z/∂y, ...)``, one entry for each operand, in ordinary operators and
+            other rules.
+
+    Raises:
+        TypeError: if `partials` does not give one number for each operand.
+
+    Calling a rule on floats gives a float; on Values, or any number with a method `apply_rule(rule, operands)`, it
+    gives whatever that number makes of it.
+    """
+
+    __slots__ = ("symbol", "value", "partials", "__weakref__")
+
+    def __init__(self, symbol: str, value: Callable[..., Any], partials: Callable[..., tuple[Any, ...]]) -> None:
+        self.symbol, self.value, self.partials = symbol, value, partials
+        self._try_partials()
+
+    def _try_partials(self) -> None:
+        """A slip in a rule (a missing comma, a forgotten operand) is best told where the rule is written."""
+        code = getattr(self.partials, "__code__", None)
+        if code is None or code.co_flags & 4:  # built in, or of any number of operands
+            return
+        operands = code.co_argcount - 1
+        try:
+            partials = self.partials(*[0.5] * (operands + 1))
+        except Exception:
+            return  # not defined at 0.5, or not yet
+        if not isinstance(partials, tuple) or len(partials) != operands:
+            raise TypeError(
+                f"the partials of the rule {self.symbol!r} take (z, {', '.join(code.co_varnames[1 : operands + 1])}), "
+                f"so they must be a tuple of {operands}, got {partials!r}; a tuple of one is written (slope,)"
+            )
+
+    def __call__(self, *operands: Any) -> Any:
+        """``f(*operands)``: a float of floats, and of other numbers what they make of the rule."""
+        for operand in operands:
+            if type(operand) is not float and hasattr(operand, "apply_rule"):
+                return operand.apply_rule(self, operands)
+        return self.evaluate(*operands)
+
+    def evaluate(self, *xs: float) -> float:
+        """``z`` on floats: IEEE 754's answer where Python would raise, and `nan` where it would turn complex."""
+        try:
+            z = self.value(*xs)
+        except ArithmeticError:
+            z = self.value(*map(Float, xs))
+        return z if type(z) is float else nan if isinstance(z, complex) else float(z)
+
+    def slopes(self, z: float, *xs: float) -> tuple[float, ...]:
+        """The partials on floats, with IEEE 754's answer where Python would raise."""
+        try:
+            return self.partials(z, *xs)
+        except ArithmeticError:
+            return tuple(map(float, self.partials(Float(z), *map(Float, xs))))
+
+    def __repr__(self) -> str:
+        return f"Rule({self.symbol!r})"
+
+
+# fmt: off
+# Arithmetic.
+add = Rule("+", operator.add, lambda z, x, y: (1.0, 1.0))
+sub = Rule("-", operator.sub, lambda z, x, y: (1.0, -1.0))
+mul = Rule("*", operator.mul, lambda z, x, y: (y, x))
+div = Rule("/", operator.truediv, lambda z, x, y: (1 / y, -z / y))
+neg = Rule("neg", operator.neg, lambda z, x: (-1.0,))
+identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
+
+# Steps: piecewise constant, so their slope is 0. They carry the kinks of the rules below.
+step = Rule("step", lambda x: x if x != x else float(x > 0), lambda z, x: (0.0,))
+sign = Rule("sign", lambda x: x if x != x else float((x > 0) - (x < 0)), lambda z, x: (0.0,))
+above = Rule("above", lambda x, y: nan if x != x or y != y else ((x > y) - (x < y) + 1) / 2, lambda z, x, y: (0.0, 0.0))
+equal = Rule("equal", lambda x, y: float(x == y), lambda z, x, y: (0.0, 0.0))
+stop = Rule("stop", lambda x: x, lambda z, x: (0.0,))
+
+# A product and a quotient in which a zero wins: what has died out stays dead beside an infinity, and 0/0 is 0.
+weak = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
+ratio = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (ratio(1.0, y), -ratio(z, y)))
+
+# Powers and logarithms. In x ** y the slopes of 0 ** 0 are 0, and the slope along y is 0 at x = 0 < y.
+exp = Rule("exp", ieee.exp, lambda z, x: (z,))
+expm1 = Rule("expm1", ieee.expm1, lambda z, x: (exp(x),))
+log = Rule("log", ieee.log, lambda z, x: (1 / x,))
+log1p = Rule("log1p", ieee.log1p, lambda z, x: (1 / (1 + x),))
+sqrt = Rule("sqrt", ieee.sqrt, lambda z, x: (0.5 / abs(z),))
+pow = Rule("**", ieee.pow, lambda z, x, y: (weak(pow(x, y - 1), y), weak(_log(x, y), z)))
+_log = Rule("log", lambda x, y: 0.0 if x == 0 <= y else ieee.log(x), lambda z, x, y: (ratio(sign(x) ** 2, x), 0.0))
+
+# Trigonometry. cosine(x, y) is x / hypot(x, y): the cosine of the angle under which the point (x, y) is seen.
+sin = Rule("sin", ieee.sin, lambda z, x: (cos(x),))
+cos = Rule("cos", ieee.cos, lambda z, x: (-sin(x),))
+tan = Rule("tan", ieee.tan, lambda z, x: (1 + z * z,))
+asin = Rule("asin", ieee.asin, lambda z, x: (1 / sqrt((1 - x) * (1 + x)),))
+acos = Rule("acos", ieee.acos, lambda z, x: (-1 / sqrt((1 - x) * (1 + x)),))
+atan = Rule("atan", ieee.atan, lambda z, x: ((1 / hypot(1.0, x)) ** 2,))
+sinh = Rule("sinh", ieee.sinh, lambda z, x: (cosh(x),))
+cosh = Rule("cosh", ieee.cosh, lambda z, x: (sinh(x),))
+hypot = Rule("hypot", ieee.hypot, lambda z, x, y: (cosine(x, y), cosine(y, x)))
+atan2 = Rule("atan2", ieee.atan2, lambda z, y, x: (_per_radius(cosine(x, y), x, y), _per_radius(-cosine(y, x), x, y)))
+cosine = Rule("cosine", ieee.cosine, lambda z, x, y: (_per_radius(cosine(y, x) ** 2, x, y), _per_radius(-z * cosine(y, x), x, y)))  # noqa: E501
+
+# Activation functions, and what they lean on: sech = 1 / cosh, the normal density and its integral.
+maximum = Rule("max", ieee.maximum, lambda z, x, y: (above(x, y), above(y, x)))
+minimum = Rule("min", ieee.minimum, lambda z, x, y: (above(y, x), above(x, y)))
+absolute = Rule("abs", operator.abs, lambda z, x: (sign(x),))
+relu = Rule("relu", lambda x: ieee.maximum(x, 0.0), lambda z, x: (step(x),))
+elu = Rule("elu", lambda x: x if x > 0 else ieee.expm1(x), lambda z, x: (exp(minimum(x, 0.0)),))
+tanh = Rule("tanh", ieee.tanh, lambda z, x: (sech(x) ** 2,))
+sech = Rule("sech", ieee.sech, lambda z, x: (-z * tanh(x),))
+sigmoid = Rule("sigmoid", ieee.sigmoid, lambda z, x: (z * sigmoid(-x),))
+logsigmoid = Rule("logsigmoid", lambda x: -ieee.softplus(-x), lambda z, x: (sigmoid(-x),))
+softplus = Rule("softplus", ieee.softplus, lambda z, x: (sigmoid(x),))
+silu = Rule("silu", lambda x: weak(x, ieee.sigmoid(x)), lambda z, x: (sigmoid(x) + weak(x, sigmoid(x) * sigmoid(-x)),))
+gelu = Rule("gelu", lambda x: weak(x, ieee.normal_cdf(x)), lambda z, x: (normal_cdf(x) + weak(x, normal_pdf(x)),))
+normal_cdf = Rule("Φ", ieee.normal_cdf, lambda z, x: (normal_pdf(x),))
+normal_pdf = Rule("φ", ieee.normal_pdf, lambda z, x: (-weak(x, z),))
+
+# The loss -t·log(p) - (1 - t)·log(1 - p) of p = sigmoid(x) against a target t from 0 to 1.
+binary_cross_entropy = Rule(
+    "bce",
+    lambda x, t: weak(ieee.softplus(x), 1 - t) + weak(ieee.softplus(-x), t),
+    lambda z, x, t: (weak(sigmoid(x), 1 - t) - weak(sigmoid(-x), t), -x),
+)
+
+# Rules of any number of operands. `dot` takes the weights, then as many inputs, then perhaps a bias.
+total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
+mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
+dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[:n] + (1.0,) * (len(xs) % 2))
+largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
+smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
+logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
+# fmt: on
+
+
+def _per_radius(number: Any, x: Any, y: Any) -> Any:
+    return ratio(number, hypot(x, y))
+
+
+def _shared(parts: Sequence[Any]) -> tuple[Any, ...]:
+    """The parts of 1, as large as the given ones are to each other."""
+    whole = total(*parts)
+    return tuple([part / whole for part in parts])
+
+
+def _ties(z: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
+    return _shared([equal(x, z) for x in xs])
+
+
+def _softmax(xs: Sequence[Any]) -> tuple[Any, ...]:
+    peak = stop(largest(*xs))  # any shift leaves the answer as it is; this one overflows nowhere
+    return _shared([exp(x - peak) for x in xs])
+
+
+def _except(i: int, xs: Sequence[Any]) -> Any:
+    """The sum of all but one: 1 - p of a probability p, without the cancelling."""
+    return total(*xs[:i], *xs[i + 1 :])
+
+
+# Families: one rule for each constant.
+def _family(make: Callable[..., Rule]) -> Callable[..., Rule]:
+    return lru_cache(maxsize=4096)(make)
+
+
+@_family
+def power(n: float) -> Rule:
+    """``x ** n`` with a constant exponent, right at 0 and below it too."""
+    if n == 0:
+        return Rule("**0", lambda x: 1.0, lambda z, x: (0.0,))
+    if n.is_integer():
+        return Rule(f"**{n:g}", lambda x: x**n, lambda z, x: (n * x ** (n - 1),))
+    return Rule(f"**{n:g}", lambda x: ieee.pow(x, n), lambda z, x: (n * power(n - 1)(x),))
+
+
+@_family
+def leaky_relu(slope: float) -> Rule:
+    """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
+    return Rule("leaky_relu", lambda x: x if x > 0 else slope * x, lambda z, x: (slope + (1 - slope) * step(x),))
+
+
+@_family
+def clamp(low: float, high: float) -> Rule:
+    """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside."""
+    inside = Rule("inside", lambda x: x if x != x else float(low <= x <= high), lambda z, x: (0.0,))
+    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (inside(x),))
+
+
+@_family
+def softmax(i: int) -> Rule:
+    """The i-th of ``exp(x) / Σ exp(x)``: ``∂pᵢ/∂xⱼ = -pᵢ·pⱼ``, and pᵢ times all the other p for j = i."""
+
+    def partials(z: Any, *xs: Any) -> tuple[Any, ...]:
+        ps = _softmax(xs)
+        return (*(-z * p for p in ps[:i]), z * _except(i, ps), *(-z * p for p in ps[i + 1 :]))
+
+    return Rule("softmax", lambda *xs: ieee.softmax(i, xs), partials)
+
+
+@_family
+def log_softmax(i: int) -> Rule:
+    """The i-th of ``x - logsumexp(x)``: ``∂/∂xⱼ = -pⱼ``, and the sum of all the other p for j = i."""
+
+    def partials(z: Any, *xs: Any) -> tuple[Any, ...]:
+        ps = _softmax(xs)
+        return (*(-p for p in ps[:i]), _except(i, ps), *(-p for p in ps[i + 1 :]))
+
+    return Rule("log_softmax", lambda *xs: ieee.log_softmax(i, xs), partials)
+
+
+@_family
+def select(i: int) -> Rule:
+    """The i-th of several, as a node that says which one was taken."""
+    return Rule(f"[{i}]", lambda x: x, lambda z, x: (1.0,))
+
+
+RULES: dict[str, Rule] = {name: rule for name, rule in globals().items() if isinstance(rule, Rule)}
+FAMILIES: dict[str, Callable[..., Rule]] = {
+    f.__name__: f for f in (power, leaky_relu, clamp, softmax, log_softmax, select)
+}

@@ -1,0 +1,466 @@
+"""A number that remembers how it was made, so that it can say how every number behind it matters.
+
+>>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
+>>> c = a * b + a
+>>> c.backward()
+>>> a.grad, b.grad
+(4.0, 2.0)
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from math import inf, isfinite, nan
+from numbers import Real
+from operator import attrgetter
+from threading import Lock, RLock
+from typing import Any, NoReturn, TypeVar
+from weakref import WeakKeyDictionary
+
+from engine import rules
+from engine.graph import chain_rule, topological_order
+from engine.modes import NORMAL, Mode, callers_depth, callers_line, mode
+from engine.rules import Rule
+
+_data = attrgetter("_data")
+
+# The clock ticks when the data of an existing node is changed. A node older than the last change of its parent belongs
+# to an earlier forward pass.
+_clock = 0
+_ticking = Lock()
+
+sweeping = RLock()  # gradients are gathered in the nodes themselves: one sweep at a time
+
+source_lines: "WeakKeyDictionary[Value, str]" = WeakKeyDictionary()  # which line made a node, under detect_anomaly
+
+new = object.__new__
+
+V = TypeVar("V", bound="Value")
+
+
+def _tick() -> int:
+    global _clock
+    with _ticking:
+        _clock += 1
+        return _clock
+
+
+def _unary(rule: Rule) -> "Callable[[Value], Value]":
+    def method(self: "Value") -> "Value":
+        return record(rule, self)
+
+    method.__doc__ = f"The rule {rule.symbol} of this Value; see the table in engine/rules.py."
+    return method
+
+
+def _binary(rule: Rule) -> "Callable[[Value, Any], Value]":
+    def method(self: "Value", other: Any) -> "Value":
+        return record(rule, self, as_value(other))
+
+    method.__doc__ = f"The rule {rule.symbol} of this Value and another; see the table in engine/rules.py."
+    return method
+
+
+class Value:
+    """One number in a graph.
+
+    Args:
+        data: the number; ints, bools, fractions, NumPy scalars and 0-d arrays are made a Python float.
+        label: a name for pictures and messages.
+        role: what a leaf is to the graph: ``"input"``, ``"parameter"`` or ``"constant"``.
+
+    Attributes:
+        grad: ``∂root/∂self`` as a float, None before any ``root.backward()``. Leaves add up over calls, as in PyTorch.
+        rule: the `Rule` it was made by; None for a leaf.
+
+    Raises:
+        TypeError: if `data` is not one real number.
+    """
+
+    # Two operands, as most nodes have, stand in `_x` and `_y`: a tuple for them would be one more object in every node
+    # for the garbage collector to visit. One operand, or many, stand in `_x` as a tuple.
+    __slots__ = ("_data", "grad", "rule", "label", "role", "_x", "_y", "_time", "__weakref__")
+    __array_ufunc__ = None  # NumPy leaves `array * value` to the operators below
+
+    def __init__(self, data: Any, label: str = "", role: str = "input") -> None:
+        self._data: float = data if type(data) is float else to_float(data)
+        self.grad: Any = None  # a float; within a sweep perhaps a Value
+        self._x: Any = ()
+        self._y: Value | None = None
+        self.rule: Rule | None = None
+        self.label = label
+        self.role = role
+        self._time = _clock
+
+    @property
+    def data(self) -> float:
+        """The number. Setting it leaves graphs that used the old one behind: see `forward`."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = data if type(data) is float else to_float(data)
+        self._time = _tick()
+
+    @property
+    def parents(self) -> "tuple[Value, ...]":
+        """The operands it was made from, in order: ``a * a`` has two. Empty for a leaf."""
+        return self._x if self._y is None else (self._x, self._y)
+
+    # The graph.
+
+    def local_gradients(self) -> tuple[float, ...]:
+        """``∂self/∂parent`` for each parent: the rule's partials, closed over the operands.
+
+        >>> (Value(2.0) * Value(3.0)).local_gradients()
+        (3.0, 2.0)
+        """
+        return tuple(local for _, local in edges(self))
+
+    def backward(self) -> None:
+        """Set ``node.grad = ∂self/∂node`` on every node behind this one; on leaves, add it to what is there.
+
+        Raises:
+            RuntimeError: if a leaf was changed after the forward pass.
+        """
+        order = forward_pass(self)
+        flow = _finite_edges if mode.get().anomaly else edges
+        with sweeping:
+            before = [(node, node.grad) for node in order if node.rule is None]
+            try:
+                sweep(self, order, flow)
+            except BaseException:
+                for leaf, grad in before:
+                    leaf.grad = grad
+                raise
+            for leaf, grad in before:
+                if not isfinite(leaf.grad) and isfinite(leaf._data) and leaf.role != "constant":
+                    _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
+                if grad is not None:
+                    leaf.grad += grad
+
+    def forward(self: V) -> V:
+        """Compute the whole graph again with today's leaves.
+
+        >>> x = Value(3.0)
+        >>> y = x**2
+        >>> x.data = 4.0
+        >>> y.forward().data
+        16.0
+        """
+        now = _tick()
+        for node in topological_order(self):
+            if node.rule is not None:
+                node._data = _evaluate(node.rule, node.parents, mode.get())
+                node._time = now
+        return self
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every node behind this one, and of this one, to 0."""
+        for node in topological_order(self):
+            node.grad = 0.0
+
+    def detach(self) -> "Value":
+        """A leaf of its own with the same number: gradients stop here."""
+        return Value(self._data, self.label)
+
+    def apply_rule(self, rule: Rule, operands: tuple[Any, ...]) -> "Value":
+        """What a rule does when it is called on Values: it records a node."""
+        return record(rule, *map(as_value, operands))
+
+    # Arithmetic. A plain number beside a Value becomes a constant of the graph.
+
+    def __add__(self, other: Any) -> "Value":
+        return record(rules.add, self, other if isinstance(other, Value) else Value(other, role="constant"))
+
+    def __radd__(self, other: Any) -> "Value":
+        if (type(other) is int or type(other) is float) and other == 0:
+            return self  # the 0 that sum() starts from
+        return record(rules.add, Value(other, role="constant"), self)
+
+    def __sub__(self, other: Any) -> "Value":
+        return record(rules.sub, self, other if isinstance(other, Value) else Value(other, role="constant"))
+
+    def __rsub__(self, other: Any) -> "Value":
+        return record(rules.sub, Value(other, role="constant"), self)
+
+    def __mul__(self, other: Any) -> "Value":
+        return record(rules.mul, self, other if isinstance(other, Value) else Value(other, role="constant"))
+
+    def __rmul__(self, other: Any) -> "Value":
+        return record(rules.mul, Value(other, role="constant"), self)
+
+    def __truediv__(self, other: Any) -> "Value":
+        return record(rules.div, self, other if isinstance(other, Value) else Value(other, role="constant"))
+
+    def __rtruediv__(self, other: Any) -> "Value":
+        return record(rules.div, Value(other, role="constant"), self)
+
+    def __pow__(self, other: Any) -> "Value":
+        if isinstance(other, Value):
+            return record(rules.pow, self, other)
+        return record(rules.power(to_float(other)), self)
+
+    def __rpow__(self, other: Any) -> "Value":
+        return record(rules.pow, Value(other, role="constant"), self)
+
+    def __neg__(self) -> "Value":
+        return record(rules.neg, self)
+
+    def __pos__(self) -> "Value":
+        return self
+
+    def __abs__(self) -> "Value":
+        return record(rules.absolute, self)
+
+    relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
+    softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)
+    exp, expm1, log, log1p = _unary(rules.exp), _unary(rules.expm1), _unary(rules.log), _unary(rules.log1p)
+    sqrt, abs = _unary(rules.sqrt), _unary(rules.absolute)
+    sin, cos, tan = _unary(rules.sin), _unary(rules.cos), _unary(rules.tan)
+    asin, acos, atan = _unary(rules.asin), _unary(rules.acos), _unary(rules.atan)
+    sinh, cosh, tanh = _unary(rules.sinh), _unary(rules.cosh), _unary(rules.tanh)
+    maximum, minimum = _binary(rules.maximum), _binary(rules.minimum)
+    atan2, hypot = _binary(rules.atan2), _binary(rules.hypot)
+
+    def leaky_relu(self, slope: float = 0.01) -> "Value":
+        """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
+        return record(rules.leaky_relu(to_float(slope)), self)
+
+    def clamp(self, low: float = -inf, high: float = inf) -> "Value":
+        """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside.
+
+        Raises:
+            ValueError: if `low` is above `high`.
+        """
+        low, high = to_float(low), to_float(high)
+        if not low <= high:
+            raise ValueError(f"clamp takes low <= high, got low={low} and high={high}")
+        return record(rules.clamp(low, high), self)
+
+    # What Python asks of a number. Order is by data; `==` and `hash` are by identity, so that a node can be a key.
+
+    def __lt__(self, other: Any) -> bool:
+        return self._data < _number(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self._data <= _number(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._data > _number(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._data >= _number(other)
+
+    def __float__(self) -> NoReturn:
+        raise TypeError(
+            "a Value does not turn into a float by itself: the function that asked would leave the graph. "
+            "Use the Value's own method (x.exp(), not math.exp(x)), or x.data for the bare number"
+        )
+
+    __int__ = __complex__ = __index__ = __float__
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Value is not true or false. Compare it (x > 0), or ask for the number (x.data)")
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._data}, grad={'—' if self.grad is None else self.grad}{label})"
+
+    def _name(self) -> str:
+        """How a message calls this node: its label or its rule, and its number."""
+        name = self.label or (self.rule.symbol if self.rule else "")
+        return f"{name} = {self._data}" if name else str(self._data)
+
+    # Scripts that draw micrograd's graphs look for these.
+
+    @property
+    def op(self) -> str:
+        """The symbol of the rule that made this node; empty for a leaf."""
+        return self.rule.symbol if self.rule else ""
+
+    @property
+    def _op(self) -> str:
+        return self.op
+
+    @property
+    def _prev(self) -> "set[Value]":
+        return set(self.parents)
+
+    # Copies.
+
+    def _copy_onto(self: V, parents: "tuple[Value, ...]") -> V:
+        copy = new(type(self))
+        for slot in ("_data", "grad", "rule", "label", "role", "_time"):
+            setattr(copy, slot, getattr(self, slot))
+        copy._x, copy._y = (parents, None) if self._y is None else parents
+        return copy
+
+    def __copy__(self: V) -> V:
+        return self._copy_onto(self.parents)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                memo[id(node)] = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
+        return memo[id(self)]
+
+    def __reduce__(self) -> Any:
+        if self.rule is not None:
+            raise TypeError(
+                "only leaves can be pickled, and this Value was computed from others. "
+                "Pickle the model or the inputs it came from, or value.detach() for the number alone"
+            )
+        return type(self), (self._data, self.label, self.role), (None, {"grad": self.grad})
+
+
+# How a node is made.
+
+
+def _number(x: Any) -> float:
+    return x._data if isinstance(x, Value) else to_float(x)
+
+
+def as_value(number: Any) -> "Value":
+    """A Value as it is; a plain number as a constant of the graph."""
+    return number if isinstance(number, Value) else Value(number, role="constant")
+
+
+def record(rule: Rule, x: "Value", y: "Value | None" = None, *more: "Value") -> "Value":
+    """A new node: the rule's value of its operands, and the memory of both."""
+    now = mode.get()
+    node = new(Value)
+    try:
+        if y is None or more:
+            operands = (x,) if y is None else (x, y, *more)
+            node._x = operands
+            node._y = None
+            data = rule.value(*map(_data, operands))
+        else:
+            node._x = x
+            node._y = y
+            data = rule.value(x._data, y._data)
+    except ArithmeticError:
+        data = nan
+    if data - data != 0.0 or type(data) is not float or now is not NORMAL:
+        data = _evaluate(rule, node.parents, now)
+        if not now.recording:
+            return Value(data)
+    node._data = data
+    node.grad = None
+    node.rule = rule
+    node.label = ""
+    node.role = "operation"
+    node._time = _clock
+    if now.anomaly:
+        source_lines[node] = callers_line()
+    return node
+
+
+def _evaluate(rule: Rule, parents: "tuple[Value, ...]", now: Mode) -> float:
+    """The rule's value of the parents, with a warning or an error where a finite input gives inf or nan."""
+    data = rule.evaluate(*map(_data, parents))
+    if not isfinite(data) and now.warning and all(isfinite(parent._data) for parent in parents):
+        message = f"{rule.symbol}({', '.join(parent._name() for parent in parents)}) gave {data}"
+        if now.anomaly:
+            raise FloatingPointError(message)
+        _warn(message)
+    return data
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
+
+
+# How a gradient is found.
+
+
+def edges(node: "Value") -> "Iterable[tuple[Value, float]]":
+    """The parents of a node, each with the local gradient ``∂node/∂parent``."""
+    if node.rule is None:
+        return ()
+    try:
+        if node._y is None:
+            return zip(node._x, node.rule.partials(node._data, *map(_data, node._x)))
+        dx, dy = node.rule.partials(node._data, node._x._data, node._y._data)
+        return (node._x, dx), (node._y, dy)
+    except ArithmeticError:
+        return zip(node.parents, node.rule.slopes(node._data, *map(_data, node.parents)))
+
+
+def _finite_edges(node: "Value") -> "Iterable[tuple[Value, float]]":
+    local_gradients = node.local_gradients()
+    if all(map(isfinite, local_gradients)):
+        return zip(node.parents, local_gradients)
+    operands = ", ".join(parent._name() for parent in node.parents)
+    line = source_lines.get(node, "a line outside detect_anomaly(): make the node inside it")
+    raise FloatingPointError(f"{node.op}({operands}) has the slope {local_gradients}; it was made by {line}")
+
+
+def forward_pass(root: "Value") -> "list[Value]":
+    """The nodes behind the root in topological order, if they all belong to one forward pass.
+
+    Raises:
+        RuntimeError: if a node was changed after another was computed from it.
+    """
+    order = topological_order(root)
+    latest = 0
+    for node in order:
+        if node._time >= latest:
+            latest = node._time  # no parent can be newer
+            continue
+        for parent in node.parents:
+            if parent._time > node._time:
+                raise RuntimeError(
+                    f"{parent._name()} was changed after the forward pass that used it (in {node._name()}), so the "
+                    "gradient would mix two passes. Call forward() on the result to compute it again with today's "
+                    "numbers, or run the lines that build it again"
+                )
+    return order
+
+
+def sweep(root: "Value", order: "list[Value]", edges: "Callable[[Value], Iterable[tuple[Value, Any]]]") -> None:
+    """One run of the chain rule, from ``∂root/∂root = 1`` and 0 everywhere else. Hold `sweeping` around it."""
+    for node in order:
+        node.grad = 0.0
+    root.grad = 1.0
+    chain_rule(order, edges)
+
+
+# What counts as a number.
+
+
+def to_float(data: Any) -> float:
+    """The one real number that `data` holds.
+
+    Raises:
+        TypeError: if it holds none, several, or one that is not real; the message says what to write instead.
+    """
+    if isinstance(data, Real):
+        return float(data)
+    kind = type(data).__name__
+    if isinstance(data, Value):
+        raise TypeError(f"expected a plain number, got {data!r}; use the Value itself, or its number: x.data")
+    shape = getattr(data, "shape", None)
+    if shape == ():
+        return to_float(data.item())
+    if shape is not None:
+        raise TypeError(f"a Value holds one number, got a {kind} of shape {tuple(shape)}; {_ONE_EACH}")
+    if isinstance(data, (list, tuple, set, dict)):
+        raise TypeError(f"a Value holds one number, got a {kind} of {len(data)}; {_ONE_EACH}")
+    if data is None:
+        hint = "is a return missing in the function it came from?"
+    elif isinstance(data, str):
+        hint = f"write float({data!r}) if the text is a number"
+    elif isinstance(data, complex):
+        hint = "take its .real or .imag part, or abs() of it"
+    elif callable(data):
+        hint = "are the parentheses of a call missing?"
+    else:
+        hint = "write float(...) around it if it is one number"
+    raise TypeError(f"a Value holds one real number, got {kind} {data!r:.40}; {hint}")
+
+
+_ONE_EACH = "make one Value for each number: [Value(x) for x in data]"
