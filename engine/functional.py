@@ -17,6 +17,7 @@ from typing import Any
 from engine import rules
 from engine.graph import chain_rule_forward
 from engine.modes import switched
+from engine.trees import flat, is_row, mapped
 from engine.value import Value, as_value, edges, forward_pass, sweep, sweeping
 
 
@@ -80,11 +81,11 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     def both(*args: Any) -> tuple[Any, Any]:
         chosen = [argnums] if isinstance(argnums, int) else list(argnums)
         with _tracing(args) as symbolic:
-            variables = [_map(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
+            variables = [mapped(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
             output = _one_number(f, variables)
-            flat = [leaf for i in chosen for leaf in _flat(variables[i])]
-            slopes = iter(gradients(output, flat, create_graph=symbolic))
-        shaped = [_map(lambda _: next(slopes), variables[i]) for i in chosen]
+            inputs = [leaf for i in chosen for leaf in flat(variables[i])]
+            slopes = iter(gradients(output, inputs, create_graph=symbolic))
+        shaped = [mapped(lambda _: next(slopes), variables[i]) for i in chosen]
         return output if symbolic else output.data, shaped[0] if isinstance(argnums, int) else tuple(shaped)
 
     return both
@@ -108,10 +109,10 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
 
     def matrix(*args: Any) -> list[list[Any]]:
         with _tracing(args) as symbolic:
-            variables = _map(_variable, list(args))
-            flat = list(_flat(variables))
-            slopes = gradients(_one_number(f, variables), flat, create_graph=True)
-            return [gradients(slope, flat, create_graph=symbolic) for slope in slopes]
+            variables = mapped(_variable, list(args))
+            inputs = list(flat(variables))
+            slopes = gradients(_one_number(f, variables), inputs, create_graph=True)
+            return [gradients(slope, inputs, create_graph=symbolic) for slope in slopes]
 
     return matrix
 
@@ -126,14 +127,16 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     (6.0, 3.0)
     """
     with _tracing((primals, tangents)) as symbolic, switched(recording=True):
-        variables = _map(_variable, list(primals))
-        flat, rates = list(_flat(variables)), list(_flat(list(tangents)))
-        if len(flat) != len(rates):
-            raise ValueError(f"jvp takes a tangent for each primal, got {len(flat)} primals and {len(rates)} tangents")
+        variables = mapped(_variable, list(primals))
+        inputs, rates = list(flat(variables)), list(flat(tangents))
+        if len(inputs) != len(rates):
+            raise ValueError(
+                f"jvp takes a tangent for each primal, got {len(inputs)} primals and {len(rates)} tangents"
+            )
         output = _one_number(f, variables)
         with switched(warning=False):
             slopes = symbolic_edges if symbolic else edges
-            rate = chain_rule_forward(forward_pass(output), slopes, dict(zip(flat, rates))).get(output, 0.0)
+            rate = chain_rule_forward(forward_pass(output), slopes, dict(zip(inputs, rates))).get(output, 0.0)
         return (output, as_value(rate)) if symbolic else (output.data, float(rate))
 
 
@@ -143,7 +146,7 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 @contextmanager
 def _tracing(args: Any) -> Iterator[bool]:
     """Whether to give Values: inside another derivative, or where Values were given."""
-    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in _flat(args))
+    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in flat(args))
     token = _inside.set(True)
     try:
         with switched(recording=True):
@@ -160,18 +163,6 @@ def _variable(x: Any) -> Value:
 
 def _one_number(f: Callable[..., Any], args: Sequence[Any]) -> Value:
     output = f(*args)
-    if isinstance(output, (list, tuple)):
+    if is_row(output):
         raise TypeError(f"expected a function that gives one number, got {len(output)} of them; sum them, or pick one")
     return as_value(output)
-
-
-def _map(f: Callable[[Any], Any], tree: Any) -> Any:
-    return [_map(f, branch) for branch in tree] if isinstance(tree, (list, tuple)) else f(tree)
-
-
-def _flat(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, (list, tuple)):
-        for branch in tree:
-            yield from _flat(branch)
-    else:
-        yield tree

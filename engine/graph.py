@@ -1,6 +1,7 @@
 """The walk over a graph of nodes that know their parents, and the chain rule along it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import filterfalse
 from typing import Any, Protocol, TypeVar
 
 
@@ -26,16 +27,15 @@ def topological_order(root: N) -> list[N]:
     """
     order: list[N] = []
     seen = {root}
-    path, branches = [root], [iter(root.parents)]
+    path, branches = [root], [filterfalse(seen.__contains__, root.parents)]
     while path:
         for parent in branches[-1]:
-            if parent not in seen:
-                seen.add(parent)
-                if parent.rule is not None:
-                    path.append(parent)
-                    branches.append(iter(parent.parents))
-                    break
-                order.append(parent)
+            seen.add(parent)
+            if parent.rule is not None:
+                path.append(parent)
+                branches.append(filterfalse(seen.__contains__, parent.parents))
+                break
+            order.append(parent)
         else:
             order.append(path.pop())
             branches.pop()

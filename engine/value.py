@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Iterable
 from math import inf, isfinite, nan
 from numbers import Real
-from operator import attrgetter
 from threading import Lock, RLock
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
@@ -21,7 +20,6 @@ from engine.graph import chain_rule, topological_order
 from engine.modes import NORMAL, Mode, callers_depth, callers_line, mode
 from engine.rules import Rule
 
-_data = attrgetter("_data")
 
 # The clock ticks when the data of an existing node is changed. A node older than the last change of its parent belongs
 # to an earlier forward pass.
@@ -46,7 +44,7 @@ def _tick() -> int:
 
 def _unary(rule: Rule) -> "Callable[[Value], Value]":
     def method(self: "Value") -> "Value":
-        return record(rule, self)
+        return record(rule, (self,))
 
     method.__doc__ = f"The rule {rule.symbol} of this Value; see the table in engine/rules.py."
     return method
@@ -165,7 +163,8 @@ class Value:
 
     def apply_rule(self, rule: Rule, operands: tuple[Any, ...]) -> "Value":
         """What a rule does when it is called on Values: it records a node."""
-        return record(rule, *map(as_value, operands))
+        values = tuple(map(as_value, operands))
+        return record(rule, *values) if len(values) == 2 else record(rule, values)
 
     # Arithmetic. A plain number beside a Value becomes a constant of the graph.
 
@@ -198,19 +197,19 @@ class Value:
     def __pow__(self, other: Any) -> "Value":
         if isinstance(other, Value):
             return record(rules.pow, self, other)
-        return record(rules.power(to_float(other)), self)
+        return record(rules.power(to_float(other)), (self,))
 
     def __rpow__(self, other: Any) -> "Value":
         return record(rules.pow, Value(other, role="constant"), self)
 
     def __neg__(self) -> "Value":
-        return record(rules.neg, self)
+        return record(rules.neg, (self,))
 
     def __pos__(self) -> "Value":
         return self
 
     def __abs__(self) -> "Value":
-        return record(rules.absolute, self)
+        return record(rules.absolute, (self,))
 
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)
@@ -224,7 +223,7 @@ class Value:
 
     def leaky_relu(self, slope: float = 0.01) -> "Value":
         """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
-        return record(rules.leaky_relu(to_float(slope)), self)
+        return record(rules.leaky_relu(to_float(slope)), (self,))
 
     def clamp(self, low: float = -inf, high: float = inf) -> "Value":
         """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside.
@@ -235,7 +234,7 @@ class Value:
         low, high = to_float(low), to_float(high)
         if not low <= high:
             raise ValueError(f"clamp takes low <= high, got low={low} and high={high}")
-        return record(rules.clamp(low, high), self)
+        return record(rules.clamp(low, high), (self,))
 
     # What Python asks of a number. Order is by data; `==` and `hash` are by identity, so that a node can be a key.
 
@@ -328,20 +327,17 @@ def as_value(number: Any) -> "Value":
     return number if isinstance(number, Value) else Value(number, role="constant")
 
 
-def record(rule: Rule, x: "Value", y: "Value | None" = None, *more: "Value") -> "Value":
-    """A new node: the rule's value of its operands, and the memory of both."""
+def record(rule: Rule, x: Any, y: "Value | None" = None) -> "Value":
+    """A new node: the rule's value of its operands, and the memory of both.
+
+    Two operands are passed as ``x`` and ``y``; one, or many, as a tuple ``x``.
+    """
     now = mode.get()
     node = new(Value)
+    node._x = x
+    node._y = y
     try:
-        if y is None or more:
-            operands = (x,) if y is None else (x, y, *more)
-            node._x = operands
-            node._y = None
-            data = rule.value(*map(_data, operands))
-        else:
-            node._x = x
-            node._y = y
-            data = rule.value(x._data, y._data)
+        data = rule.value(*[operand._data for operand in x]) if y is None else rule.value(x._data, y._data)
     except ArithmeticError:
         data = nan
     if data - data != 0.0 or type(data) is not float or now is not NORMAL:
@@ -361,7 +357,7 @@ def record(rule: Rule, x: "Value", y: "Value | None" = None, *more: "Value") -> 
 
 def _evaluate(rule: Rule, parents: "tuple[Value, ...]", now: Mode) -> float:
     """The rule's value of the parents, with a warning or an error where a finite input gives inf or nan."""
-    data = rule.evaluate(*map(_data, parents))
+    data = rule.evaluate(*[parent._data for parent in parents])
     if not isfinite(data) and now.warning and all(isfinite(parent._data) for parent in parents):
         message = f"{rule.symbol}({', '.join(parent._name() for parent in parents)}) gave {data}"
         if now.anomaly:
@@ -383,11 +379,11 @@ def edges(node: "Value") -> "Iterable[tuple[Value, float]]":
         return ()
     try:
         if node._y is None:
-            return zip(node._x, node.rule.partials(node._data, *map(_data, node._x)))
+            return zip(node._x, node.rule.partials(node._data, *[parent._data for parent in node._x]))
         dx, dy = node.rule.partials(node._data, node._x._data, node._y._data)
         return (node._x, dx), (node._y, dy)
     except ArithmeticError:
-        return zip(node.parents, node.rule.slopes(node._data, *map(_data, node.parents)))
+        return zip(node.parents, node.rule.slopes(node._data, *[parent._data for parent in node.parents]))
 
 
 def _finite_edges(node: "Value") -> "Iterable[tuple[Value, float]]":

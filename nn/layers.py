@@ -1,0 +1,199 @@
+"""Neurons, layers of neurons, and networks of layers.
+
+>>> import random
+>>> model = MLP(2, [3, 1], rng=random.Random(0))
+>>> model
+MLP(2, [3, 1], activation='relu')
+>>> len(model.parameters())
+13
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from math import sqrt
+from typing import Any
+
+from engine import Value, rules
+from engine.trees import is_row
+from engine.value import record
+from nn.module import Module
+
+Activation = str | Callable[[Value], Value]
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "linear": lambda x: x,
+    "relu": Value.relu,
+    "leaky_relu": Value.leaky_relu,
+    "elu": Value.elu,
+    "gelu": Value.gelu,
+    "silu": Value.silu,
+    "softplus": Value.softplus,
+    "sigmoid": Value.sigmoid,
+    "tanh": Value.tanh,
+}
+
+# By how much an activation shrinks what passes through it, made up for in the first weights (He et al., 2015,
+# https://arxiv.org/abs/1502.01852); for tanh as PyTorch has it.
+_GAIN = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3}
+
+
+class Neuron(Module):
+    """``activation(w · x + b)``.
+
+    The weights start evenly spread over ±gain·√(3 / nin), which keeps the size of the signal from layer to layer; the
+    bias starts at 0.
+
+    Args:
+        nin: the number of inputs.
+        activation: a name in `ACTIVATIONS`, or a function of a Value.
+        fused: make ``w · x + b`` one node; if False, a node for every addition and multiplication, for the blackboard.
+        rng: where the first weights come from, as `random` or a `random.Random(seed)`.
+        label: what to put before the names of the parameters.
+
+    Raises:
+        ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called, if there are
+            not `nin` inputs.
+
+    >>> neuron = Neuron(2, activation="tanh")
+    >>> [p.label for p in neuron.parameters()]
+    ['w0', 'w1', 'b']
+    """
+
+    def __init__(
+        self, nin: int, activation: Activation = "relu", fused: bool = True, rng: Any = random, label: str = ""
+    ) -> None:
+        _check_size("nin", nin)
+        self.activation, self.fused = activation, fused
+        self._activate = _activation(activation)
+        bound = _GAIN.get(str(activation), sqrt(2)) * sqrt(3 / nin)
+        self.w = [Value(rng.uniform(-bound, bound), f"{label}w{i}", role="parameter") for i in range(nin)]
+        self.b = Value(0.0, f"{label}b", role="parameter")
+
+    def forward(self, x: Any) -> Value:
+        """One number, from as many inputs as there are weights."""
+        return self._fire(_inputs(x, len(self.w), self))
+
+    def _fire(self, xs: list[Value]) -> Value:
+        if self.fused:
+            return self._activate(record(rules.dot, (*self.w, *xs, self.b)))
+        total = self.b
+        for weight, value in zip(self.w, xs):
+            total = total + weight * value
+        return self._activate(total)
+
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.w)}, activation={self.activation!r})"
+
+
+class Layer(Module):
+    """Several neurons over the same inputs.
+
+    Args:
+        nin: the number of inputs.
+        nout: the number of neurons.
+        activation: as in `Neuron`.
+        fused: as in `Neuron`.
+        rng: as in `Neuron`.
+        label: what to put before the names of the parameters.
+
+    Raises:
+        ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        activation: Activation = "relu",
+        fused: bool = True,
+        rng: Any = random,
+        label: str = "",
+    ) -> None:
+        _check_size("nout", nout)
+        self.neurons = [Neuron(nin, activation, fused, rng, f"{label}n{i}.") for i in range(nout)]
+
+    def forward(self, x: Any) -> list[Value]:
+        """A list of one number for each neuron."""
+        return self._fire(_inputs(x, len(self.neurons[0].w), self))
+
+    def _fire(self, xs: list[Value]) -> list[Value]:
+        return [neuron._fire(xs) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        first = self.neurons[0]
+        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r})"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers in a row, the last one without activation.
+
+    Args:
+        nin: the number of inputs.
+        nouts: the number of neurons of each layer, the last being the number of outputs.
+        activation: as in `Neuron`, for all layers but the last.
+        fused: as in `Neuron`.
+        rng: as in `Neuron`.
+
+    Raises:
+        TypeError: if `nouts` is not a list.
+        ValueError: as in `Layer`, and if `nouts` is empty.
+
+    Called on one example, a row of `nin` numbers or Values, it gives a Value if the last layer has one neuron, and
+    else a list of them.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: Activation = "relu",
+        fused: bool = True,
+        rng: Any = random,
+    ) -> None:
+        if not isinstance(nouts, Sequence):
+            raise TypeError(f"MLP takes a list of layer sizes, got {nouts!r}; write MLP({nin}, [{nouts}])")
+        if not nouts:
+            raise ValueError(f"MLP takes at least one layer, got {nouts!r}; write MLP({nin}, [16, 1])")
+        sizes = [nin, *nouts]
+        last = len(nouts) - 1
+        self.activation = activation
+        self.layers = [
+            Layer(sizes[i], sizes[i + 1], "linear" if i == last else activation, fused, rng, f"L{i}.")
+            for i in range(len(nouts))
+        ]
+
+    def forward(self, x: Any) -> Any:
+        """The outputs for one example."""
+        xs = _inputs(x, len(self.layers[0].neurons[0].w), self)
+        for layer in self.layers:
+            xs = layer._fire(xs)
+        return xs[0] if len(xs) == 1 else xs
+
+    def __repr__(self) -> str:
+        sizes = [len(layer.neurons) for layer in self.layers]
+        return f"MLP({len(self.layers[0].neurons[0].w)}, {sizes}, activation={self.activation!r})"
+
+
+def _check_size(name: str, size: Any) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+
+
+def _activation(activation: Activation) -> Callable[[Value], Value]:
+    if callable(activation):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
+        )
+    return ACTIVATIONS[activation]
+
+
+def _inputs(x: Any, expected: int, module: Module) -> list[Value]:
+    """The inputs as Values; a lone number counts as a row of one."""
+    xs = list(x) if is_row(x) else [x]
+    if len(xs) != expected:
+        raise ValueError(f"{module!r} expects {expected} inputs, got {len(xs)}")
+    if xs and is_row(xs[0]):
+        raise ValueError(f"{module!r} expects one row of numbers, got rows; write [model(x) for x in rows]")
+    return [value if isinstance(value, Value) else Value(value) for value in xs]

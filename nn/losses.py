@@ -1,0 +1,116 @@
+"""How wrong a network is, as one number: the mean over the examples.
+
+Each loss takes the network's outputs and the targets, for one example or for a list of them.
+"""
+
+from collections.abc import Iterator
+from operator import index
+from typing import Any
+
+from engine import Value, mean, rules
+from engine.trees import flat, is_row
+from engine.value import as_value
+
+
+def mse_loss(predictions: Any, targets: Any) -> Value:
+    """Mean squared error: the mean of ``(prediction - target)²``.
+
+    Raises:
+        ValueError: if there are not as many predictions as targets, or none.
+
+    >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
+    2.5
+    """
+    return _mean((as_value(p) - t) ** 2 for p, t in _pairs("mse_loss", predictions, targets))
+
+
+def hinge_loss(scores: Any, targets: Any) -> Value:
+    """The max-margin loss of a support vector machine: the mean of ``max(0, 1 - target · score)``.
+
+    Args:
+        scores: one for each example; its sign is the prediction.
+        targets: -1 or 1 for each example.
+
+    Raises:
+        ValueError: if there are not as many scores as targets, or none, or a target is neither -1 nor 1.
+    """
+
+    def loss(score: Any, target: Any) -> Value:
+        if target not in (-1, 1):
+            raise ValueError(f"hinge_loss takes targets of -1 or 1, got {target!r}; from 0 or 1, write 2 * y - 1")
+        margin: Value = 1 - as_value(score) * target
+        return margin.relu()
+
+    return _mean(loss(s, t) for s, t in _pairs("hinge_loss", scores, targets))
+
+
+def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
+    """The mean of ``-t·log(p) - (1 - t)·log(1 - p)`` with ``p = sigmoid(logit)``, without overflow.
+
+    Args:
+        logits: one for each example; above 0 means yes.
+        targets: from 0 (no) to 1 (yes) for each example.
+
+    Raises:
+        ValueError: if there are not as many logits as targets, or none, or a target is not from 0 to 1.
+    """
+
+    def loss(logit: Any, target: Any) -> Value:
+        if not 0 <= target <= 1:
+            raise ValueError(
+                f"binary_cross_entropy_with_logits takes targets from 0 to 1, got {target!r}; from -1 or 1, write "
+                "(y + 1) / 2"
+            )
+        result: Value = rules.binary_cross_entropy(as_value(logit), target)
+        return result
+
+    return _mean(loss(z, t) for z, t in _pairs("binary_cross_entropy_with_logits", logits, targets))
+
+
+def cross_entropy(logits: Any, targets: Any) -> Value:
+    """The mean of ``-log softmax(logits)[target]``, without overflow.
+
+    Args:
+        logits: a row of one logit for each class, or a list of such rows.
+        targets: the index of the right class, or a list of them.
+
+    Raises:
+        ValueError: if there are not as many rows as targets, or none.
+        IndexError: if a target is not the index of a class.
+        TypeError: if a target is not a whole number.
+
+    >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 4)
+    0.6931
+    """
+
+    def loss(row: Any, target: Any) -> Value:
+        xs, i = list(row), index(target)
+        if not 0 <= i < len(xs):
+            raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")
+        return -as_value(rules.log_softmax(i)(*xs))
+
+    if not is_row(targets):
+        return loss(logits, targets)
+    rows, targets = list(logits), list(targets)
+    if rows and not is_row(rows[0]):
+        raise ValueError(f"cross_entropy takes a row of logits for each of {len(targets)} targets, got a single row")
+    _check_lengths("cross_entropy", len(rows), len(targets))
+    return _mean(loss(row, target) for row, target in zip(rows, targets))
+
+
+def _mean(losses: Iterator[Value]) -> Value:
+    each = list(losses)
+    return each[0] if len(each) == 1 else as_value(mean(each))
+
+
+def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
+    each, wanted = list(flat(outputs)), list(flat(targets))
+    _check_lengths(name, len(each), len(wanted))
+    return zip(each, wanted)
+
+
+def _check_lengths(name: str, outputs: int, targets: int) -> None:
+    if outputs != targets:
+        raise ValueError(f"{name} takes as many outputs as targets, got {outputs} outputs and {targets} targets")
+    if not outputs:
+        raise ValueError(f"{name} takes at least one example, got none")

@@ -1,0 +1,63 @@
+"""What every part of a network is: something with parameters, that is called on its inputs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from engine import Value
+
+
+class Module:
+    """The base of all layers and networks: it finds the parameters among its attributes.
+
+    A subclass sets Values of the role ``"parameter"``, other Modules, or lists of either as attributes, and writes
+    `forward`.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope = Value(2.0, role="parameter")
+    ...
+    ...     def forward(self, x):
+    ...         return self.slope * x
+    >>> line = Line()
+    >>> line(3.0).data, list(line.named_parameters())
+    (6.0, [('slope', Value(data=2.0, grad=—))])
+    """
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the module computes; written by each subclass, called by calling the module."""
+        raise TypeError(f"{type(self).__name__} has no forward method: define forward(self, x) in it")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The module's `forward`."""
+        return self.forward(*inputs)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with the path to it, in the order in which the attributes were set."""
+        seen: set[Value] = set()
+        for name, parameter in _parameters(vars(self), ""):
+            if parameter not in seen:
+                seen.add(parameter)
+                yield name, parameter
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in the order in which the attributes were set."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, as before each backward pass."""
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+
+def _parameters(thing: Any, path: str) -> Iterator[tuple[str, Value]]:
+    if isinstance(thing, Value):
+        if thing.role == "parameter":
+            yield path, thing
+        return
+    if isinstance(thing, Module):
+        thing = vars(thing)
+    elif isinstance(thing, (list, tuple)):
+        thing = dict(enumerate(thing))
+    if isinstance(thing, dict):
+        for name, part in thing.items():
+            yield from _parameters(part, f"{path}.{name}" if path else str(name))

@@ -1,0 +1,188 @@
+"""Gradient descent and its kin: from a parameter and its gradient to the next parameter.
+
+An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and the optimizer's memory of that
+parameter. The memory lives in the optimizer, not in the Values.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from engine import Value
+
+
+class Optimizer:
+    """What the update rules share.
+
+    A subclass names what it remembers of each parameter in `memory`, and writes `update`.
+
+    Args:
+        parameters: the Values to change.
+        lr: the learning rate.
+
+    Raises:
+        TypeError: if a parameter is not a Value.
+        ValueError: if there are no parameters, or `lr` is not above 0.
+    """
+
+    memory: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Value], lr: float) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError("an optimizer takes at least one parameter, got none; write model.parameters()")
+        for parameter in self.parameters:
+            if not isinstance(parameter, Value):
+                raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
+        _check("lr", lr, lr > 0, "above 0")
+        self.lr = lr
+        self.steps = 0
+        self.state = {name: [0.0] * len(self.parameters) for name in self.memory}
+
+    def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
+        """The next ``p`` and the next memory, from a parameter, its gradient, and the memory of both."""
+        raise TypeError(f"{type(self).__name__} has no update rule: define update(self, p, g, ...) in it")
+
+    def step(self) -> None:
+        """Change every parameter once. One that no backward pass has reached has the gradient 0.
+
+        Raises:
+            RuntimeError: if no parameter has a gradient.
+        """
+        if all(parameter.grad is None for parameter in self.parameters):
+            raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
+        self.steps += 1
+        for i, parameter in enumerate(self.parameters):
+            memory = [values[i] for values in self.state.values()]
+            parameter.data, *memory = self.update(parameter.data, parameter.grad or 0.0, *memory)
+            for values, value in zip(self.state.values(), memory):
+                values[i] = value
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, as before each backward pass."""
+        for parameter in self.parameters:
+            parameter.grad = 0.0
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: a step against the gradient.
+
+    With momentum, against a running sum of the gradients (B. Polyak, 1964); with nesterov, against that sum as it will
+    be after the step (Y. Nesterov, 1983), in PyTorch's form.
+
+    Args:
+        parameters: the Values to change.
+        lr: the learning rate.
+        momentum: how much of the running sum is kept at each step, from 0 up to 1.
+        weight_decay: adds ``weight_decay · p`` to the gradient, which is L2 regularization.
+        nesterov: look ahead; needs momentum.
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    >>> w = Value(1.0)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> w.data
+    0.8
+    """
+
+    memory = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(parameters, lr)
+        _check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
+        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        if nesterov and not momentum:
+            raise ValueError("nesterov looks ahead along the momentum, got momentum=0; write momentum=0.9")
+        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+
+    def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
+        """``velocity = momentum · velocity + g``, and a step against it."""
+        (velocity,) = memory
+        g = g + self.weight_decay * p
+        velocity = self.momentum * velocity + g
+        direction = g + self.momentum * velocity if self.nesterov else velocity
+        return p - self.lr * direction, velocity
+
+
+class Adam(Optimizer):
+    """A step for each parameter of its own size: the mean of its gradients over the root of that of their squares.
+
+    Source: D. Kingma, J. Ba, 2015, https://arxiv.org/abs/1412.6980.
+
+    Args:
+        parameters: the Values to change.
+        lr: the learning rate, about the size of each step.
+        betas: how much of the running means of the gradient and of its square is kept at each step.
+        eps: keeps the quotient finite.
+        weight_decay: adds ``weight_decay · p`` to the gradient.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    memory = ("mean", "square")
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr)
+        for beta in betas:
+            _check("betas", betas, 0 <= beta < 1, "two numbers from 0 up to 1")
+        _check("eps", eps, eps >= 0, "at least 0")
+        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+
+    def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
+        """Running means that start from 0, each divided by the share of it that is filled."""
+        mean, square = memory
+        keep, keep_square = self.betas
+        p, g = self.decay(p, g)
+        mean = keep * mean + (1 - keep) * g
+        square = keep_square * square + (1 - keep_square) * g * g
+        full_mean = mean / (1 - keep**self.steps)
+        full_square = square / (1 - keep_square**self.steps)
+        return p - self.lr * full_mean / (full_square**0.5 + self.eps), mean, square
+
+    def decay(self, p: Any, g: Any) -> tuple[Any, Any]:
+        """Weight decay by way of the gradient, and so divided like it."""
+        return p, g + self.weight_decay * p
+
+
+class AdamW(Adam):
+    """Adam with weight decay of its own, beside the gradient.
+
+    Source: I. Loshchilov, F. Hutter, 2019, https://arxiv.org/abs/1711.05101. The arguments are those of `Adam`.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def decay(self, p: Any, g: Any) -> tuple[Any, Any]:
+        """Weight decay by shrinking the parameter itself."""
+        return p * (1 - self.lr * self.weight_decay), g
+
+
+def _check(name: str, given: Any, valid: bool, expected: str) -> None:
+    if not valid:
+        raise ValueError(f"{name} must be {expected}, got {given}")

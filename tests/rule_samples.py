@@ -1,0 +1,223 @@
+"""Where every rule of the table is tried, and what it should be there: its formula in SymPy.
+
+`test_rules.py` walks `engine.RULES` and `engine.rules.FAMILIES` and asks for an entry of each, so a rule that is added
+to the table fails the tests until it has sample points here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from engine import Rule
+from engine.rules import FAMILIES, RULES
+
+half = sp.Rational(1, 2)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A rule with so many operands: its formula, and points where it is smooth.
+
+    The branches of a piecewise formula are written so that its derivative takes the decreed value at the kink itself:
+    the strict side of ``x > 0`` gives relu'(0) = 0. Where no formula can say so, `kink` tells the points to leave out.
+    The rules that are `flat` have slope 0 by decree, whatever the formula says.
+    """
+
+    formula: Callable[..., Any]
+    points: tuple[tuple[float, ...], ...]
+    flat: bool = False
+    kink: Callable[..., bool] = lambda *xs: False
+
+    @property
+    def operands(self) -> tuple[sp.Symbol, ...]:
+        return sp.symbols(f"x:{len(self.points[0])}", real=True)
+
+    @property
+    def expression(self) -> sp.Expr:
+        return sp.sympify(self.formula(*self.operands))
+
+    def slope(self, *by: int) -> sp.Expr:
+        """The derivative by one operand after another."""
+        return sp.Integer(0) if self.flat else sp.diff(self.expression, *(self.operands[i] for i in by))
+
+
+def one(formula: Callable[..., Any], *xs: float, **more: Any) -> Sample:
+    return Sample(formula, tuple((x,) for x in xs), **more)
+
+
+def many(formula: Callable[..., Any], *points: tuple[float, ...], **more: Any) -> Sample:
+    return Sample(formula, points, **more)
+
+
+def when(*branches: tuple[Any, Any]) -> sp.Expr:
+    return sp.Piecewise(*branches)
+
+
+def larger(x: Any, y: Any) -> sp.Expr:
+    return (x + y + sp.Abs(x - y)) / 2  # its derivative at a tie is a half
+
+
+def smaller(x: Any, y: Any) -> sp.Expr:
+    return (x + y - sp.Abs(x - y)) / 2
+
+
+def logistic(x: Any) -> sp.Expr:
+    return 1 / (1 + sp.exp(-x))
+
+
+def soft(x: Any) -> sp.Expr:
+    return sp.log(1 + sp.exp(x))
+
+
+def normal(x: Any) -> sp.Expr:
+    return sp.erfc(-x / sp.sqrt(2)) / 2
+
+
+def cosine(x: Any, y: Any) -> sp.Expr:
+    return x / sp.sqrt(x**2 + y**2)
+
+
+def angle(y: Any, x: Any) -> sp.Expr:
+    return sp.atan2(y, x)
+
+
+def tied(*xs: float) -> bool:
+    return len(set(xs)) < len(xs)
+
+
+def at_zero(*xs: float) -> bool:
+    return xs[0] == 0
+
+
+PAIRS = ((1.5, 2.25), (-0.7, 3.1), (2.4, -1.3), (-1.9, -0.6))
+TRIPLES = ((0.3, -1.2, 2.1), (1.7, 0.4, -0.9), (-2.3, 1.1, 0.2))
+LINE = (-2.3, -0.7, 0.4, 1.9)
+RIGHT = (0.3, 1.0, 2.7, 11.0)
+UNIT = (-0.83, -0.2, 0.35, 0.9)
+
+SAMPLES: dict[str, list[Sample]] = {
+    "add": [many(lambda x, y: x + y, *PAIRS)],
+    "sub": [many(lambda x, y: x - y, *PAIRS)],
+    "mul": [many(lambda x, y: x * y, *PAIRS)],
+    "div": [many(lambda x, y: x / y, *PAIRS)],
+    "neg": [one(lambda x: -x, *LINE)],
+    "identity": [one(lambda x: x, *LINE)],
+    "step": [one(lambda x: when((1, x > 0), (0, True)), *LINE, flat=True)],
+    "sign": [one(lambda x: sp.sign(x), *LINE, flat=True)],
+    "above": [many(lambda x, y: (sp.sign(x - y) + 1) / 2, *PAIRS, flat=True)],
+    "equal": [many(lambda x, y: when((1, sp.Eq(x, y)), (0, True)), *PAIRS, flat=True)],
+    "stop": [one(lambda x: x, *LINE, flat=True)],
+    "weak": [many(lambda x, y: x * y, *PAIRS)],
+    "ratio": [many(lambda x, y: x / y, *PAIRS)],
+    "exp": [one(sp.exp, *LINE)],
+    "expm1": [one(lambda x: sp.exp(x) - 1, *LINE)],
+    "log": [one(sp.log, *RIGHT)],
+    "log1p": [one(lambda x: sp.log(1 + x), -0.6, *RIGHT)],
+    "sqrt": [one(sp.sqrt, *RIGHT)],
+    "pow": [many(lambda x, y: x**y, (1.5, 2.25), (0.7, -1.3), (3.2, 0.5), (0.4, 3.0))],
+    "_log": [many(lambda x, y: sp.log(x), (1.5, 2.25), (0.7, -1.3), (3.2, 0.5))],
+    "sin": [one(sp.sin, *LINE)],
+    "cos": [one(sp.cos, *LINE)],
+    "tan": [one(sp.tan, -0.7, 0.4, 1.2, 2.9)],
+    "asin": [one(sp.asin, *UNIT)],
+    "acos": [one(sp.acos, *UNIT)],
+    "atan": [one(sp.atan, *LINE)],
+    "sinh": [one(sp.sinh, *LINE)],
+    "cosh": [one(sp.cosh, *LINE)],
+    "hypot": [many(lambda x, y: sp.sqrt(x**2 + y**2), *PAIRS)],
+    "atan2": [many(angle, *PAIRS)],
+    "cosine": [many(cosine, *PAIRS)],
+    "maximum": [many(larger, *PAIRS)],
+    "minimum": [many(smaller, *PAIRS)],
+    "absolute": [one(sp.Abs, *LINE)],
+    "relu": [one(lambda x: when((x, x > 0), (0, True)), *LINE)],
+    "elu": [one(lambda x: when((x, x > 0), (sp.exp(x) - 1, True)), *LINE)],
+    "tanh": [one(sp.tanh, *LINE)],
+    "sech": [one(lambda x: 1 / sp.cosh(x), *LINE)],
+    "sigmoid": [one(logistic, *LINE)],
+    "logsigmoid": [one(lambda x: -soft(-x), *LINE)],
+    "softplus": [one(soft, *LINE)],
+    "silu": [one(lambda x: x * logistic(x), *LINE)],
+    "gelu": [one(lambda x: x * normal(x), *LINE)],
+    "normal_cdf": [one(normal, *LINE)],
+    "normal_pdf": [one(lambda x: sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), *LINE)],
+    "binary_cross_entropy": [
+        many(lambda x, t: (1 - t) * soft(x) + t * soft(-x), (0.3, 0.7), (-2.1, 0.2), (1.9, 0.95), (0.8, 1.0), (-1.2, 0.0))
+    ],
+    "total": [
+        one(lambda x: x, *LINE),
+        many(lambda x, y, z: x + y + z, *TRIPLES),
+    ],
+    "mean": [
+        one(lambda x: x, *LINE),
+        many(lambda x, y, z: (x + y + z) / 3, *TRIPLES),
+    ],
+    "dot": [
+        many(lambda w, x, b: w * x + b, *TRIPLES),
+        many(lambda v, w, x, y: v * x + w * y, (0.5, -1.5, 2.0, 0.75), (-0.3, 0.9, 1.1, -2.2)),
+        many(lambda v, w, x, y, b: v * x + w * y + b, (0.5, -1.5, 2.0, 0.75, 0.3), (-0.3, 0.9, 1.1, -2.2, -1.4)),
+    ],
+    "largest": [
+        one(lambda x: x, *LINE),
+        many(lambda x, y, z: larger(x, larger(y, z)), *TRIPLES, kink=tied),
+    ],
+    "smallest": [
+        one(lambda x: x, *LINE),
+        many(lambda x, y, z: smaller(x, smaller(y, z)), *TRIPLES, kink=tied),
+    ],
+    "logsumexp": [
+        one(lambda x: x, *LINE),
+        many(lambda x, y, z: sp.log(sp.exp(x) + sp.exp(y) + sp.exp(z)), *TRIPLES),
+    ],
+}
+
+
+def _power(n: Any, *xs: float) -> Sample:
+    return one(lambda x: x ** sp.Rational(n), *xs)
+
+
+def _leaky(slope: float) -> Sample:
+    return one(lambda x: when((x, x > 0), (sp.Rational(slope) * x, True)), *LINE)
+
+
+def _clamp(low: float, high: float) -> Sample:
+    low, high = (sp.Rational(end) if abs(end) < sp.oo else end for end in (low, high))
+    return one(lambda x: when((low, x < low), (high, x > high), (x, True)), *LINE)
+
+
+def _share(i: int) -> Sample:
+    return many(lambda *xs: sp.exp(xs[i]) / sum(map(sp.exp, xs)), *TRIPLES)
+
+
+def _log_share(i: int) -> Sample:
+    return many(lambda *xs: xs[i] - sp.log(sum(map(sp.exp, xs))), *TRIPLES)
+
+
+FAMILY_SAMPLES: dict[str, dict[tuple[Any, ...], Sample]] = {
+    "power": {
+        **{(n,): _power(n, *LINE) for n in (0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -2.0)},
+        **{(n,): _power(n, *RIGHT) for n in (0.5, 1.5, -0.5, 2.25)},
+    },
+    "leaky_relu": {(slope,): _leaky(slope) for slope in (0.01, 0.2, -0.5)},
+    "clamp": {ends: _clamp(*ends) for ends in ((-1.0, 1.0), (0.0, 6.0), (-float("inf"), 1.0), (-1.0, float("inf")))},
+    "softmax": {(i,): _share(i) for i in range(3)},
+    "log_softmax": {(i,): _log_share(i) for i in range(3)},
+    "select": {(i,): one(lambda x: x, *LINE) for i in (0, 2)},
+}
+
+# A rule of a user's own gets all that the table gets.
+CUBE = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
+
+# Every rule under one name, members of a family under names such as "power(2.0)".
+NAMED: dict[str, Rule] = {
+    **RULES,
+    **{f"{name}({', '.join(map(str, args))})": FAMILIES[name](*args) for name in FAMILY_SAMPLES for args in FAMILY_SAMPLES[name]},
+    "cube": CUBE,
+}
+SAMPLED: list[tuple[str, Sample]] = [
+    *((name, sample) for name, samples in SAMPLES.items() for sample in samples),
+    *((f"{name}({', '.join(map(str, args))})", s) for name in FAMILY_SAMPLES for args, s in FAMILY_SAMPLES[name].items()),
+    ("cube", one(lambda x: x**3, *LINE)),
+]
