@@ -126,7 +126,7 @@ def mean(*xs: float) -> float:
 def dot(*xs: float) -> float:
     """``Σ wᵢ·xᵢ + b`` of weights, then inputs, then perhaps a bias."""
     n = len(xs) // 2
-    total: float = sum(map(operator.mul, xs[:n], xs[n:]), *xs[2 * n :])
+    total: float = sum(map(operator.mul, xs, xs[n : 2 * n]), *xs[2 * n :])
     return total
 
 

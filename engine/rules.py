@@ -99,7 +99,7 @@ neg = Rule("neg", operator.neg, lambda z, x: (-1.0,))
 identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 
 # Steps: piecewise constant, so their slope is 0. They carry the kinks of the rules below.
-step = Rule("step", lambda x: x if x != x else float(x > 0), lambda z, x: (0.0,))
+step = Rule("step", lambda x: 1.0 if x > 0 else 0.0 if x == x else x, lambda z, x: (0.0,))
 sign = Rule("sign", lambda x: x if x != x else float((x > 0) - (x < 0)), lambda z, x: (0.0,))
 above = Rule("above", lambda x, y: nan if x != x or y != y else ((x > y) - (x < y) + 1) / 2, lambda z, x, y: (0.0, 0.0))
 equal = Rule("equal", lambda x, y: float(x == y), lambda z, x, y: (0.0, 0.0))
@@ -135,7 +135,7 @@ cosine = Rule("cosine", ieee.cosine, lambda z, x, y: (_per_radius(cosine(y, x) *
 maximum = Rule("max", ieee.maximum, lambda z, x, y: (above(x, y), above(y, x)))
 minimum = Rule("min", ieee.minimum, lambda z, x, y: (above(y, x), above(x, y)))
 absolute = Rule("abs", operator.abs, lambda z, x: (sign(x),))
-relu = Rule("relu", lambda x: ieee.maximum(x, 0.0), lambda z, x: (step(x),))
+relu = Rule("relu", lambda x: x if x > 0 or x != x else 0.0, lambda z, x: (step(x),))
 elu = Rule("elu", lambda x: x if x > 0 else ieee.expm1(x), lambda z, x: (exp(minimum(x, 0.0)),))
 tanh = Rule("tanh", ieee.tanh, lambda z, x: (sech(x) ** 2,))
 sech = Rule("sech", ieee.sech, lambda z, x: (-z * tanh(x),))

@@ -20,7 +20,6 @@ from engine.graph import chain_rule, topological_order
 from engine.modes import NORMAL, Mode, callers_depth, callers_line, mode
 from engine.rules import Rule
 
-
 # The clock ticks when the data of an existing node is changed. A node older than the last change of its parent belongs
 # to an earlier forward pass.
 _clock = 0
@@ -44,7 +43,7 @@ def _tick() -> int:
 
 def _unary(rule: Rule) -> "Callable[[Value], Value]":
     def method(self: "Value") -> "Value":
-        return record(rule, (self,))
+        return record(rule, self)
 
     method.__doc__ = f"The rule {rule.symbol} of this Value; see the table in engine/rules.py."
     return method
@@ -63,7 +62,7 @@ class Value:
 
     Args:
         data: the number; ints, bools, fractions, NumPy scalars and 0-d arrays are made a Python float.
-        label: a name for pictures and messages.
+        label: a name for pictures and messages; it can be set later too.
         role: what a leaf is to the graph: ``"input"``, ``"parameter"`` or ``"constant"``.
 
     Attributes:
@@ -74,8 +73,8 @@ class Value:
         TypeError: if `data` is not one real number.
     """
 
-    # Two operands, as most nodes have, stand in `_x` and `_y`: a tuple for them would be one more object in every node
-    # for the garbage collector to visit. One operand, or many, stand in `_x` as a tuple.
+    # One or two operands, as most nodes have, stand in `_x` and `_y`: a tuple for them would be one more object in
+    # every node for the garbage collector to visit. More of them, or none, stand in `_x` as a tuple.
     __slots__ = ("_data", "grad", "rule", "label", "role", "_x", "_y", "_time", "__weakref__")
     __array_ufunc__ = None  # NumPy leaves `array * value` to the operators below
 
@@ -102,7 +101,8 @@ class Value:
     @property
     def parents(self) -> "tuple[Value, ...]":
         """The operands it was made from, in order: ``a * a`` has two. Empty for a leaf."""
-        return self._x if self._y is None else (self._x, self._y)
+        x, y = self._x, self._y
+        return (x, y) if y is not None else x if type(x) is tuple else (x,)
 
     # The graph.
 
@@ -164,7 +164,7 @@ class Value:
     def apply_rule(self, rule: Rule, operands: tuple[Any, ...]) -> "Value":
         """What a rule does when it is called on Values: it records a node."""
         values = tuple(map(as_value, operands))
-        return record(rule, *values) if len(values) == 2 else record(rule, values)
+        return record(rule, *values) if len(values) <= 2 else record(rule, values)
 
     # Arithmetic. A plain number beside a Value becomes a constant of the graph.
 
@@ -197,19 +197,19 @@ class Value:
     def __pow__(self, other: Any) -> "Value":
         if isinstance(other, Value):
             return record(rules.pow, self, other)
-        return record(rules.power(to_float(other)), (self,))
+        return record(rules.power(to_float(other)), self)
 
     def __rpow__(self, other: Any) -> "Value":
         return record(rules.pow, Value(other, role="constant"), self)
 
     def __neg__(self) -> "Value":
-        return record(rules.neg, (self,))
+        return record(rules.neg, self)
 
     def __pos__(self) -> "Value":
         return self
 
     def __abs__(self) -> "Value":
-        return record(rules.absolute, (self,))
+        return record(rules.absolute, self)
 
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)
@@ -223,7 +223,7 @@ class Value:
 
     def leaky_relu(self, slope: float = 0.01) -> "Value":
         """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
-        return record(rules.leaky_relu(to_float(slope)), (self,))
+        return record(rules.leaky_relu(to_float(slope)), self)
 
     def clamp(self, low: float = -inf, high: float = inf) -> "Value":
         """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside.
@@ -234,7 +234,7 @@ class Value:
         low, high = to_float(low), to_float(high)
         if not low <= high:
             raise ValueError(f"clamp takes low <= high, got low={low} and high={high}")
-        return record(rules.clamp(low, high), (self,))
+        return record(rules.clamp(low, high), self)
 
     # What Python asks of a number. Order is by data; `==` and `hash` are by identity, so that a node can be a key.
 
@@ -294,7 +294,7 @@ class Value:
         copy = new(type(self))
         for slot in ("_data", "grad", "rule", "label", "role", "_time"):
             setattr(copy, slot, getattr(self, slot))
-        copy._x, copy._y = (parents, None) if self._y is None else parents
+        copy._x, copy._y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
         return copy
 
     def __copy__(self: V) -> V:
@@ -330,14 +330,19 @@ def as_value(number: Any) -> "Value":
 def record(rule: Rule, x: Any, y: "Value | None" = None) -> "Value":
     """A new node: the rule's value of its operands, and the memory of both.
 
-    Two operands are passed as ``x`` and ``y``; one, or many, as a tuple ``x``.
+    One or two operands are passed as ``x`` and ``y``, more of them as a tuple ``x``.
     """
     now = mode.get()
     node = new(Value)
     node._x = x
     node._y = y
     try:
-        data = rule.value(*[operand._data for operand in x]) if y is None else rule.value(x._data, y._data)
+        if y is not None:
+            data = rule.value(x._data, y._data)
+        elif type(x) is tuple:
+            data = rule.value(*[operand._data for operand in x])
+        else:
+            data = rule.value(x._data)
     except ArithmeticError:
         data = nan
     if data - data != 0.0 or type(data) is not float or now is not NORMAL:
@@ -378,10 +383,14 @@ def edges(node: "Value") -> "Iterable[tuple[Value, float]]":
     if node.rule is None:
         return ()
     try:
-        if node._y is None:
-            return zip(node._x, node.rule.partials(node._data, *[parent._data for parent in node._x]))
-        dx, dy = node.rule.partials(node._data, node._x._data, node._y._data)
-        return (node._x, dx), (node._y, dy)
+        x, y = node._x, node._y
+        if y is not None:
+            dx, dy = node.rule.partials(node._data, x._data, y._data)
+            return (x, dx), (y, dy)
+        if type(x) is tuple:
+            return zip(x, node.rule.partials(node._data, *[parent._data for parent in x]))
+        (dx,) = node.rule.partials(node._data, x._data)
+        return ((x, dx),)
     except ArithmeticError:
         return zip(node.parents, node.rule.slopes(node._data, *[parent._data for parent in node.parents]))
 
