@@ -1,0 +1,148 @@
+"""The picture of a graph in Graphviz's language, and as SVG, PNG or PDF.
+
+>>> from engine import Value
+>>> x = Value(3.0, label="x")
+>>> draw_dot(x * x).source.count("n0 -> n1")
+2
+"""
+
+import os
+import re
+import tempfile
+import unicodedata
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import graphviz
+
+from engine import Value
+from viz import engines, layout
+from viz.picture import INK, LINE, STYLES, Arrow, Box, Edges, picture
+
+FONT = "Helvetica,Arial,sans-serif"
+
+
+def draw_dot(
+    root: Value, format: str = "svg", rankdir: str = "LR", edges: Edges = "plain", max_nodes: int = 300
+) -> "Drawing":
+    """The graph behind a Value as a picture: shown by a notebook, or saved with ``.render("name")``.
+
+    A box for every Value, an arrow for every operand (``x * x`` has two). Inputs have square corners, parameters a
+    thick border, constants a dashed one; operations have round corners, and the output a thick border too.
+
+    Args:
+        root: the last Value of the graph.
+        format: ``"svg"``, ``"png"``, or with Graphviz installed ``"pdf"``.
+        rankdir: where the arrows point, ``"LR"`` (to the right), ``"TB"`` (down), ``"RL"`` or ``"BT"``.
+        edges: ``"local"`` writes the local derivative on every arrow.
+        max_nodes: refuse a larger graph, which nobody could read.
+
+    Returns:
+        A `graphviz.Digraph` that finds an engine by itself. The same graph always gives the same text.
+
+    Raises:
+        TypeError: if `root` is not a Value.
+        ValueError: if the graph is too large, or an option is unknown.
+    """
+    if rankdir not in ("LR", "TB", "RL", "BT"):
+        raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
+    return Drawing(*picture(root, edges, max_nodes), format, rankdir)
+
+
+class Drawing(graphviz.Digraph):  # type: ignore[misc]
+    """A `graphviz.Digraph` that draws with the system's `dot`, else with graphviz-pure, else, for SVG, by itself."""
+
+    def __init__(self, boxes: list[Box], arrows: list[Arrow], format: str = "svg", rankdir: str = "LR") -> None:
+        super().__init__(
+            format=format,
+            graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.2", "ranksep": "0.45"},
+            node_attr={"fontname": FONT, "fontsize": "14", "fontcolor": INK, "style": "filled", "margin": "0.16,0.06"},
+            edge_attr={"fontname": FONT, "fontsize": "13", "fontcolor": LINE, "color": LINE, "arrowsize": "0.8"},
+        )
+        self.boxes, self.arrows = boxes, arrows
+        for box in boxes:
+            rows = "|".join(map(escape, box.rows))
+            style = STYLES[box.role]
+            self.node(
+                box.id,
+                label=rows if rankdir in ("LR", "RL") else f"{{{rows}}}",
+                shape="Mrecord" if style.rounded else "record",
+                fillcolor=style.fill,
+                color=style.border,
+                penwidth=str(style.width),
+                style="filled,dashed" if style.dashed else "filled",
+            )
+        for arrow in arrows:
+            self.edge(arrow.tail, arrow.head, label=escape(arrow.label) if arrow.label else None)
+
+    def pipe(self, format: str | None = None, *args: Any, encoding: str | None = None, **options: Any) -> Any:
+        """The picture as bytes, or as text with an `encoding`.
+
+        Raises:
+            RuntimeError: if it takes an engine and there is none; the message says how to get one.
+        """
+        format = format or self.format
+        drawn = engines.draw(self.source, format, options.get("engine") or self.engine)
+        if drawn is None and format == "svg":
+            drawn = layout.svg(self.boxes, self.arrows, self.graph_attr["rankdir"]).encode()
+        if drawn is None:
+            raise RuntimeError(f"no engine here can draw {format}; {engines.REMEDY}, or draw svg, which needs none")
+        return drawn.decode(encoding) if encoding else drawn
+
+    def render(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        *args: Any,
+        outfile: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> str:
+        """Write ``filename`` (the text) and ``filename.svg`` (the picture), and give the path of the picture.
+
+        As `graphviz.Digraph.render`, but each file appears whole or not at all.
+        """
+        if outfile is not None:
+            format = format or Path(outfile).suffix[1:]
+            filename = filename or Path(outfile).with_suffix(".gv")
+        source = Path(directory or self.directory, filename or self.filename)
+        format = format or self.format
+        target = Path(outfile) if outfile is not None else source.with_name(f"{source.name}.{format}")
+        drawn = self.pipe(format, **options)
+        if not cleanup:
+            _write(source, self.source.encode())
+        _write(target, drawn)
+        if view:
+            webbrowser.open(target.resolve().as_uri())
+        return str(target)
+
+
+def escape(text: str, longest: int = 60) -> str:
+    r"""A label as text of a DOT record, whatever is in it: nothing in a label can add to the drawing or break it.
+
+    >>> escape('a|b "c"')
+    'a\\|b\\ \\"c\\"'
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    text = "\n".join("".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs")) for line in lines)
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
+    text += " " * sum(unicodedata.east_asian_width(c) in "WF" for c in text)  # graphviz-pure measures these too narrow
+    text = re.sub(r"([\\{}|<> ])", r"\\\1", text.replace("&", "&amp;"))
+    return text.replace("\n", "\\n").replace('"', '\\"')
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,89 @@
+"""Plots of a network and of its training, on matplotlib axes."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine import Value, no_grad
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Two classes and more, apart in every form of colour blindness (M. Okabe, K. Ito, 2008), and by marker in print.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+MARKERS = ("o", "^", "s", "D", "v", "P")
+
+
+def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None, steps: int = 60) -> "Axes":
+    """Where a network says which class, over its two inputs, with the examples on top.
+
+    Args:
+        model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class.
+        X: rows of two numbers.
+        y: the class of each row: any two labels in ascending order for one score, else 0, 1, 2, ...
+        ax: the axes to draw on; new ones if None.
+        steps: how many points each way the network is asked at.
+
+    Raises:
+        ValueError: if the rows do not have two numbers, or there are not as many rows as labels.
+        ImportError: if matplotlib is not installed.
+    """
+    import numpy as np
+
+    points, labels = np.asarray(X, dtype=float), np.asarray(y)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"plot_decision_boundary takes rows of two numbers, got an array of shape {points.shape}")
+    if len(points) != len(labels):
+        raise ValueError(f"plot_decision_boundary takes a label for each row, got {len(points)} and {len(labels)}")
+    ax = _axes(ax)
+    (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
+    xs, ys = np.linspace(left, right, steps), np.linspace(bottom, top, steps)
+    with no_grad():
+        answers = np.array([[_class(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
+    classes = np.unique(labels)
+    count = max(len(classes), int(answers.max()) + 1)
+    ax.contourf(xs, ys, answers, levels=np.arange(count + 1) - 0.5, colors=COLOURS[:count], alpha=0.25)
+    ax.contour(xs, ys, answers, levels=np.arange(1, count) - 0.5, colors="#1a1a1a", linewidths=1.2)
+    for i, label in enumerate(classes):
+        chosen = points[labels == label]
+        x1, x2 = chosen.T
+        ax.scatter(x1, x2, c=COLOURS[i], marker=MARKERS[i], edgecolors="white", label=f"class {label}", zorder=3)
+    ax.set(xlabel="x₁", ylabel="x₂", xlim=(left, right), ylim=(bottom, top))
+    ax.legend(loc="upper right")
+    return ax
+
+
+def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | None" = None) -> "Axes":
+    """The loss after each step, or several such curves by name.
+
+    Args:
+        losses: numbers or Values, or a dictionary from names to those.
+        ax: the axes to draw on; new ones if None.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    ax = _axes(ax)
+    curves = losses if isinstance(losses, Mapping) else {"": losses}
+    for (name, curve), colour, dash in zip(curves.items(), COLOURS, ("-", "--", "-.", ":", "-", "--")):
+        numbers = [x.data if isinstance(x, Value) else float(x) for x in curve]
+        ax.plot(range(1, len(numbers) + 1), numbers, dash, color=colour, label=name, linewidth=2)
+    ax.set(xlabel="step", ylabel="loss")
+    ax.grid(alpha=0.3)
+    if len(curves) > 1:
+        ax.legend()
+    return ax
+
+
+def _class(output: Any) -> int:
+    """The class that an output speaks for: of one score its sign, of several the largest."""
+    return max(range(len(output)), key=output.__getitem__) if isinstance(output, list) else int(output > 0)
+
+
+def _axes(ax: "Axes | None") -> "Axes":
+    if ax is not None:
+        return ax
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("plots need matplotlib; install it with `pip install 'chalkgrad[plot]'`") from error
+    return plt.subplots(figsize=(6, 4.5), layout="constrained")[1]
