@@ -38,14 +38,13 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     xs, ys = np.linspace(left, right, steps), np.linspace(bottom, top, steps)
     with no_grad():
-        answers = np.array([[_class(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
-    classes = np.unique(labels)
-    count = max(len(classes), int(answers.max()) + 1)
-    ax.contourf(xs, ys, answers, levels=np.arange(count + 1) - 0.5, colors=COLOURS[:count], alpha=0.25)
-    ax.contour(xs, ys, answers, levels=np.arange(1, count) - 0.5, colors="#1a1a1a", linewidths=1.2)
-    for i, label in enumerate(classes):
-        chosen = points[labels == label]
-        x1, x2 = chosen.T
+        scores = np.array([[_scores(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
+    for i in range(scores.shape[2]):
+        lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best of the other classes
+        ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i]], alpha=0.22)
+        ax.contour(xs, ys, lead, levels=[0], colors="#1a1a1a", linewidths=1.2)
+    for i, label in enumerate(np.unique(labels)):
+        x1, x2 = points[labels == label].T
         ax.scatter(x1, x2, c=COLOURS[i], marker=MARKERS[i], edgecolors="white", label=f"class {label}", zorder=3)
     ax.set(xlabel="x₁", ylabel="x₂", xlim=(left, right), ylim=(bottom, top))
     ax.legend(loc="upper right")
@@ -74,9 +73,10 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
     return ax
 
 
-def _class(output: Any) -> int:
-    """The class that an output speaks for: of one score its sign, of several the largest."""
-    return max(range(len(output)), key=output.__getitem__) if isinstance(output, list) else int(output > 0)
+def _scores(output: Any) -> list[float]:
+    """A score for each class: of a lone score, its negative for the first class and itself for the second."""
+    numbers = [x.data if isinstance(x, Value) else float(x) for x in (output if isinstance(output, list) else [output])]
+    return numbers if len(numbers) > 1 else [-numbers[0], numbers[0]]
 
 
 def _axes(ax: "Axes | None") -> "Axes":

@@ -1,0 +1,37 @@
+# What the README and CI run. Each target makes what it needs: a virtual environment in .venv, and the packages in it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lint types lab bench clean
+
+demo: $(VENV)/.test
+	$(BIN)/python notebooks/demo.py
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q
+
+check: lint types test
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+lab: $(VENV)/.lessons
+	$(BIN)/jupyter lab notebooks
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.bench
+
+$(VENV)/.%: pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed, this is {v}; write make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output build *.egg-info
