@@ -45,6 +45,7 @@ def _unary(rule: Rule) -> "Callable[[Value], Value]":
     def method(self: "Value") -> "Value":
         return record(rule, self)
 
+    method.__name__ = rule.symbol
     method.__doc__ = f"The rule {rule.symbol} of this Value; see the table in engine/rules.py."
     return method
 
@@ -53,6 +54,7 @@ def _binary(rule: Rule) -> "Callable[[Value, Any], Value]":
     def method(self: "Value", other: Any) -> "Value":
         return record(rule, self, as_value(other))
 
+    method.__name__ = rule.symbol
     method.__doc__ = f"The rule {rule.symbol} of this Value and another; see the table in engine/rules.py."
     return method
 

@@ -63,8 +63,11 @@ class Neuron(Module):
         self, nin: int, activation: Activation = "relu", fused: bool = True, rng: Any = random, label: str = ""
     ) -> None:
         _check_size("nin", nin)
+        if not callable(activation) and activation not in ACTIVATIONS:
+            raise ValueError(
+                f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
+            )
         self.activation, self.fused = activation, fused
-        self._activate = _activation(activation)
         bound = _GAIN.get(str(activation), sqrt(2)) * sqrt(3 / nin)
         self.w = [Value(rng.uniform(-bound, bound), f"{label}w{i}", role="parameter") for i in range(nin)]
         self.b = Value(0.0, f"{label}b", role="parameter")
@@ -74,12 +77,15 @@ class Neuron(Module):
         return self._fire(_inputs(x, len(self.w), self))
 
     def _fire(self, xs: list[Value]) -> Value:
+        activate: Any = ACTIVATIONS.get(self.activation, self.activation)  # type: ignore[arg-type]
         if self.fused:
-            return self._activate(record(rules.dot, (*self.w, *xs, self.b)))
-        total = self.b
-        for weight, value in zip(self.w, xs):
-            total = total + weight * value
-        return self._activate(total)
+            total = record(rules.dot, (*self.w, *xs, self.b))
+        else:
+            total = self.b
+            for weight, value in zip(self.w, xs):
+                total = total + weight * value
+        result: Value = activate(total)
+        return result
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, activation={self.activation!r})"
@@ -177,16 +183,6 @@ class MLP(Module):
 def _check_size(name: str, size: Any) -> None:
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
-
-
-def _activation(activation: Activation) -> Callable[[Value], Value]:
-    if callable(activation):
-        return activation
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
-        )
-    return ACTIVATIONS[activation]
 
 
 def _inputs(x: Any, expected: int, module: Module) -> list[Value]:

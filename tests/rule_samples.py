@@ -13,34 +13,33 @@ import sympy as sp
 from engine import Rule
 from engine.rules import FAMILIES, RULES
 
-half = sp.Rational(1, 2)
-
 
 @dataclass(frozen=True)
 class Sample:
-    """A rule with so many operands: its formula, and points where it is smooth.
+    """A rule of so many operands: its formula, and points where it is smooth.
 
     The branches of a piecewise formula are written so that its derivative takes the decreed value at the kink itself:
-    the strict side of ``x > 0`` gives relu'(0) = 0. Where no formula can say so, `kink` tells the points to leave out.
-    The rules that are `flat` have slope 0 by decree, whatever the formula says.
+    the strict side of ``x > 0`` gives relu'(0) = 0. Where no formula can say so, `outside` names the points to leave
+    out. The rules that are `flat` have slope 0 by decree, whatever the formula says.
     """
 
     formula: Callable[..., Any]
     points: tuple[tuple[float, ...], ...]
     flat: bool = False
-    kink: Callable[..., bool] = lambda *xs: False
+    outside: Callable[..., bool] = lambda *xs: False
 
     @property
-    def operands(self) -> tuple[sp.Symbol, ...]:
+    def symbols(self) -> tuple[sp.Symbol, ...]:
         return sp.symbols(f"x:{len(self.points[0])}", real=True)
 
-    @property
-    def expression(self) -> sp.Expr:
-        return sp.sympify(self.formula(*self.operands))
-
-    def slope(self, *by: int) -> sp.Expr:
-        """The derivative by one operand after another."""
-        return sp.Integer(0) if self.flat else sp.diff(self.expression, *(self.operands[i] for i in by))
+    def derivative(self, *by: int) -> sp.Expr:
+        """The formula, differentiated by one operand after another."""
+        if self.flat and by:
+            return sp.Integer(0)
+        derivative = sp.sympify(self.formula(*self.symbols))
+        for i in by:
+            derivative = sp.diff(derivative, self.symbols[i])
+        return derivative
 
 
 def one(formula: Callable[..., Any], *xs: float, **more: Any) -> Sample:
@@ -79,16 +78,20 @@ def cosine(x: Any, y: Any) -> sp.Expr:
     return x / sp.sqrt(x**2 + y**2)
 
 
-def angle(y: Any, x: Any) -> sp.Expr:
-    return sp.atan2(y, x)
-
-
 def tied(*xs: float) -> bool:
     return len(set(xs)) < len(xs)
 
 
-def at_zero(*xs: float) -> bool:
-    return xs[0] == 0
+def on_the_cut(y: float, x: float) -> bool:
+    return y == 0 and x <= 0  # the sign of the zero decides, and SymPy's has none
+
+
+def exponent_less_one_rounds(x: float, y: float) -> bool:
+    return 0 < abs(y) < 1e-6 or abs(y) > 2**53  # has a test of its own
+
+
+def no_target_or_valley(x: float, t: float) -> bool:
+    return not 0 <= t <= 1 or 0 < abs(x) < 1e-6  # sigmoid(x) - t cancels beside the minimum, whoever computes it
 
 
 PAIRS = ((1.5, 2.25), (-0.7, 3.1), (2.4, -1.3), (-1.9, -0.6))
@@ -116,7 +119,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "log": [one(sp.log, *RIGHT)],
     "log1p": [one(lambda x: sp.log(1 + x), -0.6, *RIGHT)],
     "sqrt": [one(sp.sqrt, *RIGHT)],
-    "pow": [many(lambda x, y: x**y, (1.5, 2.25), (0.7, -1.3), (3.2, 0.5), (0.4, 3.0))],
+    "pow": [
+        many(lambda x, y: x**y, (1.5, 2.25), (0.7, -1.3), (3.2, 0.5), (0.4, 3.0), outside=exponent_less_one_rounds)
+    ],
     "_log": [many(lambda x, y: sp.log(x), (1.5, 2.25), (0.7, -1.3), (3.2, 0.5))],
     "sin": [one(sp.sin, *LINE)],
     "cos": [one(sp.cos, *LINE)],
@@ -127,7 +132,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "sinh": [one(sp.sinh, *LINE)],
     "cosh": [one(sp.cosh, *LINE)],
     "hypot": [many(lambda x, y: sp.sqrt(x**2 + y**2), *PAIRS)],
-    "atan2": [many(angle, *PAIRS)],
+    "atan2": [many(sp.atan2, *PAIRS, outside=on_the_cut)],
     "cosine": [many(cosine, *PAIRS)],
     "maximum": [many(larger, *PAIRS)],
     "minimum": [many(smaller, *PAIRS)],
@@ -144,7 +149,11 @@ SAMPLES: dict[str, list[Sample]] = {
     "normal_cdf": [one(normal, *LINE)],
     "normal_pdf": [one(lambda x: sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), *LINE)],
     "binary_cross_entropy": [
-        many(lambda x, t: (1 - t) * soft(x) + t * soft(-x), (0.3, 0.7), (-2.1, 0.2), (1.9, 0.95), (0.8, 1.0), (-1.2, 0.0))
+        many(
+            lambda x, t: (1 - t) * soft(x) + t * soft(-x),
+            *((0.3, 0.7), (-2.1, 0.2), (1.9, 0.95), (0.8, 1.0), (-1.2, 0.0)),
+            outside=no_target_or_valley,
+        )
     ],
     "total": [
         one(lambda x: x, *LINE),
@@ -161,11 +170,11 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "largest": [
         one(lambda x: x, *LINE),
-        many(lambda x, y, z: larger(x, larger(y, z)), *TRIPLES, kink=tied),
+        many(lambda x, y, z: larger(x, larger(y, z)), *TRIPLES, outside=tied),
     ],
     "smallest": [
         one(lambda x: x, *LINE),
-        many(lambda x, y, z: smaller(x, smaller(y, z)), *TRIPLES, kink=tied),
+        many(lambda x, y, z: smaller(x, smaller(y, z)), *TRIPLES, outside=tied),
     ],
     "logsumexp": [
         one(lambda x: x, *LINE),
@@ -210,14 +219,12 @@ FAMILY_SAMPLES: dict[str, dict[tuple[Any, ...], Sample]] = {
 # A rule of a user's own gets all that the table gets.
 CUBE = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
 
-# Every rule under one name, members of a family under names such as "power(2.0)".
-NAMED: dict[str, Rule] = {
-    **RULES,
-    **{f"{name}({', '.join(map(str, args))})": FAMILIES[name](*args) for name in FAMILY_SAMPLES for args in FAMILY_SAMPLES[name]},
-    "cube": CUBE,
-}
-SAMPLED: list[tuple[str, Sample]] = [
-    *((name, sample) for name, samples in SAMPLES.items() for sample in samples),
-    *((f"{name}({', '.join(map(str, args))})", s) for name in FAMILY_SAMPLES for args, s in FAMILY_SAMPLES[name].items()),
-    ("cube", one(lambda x: x**3, *LINE)),
-]
+# Every rule under one name, members of a family under names such as "power(2.0)"; and the samples of each.
+NAMED: dict[str, Rule] = {**RULES, "cube": CUBE}
+SAMPLED: list[tuple[str, Sample]] = [(name, sample) for name, samples in SAMPLES.items() for sample in samples]
+SAMPLED.append(("cube", one(lambda x: x**3, *LINE)))
+for family, members in FAMILY_SAMPLES.items():
+    for constants, sample in members.items():
+        name = f"{family}({', '.join(map(str, constants))})"
+        NAMED[name] = FAMILIES[family](*constants)
+        SAMPLED.append((name, sample))

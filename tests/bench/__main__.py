@@ -56,8 +56,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round of each, to see that it runs")
-    rounds = 1 if parser.parse_args().quick else 9
-    print(f"Python {python_version()}, CPU time, median of {rounds} interleaved rounds of two steps each")
+    rounds = 1 if parser.parse_args().quick else 7
+    print(
+        f"Python {python_version()}, CPU time, median of {rounds} interleaved rounds of two steps, after one to warm up"
+    )
 
     race = Race(TWO_MOONS, rounds)
     show("Two moons, 100 examples, MLP 2-16-16-1: one step", race, {"chalkgrad, chopped": 6, "chalkgrad, fused": 50})
