@@ -356,7 +356,7 @@ def test_local_gradients_are_those_of_each_operand():
 
 
 def test_clamp_refuses_bounds_in_the_wrong_order():
-    with pytest.raises(ValueError, match="low <= high, got low=2.0 and high=1.0"):
+    with pytest.raises(ValueError, match=r"low <= high, got low=2\.0 and high=1\.0"):
         Value(0.0).clamp(2, 1)
 
 

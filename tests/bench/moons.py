@@ -51,7 +51,7 @@ def fused() -> Step:
 
     def step() -> float:
         loss = hinge_loss([model(point) for point in points], moons) + ALPHA * dot(parameters, parameters)
-        model.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return loss.data

@@ -1,0 +1,219 @@
+"""The picture: what it says, that no label can break it, and that it can be drawn with any engine and with none."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from engine import Value
+from nn import MLP, Neuron
+from viz import draw_dot, engines
+
+HOSTILE = [
+    'say "hi"',
+    "back\\slash",
+    "ends in \\",
+    "{a|b}",
+    "<b>bold</b>",
+    "<<TABLE>>",
+    'x"]; evil [label="owned',
+    "two\nlines\r\nthree",
+    "日本語のラベル",
+    "émoji 🎈 ∂L/∂w",
+    "a & b &amp; &lt;",
+    "port:n",
+    "\\N \\G \\l",
+    "nul\0bell\a\ud800",
+    "</text><script>alert(1)</script>",
+    "x" * 500,
+    "  spaces  ",
+]
+
+
+def graph(label="x"):
+    x, w = Value(3.0, label=label), Value(0.5, "w", role="parameter")
+    y = (x * w + x * x).tanh() * 2
+    y.label = "y"
+    return y
+
+
+def titles_and_texts(svg):
+    root = ElementTree.fromstring(svg)
+    texts = ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+    return len(re.findall(r'class="node"', svg.decode())), texts
+
+
+@pytest.fixture(params=["system dot", "graphviz-pure", "none"])
+def engine(request, monkeypatch, tmp_path):
+    """A machine with the system's dot, with graphviz-pure in the environment alone, or with neither."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if request.param == "none":
+        monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    if request.param == "system dot":
+        monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+        real = next(
+            (p for p in ("/usr/bin/dot", "/usr/local/bin/dot", "/opt/homebrew/bin/dot") if Path(p).exists()), None
+        )
+        # where the machine has no dot, a stand-in of that name
+        (tmp_path / "dot").symlink_to(real or Path(sys.executable).parent / "graphviz-pure")
+    return request.param
+
+
+def test_every_engine_draws_svg(engine):
+    svg = draw_dot(graph(), edges="local").pipe()
+    assert svg.decode().rstrip().endswith("</svg>")
+    _, texts = titles_and_texts(svg)
+    assert {"x", "w", "+", "tanh", "y: *", "data 3", "grad —"} <= {text.replace("\xa0", " ") for text in texts}
+    assert len(engines.engines()) == (0 if engine == "none" else 1)
+
+
+def test_png_takes_an_engine_and_says_how_to_get_one(engine):
+    if engine == "none":
+        with pytest.raises(RuntimeError, match=r"no engine here can draw png; .*pip install graphviz-pure"):
+            draw_dot(graph(), format="png").pipe()
+    else:
+        assert draw_dot(graph(), format="png").pipe()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_no_label_breaks_the_drawing_or_adds_to_it(label, engine):
+    drawing = draw_dot(graph(label))
+    svg = drawing.pipe()
+    nodes, texts = titles_and_texts(svg)
+    plain, plain_texts = titles_and_texts(draw_dot(graph()).pipe())
+    assert nodes == plain
+    assert len(texts) == len(plain_texts) + (label.count("\n") if engine != "none" else 0)
+    shown = re.sub(r"\s", "", "".join(texts))
+    wanted = re.sub(r"[\s\x00-\x1f\ud800]", "", label)
+    assert wanted[:55] in shown
+
+
+def test_the_same_graph_gives_the_same_text_in_another_process():
+    code = (
+        "import random; from nn import MLP; from viz import draw_dot;"
+        "print(draw_dot(MLP(2, [3, 1], rng=random.Random(0), fused=False)([1.0, 2.0]), edges='local').source)"
+    )
+    texts = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)}
+    assert len(texts) == 1
+    assert "n1" in texts.pop()
+
+
+def test_an_operand_used_twice_has_two_arrows():
+    x = Value(3.0)
+    assert [(a.tail, a.head) for a in draw_dot(x * x).arrows] == [("n0", "n1"), ("n0", "n1")]
+
+
+def test_gradients_are_a_dash_until_backward_has_run():
+    y = graph()
+    assert "grad\\ —" in draw_dot(y).source
+    assert "grad\\ 0" not in draw_dot(y).source
+    y.backward()
+    assert "—" not in draw_dot(y).source
+
+
+def test_local_derivatives_stand_on_the_arrows_on_request():
+    y = Value(3.0) / Value(2.0)
+    assert [arrow.label for arrow in draw_dot(y, edges="local").arrows] == ["0.5", "-0.75"]
+    assert [arrow.label for arrow in draw_dot(y).arrows] == ["", ""]
+
+
+def test_roles_differ_in_more_than_colour():
+    y = graph()
+    roles = {box.role for box in draw_dot(y).boxes}
+    assert roles == {"input", "parameter", "constant", "operation", "output"}
+    looks = set()
+    for box in draw_dot(y).boxes:
+        line = next(line for line in draw_dot(y).source.splitlines() if line.strip().startswith(f"{box.id} ["))
+        looks.add((box.role, *re.findall(r'(?:shape|penwidth)=\S+|style="?[a-z,]+', line)))
+    assert len({look[1:] for look in looks}) == len(roles)
+
+
+def test_parameters_are_named():
+    source = draw_dot(MLP(2, [2, 1])([1.0, 2.0])).source
+    assert {"L0.n0.w0", "L0.n1.b", "L1.n0.w1"} <= set(re.findall(r"L\d\.n\d\.\w+", source))
+
+
+def test_a_graph_too_large_to_read_is_refused_before_an_engine_is_called(monkeypatch):
+    monkeypatch.setattr(engines, "draw", lambda *_: pytest.fail("an engine was called"))
+    y = MLP(2, [16, 16, 1], fused=False)([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"this graph has 979 Values, too many .* or pass max_nodes=979"):
+        draw_dot(y)
+    assert len(draw_dot(y, max_nodes=2000).boxes) == 979
+
+
+def test_an_engine_that_takes_too_long_is_passed_over(monkeypatch, tmp_path):
+    slow = tmp_path / "dot"
+    slow.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(engines, "engines", lambda: [[str(slow)]])
+    with pytest.warns(RuntimeWarning, match=r"dot could not draw svg: took longer than 0.2 s"):
+        assert engines.draw("digraph {}", "svg", time_limit=0.2) is None
+
+
+def test_an_engine_that_fails_is_passed_over(monkeypatch):
+    pure = shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))
+    monkeypatch.setattr(engines, "engines", lambda: [["/does/not/exist"], [pure]])
+    with pytest.warns(RuntimeWarning, match="exist could not draw svg"):
+        assert b"<svg" in engines.draw("digraph {}", "svg")
+
+
+def test_render_writes_the_picture_and_its_text(tmp_path):
+    path = draw_dot(graph()).render(tmp_path / "new" / "picture")
+    assert path == str(tmp_path / "new" / "picture.svg")
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["picture", "picture.svg"]
+    assert draw_dot(graph()).render(outfile=tmp_path / "other.svg", cleanup=True) == str(tmp_path / "other.svg")
+    assert not (tmp_path / "other.gv").exists()
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "engines", list)
+    with pytest.raises(RuntimeError):
+        draw_dot(graph()).render(tmp_path / "picture", format="pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_notebook_shows_svg():
+    assert draw_dot(graph())._repr_mimebundle_()["image/svg+xml"].startswith("<?xml")
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "TB", "RL", "BT"])
+def test_arrows_point_where_they_are_told(rankdir, monkeypatch):
+    monkeypatch.setattr(engines, "engines", list)
+    svg = draw_dot(Value(1.0, "first").relu(), rankdir=rankdir).pipe(encoding="utf-8")
+    (x0, y0), (x1, y1) = (
+        (float(x), float(y)) for x, y in re.findall(r'<g id="n\d"><rect x="([\d.]+)" y="([\d.]+)"', svg)
+    )
+    assert {"LR": x0 < x1, "RL": x0 > x1, "TB": y0 < y1, "BT": y0 > y1}[rankdir]
+
+
+def test_without_an_engine_boxes_do_not_overlap(monkeypatch):
+    monkeypatch.setattr(engines, "engines", list)
+    neurons = Neuron(12, fused=False)
+    svg = draw_dot(neurons(list(range(12))), edges="local").pipe(encoding="utf-8")
+    rects = [
+        tuple(map(float, r))
+        for r in re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', svg)
+    ]
+    assert len(rects) > 40
+    for i, (x, y, w, h) in enumerate(rects):
+        for u, v, s, t in rects[:i]:
+            assert x >= u + s or u >= x + w or y >= v + t or v >= y + h
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: draw_dot(3.0), TypeError, "expected the Value to draw, got float 3.0"),
+        (lambda x: draw_dot(x, rankdir="UP"), ValueError, "rankdir must be 'LR', 'TB', 'RL' or 'BT', got 'UP'"),
+        (lambda x: draw_dot(x, edges="global"), ValueError, "edges must be 'plain' or 'local', got 'global'"),
+        (lambda x: draw_dot(x, format="jpgg"), ValueError, "unknown format"),
+    ],
+)
+def test_unknown_options_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call(Value(1.0))
