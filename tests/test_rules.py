@@ -394,6 +394,7 @@ DECREES = [
     ("pow", (0.0, 1.0), 0.0, (1.0, 0.0)),
     ("pow", (0.0, 2.0), 0.0, (0.0, 0.0)),
     ("pow", (0.0, 0.5), 0.0, (inf, 0.0)),
+    ("_log", (0.0, 0.0), 0.0, (0.0, 0.0)),
     ("pow", (0.0, -1.0), inf, (-inf, -inf)),
     ("pow", (-2.0, 3.0), -8.0, (12.0, nan)),
     ("pow", (-2.0, 0.5), nan, (nan, nan)),
@@ -555,4 +556,6 @@ def test_second_derivatives_are_right_where_textbook_formulas_overflow_or_cancel
         assert grad(grad(NAMED[name]))(300.0) == pytest.approx(factor * math.exp(-rate * 300.0), rel=1e-12)
     assert hessian(rules.logsumexp)(800.0, 800.0) == [[0.25, -0.25], [-0.25, 0.25]]
     assert grad(grad(rules.power(2.0)))(0.0) == 2.0
+    assert hessian(rules.pow)(0.0, 2.0) == [[2.0, 0.0], [0.0, 0.0]]
+    assert hessian(rules.pow)(0.0, 3.0) == [[0.0, 0.0], [0.0, 0.0]]
     assert grad(grad(rules.relu))(0.0) == grad(grad(rules.absolute))(0.0) == 0.0
