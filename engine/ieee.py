@@ -77,6 +77,24 @@ def square_error(x: float) -> float:
     return ((high * high - x * x) + 2 * high * low) + low * low
 
 
+def exp_difference(x: float, y: float) -> float:
+    """``exp(x - y)``, with what rounding took from the difference put back."""
+    difference = x - y
+    if not abs(difference) < 800:  # 0, inf or nan
+        return exp(difference)
+    rest = difference - x
+    return exp(difference) * (1 + ((x - (difference - rest)) - (y + rest)))
+
+
+def power_slope(x: float, y: float) -> float:
+    """``y · x**(y - 1)``. Where ``y - 1`` rounds, ``x**y / x`` says the same."""
+    if x != 0 and math.isfinite(x) and math.isfinite(y) and not 1 <= y < 2**53:
+        z = pow(x, y)
+        if z != 0 and math.isfinite(z):
+            return y * (z / x)
+    return 0.0 if y == 0 and x == x else y * pow(x, y - 1)
+
+
 def cosine(x: float, y: float) -> float:
     """``x / hypot(x, y)``, scaled so that nothing overflows or underflows; 0 at the origin."""
     if math.isinf(x) or math.isinf(y):
@@ -134,7 +152,7 @@ def _others(xs: Sequence[float]) -> tuple[float, float]:
     """The largest, and the sum of ``exp(x - largest)`` over all the others."""
     peak = largest(*xs)
     first = xs.index(peak) if peak == peak else 0
-    return peak, sum(exp(x - peak) for i, x in enumerate(xs) if i != first)
+    return peak, sum(exp_difference(x, peak) for i, x in enumerate(xs) if i != first)
 
 
 def logsumexp(*xs: float) -> float:
@@ -146,7 +164,7 @@ def logsumexp(*xs: float) -> float:
 def softmax(i: int, xs: Sequence[float]) -> float:
     """``exp(xᵢ) / Σ exp(x)``, without overflow."""
     peak, others = _others(xs)
-    return exp(xs[i] - peak) / (1 + others)
+    return exp_difference(xs[i], peak) / (1 + others)
 
 
 def log_softmax(i: int, xs: Sequence[float]) -> float:

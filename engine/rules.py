@@ -107,15 +107,18 @@ stop = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
 # A product and a quotient in which a zero wins: what has died out stays dead beside an infinity, and 0/0 is 0.
 weak = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
-ratio = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (ratio(1.0, y), -ratio(z, y)))
+ratio = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (1 / y, -ratio(z, y)))
 
 # Powers and logarithms. In x ** y the slopes of 0 ** 0 are 0, and the slope along y is 0 at x = 0 < y.
+# exp_difference(x, y) is exp(x - y), power_slope(x, y) is y · x ** (y - 1), without what rounding would cost them.
 exp = Rule("exp", ieee.exp, lambda z, x: (z,))
+exp_difference = Rule("exp", ieee.exp_difference, lambda z, x, y: (z, -z))
 expm1 = Rule("expm1", ieee.expm1, lambda z, x: (exp(x),))
 log = Rule("log", ieee.log, lambda z, x: (1 / x,))
 log1p = Rule("log1p", ieee.log1p, lambda z, x: (1 / (1 + x),))
 sqrt = Rule("sqrt", ieee.sqrt, lambda z, x: (0.5 / abs(z),))
-pow = Rule("**", ieee.pow, lambda z, x, y: (weak(pow(x, y - 1), y), weak(_log(x, y), z)))
+pow = Rule("**", ieee.pow, lambda z, x, y: (power_slope(x, y), weak(_log(x, y), z)))
+power_slope = Rule("**'", ieee.power_slope, lambda z, x, y: (weak(power_slope(x, y - 1), y), pow(x, y - 1) + weak(_log(x, y), z)))  # noqa: E501
 _log = Rule("log", lambda x, y: 0.0 if x == 0 <= y else ieee.log(x), lambda z, x, y: (ratio(sign(x) ** 2, x), 0.0))
 
 # Trigonometry. cosine(x, y) is x / hypot(x, y): the cosine of the angle under which the point (x, y) is seen.
@@ -180,7 +183,7 @@ def _ties(z: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
 
 def _softmax(xs: Sequence[Any]) -> tuple[Any, ...]:
     peak = stop(largest(*xs))  # any shift leaves the answer as it is; this one overflows nowhere
-    return _shared([exp(x - peak) for x in xs])
+    return _shared([exp_difference(x, peak) for x in xs])
 
 
 def _except(i: int, xs: Sequence[Any]) -> Any:
@@ -198,9 +201,9 @@ def power(n: float) -> Rule:
     """``x ** n`` with a constant exponent, right at 0 and below it too."""
     if n == 0:
         return Rule("**0", lambda x: 1.0, lambda z, x: (0.0,))
-    if n.is_integer():
+    if n.is_integer() and abs(n) < 2**53:
         return Rule(f"**{n:g}", lambda x: x**n, lambda z, x: (n * x ** (n - 1),))
-    return Rule(f"**{n:g}", lambda x: ieee.pow(x, n), lambda z, x: (n * power(n - 1)(x),))
+    return Rule(f"**{n:g}", lambda x: ieee.pow(x, n), lambda z, x: (power_slope(x, n),))
 
 
 @_family

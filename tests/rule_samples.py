@@ -90,6 +90,10 @@ def exponent_less_one_rounds(x: float, y: float) -> bool:
     return 0 < abs(y) < 1e-6 or abs(y) > 2**53  # has a test of its own
 
 
+def underflows(x: float, y: float) -> bool:
+    return exponent_less_one_rounds(x, y) or abs(x) < 1e-6  # its own slopes lose digits among the denormal numbers
+
+
 def no_target_or_valley(x: float, t: float) -> bool:
     return not 0 <= t <= 1 or 0 < abs(x) < 1e-6  # sigmoid(x) - t cancels beside the minimum, whoever computes it
 
@@ -115,6 +119,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "weak": [many(lambda x, y: x * y, *PAIRS)],
     "ratio": [many(lambda x, y: x / y, *PAIRS)],
     "exp": [one(sp.exp, *LINE)],
+    "exp_difference": [many(lambda x, y: sp.exp(x - y), *PAIRS)],
     "expm1": [one(lambda x: sp.exp(x) - 1, *LINE)],
     "log": [one(sp.log, *RIGHT)],
     "log1p": [one(lambda x: sp.log(1 + x), -0.6, *RIGHT)],
@@ -122,6 +127,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "pow": [
         many(lambda x, y: x**y, (1.5, 2.25), (0.7, -1.3), (3.2, 0.5), (0.4, 3.0), outside=exponent_less_one_rounds)
     ],
+    "power_slope": [many(lambda x, y: y * x ** (y - 1), (1.5, 2.25), (0.7, -1.3), (3.2, 0.5), outside=underflows)],
     "_log": [many(lambda x, y: sp.log(x), (1.5, 2.25), (0.7, -1.3), (3.2, 0.5))],
     "sin": [one(sp.sin, *LINE)],
     "cos": [one(sp.cos, *LINE)],
