@@ -6,14 +6,12 @@ from typing import Any, Protocol, TypeVar
 
 
 class Node(Protocol):
-    """What a walk needs to know of a node."""
+    """What a walk needs to know of a node: whether a rule made it, and of which operands (see `Value.__slots__`)."""
 
     rule: Any
     grad: Any
-
-    @property
-    def parents(self) -> tuple[Any, ...]:
-        """The nodes this one was made from."""
+    _x: Any
+    _y: Any
 
 
 N = TypeVar("N", bound=Node)
@@ -26,19 +24,25 @@ def topological_order(root: N) -> list[N]:
     Operands are visited from left to right, so the same expression always gives the same order.
     """
     order: list[N] = []
-    seen = {root}
-    path, branches = [root], [filterfalse(seen.__contains__, root.parents)]
-    while path:
-        for parent in branches[-1]:
-            seen.add(parent)
-            if parent.rule is not None:
-                path.append(parent)
-                branches.append(filterfalse(seen.__contains__, parent.parents))
-                break
-            order.append(parent)
-        else:
-            order.append(path.pop())
-            branches.pop()
+    seen: set[N] = set()
+    stack: list[Any] = [root]
+    while stack:
+        node = stack.pop()
+        if node is None:  # a mark: all that stands behind the next node is in the order
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            if node.rule is None:
+                order.append(node)
+                continue
+            stack += node, None
+            x, y = node._x, node._y  # the operands as they are stored: `parents` would make a tuple of them
+            if y is not None:
+                stack += y, x
+            elif type(x) is tuple:
+                stack += filterfalse(seen.__contains__, reversed(x))
+            else:
+                stack.append(x)
     return order
 
 

@@ -165,7 +165,7 @@ class Value:
 
     def apply_rule(self, rule: Rule, operands: tuple[Any, ...]) -> "Value":
         """What a rule does when it is called on Values: it records a node."""
-        values = tuple(map(as_value, operands))
+        values = tuple([x if isinstance(x, Value) else as_value(x) for x in operands])
         return record(rule, *values) if len(values) <= 2 else record(rule, values)
 
     # Arithmetic. A plain number beside a Value becomes a constant of the graph.

@@ -51,10 +51,10 @@ class Optimizer:
         if all(parameter.grad is None for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
         self.steps += 1
-        for i, parameter in enumerate(self.parameters):
-            memory = [values[i] for values in self.state.values()]
+        memories = list(self.state.values())
+        for i, (parameter, *memory) in enumerate(zip(self.parameters, *memories)):
             parameter.data, *memory = self.update(parameter.data, parameter.grad or 0.0, *memory)
-            for values, value in zip(self.state.values(), memory):
+            for values, value in zip(memories, memory):
                 values[i] = value
 
     def zero_grad(self) -> None:
