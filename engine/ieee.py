@@ -144,8 +144,7 @@ def mean(*xs: float) -> float:
 def dot(*xs: float) -> float:
     """``Σ wᵢ·xᵢ + b`` of weights, then inputs, then perhaps a bias."""
     n = len(xs) // 2
-    total: float = sum(map(operator.mul, xs, xs[n : 2 * n]), *xs[2 * n :])
-    return total
+    return sum(map(operator.mul, xs, xs[n : 2 * n]), xs[-1] if len(xs) % 2 else 0.0)
 
 
 def _others(xs: Sequence[float]) -> tuple[float, float]:

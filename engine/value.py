@@ -45,7 +45,7 @@ def _unary(rule: Rule) -> "Callable[[Value], Value]":
     def method(self: "Value") -> "Value":
         return record(rule, self)
 
-    method.__name__ = rule.symbol
+    method.__name__, method.__qualname__ = rule.symbol, f"Value.{rule.symbol}"
     method.__doc__ = f"The rule {rule.symbol} of this Value; see the table in engine/rules.py."
     return method
 

@@ -21,7 +21,7 @@ from nn.module import Module
 Activation = str | Callable[[Value], Value]
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "linear": lambda x: x,
+    "linear": Value.__pos__,
     "relu": Value.relu,
     "leaky_relu": Value.leaky_relu,
     "elu": Value.elu,
@@ -68,6 +68,7 @@ class Neuron(Module):
                 f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
             )
         self.activation, self.fused = activation, fused
+        self._activate: Any = activation if callable(activation) else ACTIVATIONS[activation]
         bound = _GAIN.get(str(activation), sqrt(2)) * sqrt(3 / nin)
         self.w = [Value(rng.uniform(-bound, bound), f"{label}w{i}", role="parameter") for i in range(nin)]
         self.b = Value(0.0, f"{label}b", role="parameter")
@@ -77,15 +78,14 @@ class Neuron(Module):
         return self._fire(_inputs(x, len(self.w), self))
 
     def _fire(self, xs: list[Value]) -> Value:
-        activate: Any = ACTIVATIONS.get(self.activation, self.activation)  # type: ignore[arg-type]
         if self.fused:
             total = record(rules.dot, (*self.w, *xs, self.b))
         else:
             total = self.b
             for weight, value in zip(self.w, xs):
                 total = total + weight * value
-        result: Value = activate(total)
-        return result
+        activated: Value = self._activate(total)
+        return activated
 
     def __repr__(self) -> str:
         return f"Neuron({len(self.w)}, activation={self.activation!r})"
