@@ -62,7 +62,8 @@ def check_gradients(f: Callable[..., Any], *xs: float, rtol: float = 1e-5, atol:
     rows = []
     for i, (x, exact) in enumerate(zip(xs, slopes)):
         x = float(x)
-        h = float_info.epsilon ** (1 / 3) * max(abs(x), 1.0 if abs(x) > 1e-3 or x == 0 else abs(x))
+        scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x has a scale of its own
+        h = float_info.epsilon ** (1 / 3) * scale
         above, below = x + h, x - h  # as floats: their distance is exact, 2h is not
         numeric = (at(i, above) - at(i, below)) / (above - below)
         rounding = 16 * float_info.epsilon * abs(value) / h

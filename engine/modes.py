@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 
@@ -62,7 +61,8 @@ def detect_anomaly() -> Any:
     return switched(anomaly=True)
 
 
-_PACKAGES = tuple(str(Path(__file__).parent.parent / name) + os.sep for name in ("engine", "nn"))
+_ROOT = os.path.dirname(os.path.dirname(__file__))
+_PACKAGES = tuple(os.path.join(_ROOT, name, "") for name in ("engine", "nn"))
 
 
 def callers_depth() -> int:

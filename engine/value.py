@@ -132,11 +132,13 @@ class Value:
                 for leaf, grad in before:
                     leaf.grad = grad
                 raise
+            bad = [leaf for leaf, _ in before if not isfinite(leaf.grad) and isfinite(leaf._data)]
             for leaf, grad in before:
-                if not isfinite(leaf.grad) and isfinite(leaf._data) and leaf.role != "constant":
-                    _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
                 if grad is not None:
                     leaf.grad += grad
+        for leaf in bad:
+            if leaf.role != "constant":
+                _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
 
     def forward(self: V) -> V:
         """Compute the whole graph again with today's leaves.
