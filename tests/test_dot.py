@@ -170,6 +170,14 @@ def test_render_writes_the_picture_and_its_text(tmp_path):
     assert not (tmp_path / "other.gv").exists()
 
 
+def test_a_copy_is_a_drawing_of_its_own():
+    drawing = draw_dot(graph())
+    copied = drawing.copy()
+    copied.attr(bgcolor="white")
+    assert copied.source != drawing.source
+    assert copied.boxes == drawing.boxes
+
+
 def test_a_picture_that_cannot_be_drawn_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "engines", list)
     with pytest.raises(RuntimeError):

@@ -11,6 +11,7 @@ import re
 import tempfile
 import unicodedata
 import webbrowser
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             )
         for arrow in arrows:
             self.edge(arrow.tail, arrow.head, label=escape(arrow.label) if arrow.label else None)
+
+    def copy(self) -> "Drawing":
+        """A drawing of its own with the same boxes and arrows."""
+        return deepcopy(self)
 
     def pipe(self, format: str | None = None, *args: Any, encoding: str | None = None, **options: Any) -> Any:
         """The picture as bytes, or as text with an `encoding`.
