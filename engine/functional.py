@@ -21,7 +21,7 @@ from engine.trees import flat, is_row, mapped
 from engine.value import Value, as_value, edges, forward_pass, sweep, sweeping
 
 
-def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False) -> list[Any]:
+def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool = False) -> list[Any]:
     """``∂output/∂input`` for each input, leaving every `grad` as it is.
 
     Args:
@@ -30,13 +30,17 @@ def gradients(output: Value, inputs: Iterable[Value], create_graph: bool = False
         create_graph: give Values that record how the gradients were made, instead of floats.
 
     Raises:
+        TypeError: if the output or an input is not a Value.
         RuntimeError: if a leaf was changed after the forward pass.
 
     >>> x = Value(3.0)
     >>> gradients(x * x, [x])
     [6.0]
     """
-    inputs = list(inputs)
+    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
+    for value in (output, *inputs):
+        if not isinstance(value, Value):
+            raise TypeError(f"gradients takes Values, got {value!r:.40}; for a function of numbers write grad(f)")
     order = forward_pass(output)
     involved = set(inputs)  # and every node between them and the output
     for node in order:
@@ -80,6 +84,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
 
     def both(*args: Any) -> tuple[Any, Any]:
         chosen = [argnums] if isinstance(argnums, int) else list(argnums)
+        if not all(0 <= i < len(args) for i in chosen):
+            raise IndexError(f"argnums must be from 0 to {len(args) - 1} for {len(args)} arguments, got {argnums}")
         with _tracing(args) as symbolic:
             variables = [mapped(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
             output = _one_number(f, variables)

@@ -51,7 +51,7 @@ def chain_rule(order: Sequence[Node], edges: Callable[[Any], Iterable[tuple[Any,
 
     `edges` gives a node's parents, each with the local gradient ``∂node/∂parent``. In reverse, a node comes after
     everything that uses it, so its gradient is complete when it is passed on. The numbers are whatever `edges` gives:
-    floats, or Values that record how the gradient was made. Where no gradient arrives none is passed on, not even
+    floats, or Values that record how the gradient was made. Where the float 0 arrives nothing is passed on, not even
     through an infinite slope.
     """
     for node in reversed(order):

@@ -92,6 +92,10 @@ class Rule:
     def __repr__(self) -> str:
         return f"Rule({self.symbol!r})"
 
+    def __reduce__(self) -> Any:
+        named = next((name for name, rule in RULES.items() if rule is self), None)
+        return named or (Rule, (self.symbol, self.value, self.partials))  # the table is pickled by name
+
 
 # fmt: off
 # Arithmetic.

@@ -5,8 +5,10 @@ from typing import Any
 
 
 def is_row(tree: Any) -> bool:
-    """Whether this holds several numbers: a list, a tuple, or an array of one dimension or more."""
-    return isinstance(tree, (list, tuple)) or bool(getattr(tree, "shape", ()))
+    """Whether this holds several numbers: a list, an array of one dimension or more, anything to iterate over."""
+    return isinstance(tree, (list, tuple)) or (
+        hasattr(tree, "__iter__") and not isinstance(tree, (str, bytes, dict)) and getattr(tree, "shape", None) != ()
+    )
 
 
 def flat(tree: Any) -> Iterator[Any]:

@@ -33,6 +33,8 @@ new = object.__new__
 
 V = TypeVar("V", bound="Value")
 
+ROLES = ("input", "parameter", "constant", "operation")
+
 
 def _tick() -> int:
     global _clock
@@ -73,6 +75,7 @@ class Value:
 
     Raises:
         TypeError: if `data` is not one real number.
+        ValueError: if `role` is none of the three.
     """
 
     # One or two operands, as most nodes have, stand in `_x` and `_y`: a tuple for them would be one more object in
@@ -81,6 +84,8 @@ class Value:
     __array_ufunc__ = None  # NumPy leaves `array * value` to the operators below
 
     def __init__(self, data: Any, label: str = "", role: str = "input") -> None:
+        if role not in ROLES:
+            raise ValueError(f"role must be one of {', '.join(ROLES)}, got {role!r}")
         self._data: float = data if type(data) is float else to_float(data)
         self.grad: Any = None  # a float; within a sweep perhaps a Value
         self._x: Any = ()
@@ -92,11 +97,16 @@ class Value:
 
     @property
     def data(self) -> float:
-        """The number. Setting it leaves graphs that used the old one behind: see `forward`."""
+        """The number. A leaf's can be set, which leaves graphs that used the old one behind: see `forward`."""
         return self._data
 
     @data.setter
     def data(self, data: Any) -> None:
+        if self.rule is not None:
+            raise AttributeError(
+                f"{self._name()} was computed, and its data follows from its operands; set the data of a leaf and call "
+                "forward(), or begin anew from a leaf: x.detach()"
+            )
         self._data = data if type(data) is float else to_float(data)
         self._time = _tick()
 
@@ -113,7 +123,11 @@ class Value:
 
         >>> (Value(2.0) * Value(3.0)).local_gradients()
         (3.0, 2.0)
+
+        Raises:
+            RuntimeError: if an operand was changed after the forward pass.
         """
+        _check_fresh(self)
         return tuple(local for _, local in edges(self))
 
     def backward(self) -> None:
@@ -128,6 +142,8 @@ class Value:
             before = [(node, node.grad) for node in order if node.rule is None]
             try:
                 sweep(self, order, flow)
+                if flow is _finite_edges:
+                    _check_finite(reversed(order))
             except BaseException:
                 for leaf, grad in before:
                     leaf.grad = grad
@@ -392,7 +408,12 @@ def edges(node: "Value") -> "Iterable[tuple[Value, float]]":
             dx, dy = node.rule.partials(node._data, x._data, y._data)
             return (x, dx), (y, dy)
         if type(x) is tuple:
-            return zip(x, node.rule.partials(node._data, *[parent._data for parent in x]))
+            partials = node.rule.partials(node._data, *[parent._data for parent in x])
+            if len(partials) != len(x):
+                raise TypeError(
+                    f"the rule {node.op!r} of {len(x)} operands has {len(partials)} partials, one is due for each"
+                )
+            return zip(x, partials)
         (dx,) = node.rule.partials(node._data, x._data)
         return ((x, dx),)
     except ArithmeticError:
@@ -404,8 +425,17 @@ def _finite_edges(node: "Value") -> "Iterable[tuple[Value, float]]":
     if all(map(isfinite, local_gradients)):
         return zip(node.parents, local_gradients)
     operands = ", ".join(parent._name() for parent in node.parents)
-    line = source_lines.get(node, "a line outside detect_anomaly(): make the node inside it")
-    raise FloatingPointError(f"{node.op}({operands}) has the slope {local_gradients}; it was made by {line}")
+    raise FloatingPointError(f"{node.op}({operands}) has the slope {local_gradients}; {_made_by(node)}")
+
+
+def _check_finite(nodes: "Iterable[Value]") -> None:
+    for node in nodes:
+        if not isfinite(node.grad):
+            raise FloatingPointError(f"the gradient of {node._name()} adds up to {node.grad}; {_made_by(node)}")
+
+
+def _made_by(node: "Value") -> str:
+    return f"it was made by {source_lines.get(node, 'a line outside detect_anomaly(): make the node inside it')}"
 
 
 def forward_pass(root: "Value") -> "list[Value]":
@@ -419,15 +449,19 @@ def forward_pass(root: "Value") -> "list[Value]":
     for node in order:
         if node._time >= latest:
             latest = node._time  # no parent can be newer
-            continue
-        for parent in node.parents:
-            if parent._time > node._time:
-                raise RuntimeError(
-                    f"{parent._name()} was changed after the forward pass that used it (in {node._name()}), so the "
-                    "gradient would mix two passes. Call forward() on the result to compute it again with today's "
-                    "numbers, or run the lines that build it again"
-                )
+        else:
+            _check_fresh(node)
     return order
+
+
+def _check_fresh(node: "Value") -> None:
+    for parent in node.parents:
+        if parent._time > node._time:
+            raise RuntimeError(
+                f"{parent._name()} was changed after the forward pass that used it (in {node._name()}), so the "
+                "gradient would mix two passes. Call forward() on the result to compute it again with today's "
+                "numbers, or run the lines that build it again"
+            )
 
 
 def sweep(root: "Value", order: "list[Value]", edges: "Callable[[Value], Iterable[tuple[Value, Any]]]") -> None:

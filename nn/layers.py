@@ -181,15 +181,15 @@ class MLP(Module):
 
 
 def _check_size(name: str, size: Any) -> None:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+    if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
 
 
 def _inputs(x: Any, expected: int, module: Module) -> list[Value]:
     """The inputs as Values; a lone number counts as a row of one."""
     xs = list(x) if is_row(x) else [x]
-    if len(xs) != expected:
-        raise ValueError(f"{module!r} expects {expected} inputs, got {len(xs)}")
     if xs and is_row(xs[0]):
         raise ValueError(f"{module!r} expects one row of numbers, got rows; write [model(x) for x in rows]")
+    if len(xs) != expected:
+        raise ValueError(f"{module!r} expects {expected} inputs, got {len(xs)}")
     return [value if isinstance(value, Value) else Value(value) for value in xs]

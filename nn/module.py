@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import Value
+from engine.trees import is_row
 
 
 class Module:
     """The base of all layers and networks: it finds the parameters among its attributes.
 
-    A subclass sets Values of the role ``"parameter"``, other Modules, or lists of either as attributes, and writes
-    `forward`.
+    A subclass sets Values, other Modules, or lists of either as attributes, and writes `forward`. Its parameters are
+    those of the Values that are leaves.
 
     >>> class Line(Module):
     ...     def __init__(self):
-    ...         self.slope = Value(2.0, role="parameter")
+    ...         self.slope = Value(2.0)
     ...
     ...     def forward(self, x):
     ...         return self.slope * x
@@ -23,21 +24,17 @@ class Module:
     (6.0, [('slope', Value(data=2.0, grad=—))])
     """
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the module computes; written by each subclass, called by calling the module."""
         raise TypeError(f"{type(self).__name__} has no forward method: define forward(self, x) in it")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The module's `forward`."""
-        return self.forward(*inputs)
+        return self.forward(*inputs, **options)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with the path to it, in the order in which the attributes were set."""
-        seen: set[Value] = set()
-        for name, parameter in _parameters(vars(self), ""):
-            if parameter not in seen:
-                seen.add(parameter)
-                yield name, parameter
+        yield from _parameters(self, "", set())
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in the order in which the attributes were set."""
@@ -49,15 +46,13 @@ class Module:
             parameter.grad = 0.0
 
 
-def _parameters(thing: Any, path: str) -> Iterator[tuple[str, Value]]:
+def _parameters(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+    if not isinstance(thing, (Value, Module)) and not is_row(thing) or id(thing) in seen:
+        return
+    seen.add(id(thing))
     if isinstance(thing, Value):
-        if thing.role == "parameter":
+        if thing.rule is None and thing.role != "constant":
             yield path, thing
         return
-    if isinstance(thing, Module):
-        thing = vars(thing)
-    elif isinstance(thing, (list, tuple)):
-        thing = dict(enumerate(thing))
-    if isinstance(thing, dict):
-        for name, part in thing.items():
-            yield from _parameters(part, f"{path}.{name}" if path else str(name))
+    for name, part in vars(thing).items() if isinstance(thing, Module) else enumerate(thing):
+        yield from _parameters(part, f"{path}.{name}" if path else str(name), seen)

@@ -21,7 +21,7 @@ class Optimizer:
 
     Raises:
         TypeError: if a parameter is not a Value.
-        ValueError: if there are no parameters, or `lr` is not above 0.
+        ValueError: if there are no parameters, or one twice, or `lr` is not above 0.
     """
 
     memory: tuple[str, ...] = ()
@@ -33,6 +33,8 @@ class Optimizer:
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
                 raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("an optimizer takes each parameter once, got one of them twice")
         _check("lr", lr, lr > 0, "above 0")
         self.lr = lr
         self.steps = 0
@@ -51,11 +53,11 @@ class Optimizer:
         if all(parameter.grad is None for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
         self.steps += 1
-        memories = list(self.state.values())
-        for i, (parameter, *memory) in enumerate(zip(self.parameters, *memories)):
-            parameter.data, *memory = self.update(parameter.data, parameter.grad or 0.0, *memory)
-            for values, value in zip(memories, memory):
-                values[i] = value
+        memories = self.state.values()
+        updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in zip(self.parameters, *memories)]
+        for parameter, (data, *_) in zip(self.parameters, updated):
+            parameter.data = data
+        self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
@@ -142,7 +144,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr)
         for beta in betas:
             _check("betas", betas, 0 <= beta < 1, "two numbers from 0 up to 1")
-        _check("eps", eps, eps >= 0, "at least 0")
+        _check("eps", eps, eps > 0, "above 0")
         _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 

@@ -225,3 +225,7 @@ def test_without_an_engine_boxes_do_not_overlap(monkeypatch):
 def test_unknown_options_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call(Value(1.0))
+
+
+def test_a_label_may_be_any_object():
+    assert draw_dot(Value(1.0, label=5)).boxes[0].rows[0] == "5"

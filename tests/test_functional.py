@@ -118,3 +118,19 @@ def test_forward_over_reverse_is_the_second_derivative():
 def test_a_function_of_several_outputs_is_refused():
     with pytest.raises(TypeError, match="expected a function that gives one number, got 2 of them"):
         grad(lambda x: [x, x])(1.0)
+
+
+def test_arguments_that_are_not_there_are_refused():
+    for argnums in (-1, 2):
+        with pytest.raises(IndexError, match=f"argnums must be from 0 to 1 for 2 arguments, got {argnums}"):
+            grad(lambda x, y: x * y, argnums=argnums)(2.0, 3.0)
+
+
+def test_gradients_are_of_values_by_values():
+    x = Value(3.0)
+    assert gradients(x * x, x) == [6.0]
+    for output, inputs in ((5.0, [x]), (x * x, [1.0])):
+        with pytest.raises(
+            TypeError, match=r"gradients takes Values, got .*; for a function of numbers write grad\(f\)"
+        ):
+            gradients(output, inputs)

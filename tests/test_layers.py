@@ -141,3 +141,32 @@ def test_zero_grad_sets_every_gradient_to_zero():
     model([1.0, 2.0]).backward()
     model.zero_grad()
     assert {p.grad for p in model.parameters()} == {0.0}
+
+
+def test_leaves_that_a_module_holds_are_its_parameters():
+    class Line(Module):
+        def __init__(self):
+            self.slope, self.rest = Value(2.0), np.array([Value(1.0), Value(3.0)], dtype=object)
+            self.last = self.slope * 2  # a result is none
+
+        def forward(self, x, scale=1.0):
+            return self.slope * x * scale
+
+    line = Line()
+    assert [name for name, _ in line.named_parameters()] == ["slope", "rest.0", "rest.1"]
+    assert line(3.0, scale=10.0).data == 60.0
+    neuron = Neuron(2)
+    neuron.w[0] = Value(0.3)
+    assert len(neuron.parameters()) == 3
+
+
+def test_modules_may_know_each_other():
+    first, second = Neuron(1), Neuron(1)
+    first.other, second.other = second, first
+    assert len(first.parameters()) == 4
+
+
+def test_anything_to_iterate_over_is_a_row():
+    model = MLP(2, [1], rng=random.Random(0))
+    assert model(range(2)).data == model(iter([0, 1])).data == model([0, 1]).data
+    assert MLP(np.int64(2), [1])([1.0, 2.0]) is not None

@@ -57,3 +57,8 @@ def test_cross_entropy_of_far_logits_is_finite():
 def test_what_does_not_fit_is_refused_in_one_sentence(call, error, message):
     with pytest.raises(error, match=message):
         call(Value(1.0))
+
+
+def test_outputs_and_targets_may_be_anything_to_iterate_over():
+    assert hinge_loss(map(Value, [1.0, 2.0]), iter([1, -1])).data == 1.5
+    assert mse_loss([Value(0.0), Value(1.0)], range(2)).data == 0.0

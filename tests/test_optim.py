@@ -50,6 +50,8 @@ def test_a_parameter_out_of_reach_has_the_gradient_zero():
     [
         (lambda p: SGD([]), ValueError, r"at least one parameter, got none; write model.parameters\(\)"),
         (lambda p: SGD([1.0]), TypeError, r"takes Values, got 1.0; write model.parameters\(\)"),
+        (lambda p: SGD(p + p), ValueError, "each parameter once, got one of them twice"),
+        (lambda p: Adam(p, eps=0), ValueError, "eps must be above 0, got 0"),
         (lambda p: SGD(p, lr=0), ValueError, "lr must be above 0, got 0"),
         (lambda p: Adam(p, lr=-1.0), ValueError, "lr must be above 0, got -1.0"),
         (lambda p: SGD(p, momentum=1.5), ValueError, "momentum must be from 0 up to 1, got 1.5"),
@@ -62,3 +64,17 @@ def test_a_parameter_out_of_reach_has_the_gradient_zero():
 def test_impossible_settings_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make([Value(1.0)])
+
+
+def test_a_step_that_fails_changes_nothing():
+    class Broken(SGD):
+        def update(self, p, g, *memory):
+            if p == 2.0:
+                raise ZeroDivisionError
+            return super().update(p, g, *memory)
+
+    first, second = Value(1.0), Value(2.0)
+    (first * second).backward()
+    with pytest.raises(ZeroDivisionError):
+        Broken([first, second], lr=0.1).step()
+    assert (first.data, second.data) == (1.0, 2.0)

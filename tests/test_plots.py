@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 
 from engine import Value
 from viz import plot_decision_boundary, plot_loss
+from viz.plots import COLOURS
 
 ROWS, LABELS = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [0.5, 3.0]], [-1, 1, 1, -1]
 
@@ -71,3 +72,38 @@ def test_without_matplotlib_the_message_says_how_to_get_it():
     code = "import sys; sys.modules['matplotlib'] = None; from viz import plot_loss; plot_loss([1.0])"
     error = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
     assert "ImportError: plots need matplotlib; install it with `pip install 'chalkgrad[plot]'`" in error
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([1, 1, 1, 1], {1: 1}),
+        ([0, 0, 0, 0], {0: 0}),
+        ([-1, -1, -1, -1], {-1: 0}),
+        (["no", "yes"] * 2, {"no": 0, "yes": 1}),
+    ],
+)
+def test_points_have_the_colour_of_the_region_of_their_class(ax, labels, expected):
+    plot_decision_boundary(lambda row: Value(row[0]) - 0.75, ROWS, labels, ax=ax, steps=5)
+    points = {
+        c.get_label(): mpl.colors.to_hex(c.get_facecolor()[0]) for c in ax.collections if "class" in c.get_label()
+    }
+    assert points == {f"class {label}": COLOURS[i] for label, i in expected.items()}
+
+
+def test_a_class_without_examples_leaves_the_others_their_colours(ax):
+    plot_decision_boundary(lambda row: (row[0], row[1], -row[0]), ROWS, np.array([[0], [2], [2], [0]]), ax=ax, steps=5)
+    points = {
+        c.get_label(): mpl.colors.to_hex(c.get_facecolor()[0]) for c in ax.collections if "class" in c.get_label()
+    }
+    assert points == {"class 0": COLOURS[0], "class 2": COLOURS[2]}
+
+
+def test_labels_that_stand_for_no_class_are_refused(ax):
+    with pytest.raises(ValueError, match=r"tells 2 classes apart, which no labels \[0, 1, 2\] stand for"):
+        plot_decision_boundary(lambda row: Value(row[0]), ROWS, [0, 1, 2, 1], ax=ax, steps=5)
+
+
+def test_more_curves_than_colours_are_all_drawn(ax):
+    plot_loss({str(i): [1.0, 2.0] for i in range(8)}, ax=ax)
+    assert len(ax.lines) == 8

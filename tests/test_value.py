@@ -498,3 +498,41 @@ def test_a_rule_with_the_wrong_partials_is_told_where_it_is_written():
         Rule("cube", lambda x: x**3, lambda z, x: 3 * x**2)
     with pytest.raises(TypeError, match="a tuple of 2, got"):
         Rule("first", lambda x, y: x, lambda z, x, y: (1.0,))
+
+
+def test_the_number_of_a_result_cannot_be_set():
+    y = Value(0.0).exp()
+    with pytest.raises(AttributeError, match=r"exp = 1.0 was computed, .* call forward\(\)"):
+        y.data = 5.0
+
+
+def test_local_gradients_do_not_mix_two_passes_either():
+    x = Value(3.0, "x")
+    y = x * x
+    x.data = 10.0
+    with pytest.raises(RuntimeError, match=r"x = 10\.0 was changed"):
+        y.local_gradients()
+
+
+def test_detect_anomaly_finds_a_gradient_that_overflows_on_the_way():
+    with detect_anomaly():
+        x = Value(0.0, label="x")
+        y = x * 1e200 * 1e200
+        with pytest.raises(FloatingPointError, match=r"the gradient of x = 0\.0 adds up to inf; it was made by"):
+            y.backward()
+    assert x.grad is None
+
+
+def test_a_role_must_be_known():
+    with pytest.raises(ValueError, match="role must be one of input, parameter, constant, operation, got 'weight'"):
+        Value(1.0, role="weight")
+
+
+def test_a_rule_of_many_operands_with_too_few_partials_is_told():
+    total3 = Rule("total3", lambda *xs: sum(xs), lambda z, *xs: (1.0,))
+    with pytest.raises(TypeError, match="'total3' of 3 operands has 1 partials"):
+        total3(Value(1.0), Value(2.0), Value(3.0)).backward()
+
+
+def test_rules_of_the_table_are_pickled_by_name():
+    assert pickle.loads(pickle.dumps(Value(1.0).tanh().rule)) is Value(2.0).tanh().rule

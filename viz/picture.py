@@ -102,6 +102,6 @@ def _role(node: Value, root: Value) -> str:
 def _rows(node: Value) -> tuple[str, ...]:
     if node.role == "constant":
         return (number(node.data),)
-    title = f"{node.label}: {node.op}" if node.label and node.op else node.label or node.op
+    title = f"{node.label}: {node.op}" if node.label and node.op else str(node.label or node.op)
     rows = (f"data {number(node.data)}", f"grad {number(node.grad)}")
     return (title, *rows) if title else rows

@@ -1,9 +1,11 @@
 """Plots of a network and of its training, on matplotlib axes."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
+from engine.trees import is_row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,17 +21,18 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     Args:
         model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class.
         X: rows of two numbers.
-        y: the class of each row: any two labels in ascending order for one score, else 0, 1, 2, ...
+        y: the class of each row: 0, 1, 2, ... or any two labels, of which the first in order is the negative one.
         ax: the axes to draw on; new ones if None.
         steps: how many points each way the network is asked at.
 
     Raises:
-        ValueError: if the rows do not have two numbers, or there are not as many rows as labels.
+        ValueError: if the rows do not have two numbers, there are not as many rows as labels, or a label stands for
+            no class of the network.
         ImportError: if matplotlib is not installed.
     """
     import numpy as np
 
-    points, labels = np.asarray(X, dtype=float), np.asarray(y)
+    points, labels = np.asarray(X, dtype=float), np.ravel(y)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"plot_decision_boundary takes rows of two numbers, got an array of shape {points.shape}")
     if len(points) != len(labels):
@@ -41,11 +44,12 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
         scores = np.array([[_scores(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
     for i in range(scores.shape[2]):
         lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best of the other classes
-        ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i]], alpha=0.22)
+        ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], alpha=0.22)
         ax.contour(xs, ys, lead, levels=[0], colors="#1a1a1a", linewidths=1.2)
-    for i, label in enumerate(np.unique(labels)):
+    for label, i in _classes(np.unique(labels).tolist(), scores.shape[2]).items():
         x1, x2 = points[labels == label].T
-        ax.scatter(x1, x2, c=COLOURS[i], marker=MARKERS[i], edgecolors="white", label=f"class {label}", zorder=3)
+        colour, marker = COLOURS[i % 6], MARKERS[i % 6]
+        ax.scatter(x1, x2, c=colour, marker=marker, edgecolors="white", label=f"class {label}", zorder=3)
     ax.set(xlabel="x₁", ylabel="x₂", xlim=(left, right), ylim=(bottom, top))
     ax.legend(loc="upper right")
     return ax
@@ -63,20 +67,31 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
     """
     ax = _axes(ax)
     curves = losses if isinstance(losses, Mapping) else {"": losses}
-    for (name, curve), colour, dash in zip(curves.items(), COLOURS, ("-", "--", "-.", ":", "-", "--")):
+    for (name, curve), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(("-", "--", "-.", ":"))):
         numbers = [x.data if isinstance(x, Value) else float(x) for x in curve]
         ax.plot(range(1, len(numbers) + 1), numbers, dash, color=colour, label=name, linewidth=2)
     ax.set(xlabel="step", ylabel="loss")
     ax.grid(alpha=0.3)
-    if len(curves) > 1:
+    if isinstance(losses, Mapping):
         ax.legend()
     return ax
 
 
 def _scores(output: Any) -> list[float]:
     """A score for each class: of a lone score, its negative for the first class and itself for the second."""
-    numbers = [x.data if isinstance(x, Value) else float(x) for x in (output if isinstance(output, list) else [output])]
+    numbers = [x.data if isinstance(x, Value) else float(x) for x in (output if is_row(output) else [output])]
     return numbers if len(numbers) > 1 else [-numbers[0], numbers[0]]
+
+
+def _classes(labels: list[Any], count: int) -> dict[Any, int]:
+    """Which score each label stands for."""
+    if all(label in range(count) for label in labels):
+        return {label: int(label) for label in labels}
+    if count > 2 or len(labels) > 2:
+        raise ValueError(
+            f"the network tells {count} classes apart, which no labels {labels} stand for; write 0, 1, 2, ..."
+        )
+    return {label: int(i > 0 or label == 1) for i, label in enumerate(labels)}
 
 
 def _axes(ax: "Axes | None") -> "Axes":
