@@ -40,7 +40,8 @@ def topological_order(root: N) -> list[N]:
             if y is not None:
                 stack += y, x
             elif type(x) is tuple:
-                stack += filterfalse(seen.__contains__, reversed(x))
+                if not seen.issuperset(x):
+                    stack += filterfalse(seen.__contains__, reversed(x))
             else:
                 stack.append(x)
     return order
