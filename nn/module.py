@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import Value
-from engine.trees import is_row
 
 
 class Module:
@@ -47,12 +46,16 @@ class Module:
 
 
 def _parameters(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
-    if not isinstance(thing, (Value, Module)) and not is_row(thing) or id(thing) in seen:
-        return
-    seen.add(id(thing))
+    if isinstance(thing, (Value, Module)):
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
     if isinstance(thing, Value):
         if thing.rule is None and thing.role != "constant":
             yield path, thing
-        return
-    for name, part in vars(thing).items() if isinstance(thing, Module) else enumerate(thing):
-        yield from _parameters(part, f"{path}.{name}" if path else str(name), seen)
+    elif isinstance(thing, Module):
+        for name, part in vars(thing).items():
+            yield from _parameters(part, f"{path}.{name}" if path else name, seen)
+    elif isinstance(thing, (list, tuple)) or getattr(thing, "dtype", None) == object:  # an iterator is left alone
+        for i, part in enumerate(thing):
+            yield from _parameters(part, f"{path}.{i}", seen)

@@ -160,6 +160,17 @@ def test_leaves_that_a_module_holds_are_its_parameters():
     assert len(neuron.parameters()) == 3
 
 
+def test_looking_for_parameters_uses_up_no_iterator_and_loses_no_row():
+    class Grid(Module):
+        def __init__(self):
+            self.weights = np.array([[Value(float(3 * i + j)) for j in range(3)] for i in range(4)], dtype=object)
+            self.batches, self.data = iter([1, 2]), np.zeros((2, 2))
+
+    grid = Grid()
+    assert [p.data for p in grid.parameters()] == [float(i) for i in range(12)]
+    assert list(grid.batches) == [1, 2]
+
+
 def test_modules_may_know_each_other():
     first, second = Neuron(1), Neuron(1)
     first.other, second.other = second, first
