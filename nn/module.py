@@ -56,6 +56,6 @@ def _parameters(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Va
     elif isinstance(thing, Module):
         for name, part in vars(thing).items():
             yield from _parameters(part, f"{path}.{name}" if path else name, seen)
-    elif isinstance(thing, (list, tuple)) or getattr(thing, "dtype", None) == object:  # an iterator is left alone
+    elif isinstance(thing, (list, tuple)) or str(getattr(thing, "dtype", "")) == "object":  # an iterator is left alone
         for i, part in enumerate(thing):
             yield from _parameters(part, f"{path}.{i}", seen)
