@@ -18,7 +18,7 @@ written in a form that does not: tanh' is sech², never 1 - tanh².
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 from engine import ieee
@@ -41,10 +41,12 @@ class Rule:
     gives whatever that number makes of it.
     """
 
-    __slots__ = ("symbol", "value", "partials", "__weakref__")
+    __slots__ = ("symbol", "value", "partials", "name", "constants", "__weakref__")
 
     def __init__(self, symbol: str, value: Callable[..., Any], partials: Callable[..., tuple[Any, ...]]) -> None:
         self.symbol, self.value, self.partials = symbol, value, partials
+        self.name = symbol  # in the table below: what it is called there
+        self.constants: tuple[Any, ...] = ()  # in a family: which member it is
         self._try_partials()
 
     def _try_partials(self) -> None:
@@ -93,8 +95,9 @@ class Rule:
         return f"Rule({self.symbol!r})"
 
     def __reduce__(self) -> Any:
-        named = next((name for name, rule in RULES.items() if rule is self), None)
-        return named or (Rule, (self.symbol, self.value, self.partials))  # the table is pickled by name
+        if RULES.get(self.name) is self:
+            return self.name  # the table is pickled by name
+        return Rule, (self.symbol, self.value, self.partials)
 
 
 # fmt: off
@@ -201,7 +204,14 @@ def _except(i: int, xs: Sequence[Any]) -> Any:
 
 # Families: one rule for each constant.
 def _family(make: Callable[..., Rule]) -> Callable[..., Rule]:
-    return lru_cache(maxsize=4096)(make)
+    @lru_cache(maxsize=4096)
+    @wraps(make)
+    def member(*constants: Any) -> Rule:
+        rule = make(*constants)
+        rule.name, rule.constants = make.__name__, constants
+        return rule
+
+    return member
 
 
 @_family
@@ -223,8 +233,13 @@ def leaky_relu(slope: float) -> Rule:
 @_family
 def clamp(low: float, high: float) -> Rule:
     """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside."""
-    inside = Rule("inside", lambda x: x if x != x else float(low <= x <= high), lambda z, x: (0.0,))
-    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (inside(x),))
+    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (inside(low, high)(x),))
+
+
+@_family
+def inside(low: float, high: float) -> Rule:
+    """1 from `low` to `high`, the ends included, and 0 outside; its slope is 0."""
+    return Rule("inside", lambda x: x if x != x else float(low <= x <= high), lambda z, x: (0.0,))
 
 
 @_family
@@ -256,6 +271,8 @@ def select(i: int) -> Rule:
 
 
 RULES: dict[str, Rule] = {name: rule for name, rule in globals().items() if isinstance(rule, Rule)}
+for _name, _rule in RULES.items():
+    _rule.name = _name
 FAMILIES: dict[str, Callable[..., Rule]] = {
-    f.__name__: f for f in (power, leaky_relu, clamp, softmax, log_softmax, select)
+    f.__name__: f for f in (power, leaky_relu, clamp, inside, softmax, log_softmax, select)
 }

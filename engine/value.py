@@ -8,7 +8,7 @@
 """
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf, isfinite, nan
 from numbers import Real
 from threading import Lock, RLock
@@ -17,8 +17,9 @@ from weakref import WeakKeyDictionary
 
 from engine import rules
 from engine.graph import chain_rule, topological_order
-from engine.modes import NORMAL, Mode, callers_depth, callers_line, mode
+from engine.modes import NORMAL, Mode, SourceLine, callers_depth, callers_line, mode
 from engine.rules import Rule
+from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps
 
 # The clock ticks when the data of an existing node is changed. A node older than the last change of its parent belongs
 # to an earlier forward pass.
@@ -27,7 +28,7 @@ _ticking = Lock()
 
 sweeping = RLock()  # gradients are gathered in the nodes themselves: one sweep at a time
 
-source_lines: "WeakKeyDictionary[Value, str]" = WeakKeyDictionary()  # which line made a node, under detect_anomaly
+source_lines: "WeakKeyDictionary[Value, SourceLine]" = WeakKeyDictionary()  # which line made a node, if recorded
 
 new = object.__new__
 
@@ -155,6 +156,53 @@ class Value:
         for leaf in bad:
             if leaf.role != "constant":
                 _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
+
+    def backward_steps(self, names: "Mapping[str, Any] | None" = None) -> "Iterator[BackwardStep]":
+        """`backward`, one application of the chain rule at a time.
+
+        Each step is a record of what was multiplied and where it was added. By the time it is given, the gradients of
+        the nodes are those so far; after the last step they are what `backward` leaves.
+
+        Args:
+            names: what to call nodes without a label, such as ``locals()``.
+
+        Raises:
+            RuntimeError: if a leaf was changed after the forward pass.
+
+        >>> a = Value(3.0, "a")
+        >>> for step in (a * a).backward_steps():
+        ...     print(step)
+        ∂v1/∂a += ∂v1/∂v1 · ∂v1/∂a = 1 · 3 = 3   (a has 1 of 2 contributions)
+        ∂v1/∂a += ∂v1/∂v1 · ∂v1/∂a = 1 · 3 = 3   (a has 2 of 2 contributions)
+        """
+        order = forward_pass(self)
+        steps = list(backward_steps(order, edges, source_lines, names))
+
+        def run() -> "Iterator[BackwardStep]":
+            before = {node: node.grad or 0.0 for node in order if node.rule is None}
+            for node in order:
+                node.grad = before.get(node, 0.0)
+            self.grad += 1.0
+            for step in steps:
+                step.parent.grad = step.total + before.get(step.parent, 0.0)
+                yield step
+
+        return run()
+
+    def forward_steps(self, names: "Mapping[str, Any] | None" = None) -> "Iterator[ForwardStep]":
+        """One record for each operation behind this Value, in the order in which they were computed.
+
+        Args:
+            names: what to call nodes without a label, such as ``locals()``.
+
+        Raises:
+            RuntimeError: if a leaf was changed after the forward pass.
+
+        >>> for step in (Value(3.0, "a") * 2).forward_steps():
+        ...     print(step)
+        v1 = a * 2 = 3 * 2 = 6
+        """
+        return forward_steps(forward_pass(self), source_lines, names)
 
     def forward(self: V) -> V:
         """Compute the whole graph again with today's leaves.
@@ -375,7 +423,7 @@ def record(rule: Rule, x: Any, y: "Value | None" = None) -> "Value":
     node.label = ""
     node.role = "operation"
     node._time = _clock
-    if now.anomaly:
+    if now.lines:
         source_lines[node] = callers_line()
     return node
 

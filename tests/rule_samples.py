@@ -202,6 +202,10 @@ def _clamp(low: float, high: float) -> Sample:
     return one(lambda x: when((low, x < low), (high, x > high), (x, True)), *LINE)
 
 
+def _inside(low: float, high: float) -> Sample:
+    return one(lambda x: when((1, (x >= low) & (x <= high)), (0, True)), *LINE, flat=True)
+
+
 def _share(i: int) -> Sample:
     return many(lambda *xs: sp.exp(xs[i]) / sum(map(sp.exp, xs)), *TRIPLES)
 
@@ -217,6 +221,7 @@ FAMILY_SAMPLES: dict[str, dict[tuple[Any, ...], Sample]] = {
     },
     "leaky_relu": {(slope,): _leaky(slope) for slope in (0.01, 0.2, -0.5)},
     "clamp": {ends: _clamp(*ends) for ends in ((-1.0, 1.0), (0.0, 6.0), (-float("inf"), 1.0), (-1.0, float("inf")))},
+    "inside": {ends: _inside(*ends) for ends in ((-1.0, 1.0), (0.0, 6.0))},
     "softmax": {(i,): _share(i) for i in range(3)},
     "log_softmax": {(i,): _log_share(i) for i in range(3)},
     "select": {(i,): one(lambda x: x, *LINE) for i in (0, 2)},

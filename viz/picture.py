@@ -8,6 +8,7 @@ from typing import Literal
 
 from engine import Value
 from engine.graph import topological_order
+from engine.names import number
 
 Edges = Literal["plain", "local"]
 
@@ -52,15 +53,6 @@ class Arrow:
     tail: str
     head: str
     label: str = ""
-
-
-def number(x: float | None) -> str:
-    """A number as pictures show it, to four digits; a dash where there is none.
-
-    >>> number(2 / 3), number(None)
-    ('0.6667', '—')
-    """
-    return "—" if x is None else f"{x:.4g}"
 
 
 def picture(root: Value, edges: Edges = "plain", max_nodes: int = 300) -> tuple[list[Box], list[Arrow]]:

@@ -1,0 +1,60 @@
+"""What to call a node in a text: its label, the variable that holds it, or a small name such as v3."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engine.trees import is_row
+
+
+def number(x: float | None) -> str:
+    """A number as texts and pictures show it, to four digits; a dash where there is none.
+
+    >>> number(2 / 3), number(None)
+    ('0.6667', '—')
+    """
+    return "—" if x is None else f"{x:.4g}"
+
+
+def in_brackets(text: str) -> str:
+    """A number with its sign in brackets, to stand behind an operator.
+
+    >>> in_brackets("-3"), in_brackets("3")
+    ('(-3)', '3')
+    """
+    return f"({text})" if text.startswith("-") else text
+
+
+def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict[Any, str]:
+    """A name for every node, no two alike but for constants, which are called by their number.
+
+    Args:
+        order: the nodes in topological order.
+        names: variables, such as ``locals()``, after which to call the nodes that have no label; a list of Values in it
+            names them ``x[0]``, ``x[1]``.
+    """
+    variables = {id(value): name for name, value in _variables(names or {})}
+    taken: set[str] = set()
+    given: dict[Any, str] = {}
+    for node in order:
+        wanted = node.label or variables.get(id(node), "")
+        if wanted and wanted in taken:
+            wanted = next(name for i in itertools.count(2) if (name := f"{wanted}_{i}") not in taken)
+        if wanted:
+            taken.add(wanted)
+            given[node] = wanted
+    small = (name for i in itertools.count(1) if (name := f"v{i}") not in taken)
+    for node in order:
+        if node not in given:
+            given[node] = in_brackets(number(node.data)) if node.role == "constant" else next(small)
+    return given
+
+
+def _variables(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, thing in names.items():
+        if name.startswith("_"):
+            continue  # a notebook's own: _, _1, _i1
+        if isinstance(thing, (list, tuple)):
+            yield from ((f"{name}[{i}]", part) for i, part in enumerate(thing) if not is_row(part))
+        else:
+            yield name, thing
