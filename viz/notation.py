@@ -34,6 +34,26 @@ class Notation(ABC):
         """Written formulas that are equal."""
         return self.row([part for side in sides for part in (self.sign("="), side)][1:])
 
+    def terms(self, parts: Sequence[str]) -> str:
+        """A sum of written parts."""
+        return self.row([part for term in parts for part in (self.sign("+"), term)][1:])
+
+    def factors(self, parts: Sequence[str]) -> str:
+        """A product of written parts, with the dot that a board has in every notation."""
+        return self.row([part for factor in parts for part in (self.sign("·"), factor)][1:])
+
+    def sum(self, numbers: Sequence[float]) -> str:
+        """A sum of numbers."""
+        return self.terms(self._numbers(numbers))
+
+    def product(self, numbers: Sequence[float]) -> str:
+        """A product of numbers."""
+        return self.factors(self._numbers(numbers))
+
+    def _numbers(self, numbers: Sequence[float]) -> list[str]:
+        first, *rest = [(self.number(number(x)), x < 0) for x in numbers]
+        return [first[0], *(self.brackets(written) if negative else written for written, negative in rest)]
+
     def _within(self, tightness: int, formula: Expression) -> str:
         written, own = self._written(formula)
         return written if own >= tightness else self.brackets(written)
@@ -88,8 +108,12 @@ class Notation(ABC):
         """A variable, whatever characters it is made of."""
 
     @abstractmethod
+    def words(self, words: str) -> str:
+        """Words beside a formula."""
+
+    @abstractmethod
     def sign(self, sign: str) -> str:
-        """One of ``+ - * = +=`` and ``≈``."""
+        """One of ``+ - * · = →``."""
 
     @abstractmethod
     def row(self, parts: Sequence[str]) -> str:
@@ -127,6 +151,10 @@ class Notation(ABC):
     def derivative(self, of: str, by: str) -> str:
         """``∂of/∂by`` of two names."""
 
+    @abstractmethod
+    def slope(self, of: str, by: str) -> str:
+        """``dof/dby`` of two names."""
+
 
 class _Text(Notation):
     """As Python reads it."""
@@ -138,6 +166,9 @@ class _Text(Notation):
 
     def name(self, name: str) -> str:
         return name
+
+    def words(self, words: str) -> str:
+        return words
 
     def sign(self, sign: str) -> str:
         return sign
@@ -169,6 +200,9 @@ class _Text(Notation):
     def derivative(self, of: str, by: str) -> str:
         return f"∂{of}/∂{by}"
 
+    def slope(self, of: str, by: str) -> str:
+        return f"d{of}/d{by}"
+
 
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
@@ -197,11 +231,14 @@ class _Latex(Notation):
             return f"\\{_GREEK[name]}"
         if len(name) == 1 and name.isascii() and name.isalpha():
             return name
-        escaped = re.sub(r"[\\{}$&#^_%~]", lambda c: _LATEX_ESCAPES.get(c[0], f"\\{c[0]}"), name)
+        return self.words(name)
+
+    def words(self, words: str) -> str:
+        escaped = re.sub(r"[\\{}$&#^_%~]", lambda c: _LATEX_ESCAPES.get(c[0], f"\\{c[0]}"), words)
         return rf"\text{{{escaped}}}"
 
     def sign(self, sign: str) -> str:
-        return {"*": r"\cdot", "+=": r"\mathrel{+}=", "≈": r"\approx"}.get(sign, sign)
+        return {"*": r"\cdot", "·": r"\cdot", "→": r"\to"}.get(sign, sign)
 
     def row(self, parts: Sequence[str]) -> str:
         return " ".join(parts)
@@ -237,6 +274,13 @@ class _Latex(Notation):
     def derivative(self, of: str, by: str) -> str:
         return rf"\frac{{\partial {self.name(of)}}}{{\partial {self.name(by)}}}"
 
+    def slope(self, of: str, by: str) -> str:
+        return rf"\frac{{d {self.name(of)}}}{{d {self.name(by)}}}"
+
+
+def _printable(text: str) -> str:
+    return escape("".join(c if c.isprintable() else " " for c in text))
+
 
 class _MathML(Notation):
     """As the inside of a ``<math>``."""
@@ -251,8 +295,10 @@ class _MathML(Notation):
     def name(self, name: str) -> str:
         if found := _SUBSCRIPT.fullmatch(name):
             return f"<msub><mi>{found[1]}</mi><mn>{found[2]}</mn></msub>"
-        shown = "".join(c if c.isprintable() else " " for c in name)
-        return f"<mi>{escape(shown)}</mi>"
+        return f"<mi>{_printable(name)}</mi>"
+
+    def words(self, words: str) -> str:
+        return f"<mtext>{_printable(words)}&#xa0;</mtext>"
 
     def sign(self, sign: str) -> str:
         return f"<mo>{ {'*': '·', '-': '−'}.get(sign, sign) }</mo>"
@@ -284,7 +330,13 @@ class _MathML(Notation):
         return self.row([f"<mi>{escape(function)}</mi><mo>&#x2061;</mo>", self.brackets(self.row(listed))])
 
     def derivative(self, of: str, by: str) -> str:
-        above, below = (self.row(["<mo>∂</mo>", self.name(name)]) for name in (of, by))
+        return self._over("∂", of, by)
+
+    def slope(self, of: str, by: str) -> str:
+        return self._over("d", of, by)
+
+    def _over(self, d: str, of: str, by: str) -> str:
+        above, below = (self.row([f"<mo>{d}</mo>", self.name(name)]) for name in (of, by))
         return f"<mfrac>{above}{below}</mfrac>"
 
 

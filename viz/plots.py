@@ -37,7 +37,7 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
         raise ValueError(f"plot_decision_boundary takes rows of two numbers, got an array of shape {points.shape}")
     if len(points) != len(labels):
         raise ValueError(f"plot_decision_boundary takes a label for each row, got {len(points)} and {len(labels)}")
-    ax = _axes(ax)
+    ax = axes(ax)
     (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     xs, ys = np.linspace(left, right, steps), np.linspace(bottom, top, steps)
     with no_grad():
@@ -65,7 +65,7 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
     Raises:
         ImportError: if matplotlib is not installed.
     """
-    ax = _axes(ax)
+    ax = axes(ax)
     curves = losses if isinstance(losses, Mapping) else {"": losses}
     for (name, curve), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(("-", "--", "-.", ":"))):
         numbers = [x.data if isinstance(x, Value) else float(x) for x in curve]
@@ -94,7 +94,8 @@ def _classes(labels: list[Any], count: int) -> dict[Any, int]:
     return {label: int(i > 0 or label == 1) for i, label in enumerate(labels)}
 
 
-def _axes(ax: "Axes | None") -> "Axes":
+def axes(ax: "Axes | None") -> "Axes":
+    """The axes as they are; new ones if None."""
     if ax is not None:
         return ax
     try:

@@ -9,6 +9,7 @@ remembers everything, so the same table of derivatives that runs the backward pa
 (cos(x),)
 """
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -117,7 +118,7 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "cosine": lambda x, y: x / rules.sqrt(x**2 + y**2),
     "total": lambda *xs: plus(xs),
     "mean": lambda *xs: plus(xs) / len(xs),
-    "dot": lambda *xs: plus([w * x for w, x in zip(xs, xs[len(xs) // 2 :])] + list(xs[len(xs) - len(xs) % 2 :])),
+    "dot": lambda *xs: plus([*map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :]), *xs[len(xs) // 2 * 2 :]]),
     "logsumexp": lambda *xs: rules.log(plus(map(rules.exp, xs))),
 }
 _FAMILIES_REWRITTEN: dict[str, Callable[..., Callable[..., Any]]] = {
@@ -244,3 +245,10 @@ def evaluated(formula: Expression, numbers: Mapping[str, float]) -> float:
             known[id(x)] = numbers[x.name] if isinstance(x, Name) else x.value  # type: ignore[attr-defined]
         stack.pop()
     return known[id(formula)]
+
+
+def put_in(formula: Expression, numbers: Mapping[str, float]) -> Expression:
+    """A formula with numbers in the place of its names."""
+    if isinstance(formula, Applied):
+        return Applied(formula.rule, tuple(put_in(operand, numbers) for operand in formula.operands))
+    return Number(numbers[formula.name]) if isinstance(formula, Name) else formula

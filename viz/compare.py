@@ -1,0 +1,109 @@
+"""One derivative, found in four ways: reverse mode, forward mode, finite differences, symbols."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from sys import float_info
+from typing import Any
+
+from engine import Value, grad, jvp, no_grad
+from engine.names import called
+from engine.value import forward_pass
+from viz.plots import COLOURS, axes
+from viz.report import Equations, Report, Table
+from viz.symbols import derivative, evaluated, formulas
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Report):
+    """Four derivatives side by side.
+
+    Attributes:
+        f: the function.
+        x: where it was differentiated.
+        derivatives: the number that each way gave, by its name.
+    """
+
+    f: Callable[[Any], Any]
+    x: float
+    derivatives: dict[str, float]
+
+    def errors(self) -> list[tuple[float, float, float]]:
+        """Steps h, each with the relative error there of ``(f(x+h) - f(x)) / h`` and of ``(f(x+h) - f(x-h)) / 2h``."""
+        exact, rows = self.derivatives["reverse"], []
+        for tenths in range(-160, 1, 2):
+            h = 10 ** (tenths / 10)
+            above, below, at = (_value(self.f, x) for x in (self.x + h, self.x - h, self.x))
+            sides = (above - at) / h, (above - below) / (2 * h)
+            one, both = (abs(side - exact) / (abs(exact) or 1.0) for side in sides)
+            rows.append((h, one, both))
+        return rows
+
+    def plot(self, ax: Any = None) -> Any:
+        """The error of a finite difference over its step: too large a step bends, too small a one drowns in rounding.
+
+        Args:
+            ax: the matplotlib axes to draw on; new ones if not given.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        ax = axes(ax)
+        steps, one, both = zip(*((h, max(a, 1e-18), max(b, 1e-18)) for h, a, b in self.errors() if isfinite(a + b)))
+        ax.loglog(steps, one, color=COLOURS[0], linewidth=2, label="(f(x+h) − f(x)) / h")
+        ax.loglog(steps, both, color=COLOURS[1], linewidth=2, linestyle="--", label="(f(x+h) − f(x−h)) / 2h")
+        ax.set(xlabel="step h", ylabel="relative error", ylim=(1e-16, 10))
+        ax.grid(alpha=0.3)
+        ax.legend()
+        return ax
+
+
+def compare(f: Callable[[Any], Any], x: float) -> Comparison:
+    """The derivative of a function of one number at x, found in four ways.
+
+    Args:
+        f: a function of one number that gives one, made of operators and functions of the engine.
+        x: where.
+
+    Raises:
+        TypeError: if ``f`` does not give one number.
+
+    >>> print(compare(lambda x: x**3, 2.0))  # doctest: +ELLIPSIS
+    f     = x**3
+    df/dx = 3 * x**2
+    way                derivative          error
+    reverse            12                  0
+    forward            12                  0
+    finite difference  12.00000000...
+    symbolic           12                  0
+    """
+    variable = Value(float(x), "x")
+    output = f(variable)
+    if not isinstance(output, Value):
+        raise TypeError(f"compare takes a function that gives one Value for a Value, this one gave {output!r:.60}")
+    order = forward_pass(output)
+    names = called([variable, *(node for node in order if node is not variable)])
+    written = formulas(order, names)
+    slope = derivative(order, variable, written)
+    numbers = {name: node.data for node, name in names.items()}
+    h = float_info.epsilon ** (1 / 3) * max(abs(variable.data), 1.0)  # where bending and rounding do the same harm
+    above, below = variable.data + h, variable.data - h
+    ways = {
+        "reverse": grad(f)(variable.data),
+        "forward": jvp(f, (variable.data,), (1.0,))[1],
+        "finite difference": (_value(f, above) - _value(f, below)) / (above - below),
+        "symbolic": evaluated(slope, numbers),
+    }
+    exact = ways["reverse"]
+    rows = [[way, f"{found:.17g}", f"{abs(found - exact) / (abs(exact) or 1.0):.3g}"] for way, found in ways.items()]
+    equations = Equations(lambda n: [[n.name("f"), n.write(written[output])], [n.slope("f", "x"), n.write(slope)]])
+    return Comparison([equations, Table(["way", "derivative", "error"], rows)], f, variable.data, ways)
+
+
+def _value(f: Callable[[Any], Any], x: float) -> float:
+    with no_grad():
+        y = f(Value(x))
+    return y.data if isinstance(y, Value) else float(y)

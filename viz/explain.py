@@ -1,0 +1,335 @@
+"""Where a gradient comes from, in words and numbers: `explain`, `formula` and `nudge`.
+
+Nothing is computed twice: the numbers are those of the engine's steps, the formulas its rules fed symbols.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine import BackwardStep, Value, gradients
+from engine.names import called, number
+from engine.steps import backward_steps
+from engine.value import edges, forward_pass, source_lines
+from viz.notation import Notation
+from viz.report import Block, Equations, Report, Sentence
+from viz.symbols import Expression, Number, derivative, formulas, put_in
+
+FEW_PATHS = 12
+FEW_CONTRIBUTIONS = 12
+LONGEST = 60  # names, numbers and operations in a formula that can still be read
+LONGEST_CHAIN = 12
+MOST_LINES = 30
+
+Edge = tuple[Value, Value, float]  # a node, its operand, and the local gradient between them
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation(Report):
+    """The ledger of a gradient.
+
+    Attributes:
+        gradient: ``∂root/∂value``, the sum of the contributions.
+        contributions: the steps of the backward pass that gave to it.
+        paths: the paths from the root down to the value, each as its edges; empty if there are too many.
+        path_count: how many paths there are.
+        edge_count: how many edges those paths are made of.
+    """
+
+    gradient: float
+    contributions: list[BackwardStep]
+    paths: list[list[Edge]]
+    path_count: int
+    edge_count: int
+
+
+def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -> Explanation:
+    """The ledger of ``∂root/∂value``: what each use of the value contributed, and the paths it came along.
+
+    No gradient is changed, and no `backward` is needed before.
+
+    Args:
+        root: what is differentiated, such as a loss.
+        value: by what.
+        names: what to call nodes without a label, such as ``locals()``.
+
+    Raises:
+        TypeError: if either is not a Value.
+        RuntimeError: if a leaf was changed after the forward pass.
+
+    >>> a = Value(3.0, "a")
+    >>> b = a * 2
+    >>> b.label = "b"
+    >>> L = b * a
+    >>> L.label = "L"
+    >>> print(explain(L, a))
+    The gradient of L by a: every use of a contributes its upstream gradient times its local one.
+    through L: ∂L/∂L · ∂L/∂a = 1 · 6 = 6
+    through b: ∂L/∂b · ∂b/∂a = 3 · 2 = 6
+    ∂L/∂a                    = 6 + 6 = 12
+    A path multiplies, paths add: 2 paths lead from a to L.
+    a → b → L = 2 · 3 = 6
+    a → L     = 6
+    """
+    order = _graph(root, value)
+    name = called(order if value in set(order) else [*order, value], names)
+    of, by = name[root], name[value]
+    if value is root:
+        line = Sentence(f"∂{of}/∂{by} = 1: this is where the backward pass starts.")
+        return Explanation([line], 1.0, [], [], 1, 0)
+    contributions = [s for s in backward_steps(order, edges, source_lines, names) if s.parent is value]
+    if not contributions:
+        return Explanation([Sentence(f"{of} does not depend on {by}: ∂{of}/∂{by} = 0.")], 0.0, [], [], 0, 0)
+    gradient = contributions[-1].total
+    path_count, between = _paths_between(order, value)
+    paths = list(_paths(root, value, between)) if path_count <= FEW_PATHS else []
+    blocks: list[Block] = [
+        Sentence(
+            f"The gradient of {of} by {by}: every use of {by} contributes its upstream gradient times its local one."
+        ),
+        Equations(lambda n: _ledger(n, contributions, gradient)),
+    ]
+    if paths:
+        lead = "paths lead" if path_count > 1 else "path leads"
+        blocks += [
+            Sentence(f"A path multiplies, paths add: {path_count} {lead} from {by} to {of}."),
+            Equations(lambda n: [_path(n, path, name) for path in paths]),
+        ]
+    else:
+        blocks.append(
+            Sentence(
+                f"{path_count:,} paths lead from {by} to {of}, and multiplying along each of them would take longer "
+                f"with every node. The backward pass takes one multiplication for each of the {len(between):,} edges: "
+                "what arrives at a node is added up before it is passed on. This is dynamic programming."
+            )
+        )
+    if value.grad is not None and value.rule is None and value.grad != gradient:
+        blocks.append(
+            Sentence(
+                f"{by}.grad is {number(value.grad)}, which is not this gradient alone: leaves add up over calls of "
+                "backward(), and zero_grad() begins anew."
+            )
+        )
+    return Explanation(blocks, gradient, contributions, paths, path_count, len(between))
+
+
+def _graph(root: Any, *values: Any) -> list[Value]:
+    for value in (root, *values):
+        if not isinstance(value, Value):
+            raise TypeError(f"expected a Value of the graph, got {type(value).__name__} {value!r:.40}")
+    return forward_pass(root)
+
+
+def _ledger(n: Notation, contributions: Sequence[BackwardStep], gradient: float) -> list[list[str]]:
+    of, _, by = contributions[0].names
+    rows, shown = [], contributions[:FEW_CONTRIBUTIONS]
+    for step in shown:
+        symbols = n.factors([n.derivative(of, step.names[1]), n.derivative(step.names[1], by)])
+        left = n.row([n.words(f"through {step.names[1]}:"), symbols])
+        rows.append([left, n.product([step.upstream, step.local]), n.number(number(step.product))])
+    terms = [step.product for step in shown]
+    if len(contributions) > len(shown):
+        terms.append(gradient - sum(terms))
+        rows.append([n.words(f"and {len(contributions) - len(shown)} more, together"), n.number(number(terms[-1]))])
+    rows.append([n.derivative(of, by), *([n.sum(terms)] if len(terms) > 1 else []), n.number(number(gradient))])
+    return rows
+
+
+def _paths_between(order: Sequence[Value], value: Value) -> tuple[int, dict[Value, list[Edge]]]:
+    """How many paths lead from the value to the last node; and the edges they are made of, by their upper end."""
+    ways: defaultdict[Value, int] = defaultdict(int, {value: 1})
+    for node in order:
+        if node is not value:
+            ways[node] = sum(ways[parent] for parent in node.parents)
+    reached, between = {order[-1]}, {}
+    for node in reversed(order):
+        if node in reached and node is not value:
+            between[node] = [(node, parent, local) for parent, local in edges(node) if ways[parent]]
+            reached.update(parent for _, parent, _ in between[node])
+    return ways[order[-1]], {node: found for node, found in between.items() if found}
+
+
+def _paths(root: Value, value: Value, between: Mapping[Value, list[Edge]]) -> Iterator[list[Edge]]:
+    """Every path from the root down to the value. There are few, but each may be long: nothing recurses."""
+    stack: list[tuple[Value, list[Edge]]] = [(root, [])]
+    while stack:
+        node, path = stack.pop()
+        if node is value:
+            yield path
+        else:
+            stack += [(edge[1], [*path, edge]) for edge in reversed(between[node])]
+
+
+def _path(n: Notation, path: Sequence[Edge], name: Mapping[Value, str]) -> list[str]:
+    upwards = path[::-1]
+    stations = [n.name(name[upwards[0][1]])]
+    for node, _, _ in upwards:
+        stations += [n.sign("→"), n.name(name[node])]
+    product = 1.0
+    for _, _, local in path:
+        product *= local
+    sides = [n.product([local for _, _, local in upwards])] if len(path) > 1 else []
+    return [n.row(stations), *sides, n.number(number(product))]
+
+
+def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | None = None) -> Report:
+    """The expression behind a Value, and with `wrt` its derivative by the chain rule: in symbols, and in numbers.
+
+    A formula that would fill the board is written as one short equation for each node instead.
+
+    Args:
+        root: what to write down.
+        wrt: with respect to what to differentiate it.
+        names: what to call nodes without a label, such as ``locals()``.
+
+    Raises:
+        TypeError: if either is not a Value.
+        RuntimeError: if a leaf was changed after the forward pass.
+
+    >>> x = Value(3.0, "x")
+    >>> y = x**2 + 2 * x
+    >>> y.label = "y"
+    >>> print(formula(y, wrt=x))
+    y = x**2 + 2 * x
+      = 3**2 + 2 * 3 = 15
+    ∂y/∂x = ∂y/∂v1 · ∂v1/∂x + ∂y/∂v2 · ∂v2/∂x
+          = 2 * x + 2
+          = 2 * 3 + 2 = 8
+    """
+    order = _graph(root, *([wrt] if wrt is not None else []))
+    name = called(order if wrt is None or wrt in set(order) else [*order, wrt], names)
+    written = formulas(order, name, [wrt] if wrt is not None else [])
+    numbers = {name[node]: node.data for node in order}
+    blocks: list[Block] = []
+    if written[root].size <= LONGEST:
+        blocks.append(Equations(lambda n: _whole(n, n.name(name[root]), [written[root]], numbers, root.data)))
+    else:
+        operations = [node for node in order if node.rule is not None]
+        blocks.append(each_operation(operations[:MOST_LINES], name))
+        if len(operations) > MOST_LINES:
+            blocks.append(Sentence(f"and {len(operations) - MOST_LINES:,} more operations."))
+    if wrt is not None:
+        slope = derivative(order, wrt, written)
+        value = gradients(root, [wrt])[0]
+        count, between = _paths_between(order, wrt)
+        paths = list(_paths(root, wrt, between)) if 1 <= count <= 4 and wrt is not root else []
+        if slope.size > LONGEST:
+            blocks.append(Sentence("The derivative is too long for the board; explain() shows where it comes from."))
+        blocks.append(Equations(lambda n: _derived(n, (name[root], name[wrt]), paths, name, slope, numbers, value)))
+    return Report(blocks)
+
+
+def each_operation(order: Sequence[Value], name: Mapping[Value, str]) -> Equations:
+    """One short equation for each operation among the nodes."""
+    own = {node: formulas([*node.parents, node], name, node.parents)[node] for node in order if node.rule is not None}
+    return Equations(lambda n: [[n.name(name[node]), n.write(written)] for node, written in own.items()])
+
+
+def _whole(
+    n: Notation, left: str, sides: Sequence[Expression | str], numbers: Mapping[str, float], value: float
+) -> list[list[str]]:
+    """Something = its formulas = the last of them with the numbers put in = its value."""
+    rows = [[left if i == 0 else "", side if isinstance(side, str) else n.write(side)] for i, side in enumerate(sides)]
+    last = sides[-1] if sides else ""
+    if isinstance(last, Expression) and last.size > 1:
+        rows.append(["", n.write(put_in(last, numbers)), n.number(number(value))])
+    elif rows and not isinstance(last, Number):
+        rows[-1].append(n.number(number(value)))
+    return rows or [[left, n.number(number(value))]]
+
+
+def _derived(
+    n: Notation,
+    names: tuple[str, str],
+    paths: Sequence[Sequence[Edge]],
+    name: Mapping[Value, str],
+    slope: Expression,
+    numbers: Mapping[str, float],
+    value: float,
+) -> list[list[str]]:
+    sides: list[Expression | str] = []
+    if 1 < sum(map(len, paths)) <= LONGEST_CHAIN:
+        slopes = [[(name[node], name[parent]) for node, parent, _ in path] for path in paths]
+        sides.append(n.terms([n.factors([n.derivative(*pair) for pair in _from_root(path)]) for path in slopes]))
+    return _whole(n, n.derivative(*names), [*sides, *([slope] if slope.size <= LONGEST else [])], numbers, value)
+
+
+def _from_root(slopes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A path that is one edge starts from ``∂L/∂L``, or it would look like the whole derivative."""
+    return [(slopes[0][0], slopes[0][0]), *slopes] if len(slopes) == 1 else slopes
+
+
+def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None = None) -> "Nudge":
+    """What a small change does to the root: as the gradient predicts, and as it really is.
+
+    Nothing is changed: the graph is computed again on the side.
+
+    Args:
+        root: what to look at.
+        value: what to change, a leaf or a node in between.
+        by: by how much.
+        names: what to call nodes without a label, such as ``locals()``.
+
+    Raises:
+        TypeError: if `root` or `value` is not a Value.
+        RuntimeError: if a leaf was changed after the forward pass.
+
+    >>> x = Value(3.0, "x")
+    >>> y = x**2
+    >>> y.label = "y"
+    >>> print(nudge(y, x, 0.1))
+    x goes from 3 to 3.1.
+    predicted: ∂y/∂x · 0.1 = 6 · 0.1 = 0.6
+    actual                 = 9.61 - 9 = 0.61
+    difference             = 0.61 - 0.6 = 0.01
+    A tenth of the nudge leaves a difference of 0.0001: the slope is the limit of ever smaller ones.
+    """
+    order = _graph(root, value)
+    name = called(order if value in set(order) else [*order, value], names)
+    slope = gradients(root, [value])[0]
+    after, nearer = (_recomputed(order, value, value.data + step) for step in (by, by / 10))
+    predicted, actual = slope * by, after - root.data
+    rest = nearer - root.data - slope * by / 10
+    of, to = name[root], name[value]
+
+    def rows(n: Notation) -> list[list[str]]:
+        shown = [number(x) for x in (after, root.data, actual, predicted, actual - predicted)]
+        new, old, change, guess, difference = map(n.number, shown)
+        minus = n.sign("-")
+        left = n.row([n.words("predicted:"), n.factors([n.derivative(of, to), n.number(number(by))])])
+        return [
+            [left, n.product([slope, by]), guess],
+            [n.words("actual"), n.row([new, minus, old]), change],
+            [n.words("difference"), n.row([change, minus, guess]), difference],
+        ]
+
+    blocks: list[Block] = [
+        Sentence(f"{to} goes from {number(value.data)} to {number(value.data + by)}."),
+        Equations(rows),
+        Sentence(
+            f"A tenth of the nudge leaves a difference of {number(rest)}: the slope is the limit of ever smaller ones."
+        ),
+    ]
+    return Nudge(blocks, predicted, actual)
+
+
+@dataclass(frozen=True, repr=False)
+class Nudge(Report):
+    """A predicted change beside the actual one."""
+
+    predicted: float
+    actual: float
+
+
+def _recomputed(order: Sequence[Value], value: Value, data: float) -> float:
+    """The last node's number if `value` had another one."""
+    numbers: dict[Value, float] = {}
+    for node in order:
+        if node is value:
+            numbers[node] = data
+        elif node.rule is None:
+            numbers[node] = node.data
+        else:
+            numbers[node] = node.rule.evaluate(*[numbers[parent] for parent in node.parents])
+    return numbers[order[-1]]

@@ -1,0 +1,227 @@
+"""Why a topological order? The backward pass run in any order, and what goes wrong with it."""
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose
+from typing import Any
+
+from engine import BackwardStep, Value
+from engine.graph import topological_order
+from engine.names import called, number
+from engine.steps import backward_steps
+from engine.value import edges, forward_pass, source_lines
+from viz.explain import each_operation
+from viz.report import Block, Report, Sentence, Table
+
+Order = Callable[[Value], Sequence[Value]]
+
+MOST_FIRINGS = 10_000
+
+
+@dataclass(frozen=True, repr=False)
+class OrderReport(Report):
+    """What a backward pass in some order did.
+
+    Attributes:
+        steps: what was passed on, one after another.
+        early: nodes that passed their gradient on before it was complete: how often they had received, of how often.
+        again: nodes that passed it on more than once.
+        missing: nodes that never passed it on.
+        gradients: each leaf with the gradient this order gives, and the true one.
+        smallest: the root of the smallest expression where the order goes wrong, if one was found.
+    """
+
+    steps: list[BackwardStep]
+    early: dict[Value, tuple[int, int]]
+    again: list[Value]
+    missing: list[Value]
+    gradients: dict[Value, tuple[float, float]]
+    smallest: Value | None
+
+    @property
+    def right(self) -> bool:
+        """Whether every leaf got its true gradient."""
+        return all(_same(given, true) for given, true in self.gradients.values())
+
+
+def _naive_recursion(root: Value) -> list[Value]:
+    """Pass on, then do the same at every operand: a node is reached once for each path to it."""
+    fired, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        if node.rule is not None:
+            fired.append(node)
+            stack += reversed(node.parents)
+        if len(fired) > MOST_FIRINGS:
+            raise ValueError(
+                f"naive recursion passes a gradient on once for each path, here more than {MOST_FIRINGS:,} times; "
+                "take a smaller graph"
+            )
+    return fired
+
+
+def _breadth_first(root: Value) -> list[Value]:
+    """The nodes nearest to the root first, each once."""
+    fired, queue = {root: None}, deque([root])
+    while queue:
+        for parent in queue.popleft().parents:
+            if parent not in fired:
+                fired[parent] = None
+                queue.append(parent)
+    return list(fired)
+
+
+def _depth_first(root: Value) -> list[Value]:
+    """Down the first operand as far as it goes, then the next; each node once."""
+    fired: dict[Value, None] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node not in fired:
+            fired[node] = None
+            stack += reversed(node.parents)
+    return list(fired)
+
+
+ORDERS: dict[str, Order] = {
+    "naive recursion": _naive_recursion,
+    "breadth-first": _breadth_first,
+    "depth-first": _depth_first,
+    "topological": lambda root: topological_order(root)[::-1],
+}
+
+
+def backward_in_order(
+    loss: Value, order: str | Order | Sequence[Value], names: Mapping[str, Any] | None = None
+) -> OrderReport:
+    """Run the backward pass in some order, and show which node passed its gradient on before it was complete.
+
+    No gradient is changed.
+
+    Args:
+        loss: the root.
+        order: ``"naive recursion"``, ``"breadth-first"``, ``"depth-first"`` or ``"topological"``; or the nodes in the
+            order in which they are to pass their gradient on, the root first; or a function that gives them for a root.
+        names: what to call nodes without a label, such as ``locals()``.
+
+    Raises:
+        TypeError: if `loss` is not a Value.
+        ValueError: if the order is unknown, or has a node that is not behind the loss.
+        RuntimeError: if a leaf was changed after the forward pass.
+
+    >>> a = Value(2.0, "a")
+    >>> b = a * 3
+    >>> e = b * 2 + b
+    >>> report = backward_in_order(e, "naive recursion", names=locals())
+    >>> report.gradients[a]
+    (18.0, 9.0)
+    """
+    if not isinstance(loss, Value):
+        raise TypeError(f"expected a Value, got {type(loss).__name__} {loss!r:.40}")
+    if isinstance(order, str) and order not in ORDERS:
+        raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
+    rule = ORDERS[order] if isinstance(order, str) else order
+    graph = forward_pass(loss)
+    name = called(graph, names)
+    firing = list(rule(loss) if callable(rule) else rule)
+    if strangers := [node for node in firing if node not in name]:
+        raise ValueError(f"{strangers[0]!r} is not a node behind the loss; list nodes of its graph only")
+    steps = list(backward_steps(graph, edges, source_lines, names, firing))
+    expected = {step.parent: step.expected for step in steps}
+    received: Counter[Value] = Counter()
+    early: dict[Value, tuple[int, int]] = {}
+    rows: list[list[str]] = []
+    for step in steps:
+        node, had, due = step.node, received[step.node], expected.get(step.node, 0)
+        if step.operand == 0:
+            if had < due:
+                early.setdefault(node, (had, due))
+            rows.append([name[node], f"after {had} of {due}" + "  ✗" * (had != due), ""])
+        if step.parent.role != "constant":
+            rows[-1][2] += f"{', ' * bool(rows[-1][2])}{number(step.product)} to {name[step.parent]}"
+        received[step.parent] += 1
+    fired = Counter(firing)
+    again = [node for node in graph if node.rule is not None and fired[node] > 1]
+    missing = [node for node in graph if node.rule is not None and not fired[node]]
+    outcome = _outcome(graph, firing)
+    blocks: list[Block] = [
+        Sentence(f"The backward pass of {name[loss]}, {order if isinstance(order, str) else 'in the order given'}:"),
+        Table(["node", "fires", "passes on"], rows),
+        *[
+            Sentence(f"✗ {name[n]} fired before its gradient was complete: after {x} of {y}.")
+            for n, (x, y) in early.items()
+        ],
+        *[
+            Sentence(f"✗ {name[n]} fired {fired[n]} times, and passed on again what it had passed on before.")
+            for n in again
+        ],
+        *[Sentence(f"✗ {name[n]} never fired.") for n in missing],
+        Table(
+            ["gradient", "in this order", "true"],
+            [
+                [f"∂{name[loss]}/∂{name[leaf]}", number(given) + "  ✗" * (not _same(given, true)), number(true)]
+                for leaf, (given, true) in outcome.items()
+            ],
+        ),
+    ]
+    smallest = _smallest(rule) if callable(rule) else _smallest_part(graph, firing)
+    if smallest is not None:
+        if not _goes_wrong(graph, firing):
+            blocks.append(Sentence("✓ Here every gradient is right, as it happens."))
+        small = topological_order(smallest)
+        given = rule(smallest) if callable(rule) else [node for node in firing if node in set(small)]
+        leaf, (wrong, true) = next(item for item in _outcome(small, given).items() if not _same(*item[1]))
+        named = called(small, names)
+        blocks += [
+            Sentence("The smallest expression where this order goes wrong:"),
+            each_operation(small, named),
+            Sentence(
+                f"∂{named[smallest]}/∂{named[leaf]} is {number(wrong)} in this order; in truth it is {number(true)}."
+            ),
+        ]
+    elif not (early or again or missing):
+        blocks.append(Sentence("✓ Every node fired once, after all that use it: this is a topological order."))
+    return OrderReport(blocks, steps, early, again, missing, outcome, smallest)
+
+
+def _outcome(order: Sequence[Value], firing: Iterable[Value]) -> dict[Value, tuple[float, float]]:
+    """Each leaf but constants, with the gradient that it gets when the nodes fire like this, and the true one."""
+    got, true = (
+        {step.parent: step.total for step in backward_steps(order, edges, {}, None, f)} for f in (firing, None)
+    )
+    leaves = [node for node in order if node.rule is None and node.role != "constant"]
+    return {leaf: (got.get(leaf, 0.0), true.get(leaf, 0.0)) for leaf in leaves}
+
+
+def _same(x: float, y: float) -> bool:
+    return x == y or isclose(x, y, rel_tol=1e-9)
+
+
+def _goes_wrong(order: Sequence[Value], firing: Iterable[Value]) -> bool:
+    return not all(_same(*pair) for pair in _outcome(order, firing).values())
+
+
+def _smallest(rule: Order) -> Value | None:
+    """The first of all expressions of up to three additions and multiplications for which the order goes wrong."""
+    for count in range(1, 4):
+        choices = [itertools.product((Value.__add__, Value.__mul__), range(i + 1), range(i + 1)) for i in range(count)]
+        for program in itertools.product(*choices):
+            nodes = [Value(2.0, "a")]
+            for operation, i, j in program:
+                nodes.append(operation(nodes[i], nodes[j]))
+                nodes[-1].label = "abcd"[len(nodes) - 1]
+            order = topological_order(nodes[-1])
+            if len(order) == len(nodes) and _goes_wrong(order, rule(nodes[-1])):
+                return nodes[-1]
+    return None
+
+
+def _smallest_part(graph: Sequence[Value], firing: Sequence[Value]) -> Value | None:
+    """The node with the fewest nodes behind it for which the same order goes wrong."""
+    parts = [topological_order(node) for node in graph if node.rule is not None]
+    for part in sorted(parts, key=len):
+        if _goes_wrong(part, [node for node in firing if node in set(part)]):
+            return part[-1]
+    return None

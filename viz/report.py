@@ -1,0 +1,121 @@
+"""What explanations are made of: sentences, equations and tables, each as text, as LaTeX and as HTML with MathML."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from viz.notation import LATEX, MATHML, TEXT, Notation
+
+_STYLE = "border-collapse:collapse;margin:.5em 0"
+_CELL = "padding:.15em .8em .15em 0;text-align:left"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A line of prose."""
+
+    words: str
+
+    def text(self) -> str:
+        """As it is."""
+        return self.words
+
+    def latex(self) -> str:
+        """For a document."""
+        return "\n" + LATEX.words(self.words) + "\n"
+
+    def html(self) -> str:
+        """As a paragraph."""
+        return f"<p>{escape(self.words)}</p>"
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Equations below one another; one whose left side is empty goes on from the one above.
+
+    Args:
+        sides: given a notation, the written sides of each equation.
+    """
+
+    sides: Callable[[Notation], Sequence[Sequence[str]]]
+
+    def text(self) -> str:
+        """With the first equals signs below one another."""
+        rows = self.sides(TEXT)
+        width = max(len(left) for left, *_ in rows)
+        return "\n".join(" = ".join([left.ljust(width), *rest]) for left, *rest in rows)
+
+    def latex(self) -> str:
+        """As an ``aligned`` display."""
+        rows = [
+            " ".join([f"{left} &= {rest[0]}", *(f"= {side}" for side in rest[1:])]) for left, *rest in self.sides(LATEX)
+        ]
+        return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+
+    def html(self) -> str:
+        """As a table of MathML."""
+        lines = []
+        for left, *rest in self.sides(MATHML):
+            right = MATHML.equation("", *rest)
+            lines.append(
+                f'<mtr><mtd style="text-align:right">{left}</mtd><mtd style="text-align:left">{right}</mtd></mtr>'
+            )
+        return (
+            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block" style="text-align:left">'
+            f"<mtable>{''.join(lines)}</mtable></math>"
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, below a head."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """With the columns in line."""
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in (self.head, *self.rows)]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def latex(self) -> str:
+        """As an ``array``."""
+        lines = [" & ".join(LATEX.words(cell) if cell else "" for cell in row) for row in (self.head, *self.rows)]
+        body = " \\\\\n".join([lines[0] + r" \\ \hline" + "\n" + lines[1], *lines[2:]])
+        return f"$$\\begin{{array}}{{{'l' * len(self.head)}}}\n{body}\n\\end{{array}}$$"
+
+    def html(self) -> str:
+        """As a table."""
+        head = "".join(f'<th style="{_CELL}">{escape(cell)}</th>' for cell in self.head)
+        rows = ["".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in row) for row in self.rows]
+        return f'<table style="{_STYLE}"><tr>{head}</tr>' + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+
+
+Block = Sentence | Equations | Table
+
+
+@dataclass(frozen=True)
+class Report:
+    """Sentences, equations and tables. Printed it is text; a notebook shows its formulas as formulas."""
+
+    blocks: Sequence[Block]
+
+    def __str__(self) -> str:
+        return "\n".join(block.text() for block in self.blocks)
+
+    __repr__ = __str__
+
+    @property
+    def latex(self) -> str:
+        """The report for a LaTeX document."""
+        return "\n".join(block.latex() for block in self.blocks)
+
+    @property
+    def html(self) -> str:
+        """The report for a page; its formulas are MathML, which browsers show without any script."""
+        return "\n".join(block.html() for block in self.blocks)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self.html, "text/latex": self.latex}
