@@ -48,7 +48,7 @@ class Neuron(Module):
         activation: a name in `ACTIVATIONS`, or a function of a Value.
         fused: make ``w · x + b`` one node; if False, a node for every addition and multiplication, for the blackboard.
         rng: where the first weights come from, as `random` or a `random.Random(seed)`.
-        label: what to put before the names of the parameters.
+        label: what the neuron is called: ``L0.n3`` has the parameters ``L0.n3.w0``, ``L0.n3.w1``, ``L0.n3.b``.
 
     Raises:
         ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called, if there are
@@ -70,8 +70,10 @@ class Neuron(Module):
         self.activation, self.fused = activation, fused
         self._activate: Any = activation if callable(activation) else ACTIVATIONS[activation]
         bound = _GAIN.get(str(activation), sqrt(2)) * sqrt(3 / nin)
-        self.w = [Value(rng.uniform(-bound, bound), f"{label}w{i}", role="parameter") for i in range(nin)]
-        self.b = Value(0.0, f"{label}b", role="parameter")
+        self.label = label
+        prefix = f"{label}." if label else ""
+        self.w = [Value(rng.uniform(-bound, bound), f"{prefix}w{i}", role="parameter") for i in range(nin)]
+        self.b = Value(0.0, f"{prefix}b", role="parameter")
 
     def forward(self, x: Any) -> Value:
         """One number, from as many inputs as there are weights."""
@@ -85,6 +87,8 @@ class Neuron(Module):
             for weight, value in zip(self.w, xs):
                 total = total + weight * value
         activated: Value = self._activate(total)
+        if self.label:
+            activated.label = self.label
         return activated
 
     def __repr__(self) -> str:
@@ -100,7 +104,7 @@ class Layer(Module):
         activation: as in `Neuron`.
         fused: as in `Neuron`.
         rng: as in `Neuron`.
-        label: what to put before the names of the parameters.
+        label: what the layer is called; its neurons are ``label.n0``, ``label.n1``.
 
     Raises:
         ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
@@ -116,7 +120,8 @@ class Layer(Module):
         label: str = "",
     ) -> None:
         _check_size("nout", nout)
-        self.neurons = [Neuron(nin, activation, fused, rng, f"{label}n{i}.") for i in range(nout)]
+        prefix = f"{label}." if label else ""
+        self.neurons = [Neuron(nin, activation, fused, rng, f"{prefix}n{i}") for i in range(nout)]
 
     def forward(self, x: Any) -> list[Value]:
         """A list of one number for each neuron."""
@@ -164,7 +169,7 @@ class MLP(Module):
         last = len(nouts) - 1
         self.activation = activation
         self.layers = [
-            Layer(sizes[i], sizes[i + 1], "linear" if i == last else activation, fused, rng, f"L{i}.")
+            Layer(sizes[i], sizes[i + 1], "linear" if i == last else activation, fused, rng, f"L{i}")
             for i in range(len(nouts))
         ]
 

@@ -141,9 +141,14 @@ def test_parameters_are_named():
 def test_a_graph_too_large_to_read_is_refused_before_an_engine_is_called(monkeypatch):
     monkeypatch.setattr(engines, "draw", lambda *_: pytest.fail("an engine was called"))
     y = MLP(2, [16, 16, 1], fused=False)([1.0, 2.0])
-    with pytest.raises(ValueError, match=r"this graph has 979 Values, too many .* or pass max_nodes=979"):
-        draw_dot(y)
+    with pytest.raises(ValueError, match=r"this graph has 979 boxes, too many .* depth=2 folds it .* max_nodes=979"):
+        draw_dot(y, depth=3)
     assert len(draw_dot(y, max_nodes=2000).boxes) == 979
+    x = Value(1.0)
+    for _ in range(200):
+        x = x + x
+    with pytest.raises(ValueError, match=r"this graph has 201 boxes, too many .*; draw a smaller part"):
+        draw_dot(x, max_nodes=200)
 
 
 def test_an_engine_that_takes_too_long_is_passed_over(monkeypatch, tmp_path):

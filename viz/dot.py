@@ -25,7 +25,12 @@ FONT = "Helvetica,Arial,sans-serif"
 
 
 def draw_dot(
-    root: Value, format: str = "svg", rankdir: str = "LR", edges: Edges = "plain", max_nodes: int = 300
+    root: Value,
+    format: str = "svg",
+    rankdir: str = "LR",
+    edges: Edges = "plain",
+    max_nodes: int = 300,
+    depth: int | None = None,
 ) -> "Drawing":
     """The graph behind a Value as a picture: shown by a notebook, or saved with ``.render("name")``.
 
@@ -37,7 +42,9 @@ def draw_dot(
         format: ``"svg"``, ``"png"``, or with Graphviz installed ``"pdf"``.
         rankdir: where the arrows point, ``"LR"`` (to the right), ``"TB"`` (down), ``"RL"`` or ``"BT"``.
         edges: ``"local"`` writes the local derivative on every arrow.
-        max_nodes: refuse a larger graph, which nobody could read.
+        max_nodes: refuse to draw more boxes, which nobody could read.
+        depth: how far to open modules: 0 draws a network as one box, 1 its layers, 2 its neurons, and so on; as far as
+            `max_nodes` allows if None. What belongs to a module is told from labels: ``L0.n3.w1`` is part of ``L0.n3``.
 
     Returns:
         A `graphviz.Digraph` that finds an engine by itself. The same graph always gives the same text.
@@ -48,7 +55,7 @@ def draw_dot(
     """
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
-    return Drawing(*picture(root, edges, max_nodes), format, rankdir)
+    return Drawing(*picture(root, edges, max_nodes, depth), format, rankdir)
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]

@@ -5,86 +5,151 @@ result, a bend in every layer that an arrow passes, boxes ordered by the mean pl
 """
 
 import itertools
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from statistics import fmean
 
 from viz.picture import INK, LINE, STYLES, Arrow, Box
 
 _LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0  # pixels, for text of 14
-_LAYER_GAP, _BOX_GAP = 46.0, 14.0
+_LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
+_WIDEST_GAP = 220.0
 _SWEEPS = 8
 
+Point = tuple[float, float]
 
-def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> str:
-    """The picture as the text of an SVG file.
+
+@dataclass(frozen=True)
+class Place:
+    """Where a box stands: its centre, and how large it is."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands, in pixels.
+
+    Attributes:
+        width: of the whole picture.
+        height: of the whole picture.
+        places: of the boxes, by their ids.
+        curves: of the arrows, in order, as the ``d`` of an SVG path.
+        middles: where each arrow's label is centred.
+    """
+
+    width: float
+    height: float
+    places: dict[str, Place]
+    curves: list[str]
+    middles: list[tuple[float, float]]
+
+
+def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> Layout:
+    """Places for some boxes and arrows.
 
     Args:
         boxes: in topological order.
         arrows: between them.
         rankdir: where the arrows point, ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
     """
-    sizes = {box.id: _size(box) for box in boxes}
-    routes, layers = _layers(boxes, arrows)
-    _order(layers, routes)
-    across = rankdir in ("LR", "RL")
-    label_room = 8.0 * max((len(arrow.label) for arrow in arrows), default=0)
-    places = _places(layers, routes, sizes, across, _LAYER_GAP + (label_room if across else label_room and 14))
-    width = max(x + sizes.get(n, (0, 0))[0] / 2 for n, (x, _) in places.items()) + 8
-    height = max(y + sizes.get(n, (0, 0))[1] / 2 for n, (_, y) in places.items()) + 8
-    if rankdir in ("RL", "BT"):
-        places = {n: (width - x, y) if across else (x, height - y) for n, (x, y) in places.items()}
-    drawn = [_arrow(arrow, route, places, sizes, across) for arrow, route in zip(arrows, routes)]
-    drawn += [_box(box, *places[box.id], *sizes[box.id]) for box in boxes]
+    sideways = rankdir in ("LR", "RL")
+    sizes = {box.id: _size(box) if sideways else _size(box)[::-1] for box in boxes}  # along the arrows, and across
+    level, layers, routes = _layers(boxes, arrows)
+    near = _neighbours(routes)
+    _order(layers, *near)
+    spans = _spans(layers, sizes, arrows, level, sideways)
+    across = _across(layers, sizes, *near)
+    ports = _ports(routes, across, sizes)
+    length, breadth = spans[-1][1] + _MARGIN, max(across[id] + size[1] / 2 for id, size in sizes.items()) + _MARGIN
+
+    def turned(point: Point) -> Point:
+        forward = point[0] if rankdir in ("LR", "TB") else length - point[0]
+        return (forward, point[1]) if sideways else (point[1], forward)
+
+    def side(id: str, which: int) -> float:
+        return fmean(spans[level[id]]) + which * sizes[id][0] / 2
+
+    places, curves, middles = {}, [], []
+    for box in boxes:
+        places[box.id] = Place(*turned((side(box.id, 0), across[box.id])), *_size(box))
+    for (first, *bends, last), port in zip(routes, ports):
+        points = [(side(first, 1), across[first])]
+        for bend in bends:
+            points += [(edge, across[bend]) for edge in spans[level[bend]]]
+        points.append((side(last, -1), port))
+        curves.append(_curve(points, turned))
+        middles.append(turned(((points[-2][0] + points[-1][0]) / 2, (points[-2][1] + points[-1][1]) / 2)))
+    return Layout(*((length, breadth) if sideways else (breadth, length)), places, curves, middles)
+
+
+def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> str:
+    """The picture as the text of an SVG file; the arguments are those of `placed`."""
+    layout = placed(boxes, arrows, rankdir)
+    drawn = [_arrow(*each) for each in zip(arrows, layout.curves, layout.middles)]
+    drawn += [_box(box, layout.places[box.id]) for box in boxes]
+    size = f"{layout.width:.0f}", f"{layout.height:.0f}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="Helvetica,Arial,sans-serif" font-size="14">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" viewBox="0 0 {" ".join(size)}" '
+        f'font-family="Helvetica,Arial,sans-serif" font-size="14">\n'
         f'<defs><marker id="tip" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto">'
         f'<path d="M0,0 L9,4 L0,8 z" fill="{LINE}"/></marker></defs>\n' + "\n".join(drawn) + "\n</svg>\n"
     )
 
 
-def _size(box: Box) -> tuple[float, float]:
+def _size(box: Box) -> Point:
     longest = max(sum(1 if ord(c) < 0x1100 else 1.8 for c in row) for row in box.rows)
     return longest * _CHARACTER + 2 * _PADDING, len(box.rows) * _LINE_HEIGHT + 6
 
 
-def _layers(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[list[list[str]], list[list[str]]]:
-    """The route of every arrow, from box over bends to box; and the names in every layer."""
-    level: dict[str, int] = {box.id: 0 for box in boxes}
-    incoming = defaultdict(list)
+def _layers(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[dict[str, int], list[list[str]], list[list[str]]]:
+    """The layer of every box and bend, the members of every layer, and the route of every arrow from bend to bend.
+
+    Arrows from one box share their bends, so that they run together as far as they can.
+    """
+    incoming, outgoing = defaultdict(list), defaultdict(list)
     for arrow in arrows:
         incoming[arrow.head].append(arrow.tail)
+        outgoing[arrow.tail].append(arrow.head)
+    level: dict[str, int] = {}
     for box in boxes:
         level[box.id] = max((level[tail] + 1 for tail in incoming[box.id]), default=0)
-    for box in reversed(boxes):  # a leaf stands right before its first use
+    for box in boxes:  # a leaf stands right before its first use
         if not incoming[box.id]:
-            level[box.id] = min((level[a.head] - 1 for a in arrows if a.tail == box.id), default=0)
+            level[box.id] = min((level[head] - 1 for head in outgoing[box.id]), default=0)
     layers: list[list[str]] = [[] for _ in range(max(level.values()) + 1)]
     for box in boxes:
         layers[level[box.id]].append(box.id)
     routes = []
-    for i, arrow in enumerate(arrows):
-        bends = range(level[arrow.tail] + 1, level[arrow.head])
-        for j in bends:
-            layers[j].append(f"bend {i} {j}")
-        routes.append([arrow.tail, *(f"bend {i} {j}" for j in bends), arrow.head])
-    return routes, layers
+    for arrow in arrows:
+        bends = {f"{arrow.tail} at {i}": i for i in range(level[arrow.tail] + 1, level[arrow.head])}
+        for bend, i in bends.items():
+            if bend not in level:
+                level[bend] = i
+                layers[i].append(bend)
+        routes.append([arrow.tail, *bends, arrow.head])
+    return level, layers, routes
 
 
-def _neighbours(routes: list[list[str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+Near = dict[str, list[str]]
+
+
+def _neighbours(routes: list[list[str]]) -> tuple[Near, Near]:
+    """What stands before every box and bend, and what after it."""
     before, after = defaultdict(list), defaultdict(list)
-    for route in routes:
-        for tail, head in itertools.pairwise(route):
-            before[head].append(tail)
-            after[tail].append(head)
+    for tail, head in dict.fromkeys(pair for route in routes for pair in itertools.pairwise(route)):
+        before[head].append(tail)
+        after[tail].append(head)
     return before, after
 
 
-def _order(layers: list[list[str]], routes: list[list[str]]) -> None:
+def _order(layers: list[list[str]], before: Near, after: Near) -> None:
     """Put every name near the mean place of its neighbours, forwards and backwards in turn."""
-    before, after = _neighbours(routes)
     place = {name: float(i) for layer in layers for i, name in enumerate(layer)}
     for sweep in range(_SWEEPS):
         near = after if sweep % 2 == 0 else before
@@ -94,88 +159,104 @@ def _order(layers: list[list[str]], routes: list[list[str]]) -> None:
                 place[name] = float(i)
 
 
-def _places(
+def _spans(
     layers: list[list[str]],
-    routes: list[list[str]],
-    sizes: dict[str, tuple[float, float]],
-    across: bool,
-    gap: float,
-) -> dict[str, tuple[float, float]]:
-    """The centre of every box and bend."""
-    along = [max(sizes.get(n, (0, 0))[0 if across else 1] for n in layer) for layer in layers]
-    extent = {n: sizes[n][1 if across else 0] + _BOX_GAP if n in sizes else _BOX_GAP for layer in layers for n in layer}
-    main = {}
-    edge = 8.0
-    for layer, thickness in zip(layers, along):
-        main.update(dict.fromkeys(layer, edge + thickness / 2))
-        edge += thickness + gap
-    before, after = _neighbours(routes)
-    cross: dict[str, float] = {}
+    sizes: dict[str, Point],
+    arrows: Sequence[Arrow],
+    level: dict[str, int],
+    sideways: bool,
+) -> list[Point]:
+    """Where every layer begins and ends. The gap behind it grows with the labels and the arrows that cross it."""
+    longest = max((len(arrow.label) for arrow in arrows), default=0)
+    label = longest * _CHARACTER if sideways else _LINE_HEIGHT * (longest > 0)
+    crossing = Counter(level[arrow.tail] for arrow in arrows)
+    spans, edge = [], _MARGIN
+    for i, layer in enumerate(layers):
+        thickness = max(sizes[name][0] if name in sizes else 0.0 for name in layer)
+        spans.append((edge, edge + thickness))
+        edge += thickness + _LAYER_GAP + max(label, min(_WIDEST_GAP, crossing[i] * 0.8))
+    return spans
+
+
+def _across(layers: list[list[str]], sizes: dict[str, Point], before: Near, after: Near) -> dict[str, float]:
+    """The centre of every box and bend across the arrows, as near to those of its neighbours as there is room."""
+    room = {name: (sizes[name][1] if name in sizes else 0.0) + _BOX_GAP for layer in layers for name in layer}
+    across: dict[str, float] = {}
     for layer in layers:
-        _stack(layer, extent, cross, {})
+        across.update(_stacked(layer, room, dict.fromkeys(layer, 0.0)))
     for sweep in range(2 * _SWEEPS):
         near = before if sweep % 2 else after
         for layer in reversed(layers) if near is after else layers:
-            _stack(layer, extent, cross, {n: fmean(cross[m] for m in near[n]) for n in layer if near[n]})
-    lowest = min(cross[n] - extent[n] / 2 for n in cross) - 8
-    return {n: (main[n], cross[n] - lowest) if across else (cross[n] - lowest, main[n]) for n in cross}
+            wanted = {name: fmean(across[n] for n in near[name]) if near[name] else across[name] for name in layer}
+            across.update(_stacked(layer, room, wanted))
+    top = min(across[name] - room[name] / 2 for name in across) - _MARGIN + _BOX_GAP / 2
+    return {name: place - top for name, place in across.items()}
 
 
-def _stack(layer: list[str], extent: dict[str, float], cross: dict[str, float], wanted: dict[str, float]) -> None:
-    """Stack a layer in its order without overlap, as near as can be to where its members want to be."""
-    nearest = 0.0
-    shifts = []
-    for i, name in enumerate(layer):
-        room = (extent[layer[i - 1]] + extent[name]) / 2 if i else 0.0
-        earliest = nearest + room if i else -1e9
-        aim = wanted.get(name, cross.get(name, earliest if i else 0.0))
-        cross[name] = nearest = max(aim, earliest)
-        shifts.append(aim - nearest)
-    for name in layer:
-        cross[name] += fmean(shifts)
+def _stacked(layer: list[str], room: dict[str, float], wanted: dict[str, float]) -> dict[str, float]:
+    """The places nearest to the wanted ones, by least squares, that keep the order and leave each its room.
+
+    Neighbours that want to overlap form a block, which stands where its members want to be on average (the pool
+    adjacent violators algorithm: M. Ayer et al., 1955).
+    """
+    offset = list(itertools.accumulate((room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer)))
+    offsets = [0.0, *offset]
+    blocks: list[tuple[float, int]] = []  # the mean, and of how many
+    for name, shift in zip(layer, offsets):
+        mean, count = wanted[name] - shift, 1
+        while blocks and blocks[-1][0] > mean:
+            above, more = blocks.pop()
+            mean, count = (mean * count + above * more) / (count + more), count + more
+        blocks.append((mean, count))
+    means = [mean for mean, count in blocks for _ in range(count)]
+    return {name: mean + shift for name, mean, shift in zip(layer, means, offsets)}
 
 
-def _arrow(
-    arrow: Arrow,
-    route: list[str],
-    places: dict[str, tuple[float, float]],
-    sizes: dict[str, tuple[float, float]],
-    across: bool,
-) -> str:
-    points = [places[name] for name in route]
-    (x0, y0), (x1, y1) = points[0], points[-1]
-    w0, h0, w1, h1 = *sizes[arrow.tail], *sizes[arrow.head]
-    if across:
-        sign = 1 if x1 > x0 else -1
-        points[0], points[-1] = (x0 + sign * w0 / 2, y0), (x1 - sign * w1 / 2, y1)
-    else:
-        sign = 1 if y1 > y0 else -1
-        points[0], points[-1] = (x0, y0 + sign * h0 / 2), (x1, y1 - sign * h1 / 2)
-    path = f"M{points[0][0]:.1f},{points[0][1]:.1f}"
-    for (xa, ya), (xb, yb) in itertools.pairwise(points):
-        xm, ym = (xa + xb) / 2, (ya + yb) / 2
-        path += f" C{xm:.1f},{ya:.1f} {xm:.1f},{yb:.1f}" if across else f" C{xa:.1f},{ym:.1f} {xb:.1f},{ym:.1f}"
-        path += f" {xb:.1f},{yb:.1f}"
-    drawn = f'<path d="{path}" fill="none" stroke="{LINE}" marker-end="url(#tip)"/>'
+def _ports(routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point]) -> list[float]:
+    """Where every arrow meets its head: side by side, in the order in which they come, so that ``x * x`` shows two."""
+    arriving = defaultdict(list)
+    for i, route in enumerate(routes):
+        arriving[route[-1]].append(i)
+    ports = [0.0] * len(routes)
+    for head, arrows in arriving.items():
+        step = min(16.0, 0.8 * sizes[head][1] / len(arrows))
+        for rank, i in enumerate(sorted(arrows, key=lambda i: across[routes[i][-2]])):
+            ports[i] = across[head] + (rank - (len(arrows) - 1) / 2) * step
+    return ports
+
+
+def _curve(points: list[Point], turned: Callable[[Point], Point]) -> str:
+    """A smooth line that leaves and arrives along the direction of the arrows."""
+    x, y = turned(points[0])
+    path = f"M{x:.0f},{y:.0f}"
+    for (a, b), (c, d) in itertools.pairwise(points):
+        bent = [((a + c) / 2, b), ((a + c) / 2, d), (c, d)] if b != d else [(c, d)]
+        path += ("C" if len(bent) == 3 else "L") + " ".join(f"{x:.0f},{y:.0f}" for x, y in map(turned, bent))
+    return path
+
+
+def _arrow(arrow: Arrow, curve: str, middle: Point) -> str:
+    drawn = f'<path d="{curve}" fill="none" stroke="{LINE}" marker-end="url(#tip)"/>'
     if arrow.label:
-        (xa, ya), (xb, yb) = points[-2], points[-1]
-        x, y = (xa + xb) / 2, (ya + yb) / 2 - 7
-        drawn += f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" fill="{LINE}">{escape(arrow.label)}</text>'
+        x, y = middle
+        drawn += f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle" fill="{LINE}">{escape(arrow.label)}</text>'
     return drawn
 
 
-def _box(box: Box, x: float, y: float, width: float, height: float) -> str:
+def _box(box: Box, place: Place) -> str:
     style = STYLES[box.role]
-    left, top = x - width / 2, y - height / 2
+    left, top = place.x - place.width / 2, place.y - place.height / 2
     dash = ' stroke-dasharray="5,3"' if style.dashed else ""
-    drawn = (
-        f'<g id="{box.id}"><rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" '
-        f'rx="{10 if style.rounded else 0}" fill="{style.fill}" stroke="{style.border}" '
-        f'stroke-width="{style.width}"{dash}/>'
+    frame = (
+        f'width="{place.width:.1f}" height="{place.height:.1f}" rx="{10 if style.rounded else 0}" fill="{style.fill}" '
+        f'stroke="{style.border}" stroke-width="{style.width}"{dash}/>'
     )
+    drawn = f'<g id="{box.id}">'
+    for shift in (5, 0) if style.stacked else (0,):
+        drawn += f'<rect x="{left + shift:.1f}" y="{top + shift:.1f}" {frame}'
     for i, row in enumerate(box.rows):
         line = top + 3 + (i + 0.5) * _LINE_HEIGHT + 5
-        weight = ' font-weight="bold"' if i == 0 and len(box.rows) == 3 else ""
+        weight = ' font-weight="bold"' if i == 0 and len(box.rows) > 2 else ""
         text = escape("".join(c if c.isprintable() else " " for c in row))
-        drawn += f'<text x="{x:.1f}" y="{line:.1f}" text-anchor="middle" fill="{INK}"{weight}>{text}</text>'
+        drawn += f'<text x="{place.x:.1f}" y="{line:.1f}" text-anchor="middle" fill="{INK}"{weight}>{text}</text>'
     return drawn + "</g>"

@@ -1,14 +1,17 @@
-"""What a picture of a graph shows: a box for every Value, an arrow for every operand, and how each role looks.
+"""What a picture of a graph shows: boxes for Values and closed modules, arrows for operands, and how each role looks.
 
 Nothing here draws: `dot` writes the picture in Graphviz's language, `layout` places it without Graphviz.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from engine import Value
 from engine.graph import topological_order
 from engine.names import number
+from viz import fold
 
 Edges = Literal["plain", "local"]
 
@@ -21,6 +24,7 @@ class Style:
     border: str
     rounded: bool = False
     dashed: bool = False
+    stacked: bool = False
     width: float = 1.2
 
 
@@ -32,6 +36,7 @@ STYLES = {
     "constant": Style("#ececec", "#6b6b6b", dashed=True),
     "operation": Style("#ffffff", "#3d3d3d", rounded=True),
     "output": Style("#cdeee1", "#00664b", rounded=True, width=2.6),
+    "module": Style("#f5e1ec", "#8a2f66", width=1.2, stacked=True),
 }
 INK = "#1a1a1a"
 LINE = "#767676"  # 4.5 to 1 against white, and against black
@@ -39,7 +44,7 @@ LINE = "#767676"  # 4.5 to 1 against white, and against black
 
 @dataclass(frozen=True)
 class Box:
-    """One Value: its lines of text and its role."""
+    """One Value or module: its lines of text and its role."""
 
     id: str
     rows: tuple[str, ...]
@@ -55,45 +60,102 @@ class Arrow:
     label: str = ""
 
 
-def picture(root: Value, edges: Edges = "plain", max_nodes: int = 300) -> tuple[list[Box], list[Arrow]]:
+def picture(
+    root: Value, edges: Edges = "plain", max_nodes: int = 300, depth: int | None = None
+) -> tuple[list[Box], list[Arrow]]:
     """The boxes and arrows of the graph behind a Value, in topological order.
 
     Args:
         root: the last Value of the graph.
         edges: ``"local"`` writes the local derivative on every arrow.
-        max_nodes: refuse a larger graph.
+        max_nodes: refuse more boxes.
+        depth: how far modules are opened, as `fold.at_depth` has it; as far as `max_nodes` allows if None.
 
     Raises:
         TypeError: if `root` is not a Value.
-        ValueError: if the graph has more than `max_nodes` Values, or `edges` is neither ``"plain"`` nor ``"local"``.
+        ValueError: if there are more than `max_nodes` boxes, or `edges` is neither ``"plain"`` nor ``"local"``.
     """
     if not isinstance(root, Value):
         raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth}")
     order = topological_order(root)
-    if len(order) > max_nodes:
+    paths = fold.module_paths(order)
+    opened = fold.at_depth(fold.deepest(order, paths, max_nodes) if depth is None else depth)
+    parts, part_of = fold.fold(order, paths, opened)
+    if len(parts) > max_nodes:
+        fitting = fold.deepest(order, paths, max_nodes)
+        fitting_depth = "" if fitting in (None, -1) else f"depth={fitting} folds it by module; "
         raise ValueError(
-            f"this graph has {len(order):,} Values, too many to read in one picture (at most {max_nodes:,}). "
-            f"Draw a smaller part, such as one neuron or one example, or pass max_nodes={len(order)}"
+            f"this graph has {len(parts):,} boxes, too many to read in one picture (at most {max_nodes:,}); "
+            f"{fitting_depth}draw a smaller part, such as one neuron or one example, or pass max_nodes={len(parts)}"
         )
-    ids = {node: f"n{i}" for i, node in enumerate(order)}
-    boxes = [Box(ids[node], _rows(node), _role(node, root)) for node in order]
+    ids: dict[fold.Part, str] = {part: f"n{i}" for i, part in enumerate(parts)}
+    boxes = [Box(ids[part], _rows(part), _role(part, root)) for part in parts]
     arrows = []
-    for node in order:
-        slopes = node.local_gradients() if edges == "local" else ()
-        labels = map(number, slopes) if slopes else [""] * len(node.parents)
-        arrows += [Arrow(ids[parent], ids[node], label) for parent, label in zip(node.parents, labels)]
+    for link in links(parts, part_of):
+        label = f"× {link.values}" if link.values > 1 else ""
+        if edges == "local" and link.operand is not None:
+            label = number(link.head.local_gradients()[link.operand])
+        arrows.append(Arrow(ids[link.tail], ids[link.head], label))
     return boxes, arrows
 
 
-def _role(node: Value, root: Value) -> str:
-    return "output" if node is root and node.rule is not None else node.role
+@dataclass(frozen=True)
+class Link:
+    """Two boxes, one of which uses the other.
+
+    Attributes:
+        tail: the box that is used.
+        head: the box that uses it.
+        operand: which operand of the head it is; None where one of the two is a closed module.
+        values: how many Values of the tail are used.
+    """
+
+    tail: fold.Part
+    head: Any
+    operand: int | None = None
+    values: int = 1
 
 
-def _rows(node: Value) -> tuple[str, ...]:
-    if node.role == "constant":
-        return (number(node.data),)
-    title = f"{node.label}: {node.op}" if node.label and node.op else str(node.label or node.op)
-    rows = (f"data {number(node.data)}", f"grad {number(node.grad)}")
+def links(parts: Sequence[fold.Part], part_of: Mapping[Value, fold.Part]) -> list[Link]:
+    """Every use of one box by another: for two Values each use, and for modules all uses as one."""
+    found = []
+    for part in parts:
+        if isinstance(part, fold.Group):
+            merged = Counter(part_of[node] for node in part.inputs)
+        else:
+            tails = [part_of[parent] for parent in part.parents]
+            found += [Link(tail, part, i) for i, tail in enumerate(tails) if isinstance(tail, Value)]
+            merged = Counter(tail for tail in tails if isinstance(tail, fold.Group))
+        found += [Link(tail, part, values=count) for tail, count in merged.items()]
+    return found
+
+
+def _role(part: fold.Part, root: Value) -> str:
+    if isinstance(part, fold.Group):
+        return "module"
+    return "output" if part is root and part.rule is not None else part.role
+
+
+def _rows(part: fold.Part) -> tuple[str, ...]:
+    if isinstance(part, fold.Group):
+        size = f"{len(part.inputs)} → {len(part.outputs)}, {counted(len(part.parameters), 'parameter')}"
+        signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in part.outputs]
+        return part.name, size, *(signal if len(signal) == 1 else ()), f"‖grad‖ {number(part.gradient_norm)}"
+    if part.role == "constant":
+        return (number(part.data),)
+    title = f"{part.label}: {part.op}" if part.label and part.op else str(part.label or part.op)
+    rows = (f"data {number(part.data)}", f"grad {number(part.grad)}")
     return (title, *rows) if title else rows
+
+
+def counted(count: int, thing: str) -> str:
+    """So many of a thing.
+
+    >>> counted(1, "parameter"), counted(1200, "parameter")
+    ('1 parameter', '1,200 parameters')
+    """
+    return f"{count:,} {thing}{'s' * (count != 1)}"

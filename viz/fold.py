@@ -1,0 +1,160 @@
+"""Which module a node is part of, and a graph with modules drawn as one box each.
+
+Labels say it: `L0.n3.w1` is part of the neuron `L0.n3`, which is part of the layer `L0`. A module's operations are
+those between its parameters and the node that bears its name, as nn labels the output of a neuron.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import hypot
+from typing import Any
+
+from engine import Value
+
+Path = tuple[str, ...]  # ("L0", "n3") for L0.n3; () is all modules together, the model
+
+
+@dataclass(frozen=True)
+class Group:
+    """A closed module: the nodes in its box.
+
+    Attributes:
+        path: which module.
+        nodes: its nodes, in topological order.
+        inputs: the nodes outside that it uses.
+        outputs: its nodes that are used outside, or are the root.
+    """
+
+    path: Path
+    nodes: tuple[Value, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+    @property
+    def name(self) -> str:
+        """What the module is called."""
+        return ".".join(self.path) or "model"
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The leaves in it, constants aside."""
+        return [node for node in self.nodes if node.rule is None and node.role != "constant"]
+
+    @property
+    def gradient_norm(self) -> float | None:
+        """The length of the gradient by all its parameters; None before any backward."""
+        grads = [node.grad for node in self.parameters]
+        return None if None in grads else hypot(*grads)
+
+
+Part = Value | Group
+
+
+def module_paths(order: Sequence[Value]) -> dict[Value, Path]:
+    """The innermost module of every node that is in one."""
+    place = {node: i for i, node in enumerate(order)}
+    paths: dict[Value, Path] = {}
+    for node in order:
+        *module, name = str(node.label).split(".")
+        if node.rule is None and module and name:
+            paths[node] = tuple(module)
+    known = set(paths.values())
+    outputs = {node: path for node in order if node.rule and (path := tuple(str(node.label).split("."))) in known}
+    named = set(outputs.values())
+    for node in order:  # a module without a named output: what uses its parameters
+        used = [paths[parent] for parent in node.parents if parent.rule is None and parent in paths]
+        if used and used[0] not in named:
+            paths[node] = used[0]
+    for output, path in outputs.items():
+        region, stack = {output}, [output]
+        while stack:
+            found = [
+                p for p in stack.pop().parents if p.rule and p not in region and p not in outputs and p not in paths
+            ]
+            region.update(found)
+            stack += found
+        for node in sorted(region, key=place.__getitem__):
+            if node is output or any(paths.get(parent) == path for parent in node.parents):
+                paths[node] = path
+    return paths
+
+
+def prefixes(path: Path) -> list[Path]:
+    """The modules a module is part of, the model first, and itself."""
+    return [path[:i] for i in range(len(path) + 1)]
+
+
+def fold(
+    order: Sequence[Value], paths: Mapping[Value, Path], opened: Callable[[Path], bool]
+) -> tuple[list[Part], dict[Value, Part]]:
+    """The boxes of a picture, in topological order, and the box that every node is in.
+
+    A module that uses its own output by way of others cannot be one box in a graph without cycles: it is left open.
+
+    Args:
+        order: the nodes in topological order, the root last.
+        paths: as `module_paths` gives them.
+        opened: whether a module is open; within a closed one nothing is looked at.
+    """
+    ajar: set[Path] = set()
+    while True:
+        key: dict[Value, Value | Path] = {}
+        for node in order:
+            closed = (p for p in prefixes(paths[node]) if not opened(p) and p not in ajar) if node in paths else ()
+            key[node] = next(iter(closed), node)
+        uses: dict[Value | Path, dict[Value | Path, None]] = {key[node]: {} for node in order}
+        for node in order:
+            uses[key[node]].update({key[parent]: None for parent in node.parents if key[parent] != key[node]})
+        boxes, cycle = _sorted(uses, key[order[-1]])
+        if not cycle:
+            break
+        ajar.update(part for part in cycle if isinstance(part, tuple))
+    members: defaultdict[Value | Path, list[Value]] = defaultdict(list)
+    for node in order:
+        members[key[node]].append(node)
+    outgoing = {parent for node in order for parent in node.parents if key[parent] != key[node]} | {order[-1]}
+    parts: list[Part] = []
+    part_of: dict[Value, Part] = {}
+    for box in boxes:
+        if isinstance(box, tuple):
+            inside = members[box]
+            inputs = dict.fromkeys(parent for node in inside for parent in node.parents if key[parent] != box)
+            outputs = tuple(node for node in inside if node in outgoing)
+            part: Part = Group(box, tuple(inside), tuple(inputs), outputs)
+        else:
+            part = box
+        parts.append(part)
+        part_of.update(dict.fromkeys(members[box], part))
+    return parts, part_of
+
+
+def _sorted(uses: Mapping[Any, Iterable[Any]], root: Any) -> tuple[list[Any], list[Any]]:
+    """Everything behind the root, what is used before what uses it; and a cycle, if there is one."""
+    done: dict[Any, None] = {}
+    trail: dict[Any, Any] = {root: iter(uses[root])}
+    while trail:
+        last = next(reversed(trail))
+        for used in trail[last]:
+            if used in trail:
+                return [], list(trail)[list(trail).index(used) :]
+            if used not in done:
+                trail[used] = iter(uses[used])
+                break
+        else:
+            del trail[last]
+            done[last] = None
+    return list(done), []
+
+
+def at_depth(depth: int | None) -> Callable[[Path], bool]:
+    """Open are the modules down to a depth: 0 leaves the model closed, 1 shows its layers, 2 their neurons."""
+    return lambda path: depth is None or len(path) < depth
+
+
+def deepest(order: Sequence[Value], paths: Mapping[Value, Path], most: int) -> int | None:
+    """The greatest depth at which there are at most so many boxes; None if that is everything, -1 if there is none."""
+    levels = max(map(len, paths.values()), default=-1)
+    if len(order) <= most:
+        return None
+    return next((d for d in range(levels, -1, -1) if len(fold(order, paths, at_depth(d))[0]) <= most), -1)
