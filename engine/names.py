@@ -37,7 +37,7 @@ def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict
     taken: set[str] = set()
     given: dict[Any, str] = {}
     for node in order:
-        wanted = node.label or variables.get(id(node), "")
+        wanted = str(node.label) or variables.get(id(node), "")
         if wanted and wanted in taken:
             wanted = next(name for i in itertools.count(2) if (name := f"{wanted}_{i}") not in taken)
         if wanted:

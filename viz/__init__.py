@@ -1,6 +1,14 @@
-"""Pictures of graphs and plots of networks."""
+"""Pictures of graphs, explanations of gradients, the step player, worksheets, and plots of networks."""
 
+from viz.compare import Comparison, compare
 from viz.dot import Drawing, draw_dot
+from viz.explain import Explanation, Nudge, explain, formula, nudge
+from viz.orders import OrderReport, backward_in_order
+from viz.player import Player, play
 from viz.plots import plot_decision_boundary, plot_loss
+from viz.report import Report
 
-__all__ = ["Drawing", "draw_dot", "plot_decision_boundary", "plot_loss"]
+__all__ = [
+    "Comparison", "Drawing", "Explanation", "Nudge", "OrderReport", "Player", "Report", "backward_in_order", "compare",
+    "draw_dot", "explain", "formula", "nudge", "plot_decision_boundary", "plot_loss", "play",
+]  # fmt: skip

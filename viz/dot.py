@@ -125,8 +125,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         target = Path(outfile) if outfile is not None else source.with_name(f"{source.name}.{format}")
         drawn = self.pipe(format, **options)
         if not cleanup:
-            _write(source, self.source.encode())
-        _write(target, drawn)
+            write(source, self.source.encode())
+        write(target, drawn)
         if view:
             webbrowser.open(target.resolve().as_uri())
         return str(target)
@@ -147,7 +147,8 @@ def escape(text: str, longest: int = 60) -> str:
     return text.replace("\n", "\\n").replace('"', '\\"')
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name and rename it, so that it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -158,3 +159,6 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+_write = write

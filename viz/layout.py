@@ -50,13 +50,14 @@ class Layout:
     middles: list[tuple[float, float]]
 
 
-def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> Layout:
+def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", gap: float = _BOX_GAP) -> Layout:
     """Places for some boxes and arrows.
 
     Args:
         boxes: in topological order.
         arrows: between them.
         rankdir: where the arrows point, ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
+        gap: between two boxes of a layer, in pixels.
     """
     sideways = rankdir in ("LR", "RL")
     sizes = {box.id: _size(box) if sideways else _size(box)[::-1] for box in boxes}  # along the arrows, and across
@@ -64,7 +65,7 @@ def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -
     near = _neighbours(routes)
     _order(layers, *near)
     spans = _spans(layers, sizes, arrows, level, sideways)
-    across = _across(layers, sizes, *near)
+    across = _across(layers, sizes, gap, *near)
     ports = _ports(routes, across, sizes)
     length, breadth = spans[-1][1] + _MARGIN, max(across[id] + size[1] / 2 for id, size in sizes.items()) + _MARGIN
 
@@ -178,9 +179,11 @@ def _spans(
     return spans
 
 
-def _across(layers: list[list[str]], sizes: dict[str, Point], before: Near, after: Near) -> dict[str, float]:
+def _across(
+    layers: list[list[str]], sizes: dict[str, Point], gap: float, before: Near, after: Near
+) -> dict[str, float]:
     """The centre of every box and bend across the arrows, as near to those of its neighbours as there is room."""
-    room = {name: (sizes[name][1] if name in sizes else 0.0) + _BOX_GAP for layer in layers for name in layer}
+    room = {n: sizes[n][1] + gap if n in sizes else _BOX_GAP for layer in layers for n in layer}
     across: dict[str, float] = {}
     for layer in layers:
         across.update(_stacked(layer, room, dict.fromkeys(layer, 0.0)))
@@ -189,7 +192,7 @@ def _across(layers: list[list[str]], sizes: dict[str, Point], before: Near, afte
         for layer in reversed(layers) if near is after else layers:
             wanted = {name: fmean(across[n] for n in near[name]) if near[name] else across[name] for name in layer}
             across.update(_stacked(layer, room, wanted))
-    top = min(across[name] - room[name] / 2 for name in across) - _MARGIN + _BOX_GAP / 2
+    top = min(across[name] - room[name] / 2 for name in across) - _MARGIN + gap / 2
     return {name: place - top for name, place in across.items()}
 
 

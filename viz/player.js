@@ -1,0 +1,553 @@
+// The player's page: shows state k of a graph, the fold of its steps 0..k.
+// In front of this file stands `RULES`, the rules of the graph as functions, null where one could not be translated.
+"use strict";
+(() => {
+  const G = JSON.parse(document.getElementById("graph").textContent);
+  const W = G.words;
+  const N = G.names.length, ROOT = N - 1;
+  const SVG = "http://www.w3.org/2000/svg", MATH = "http://www.w3.org/1998/Math/MathML";
+
+  // ---- Small helpers: elements, numbers, words.
+
+  function make(parent, tag, attributes = {}, text = "") {
+    const space = parent.namespaceURI === SVG || tag === "svg" ? SVG : parent.namespaceURI === MATH || tag === "math" ? MATH : null;
+    const element = space ? document.createElementNS(space, tag) : document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (text !== "") element.textContent = text;
+    return parent.appendChild(element);
+  }
+  const plain = (text) => text.replace(/[\u0000-\u001f\u007f]/g, " ");
+  const filled = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const decoded = (x) => (typeof x === "string" ? { inf: Infinity, "-inf": -Infinity, nan: NaN }[x] : x);
+
+  function shown(x) { // four digits, as Python's %.4g
+    if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
+    if (x === 0) return Object.is(x, -0) ? "-0" : "0";
+    const [digits, exponent] = x.toExponential(3).split("e").map((part, i) => (i ? Number(part) : part));
+    if (exponent >= -4 && exponent < 4) return String(Number(x.toFixed(3 - exponent)));
+    const sign = exponent < 0 ? "-" : "+";
+    return `${Number(digits)}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  }
+
+  // ---- The numbers: as Python computed them, or computed again here when a slider has moved.
+
+  const given = { values: G.values.map(decoded), locals: G.locals.map((row) => row.map(decoded)) };
+  let numbers = given;
+  const moved = new Map(); // leaf -> its new number
+
+  function recompute() {
+    if (moved.size === 0) { numbers = given; return; }
+    const values = given.values.slice(), locals = given.locals.slice();
+    for (const [leaf, value] of moved) values[leaf] = value;
+    for (let node = 0; node < N; node++) {
+      if (G.rules[node] < 0) continue;
+      const operands = G.parents[node].map((parent) => values[parent]);
+      const rule = RULES[G.rules[node]];
+      values[node] = rule.value(...operands);
+      locals[node] = rule.partials(values[node], ...operands);
+    }
+    numbers = { values, locals };
+  }
+
+  // ---- The steps, and their fold.
+
+  const steps = [];
+  for (let node = 0; node < N; node++) if (G.parents[node].length) steps.push({ kind: "forward", node });
+  const FORWARD = steps.length;
+  steps.push({ kind: "seed", node: ROOT });
+  for (const [node, operand] of G.backward) steps.push({ kind: "backward", node, operand, parent: G.parents[node][operand] });
+  const LAST = steps.length;
+  const expected = new Int32Array(N);
+  for (const step of steps) if (step.kind === "backward") expected[step.parent]++;
+
+  function folded(k) {
+    const state = {
+      known: new Uint8Array(N), gradient: new Float64Array(N), has: new Uint8Array(N), received: new Int32Array(N),
+      upstream: 0, local: 0, product: 0, before: 0,
+    };
+    for (let node = 0; node < N; node++) if (!G.parents[node].length) state.known[node] = 1;
+    for (let i = 0; i < k; i++) {
+      const { kind, node, operand, parent } = steps[i];
+      if (kind === "forward") state.known[node] = 1;
+      else if (kind === "seed") { state.gradient[node] = 1; state.has[node] = 1; }
+      else {
+        state.upstream = state.gradient[node];
+        state.local = numbers.locals[node][operand];
+        state.product = state.upstream === 0 ? 0 : state.upstream * state.local; // nothing passes on nothing
+        state.before = state.gradient[parent];
+        state.gradient[parent] = state.before + state.product;
+        state.has[parent] = 1;
+        state.received[parent]++;
+      }
+    }
+    return state;
+  }
+  const complete = (state, node, k) => k > FORWARD && (node === ROOT || (expected[node] > 0 && state.received[node] === expected[node]));
+
+  // ---- The page.
+
+  const body = document.body;
+  const bar = make(body, "div", { class: "bar", role: "toolbar" });
+  const group = () => make(bar, "div", { class: "group" });
+  function button(parent, id, sign, label, action) {
+    const element = make(parent, "button", { id, type: "button", title: label, "aria-label": label }, sign);
+    element.addEventListener("click", action);
+    return element;
+  }
+  const word = (label) => label.replace(/ \(.*/, ""); // without the key that does the same
+  function says(element, label) {
+    element.textContent = word(label);
+    element.title = label;
+    element.setAttribute("aria-label", label);
+  }
+  const walking = group();
+  button(walking, "first", "|◀", W.first, () => go(0));
+  button(walking, "back", "◀", W.back, back);
+  const playButton = button(walking, "play", word(W.play), W.play, togglePlay);
+  button(walking, "forward", "▶", W.forward, forward);
+  button(walking, "last", "▶|", W.last, () => go(LAST));
+  const counter = make(bar, "div", { class: "counter", id: "counter" });
+  const pace = make(make(bar, "label", { class: "group" }, W.speed), "input", { type: "range", id: "speed", min: -2, max: 2, step: 1, value: 0, "aria-label": W.speed });
+  const predictButton = button(bar, "predict", W.predict, W.predict, () => { predicting = !predicting; hidden = predicting && hides(k); show(); });
+  const revealButton = button(bar, "reveal", word(W.reveal), W.reveal, reveal);
+  const folding = group();
+  const closeButton = button(folding, "close", "⊟", W.close, () => { if (view.up >= 0) openView(view.up); });
+  const openButton = button(folding, "open", "⊞", W.open, () => openView(deeper()));
+  const looking = group();
+  button(looking, "smaller", "−", W.smaller, () => zoom(1 / 1.25));
+  button(looking, "fit", "⤢", W.fit, () => { scale = fitting(); sized(); });
+  button(looking, "larger", "+", W.larger, () => zoom(1.25));
+  button(looking, "theme", "◐", W.theme, () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+  const stage = make(body, "div", { class: "stage", id: "stage", tabindex: 0, role: "group", "aria-label": document.title });
+  const panel = make(body, "div", { class: "panel" });
+  const formula = make(panel, "div", { class: "formula", id: "formula" });
+  const cells = make(panel, "dl", { class: "cells", id: "cells" });
+  const source = make(panel, "div", { class: "source", id: "source" });
+  const spoken = make(body, "div", { class: "spoken", id: "spoken", "aria-live": "polite", role: "status" });
+
+  function setTheme(theme) { document.documentElement.dataset.theme = theme; }
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  setTheme(dark.matches ? "dark" : "light");
+  dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
+
+  // ---- The picture. It is drawn once for each view; after that only texts and classes change.
+
+  let view, svg, boxes, arrows, boxOf, arrowOf, stops, scale;
+
+  function openView(index) {
+    view = G.views[index];
+    stage.replaceChildren();
+    const [width, height] = view.size;
+    svg = make(stage, "svg", { viewBox: `0 -20 ${width} ${height + 28}`, role: "img", "aria-label": document.title });
+    const defs = make(svg, "defs");
+    for (const kind of ["", " active"]) {
+      const marker = make(defs, "marker", { id: `tip${kind.trim()}`, markerUnits: "userSpaceOnUse", markerWidth: 12, markerHeight: 10, refX: 10, refY: 5, orient: "auto" });
+      make(marker, "path", { d: "M0,0 L11,5 L0,10 z", class: `tip${kind}` });
+    }
+    const below = make(svg, "g"), above = make(svg, "g");
+    const dense = view.arrows.length > 120 ? " dense" : "";
+    boxes = new Map(); arrows = []; arrowOf = new Map(); boxOf = new Int32Array(N);
+    for (const box of view.boxes) {
+      const [id] = box;
+      for (const node of id >= 0 ? [id] : G.groups[-1 - id].nodes) boxOf[node] = id;
+    }
+    for (const [tail, head, curve, x, y, operand, values] of view.arrows) {
+      const id = operand < 0 ? `a${tail}_${head}` : `a${tail}_${head}_${operand}`;
+      const g = make(below, "g", { id, class: `arrow${dense}` });
+      const path = make(g, "path", { d: curve, "marker-end": "url(#tip)" });
+      const label = make(g, "text", { x, y: y - 6 }, values ? `× ${values}` : "");
+      arrowOf.set(id, arrows.length);
+      arrows.push({ g, path, label, operand, head, fixed: Boolean(values), text: null, active: false });
+    }
+    for (const box of view.boxes) boxes.set(box[0], drawnBox(above, box));
+    stops = stopsOf();
+    scale = beginning();
+    sized();
+    closeButton.disabled = view.up < 0 || G.views[view.up] === view;
+    openButton.disabled = deeper() === G.views.indexOf(view);
+    closeButton.hidden = openButton.hidden = G.views.length < 2;
+    show();
+  }
+  function deeper() { // the next depth that is a view of its own
+    const now = G.views.indexOf(view), next = now + 1;
+    return view.path === null && next < G.views.length && G.views[next].path === null ? next : now;
+  }
+
+  function drawnBox(parent, [id, x, y, width, height]) {
+    const module = id < 0 ? G.groups[-1 - id] : null;
+    const role = module ? "module" : G.roles[id];
+    const g = make(parent, "g", { id: id < 0 ? `m${-1 - id}` : `n${id}`, class: `box ${role}`, role: "button", tabindex: -1 });
+    const left = x - width / 2, top = y - height / 2, round = role === "operation" || role === "output" ? 10 : 0;
+    const rect = (shift, kind) => make(g, "rect", { x: left + shift, y: top + shift, width, height, rx: round, class: kind });
+    if (module) rect(6, "behind");
+    rect(0, "body");
+    const rows = module
+      ? [["title", module.name], ["", module.size], ...(module.output >= 0 ? [["signal", ""]] : []), ["gradient", ""]]
+      : role === "constant" ? [["data", ""]]
+      : [["title", G.operations[id] ? `${G.names[id]}: ${G.operations[id]}` : G.names[id]], ["data", ""], ["gradient", ""]];
+    const texts = {};
+    rows.forEach(([kind, text], i) => {
+      const element = make(g, "text", { x, y: top + 3 + (i + 0.5) * 21 + 5, class: kind });
+      element.textContent = plain(text);
+      if (text) squeezed(element, text, width);
+      texts[kind] = element;
+    });
+    const mark = make(g, "text", { x: left + width - 5, y: top + 17, class: "mark" });
+    const badge = make(g, "text", { x, y: top - 6, class: "badge" });
+    g.addEventListener("click", () => (module ? openView(module.opens) : runTo(id)));
+    return { g, texts, mark, badge, width, x, y, classes: g.getAttribute("class"), base: g.getAttribute("class"), shown: {} };
+  }
+  function squeezed(element, text, width) { // a text too wide for its box is set narrower
+    let size = 0;
+    for (const c of text) size += c.codePointAt(0) < 0x1100 ? 8 : 14.5;
+    if (size > width - 12) {
+      element.setAttribute("textLength", width - 16);
+      element.setAttribute("lengthAdjust", "spacingAndGlyphs");
+    } else element.removeAttribute("textLength");
+  }
+
+  const fitting = () => Math.min(stage.clientWidth / (view.size[0] + 8), stage.clientHeight / (view.size[1] + 36), 2.4);
+  function sized() {
+    svg.setAttribute("width", view.size[0] * scale);
+    svg.setAttribute("height", (view.size[1] + 28) * scale);
+  }
+  const beginning = () => (fitting() < 0.8 ? 1.25 : fitting()); // all of it if it can be read from the back row
+  function zoom(factor) { scale = Math.min(4, Math.max(0.02, scale * factor)); sized(); follow(); }
+
+  // ---- Where an arrow key stops: after every step that can be seen. What happens inside a closed module, and all that
+  // one box passes on to another in a row, is one stop.
+
+  function stepKey({ kind, node, operand, parent }) {
+    const box = boxOf[node];
+    if (kind !== "backward") return `${kind} ${box}`;
+    const to = boxOf[parent];
+    if (box >= 0 && to >= 0) return `a${to}_${box}_${operand}`;
+    return box === to ? null : `a${to}_${box}`;
+  }
+  function stopsOf() {
+    const keys = steps.map(stepKey), found = [0];
+    let next = null;
+    for (let i = LAST - 1; i >= 0; i--) {
+      if (keys[i] !== null && keys[i] !== next) { found.push(i + 1); next = keys[i]; }
+    }
+    found.push(LAST);
+    return [...new Set(found)].sort((a, b) => a - b);
+  }
+
+  // ---- Showing a state.
+
+  let k = 0, hidden = false, predicting = false, timer = null;
+
+  function show() {
+    const state = folded(hidden ? k - 1 : k);
+    const step = k > 0 ? steps[k - 1] : null;
+    const asked = hidden ? { ...state, upstream: state.gradient[step.node], local: numbers.locals[step.node][step.operand], before: state.gradient[step.parent] } : state;
+    const sender = step && step.kind !== "forward" ? boxOf[step.node] : null;
+    const receiver = step ? boxOf[step.kind === "backward" ? step.parent : step.node] : null;
+    const activeArrow = step && step.kind === "backward" ? arrowOf.get(stepKey(step)) : undefined;
+    for (const [id, box] of boxes) {
+      const classes = [box.base];
+      let done, texts;
+      if (id >= 0) {
+        done = complete(state, id, k);
+        if (!state.known[id]) classes.push("waiting");
+        const data = state.known[id] ? shown(numbers.values[id]) : "—";
+        texts = G.roles[id] === "constant" ? { data } : { data: `data ${data}`, gradient: `grad ${state.has[id] ? shown(state.gradient[id]) : "—"}` };
+      } else {
+        const { nodes, parameters, output } = G.groups[-1 - id];
+        const all = nodes.every((node) => state.known[node]);
+        if (!all) classes.push("waiting");
+        done = k > FORWARD && nodes.every((node) => !expected[node] || complete(state, node, k));
+        const norm = parameters.some((node) => state.has[node]) ? shown(Math.hypot(...parameters.map((node) => state.gradient[node]))) : "—";
+        texts = { gradient: `‖grad‖ ${norm}` };
+        if (output >= 0) {
+          const data = state.known[output] ? shown(numbers.values[output]) : "—";
+          texts.signal = `out ${data}, grad ${state.has[output] ? shown(state.gradient[output]) : "—"}`;
+        }
+      }
+      if (done) classes.push("done");
+      let badge = "";
+      if (id === receiver) { classes.push("receiver"); badge = step.kind === "backward" ? `↓ ${W.receives}` : ""; }
+      if (id === sender && step.kind === "backward") { classes.push("sender"); badge = `${W.sends} ↓`; }
+      texts.mark = done ? "✓" : "";
+      texts.badge = badge;
+      for (const [kind, text] of Object.entries(texts)) {
+        if (box.shown[kind] === text) continue;
+        box.shown[kind] = text;
+        const element = box.texts[kind] || box[kind];
+        element.textContent = text;
+        if (box.texts[kind]) squeezed(element, text, box.width);
+      }
+      const joined = classes.join(" ");
+      if (joined !== box.classes) box.g.setAttribute("class", (box.classes = joined));
+    }
+    arrows.forEach((arrow, i) => {
+      const active = i === activeArrow;
+      if (active !== arrow.active) {
+        arrow.active = active;
+        arrow.g.classList.toggle("active", active);
+        arrow.path.setAttribute("marker-end", active ? "url(#tipactive)" : "url(#tip)");
+      }
+      if (arrow.fixed || arrow.operand < 0) return;
+      const passed = state.has[arrow.head] && (active || arrows.length < 40) && k > FORWARD + 1;
+      const text = passed && (active || complete(state, arrow.head, k)) ? `× ${shown(numbers.locals[arrow.head][arrow.operand])}` : "";
+      if (text !== arrow.text) arrow.label.textContent = arrow.text = text;
+    });
+    describe(step, asked);
+    counter.textContent = `${filled(W.counter, { k, n: LAST })}${k === 0 ? "" : k <= FORWARD ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`}`;
+    predictButton.setAttribute("aria-pressed", predicting);
+    revealButton.hidden = !hidden;
+    follow();
+    if (location.protocol !== "about:" && location.hash !== `#${k}`) history.replaceState(null, "", `#${k}`);
+  }
+
+  function follow() { // keep what moves in sight
+    const step = steps[Math.max(0, k - 1)];
+    const from = boxes.get(boxOf[step.node]), to = boxes.get(boxOf[step.parent ?? step.node]);
+    const both = Math.abs(from.x - to.x) + 160 < stage.clientWidth / scale && Math.abs(from.y - to.y) + 90 < stage.clientHeight / scale;
+    const x = (both ? (from.x + to.x) / 2 : to.x) * scale, y = ((both ? (from.y + to.y) / 2 : to.y) + 20) * scale;
+    const smooth = matchMedia("(prefers-reduced-motion: no-preference)").matches && timer !== null;
+    stage.scrollTo({ left: x - stage.clientWidth / 2, top: y - stage.clientHeight / 2, behavior: smooth ? "smooth" : "auto" });
+  }
+
+  // ---- The words and formulas beside the picture.
+
+  function mathName(parent, name) {
+    const found = /^(\p{L})[_[]?(\d+)\]?$/u.exec(name);
+    if (!found) return make(parent, "mi", name.length > 1 ? { mathvariant: "normal" } : {}, plain(name));
+    const sub = make(parent, "msub");
+    make(sub, "mi", {}, found[1]);
+    make(sub, "mn", {}, found[2]);
+    return sub;
+  }
+  function mathNumber(parent, x, first = true) {
+    const text = shown(x).replace("inf", "∞");
+    const row = text.startsWith("-") && !first ? make(parent, "mrow") : parent;
+    if (row !== parent) make(row, "mo", {}, "(");
+    const [digits, exponent] = text.split("e");
+    make(row, "mn", {}, digits.replace("-", "−"));
+    if (exponent) {
+      make(row, "mo", {}, "×");
+      const power = make(row, "msup");
+      make(power, "mn", {}, "10");
+      make(power, "mn", {}, String(Number(exponent)).replace("-", "−"));
+    }
+    if (row !== parent) make(row, "mo", {}, ")");
+  }
+  function slope(parent, of, by) {
+    const fraction = make(parent, "mfrac");
+    for (const node of [of, by]) {
+      const row = make(fraction, "mrow");
+      make(row, "mo", {}, "∂");
+      mathName(row, G.names[node]);
+    }
+  }
+  const sign = (parent, text) => make(parent, "mo", {}, text);
+  const math = (parent) => make(make(parent, "math", { displaystyle: "true" }), "mrow");
+
+  // A rule's formula, with the operands' names or numbers in the place of its marks.
+  function ruleFormula(parent, node, part, fill) {
+    const text = G.rules[node] < 0 ? "" : G.formulas[G.rules[node]][part];
+    if (!text) return false;
+    const parsed = new DOMParser().parseFromString(`<math xmlns="${MATH}">${text}</math>`, "application/xml").documentElement;
+    const marks = [...parsed.getElementsByTagNameNS(MATH, "mi"), ...parsed.getElementsByTagNameNS(MATH, "msub")];
+    for (const mark of marks) {
+      const found = /^□(-?\d+)$/.exec(mark.textContent);
+      if (!found) continue;
+      const row = document.createElementNS(MATH, "mrow");
+      fill(row, found[1] === "-1" ? node : G.parents[node][Number(found[1])]);
+      mark.replaceWith(row);
+    }
+    for (const child of [...parsed.childNodes]) parent.appendChild(document.importNode(child, true));
+    return true;
+  }
+  const byName = (row, node) => (G.roles[node] === "constant" ? mathNumber(row, numbers.values[node], false) : mathName(row, G.names[node]));
+  const byNumber = (row, node) => mathNumber(row, numbers.values[node], false);
+
+  function cell(term, write) {
+    const div = make(cells, "div");
+    make(div, "dt", {}, term);
+    write(make(div, "dd"));
+  }
+
+  function describe(step, state) {
+    formula.replaceChildren();
+    cells.replaceChildren();
+    source.textContent = step && G.lines[step.node] ? plain(G.lines[step.node]) : "";
+    if (!step) { formula.textContent = spoken.textContent = W.start; return; }
+    const { kind, node, operand, parent } = step;
+    const name = (which) => plain(G.names[which]);
+    if (kind === "forward") {
+      const row = math(formula);
+      mathName(row, G.names[node]);
+      sign(row, "=");
+      if (ruleFormula(row, node, 0, byName)) {
+        sign(row, "=");
+        ruleFormula(row, node, 0, byNumber);
+      } else make(row, "mtext", {}, `${plain(G.operations[node])}( ${filled(W.operands, { count: G.parents[node].length })} )`);
+      sign(row, "=");
+      mathNumber(row, numbers.values[node]);
+      spoken.textContent = filled(W.computes, { node: name(node), value: shown(numbers.values[node]) });
+    } else if (kind === "seed") {
+      const row = math(formula);
+      slope(row, ROOT, ROOT);
+      sign(row, "=");
+      mathNumber(row, 1);
+      make(cells, "div", {}, W.seed.replace("{root}", name(ROOT)));
+      spoken.textContent = filled(W.seed, { root: name(ROOT) });
+    } else if (messages() > 1) {
+      const called = (which) => plain(boxOf[which] < 0 ? G.groups[-1 - boxOf[which]].name : G.names[which]);
+      formula.textContent = spoken.textContent = filled(W.many, { node: called(node), parent: called(parent), count: messages() });
+    } else describeMessage(node, operand, parent, state, name);
+  }
+
+  function messages() { // how many a closed module has passed on to the same box in a row, up to this step
+    const key = stepKey(steps[k - 1]);
+    if (key === null) return 1;
+    let count = 0;
+    for (let i = k - 1; i >= 0; i--) {
+      const other = stepKey(steps[i]);
+      if (other === key) count++;
+      else if (other !== null) break;
+    }
+    return count;
+  }
+
+  function describeMessage(node, operand, parent, state, name) {
+    const answer = (row, x, first) => (hidden ? make(row, "mtext", { class: "asked" }, "?") : mathNumber(row, x, first));
+    const row = math(formula);
+    slope(row, ROOT, parent);
+    sign(row, "+=");
+    slope(row, ROOT, node);
+    sign(row, "·");
+    slope(row, node, parent);
+    sign(row, "=");
+    mathNumber(row, state.upstream);
+    sign(row, "·");
+    mathNumber(row, state.local, false);
+    sign(row, "=");
+    answer(row, state.product);
+    const received = state.received[parent] + (hidden ? 1 : 0), total = expected[parent];
+    cell(W.rule, (dd) => {
+      const rule = math(dd);
+      slope(rule, node, parent);
+      sign(rule, "=");
+      const before = rule.textContent;
+      if (!ruleFormula(rule, node, operand + 1, byName)) return mathNumber(rule, state.local);
+      if (rule.textContent === before + shown(state.local)) return; // the slope is a number in itself
+      sign(rule, "=");
+      mathNumber(rule, state.local);
+    });
+    cell(W.upstream, (dd) => mathNumber(math(dd), state.upstream));
+    cell(W.product, (dd) => answer(math(dd), state.product));
+    cell(W.sum, (dd) => {
+      const sum = math(dd);
+      mathNumber(sum, state.before);
+      sign(sum, "+");
+      answer(sum, state.product, false);
+      sign(sum, "=");
+      answer(sum, state.before + state.product);
+    });
+    cell(`${name(parent)}`, (dd) => {
+      dd.textContent = `${filled(W.received, { received, expected: total })} ${"●".repeat(Math.min(received, 12))}${"○".repeat(Math.min(total - received, 12))}${received === total ? ` ${W.complete}` : ""}`;
+    });
+    const said = { node: name(node), parent: name(parent), upstream: shown(state.upstream), local: shown(state.local) };
+    spoken.textContent = hidden ? filled(W.asks, said) : filled(W.passes, { ...said, product: shown(state.product), total: shown(state.before + state.product), received, expected: total });
+  }
+
+  // ---- Walking.
+
+  const hides = (at) => predicting && at > FORWARD + 1 && boxOf[steps[at - 1].node] >= 0 && boxOf[steps[at - 1].parent] >= 0;
+  function go(to) { k = Math.max(0, Math.min(LAST, to)); hidden = false; show(); }
+  function reveal() { if (hidden) { hidden = false; show(); } }
+  function forward() {
+    if (hidden) return reveal();
+    const next = stops.find((stop) => stop > k);
+    if (next === undefined) return stopPlaying();
+    k = next;
+    hidden = hides(k);
+    show();
+  }
+  function back() { go(stops.findLast((stop) => stop < k) ?? 0); }
+  function runTo(node) {
+    const computed = steps.findIndex((step) => step.kind === "forward" && step.node === node) + 1;
+    const finished = node === ROOT ? FORWARD + 1 : steps.findLastIndex((step) => step.kind === "backward" && step.parent === node) + 1;
+    stopPlaying();
+    go(k < computed || finished === 0 ? computed : finished);
+  }
+  function stopPlaying() {
+    clearInterval(timer);
+    timer = null;
+    says(playButton, W.play);
+  }
+  function startPlaying() {
+    if (k === LAST) go(0);
+    timer = setInterval(forward, 1400 / 2 ** Number(pace.value));
+    says(playButton, W.pause);
+  }
+  function togglePlay() { timer === null ? startPlaying() : stopPlaying(); }
+  pace.addEventListener("input", () => { if (timer !== null) { stopPlaying(); startPlaying(); } });
+
+  const KEYS = {
+    ArrowRight: forward, ArrowLeft: back, Home: () => go(0), End: () => go(LAST), " ": togglePlay, Enter: reveal,
+    Escape: () => closeButton.click(),
+  };
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || !(event.key in KEYS)) return;
+    if (event.target.tagName === "INPUT") return; // arrows move a slider
+    if (event.target.tagName === "BUTTON" && event.key === "Enter") return;
+    if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") stopPlaying();
+    event.preventDefault();
+    KEYS[event.key]();
+  });
+  addEventListener("hashchange", () => { const to = Number(location.hash.slice(1)); if (Number.isInteger(to) && to !== k) go(to); });
+  addEventListener("resize", () => { scale = beginning(); sized(); follow(); });
+
+  // ---- The sliders.
+
+  function sliders() {
+    const named = (role) => G.roles.map((r, node) => (r === role ? node : -1)).filter((node) => node >= 0 && node !== ROOT);
+    const leaves = named("input").length ? named("input") : named("parameter");
+    if (!leaves.length) return;
+    const box = make(body, "details", { class: "sliders", id: "sliders" });
+    body.insertBefore(box, panel);
+    make(box, "summary", {}, W.inputs);
+    if (RULES.includes(null)) {
+      const node = G.rules.findIndex((rule) => rule >= 0 && RULES[rule] === null);
+      make(box, "p", {}, filled(W.fixed, { rule: plain(G.operations[node]) }));
+      return;
+    }
+    const rows = make(box, "div", { class: "rows" });
+    const reset = [];
+    for (const leaf of leaves.slice(0, 60)) {
+      const start = given.values[leaf];
+      if (!Number.isFinite(start)) continue;
+      const span = Math.max(1, 2 * Math.abs(start));
+      const label = make(rows, "label");
+      make(label, "span", {}, plain(G.names[leaf]));
+      const slider = make(label, "input", { type: "range", id: `s${leaf}`, min: start - span, max: start + span, step: span / 100, value: start });
+      const output = make(label, "output", {}, shown(start));
+      slider.addEventListener("input", () => {
+        moved.set(leaf, Number(slider.value));
+        output.textContent = shown(moved.get(leaf));
+        recompute();
+        show();
+      });
+      reset.push(() => { slider.value = start; output.textContent = shown(start); });
+    }
+    const button = make(rows, "button", { type: "button", id: "reset" }, W.reset);
+    button.addEventListener("click", () => { moved.clear(); reset.forEach((one) => one()); recompute(); show(); });
+  }
+
+  sliders();
+  const asked = Number(location.hash.slice(1));
+  if (Number.isInteger(asked)) k = Math.max(0, Math.min(LAST, asked));
+  openView(G.first);
+
+  // What the page knows, for whoever looks at it from outside: tests, or a console in class.
+  window.player = {
+    go, last: LAST, get step() { return k; },
+    get values() { return [...numbers.values]; },
+    get gradients() { return [...folded(k).gradient]; },
+  };
+})();

@@ -1,0 +1,266 @@
+"""The step player: one page that plays the forward and the backward pass of a graph, step by step.
+
+The page is a single file without any outside source. It holds the graph, the engine's steps, where every box stands,
+and the rules as JavaScript, so that its sliders can compute both passes again. `player.js` folds the steps up to the
+one shown; so going back cannot drift.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from engine import Value
+from engine.names import called
+from engine.rules import Rule
+from engine.steps import backward_steps
+from engine.value import edges, forward_pass, source_lines
+from viz import fold
+from viz.dot import write
+from viz.javascript import rule_functions
+from viz.languages import LANGUAGES
+from viz.layout import placed
+from viz.notation import MATHML
+from viz.picture import STYLES, Arrow, Box, counted, links
+from viz.symbols import Expression, Name, expression, on_the_board
+
+MOST_OPEN = 120  # boxes that a graph with modules shows at first
+MOST_BOXES = 6_000  # in all the views of it together
+LONGEST = 24  # names, numbers and operations in a formula beside a step
+
+_HERE = Path(__file__).parent
+
+
+def play(
+    root: Value, names: Mapping[str, Any] | None = None, depth: int | None = None, lang: str = "en", height: int = 620
+) -> "Player":
+    """A player that steps through the forward and the backward pass of the graph behind a Value.
+
+    In a notebook it shows itself; ``play(loss).save("chain.html")`` writes one file that needs no network. Arrow keys
+    step, space plays, Home and End jump, ``#12`` in the address is step 12; a click on a node runs to it, a click on a
+    module opens it; the sliders change the inputs.
+
+    Args:
+        root: the last Value of the graph, such as a loss.
+        names: what to call nodes without a label, such as ``locals()``.
+        depth: how far modules are opened at first, as in `draw_dot`; as far as can be read if None.
+        lang: the language of the buttons and sentences, ``"en"``, ``"es"`` or ``"ja"``.
+        height: of the frame in a notebook, in pixels.
+
+    Raises:
+        TypeError: if `root` is not a Value.
+        ValueError: if the language is unknown, or `depth` is negative.
+        RuntimeError: if a leaf was changed after the forward pass.
+
+    >>> x = Value(3.0, "x")
+    >>> play(x * x).step_count
+    4
+    """
+    if not isinstance(root, Value):
+        raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}")
+    if lang not in LANGUAGES:
+        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth}")
+    return Player(_graph(root, names, depth), _rule_pairs(forward_pass(root)), lang, height)
+
+
+class Player:
+    """A page that plays a graph. It is shown by a notebook, and saved with ``.save("chain.html")``."""
+
+    def __init__(self, graph: dict[str, Any], rules: Sequence[tuple[Rule, int]], lang: str, height: int) -> None:
+        self.graph, self.rules, self.lang, self.height = graph, rules, lang, height
+
+    @property
+    def step_count(self) -> int:
+        """How many steps there are: every operation, the start of the backward pass, every contribution."""
+        forward = sum(1 for operands in self.graph["parents"] if operands)
+        return forward + 1 + len(self.graph["backward"])
+
+    @property
+    def html(self) -> str:
+        """The whole page. Its content-security policy allows its own script and style, by their hashes, and no more."""
+        words = LANGUAGES[self.lang]
+        style = _palette() + (_HERE / "player.css").read_text(encoding="utf-8")
+        script = rule_functions(self.rules) + "\n" + (_HERE / "player.js").read_text(encoding="utf-8")
+        data = _json({**self.graph, "words": words})
+        policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'"
+        return (
+            f'<!DOCTYPE html>\n<html lang="{self.lang}">\n<head>\n<meta charset="utf-8">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{escape(words['title'].format(root=self.graph['names'][-1]))}</title>\n<style>{style}</style>\n"
+            f'</head>\n<body>\n<script type="application/json" id="graph">{data}</script>\n'
+            f"<script>{script}</script>\n</body>\n</html>\n"
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page to a file, whole or not at all, and give its path."""
+        path = Path(path)
+        write(path, self.html.encode())
+        return path
+
+    def _repr_html_(self) -> str:
+        title = escape(LANGUAGES[self.lang]["title"].format(root=self.graph["names"][-1]), quote=True)
+        return (
+            f'<iframe srcdoc="{escape(self.html, quote=True)}" title="{title}" width="100%" height="{self.height}" '
+            'sandbox="allow-scripts" style="border:1px solid #8888;border-radius:6px"></iframe>'
+        )
+
+
+def _json(data: Any) -> str:
+    """JSON that is safe inside a page: nothing in it can close the script or break a line."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _palette() -> str:
+    """The colours of the roles, as CSS variables."""
+    return (
+        ":root {\n" + "".join(f"  --{r}-fill: {s.fill}; --{r}-line: {s.border};\n" for r, s in STYLES.items()) + "}\n"
+    )
+
+
+def _number(x: float) -> float | str:
+    return x if isfinite(x) else str(x)
+
+
+def _rule_pairs(order: Sequence[Value]) -> list[tuple[Rule, int]]:
+    return list(dict.fromkeys((node.rule, len(node.parents)) for node in order if node.rule))
+
+
+def _graph(root: Value, names: Mapping[str, Any] | None, depth: int | None) -> dict[str, Any]:
+    """Everything the page needs to know, as plain data. Nodes are numbered in topological order."""
+    order = forward_pass(root)
+    index = {node: i for i, node in enumerate(order)}
+    rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
+    steps = [s for s in backward_steps(order, edges, source_lines) if s.parent.role != "constant"]
+    lines = [source_lines.get(node) for node in order]
+    name = called(order, names)
+    views, groups, first = _views(order, name, depth)
+    return {
+        "names": [name[node] for node in order],
+        "operations": [node.op for node in order],
+        "roles": ["output" if node is root and node.rule else node.role for node in order],
+        "values": [_number(node.data) for node in order],
+        "parents": [[index[parent] for parent in node.parents] for node in order],
+        "locals": [[_number(x) for x in node.local_gradients()] if node.rule else [] for node in order],
+        "rules": [rules.get((node.rule, len(node.parents)), -1) for node in order],
+        "formulas": [_formulas(rule, arity) for rule, arity in rules],
+        "backward": [[index[step.node], step.operand] for step in steps],
+        "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
+        "groups": groups,
+        "views": views,
+        "first": first,
+    }
+
+
+def _formulas(rule: Rule, arity: int) -> list[str]:
+    """The rule of operands and its partials as MathML, with □0, □1 for the operands; □-1 is the result."""
+    xs = [Name(f"□{i}") for i in range(arity)]
+    try:
+        whole = on_the_board(rule, xs)
+        partials = [expression(partial) for partial in rule.partials(Name("□-1"), *xs)]
+    except Exception:  # a rule of the user's own may work on numbers alone
+        return [""] * (arity + 1)
+    return [_short(formula) for formula in (whole, *partials)]
+
+
+def _short(formula: Expression) -> str:
+    return MATHML.write(formula) if formula.size <= LONGEST else ""
+
+
+def _views(
+    order: Sequence[Value], name: Mapping[Value, str], depth: int | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """Every way to open and close the modules that the page offers, the modules, and the view to begin with.
+
+    There is a view for each depth, and one for each module: it is open, and so is what it is part of.
+    """
+    index = {node: i for i, node in enumerate(order)}
+    paths = fold.module_paths(order)
+    modules = sorted({prefix for path in paths.values() for prefix in fold.prefixes(path)}, key=lambda p: (len(p), p))
+    deepest = max(map(len, modules), default=-1) + 1
+    group_of: dict[fold.Path, int] = {}
+    groups: list[dict[str, Any]] = []
+    views: list[dict[str, Any]] = []
+    count = 0
+
+    def add(opened: Any, path: fold.Path | None, up: int) -> None:
+        nonlocal count
+        parts, part_of = fold.fold(order, paths, opened)
+        for part in parts:
+            if isinstance(part, fold.Group) and part.path not in group_of:
+                group_of[part.path] = len(groups)
+                groups.append(_group(part, index))
+        ids = {part: index[part] if isinstance(part, Value) else -1 - group_of[part.path] for part in parts}
+        boxes = [Box(str(ids[part]), _widest(part, name), "") for part in parts]
+        connections = links(parts, part_of)
+        arrows = [
+            Arrow(str(ids[link.tail]), str(ids[link.head]), "-0.0000" * (len(parts) < 40)) for link in connections
+        ]
+        layout = placed(boxes, arrows, gap=28)
+        count += len(boxes)
+        views.append({
+            "size": [round(layout.width), round(layout.height)],
+            "path": ".".join(path) if path is not None else None,
+            "up": up,
+            "boxes": [
+                [ids[part], *(round(x) for x in (place.x, place.y, place.width, place.height))]
+                for part, place in zip(parts, layout.places.values())
+            ],
+            "arrows": [
+                [ids[link.tail], ids[link.head], curve, round(x), round(y), -1 if link.operand is None else link.operand]
+                + ([link.values] if link.values > 1 else [])
+                for link, curve, (x, y) in zip(connections, layout.curves, layout.middles)
+            ],
+        })  # fmt: skip
+
+    if not modules:
+        add(fold.at_depth(None), None, -1)
+        return views, groups, 0
+    for level in range(deepest + 1):
+        if count <= MOST_BOXES:
+            add(fold.at_depth(level), None, max(0, level - 1))
+    depths = len(views)
+    of_module = {(): 1 if depths > 1 else 0}
+    for path in modules[1:]:
+        if count <= MOST_BOXES:
+            of_module[path] = len(views)
+            add(lambda q, path=path: q == path[: len(q)], path, of_module[path[:-1]])
+    for path, group in group_of.items():
+        groups[group]["opens"] = of_module.get(path, min(len(path) + 1, depths - 1))
+    fitting = [i for i in range(depths) if len(views[i]["boxes"]) <= MOST_OPEN]
+    first = min(depth, depths - 1) if depth is not None else max(fitting, default=0)
+    return views, groups, first
+
+
+def _group(group: fold.Group, index: Mapping[Value, int]) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "size": f"{len(group.inputs)} → {len(group.outputs)}, {counted(len(group.parameters), 'parameter')}",
+        "nodes": [index[node] for node in group.nodes],
+        "parameters": [index[node] for node in group.parameters],
+        "output": index[group.outputs[0]] if len(group.outputs) == 1 else -1,
+    }
+
+
+def _widest(part: fold.Part, name: Mapping[Value, str]) -> tuple[str, ...]:
+    """The lines of a box with the widest numbers that they have room for."""
+    if isinstance(part, fold.Group):
+        size = f"{len(part.inputs)} → {len(part.outputs)}, {counted(len(part.parameters), 'parameter')}"
+        return part.name, size, *(["data -0.0000"] if len(part.outputs) == 1 else []), "‖grad‖ 0.0000"
+    if part.role == "constant":
+        return (name[part],)
+    title = f"{name[part]}: {part.op}" if part.op else name[part]
+    return title, "data -0.00000", "grad -0.00000"
