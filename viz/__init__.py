@@ -9,6 +9,20 @@ from viz.plots import plot_decision_boundary, plot_loss
 from viz.report import Report
 
 __all__ = [
-    "Comparison", "Drawing", "Explanation", "Nudge", "OrderReport", "Player", "Report", "backward_in_order", "compare",
-    "draw_dot", "explain", "formula", "nudge", "plot_decision_boundary", "plot_loss", "play",
+    "Comparison",
+    "Drawing",
+    "Explanation",
+    "Nudge",
+    "OrderReport",
+    "Player",
+    "Report",
+    "backward_in_order",
+    "compare",
+    "draw_dot",
+    "explain",
+    "formula",
+    "nudge",
+    "play",
+    "plot_decision_boundary",
+    "plot_loss",
 ]  # fmt: skip

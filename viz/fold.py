@@ -152,6 +152,11 @@ def at_depth(depth: int | None) -> Callable[[Path], bool]:
     return lambda path: depth is None or len(path) < depth
 
 
+def down_to(path: Path) -> Callable[[Path], bool]:
+    """Open is one module, and what it is part of."""
+    return lambda other: other == path[: len(other)]
+
+
 def deepest(order: Sequence[Value], paths: Mapping[Value, Path], most: int) -> int | None:
     """The greatest depth at which there are at most so many boxes; None if that is everything, -1 if there is none."""
     levels = max(map(len, paths.values()), default=-1)

@@ -109,8 +109,8 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "backwardPhase": "逆伝播",
         "computes": "{node} を計算します：{value}。",
         "seed": "逆伝播の始まり：{root} の自分自身による微分は 1 です。",
-        "passes": "{node} は {upstream} × {local} = {product} を {parent} に渡します。{parent} の勾配は {total} になりました"
-        "（{expected} 個中 {received} 個を受け取り済み）。",
+        "passes": "{node} は {upstream} × {local} = {product} を {parent} に渡します。"
+        "{parent} の勾配は {total} になりました（{expected} 個中 {received} 個を受け取り済み）。",
         "asks": "{node} が {parent} に渡す値はいくつですか：{upstream} × {local}？",
         "many": "{node} は {parent} に {count} 個の寄与を渡しました。",
         "rule": "規則",

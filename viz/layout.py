@@ -16,6 +16,7 @@ from viz.picture import INK, LINE, STYLES, Arrow, Box
 _LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0  # pixels, for text of 14
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
 _WIDEST_GAP = 220.0
+_READ_AS_A_WHOLE = 300  # boxes
 _SWEEPS = 8
 
 Point = tuple[float, float]
@@ -128,7 +129,10 @@ def _layers(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> tuple[dict[str, in
         layers[level[box.id]].append(box.id)
     routes = []
     for arrow in arrows:
-        bends = {f"{arrow.tail} at {i}": i for i in range(level[arrow.tail] + 1, level[arrow.head])}
+        passed = list(range(level[arrow.tail] + 1, level[arrow.head]))
+        if len(boxes) > _READ_AS_A_WHOLE and len(passed) > 4:
+            passed = passed[:2] + passed[-2:]  # far arrows run behind the boxes: bends for all would take minutes
+        bends = {f"{arrow.tail} at {i}": i for i in passed}
         for bend, i in bends.items():
             if bend not in level:
                 level[bend] = i

@@ -142,9 +142,8 @@ def _role(part: fold.Part, root: Value) -> str:
 
 def _rows(part: fold.Part) -> tuple[str, ...]:
     if isinstance(part, fold.Group):
-        size = f"{len(part.inputs)} → {len(part.outputs)}, {counted(len(part.parameters), 'parameter')}"
         signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in part.outputs]
-        return part.name, size, *(signal if len(signal) == 1 else ()), f"‖grad‖ {number(part.gradient_norm)}"
+        return part.name, size(part), *(signal if len(signal) == 1 else ()), f"‖grad‖ {number(part.gradient_norm)}"
     if part.role == "constant":
         return (number(part.data),)
     title = f"{part.label}: {part.op}" if part.label and part.op else str(part.label or part.op)
@@ -152,10 +151,7 @@ def _rows(part: fold.Part) -> tuple[str, ...]:
     return (title, *rows) if title else rows
 
 
-def counted(count: int, thing: str) -> str:
-    """So many of a thing.
-
-    >>> counted(1, "parameter"), counted(1200, "parameter")
-    ('1 parameter', '1,200 parameters')
-    """
-    return f"{count:,} {thing}{'s' * (count != 1)}"
+def size(module: fold.Group) -> str:
+    """How many Values go into a module and come out of it, and how many parameters it has."""
+    count = len(module.parameters)
+    return f"{len(module.inputs)} → {len(module.outputs)}, {count:,} parameter{'s' * (count != 1)}"

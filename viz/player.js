@@ -111,7 +111,7 @@
   const predictButton = button(bar, "predict", W.predict, W.predict, () => { predicting = !predicting; hidden = predicting && hides(k); show(); });
   const revealButton = button(bar, "reveal", word(W.reveal), W.reveal, reveal);
   const folding = group();
-  const closeButton = button(folding, "close", "⊟", W.close, () => { if (view.up >= 0) openView(view.up); });
+  const closeButton = button(folding, "close", "⊟", W.close, () => { if (view.up !== undefined) openView(view.up); });
   const openButton = button(folding, "open", "⊞", W.open, () => openView(deeper()));
   const looking = group();
   button(looking, "smaller", "−", W.smaller, () => zoom(1 / 1.25));
@@ -163,7 +163,7 @@
     stops = stopsOf();
     scale = beginning();
     sized();
-    closeButton.disabled = view.up < 0 || G.views[view.up] === view;
+    closeButton.disabled = view.up === undefined || G.views[view.up] === view;
     openButton.disabled = deeper() === G.views.indexOf(view);
     closeButton.hidden = openButton.hidden = G.views.length < 2;
     show();
@@ -289,7 +289,7 @@
         arrow.path.setAttribute("marker-end", active ? "url(#tipactive)" : "url(#tip)");
       }
       if (arrow.fixed || arrow.operand < 0) return;
-      const passed = state.has[arrow.head] && (active || arrows.length < 40) && k > FORWARD + 1;
+      const passed = state.has[arrow.head] && (active || arrows.length <= 40) && k > FORWARD + 1;
       const text = passed && (active || complete(state, arrow.head, k)) ? `× ${shown(numbers.locals[arrow.head][arrow.operand])}` : "";
       if (text !== arrow.text) arrow.label.textContent = arrow.text = text;
     });

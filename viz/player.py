@@ -8,7 +8,7 @@ one shown; so going back cannot drift.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from math import isfinite
 from pathlib import Path
@@ -25,11 +25,12 @@ from viz.javascript import rule_functions
 from viz.languages import LANGUAGES
 from viz.layout import placed
 from viz.notation import MATHML
-from viz.picture import STYLES, Arrow, Box, counted, links
+from viz.picture import STYLES, Arrow, Box, links, size
 from viz.symbols import Expression, Name, expression, on_the_board
 
 MOST_OPEN = 120  # boxes that a graph with modules shows at first
-MOST_BOXES = 6_000  # in all the views of it together
+MOST_DRAWN = 9_000  # boxes and arrows in all the views of it together
+LABELLED = 40  # arrows that have room for their local derivatives
 LONGEST = 24  # names, numbers and operations in a formula beside a step
 
 _HERE = Path(__file__).parent
@@ -155,7 +156,7 @@ def _graph(root: Value, names: Mapping[str, Any] | None, depth: int | None) -> d
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
         "locals": [[_number(x) for x in node.local_gradients()] if node.rule else [] for node in order],
-        "rules": [rules.get((node.rule, len(node.parents)), -1) for node in order],
+        "rules": [rules[node.rule, len(node.parents)] if node.rule else -1 for node in order],
         "formulas": [_formulas(rule, arity) for rule, arity in rules],
         "backward": [[index[step.node], step.operand] for step in steps],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
@@ -187,68 +188,70 @@ def _views(
 
     There is a view for each depth, and one for each module: it is open, and so is what it is part of.
     """
-    index = {node: i for i, node in enumerate(order)}
     paths = fold.module_paths(order)
     modules = sorted({prefix for path in paths.values() for prefix in fold.prefixes(path)}, key=lambda p: (len(p), p))
-    deepest = max(map(len, modules), default=-1) + 1
-    group_of: dict[fold.Path, int] = {}
-    groups: list[dict[str, Any]] = []
-    views: list[dict[str, Any]] = []
-    count = 0
-
-    def add(opened: Any, path: fold.Path | None, up: int) -> None:
-        nonlocal count
-        parts, part_of = fold.fold(order, paths, opened)
-        for part in parts:
-            if isinstance(part, fold.Group) and part.path not in group_of:
-                group_of[part.path] = len(groups)
-                groups.append(_group(part, index))
-        ids = {part: index[part] if isinstance(part, Value) else -1 - group_of[part.path] for part in parts}
-        boxes = [Box(str(ids[part]), _widest(part, name), "") for part in parts]
-        connections = links(parts, part_of)
-        arrows = [
-            Arrow(str(ids[link.tail]), str(ids[link.head]), "-0.0000" * (len(parts) < 40)) for link in connections
-        ]
-        layout = placed(boxes, arrows, gap=28)
-        count += len(boxes)
-        views.append({
-            "size": [round(layout.width), round(layout.height)],
-            "path": ".".join(path) if path is not None else None,
-            "up": up,
-            "boxes": [
-                [ids[part], *(round(x) for x in (place.x, place.y, place.width, place.height))]
-                for part, place in zip(parts, layout.places.values())
-            ],
-            "arrows": [
-                [ids[link.tail], ids[link.head], curve, round(x), round(y), -1 if link.operand is None else link.operand]
-                + ([link.values] if link.values > 1 else [])
-                for link, curve, (x, y) in zip(connections, layout.curves, layout.middles)
-            ],
-        })  # fmt: skip
-
     if not modules:
-        add(fold.at_depth(None), None, -1)
-        return views, groups, 0
-    for level in range(deepest + 1):
-        if count <= MOST_BOXES:
-            add(fold.at_depth(level), None, max(0, level - 1))
-    depths = len(views)
-    of_module = {(): 1 if depths > 1 else 0}
+        return [_view(fold.fold(order, paths, fold.at_depth(None)), order, name, {})], [], 0
+    number = {path: i for i, path in enumerate(modules)}
+    groups: list[dict[str, Any]] = [{} for _ in modules]
+    views: list[dict[str, Any]] = []
+    of_module: dict[fold.Path, int] = {}
+
+    def add(opened: Callable[[fold.Path], bool], **more: Any) -> None:
+        folding = fold.fold(order, paths, opened)
+        for part in folding[0]:
+            if isinstance(part, fold.Group):
+                groups[number[part.path]] = groups[number[part.path]] or _group(part, order)
+        views.append({**_view(folding, order, name, number), **more})
+
+    depths = len(modules[-1]) + 2
+    for level in range(depths):
+        add(fold.at_depth(level), up=max(0, level - 1))
+    of_module[()] = 1
     for path in modules[1:]:
-        if count <= MOST_BOXES:
+        if sum(len(view["boxes"]) + len(view["arrows"]) for view in views) <= MOST_DRAWN:
             of_module[path] = len(views)
-            add(lambda q, path=path: q == path[: len(q)], path, of_module[path[:-1]])
-    for path, group in group_of.items():
-        groups[group]["opens"] = of_module.get(path, min(len(path) + 1, depths - 1))
+            add(fold.down_to(path), up=of_module[path[:-1]], path=".".join(path))
+    for path in modules:
+        groups[number[path]]["opens"] = of_module.get(path, len(path) + 1)
     fitting = [i for i in range(depths) if len(views[i]["boxes"]) <= MOST_OPEN]
-    first = min(depth, depths - 1) if depth is not None else max(fitting, default=0)
-    return views, groups, first
+    return views, groups, min(depth, depths - 1) if depth is not None else max(fitting, default=0)
 
 
-def _group(group: fold.Group, index: Mapping[Value, int]) -> dict[str, Any]:
+def _view(
+    folding: tuple[list[fold.Part], dict[Value, fold.Part]],
+    order: Sequence[Value],
+    name: Mapping[Value, str],
+    number: Mapping[fold.Path, int],
+) -> dict[str, Any]:
+    """Where every box and arrow stands. A node's box has its number, the box of module i the number -1 - i."""
+    parts, part_of = folding
+    index = {node: i for i, node in enumerate(order)}
+    ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
+    boxes = [Box(str(ids[part]), _widest(part, name), "") for part in parts]
+    uses = links(parts, part_of)
+    label = "× -0.0000" if len(uses) <= LABELLED else ""
+    layout = placed(boxes, [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use in uses], gap=28)
+    return {
+        "size": [round(layout.width), round(layout.height)],
+        "path": None,
+        "boxes": [
+            [ids[part], *(round(x) for x in (place.x, place.y, place.width, place.height))]
+            for part, place in zip(parts, layout.places.values())
+        ],
+        "arrows": [
+            [ids[use.tail], ids[use.head], curve, round(x), round(y), -1 if use.operand is None else use.operand]
+            + ([use.values] if use.values > 1 else [])
+            for use, curve, (x, y) in zip(uses, layout.curves, layout.middles)
+        ],
+    }
+
+
+def _group(group: fold.Group, order: Sequence[Value]) -> dict[str, Any]:
+    index = {node: i for i, node in enumerate(order)}
     return {
         "name": group.name,
-        "size": f"{len(group.inputs)} → {len(group.outputs)}, {counted(len(group.parameters), 'parameter')}",
+        "size": size(group),
         "nodes": [index[node] for node in group.nodes],
         "parameters": [index[node] for node in group.parameters],
         "output": index[group.outputs[0]] if len(group.outputs) == 1 else -1,
@@ -258,8 +261,7 @@ def _group(group: fold.Group, index: Mapping[Value, int]) -> dict[str, Any]:
 def _widest(part: fold.Part, name: Mapping[Value, str]) -> tuple[str, ...]:
     """The lines of a box with the widest numbers that they have room for."""
     if isinstance(part, fold.Group):
-        size = f"{len(part.inputs)} → {len(part.outputs)}, {counted(len(part.parameters), 'parameter')}"
-        return part.name, size, *(["data -0.0000"] if len(part.outputs) == 1 else []), "‖grad‖ 0.0000"
+        return part.name, size(part), *(["out -0.0000, grad -0.0"] if len(part.outputs) == 1 else []), "‖grad‖ 0.0000"
     if part.role == "constant":
         return (name[part],)
     title = f"{name[part]}: {part.op}" if part.op else name[part]
