@@ -33,11 +33,9 @@ def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict
         names: variables, such as ``locals()``, after which to call the nodes that have no label; a list of Values in it
             names them ``x[0]``, ``x[1]``.
     """
-    variables = {id(value): name for name, value in _variables(names or {})}
     taken: set[str] = set()
     given: dict[Any, str] = {}
-    for node in order:
-        wanted = str(node.label) or variables.get(id(node), "")
+    for node, wanted in own_names(order, names).items():
         if wanted and wanted in taken:
             wanted = next(name for i in itertools.count(2) if (name := f"{wanted}_{i}") not in taken)
         if wanted:
@@ -48,6 +46,12 @@ def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict
         if node not in given:
             given[node] = in_brackets(number(node.data)) if node.role == "constant" else next(small)
     return given
+
+
+def own_names(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict[Any, str]:
+    """The label of every node, or the variable that holds it, or nothing."""
+    variables = {id(value): name for name, value in _variables(names or {})}
+    return {node: str(node.label) or variables.get(id(node), "") for node in order}
 
 
 def _variables(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -11,6 +11,7 @@ import re
 import tempfile
 import unicodedata
 import webbrowser
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def draw_dot(
     edges: Edges = "plain",
     max_nodes: int = 300,
     depth: int | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> "Drawing":
     """The graph behind a Value as a picture: shown by a notebook, or saved with ``.render("name")``.
 
@@ -45,6 +47,7 @@ def draw_dot(
         max_nodes: refuse to draw more boxes, which nobody could read.
         depth: how far to open modules: 0 draws a network as one box, 1 its layers, 2 its neurons, and so on; as far as
             `max_nodes` allows if None. What belongs to a module is told from labels: ``L0.n3.w1`` is part of ``L0.n3``.
+        names: what to call nodes without a label, such as ``locals()``.
 
     Returns:
         A `graphviz.Digraph` that finds an engine by itself. The same graph always gives the same text.
@@ -55,7 +58,7 @@ def draw_dot(
     """
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
-    return Drawing(*picture(root, edges, max_nodes, depth), format, rankdir)
+    return Drawing(*picture(root, edges, max_nodes, depth, names), format, rankdir)
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from engine import Value
 from engine.graph import topological_order
-from engine.names import number
+from engine.names import number, own_names
 from viz import fold
 
 Edges = Literal["plain", "local"]
@@ -61,7 +61,11 @@ class Arrow:
 
 
 def picture(
-    root: Value, edges: Edges = "plain", max_nodes: int = 300, depth: int | None = None
+    root: Value,
+    edges: Edges = "plain",
+    max_nodes: int = 300,
+    depth: int | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> tuple[list[Box], list[Arrow]]:
     """The boxes and arrows of the graph behind a Value, in topological order.
 
@@ -70,6 +74,7 @@ def picture(
         edges: ``"local"`` writes the local derivative on every arrow.
         max_nodes: refuse more boxes.
         depth: how far modules are opened, as `fold.at_depth` has it; as far as `max_nodes` allows if None.
+        names: what to call nodes without a label, such as ``locals()``.
 
     Raises:
         TypeError: if `root` is not a Value.
@@ -93,7 +98,8 @@ def picture(
             f"{fitting_depth}draw a smaller part, such as one neuron or one example, or pass max_nodes={len(parts)}"
         )
     ids: dict[fold.Part, str] = {part: f"n{i}" for i, part in enumerate(parts)}
-    boxes = [Box(ids[part], _rows(part), _role(part, root)) for part in parts]
+    title = own_names(order, names)
+    boxes = [Box(ids[part], _rows(part, title), _role(part, root)) for part in parts]
     arrows = []
     for link in links(parts, part_of):
         label = f"× {link.values}" if link.values > 1 else ""
@@ -140,15 +146,15 @@ def _role(part: fold.Part, root: Value) -> str:
     return "output" if part is root and part.rule is not None else part.role
 
 
-def _rows(part: fold.Part) -> tuple[str, ...]:
+def _rows(part: fold.Part, title: Mapping[Value, str]) -> tuple[str, ...]:
     if isinstance(part, fold.Group):
         signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in part.outputs]
         return part.name, size(part), *(signal if len(signal) == 1 else ()), f"‖grad‖ {number(part.gradient_norm)}"
     if part.role == "constant":
         return (number(part.data),)
-    title = f"{part.label}: {part.op}" if part.label and part.op else str(part.label or part.op)
+    first = ": ".join(filter(None, (title[part], part.op)))
     rows = (f"data {number(part.data)}", f"grad {number(part.grad)}")
-    return (title, *rows) if title else rows
+    return (first, *rows) if first else rows
 
 
 def size(module: fold.Group) -> str:
