@@ -99,7 +99,7 @@ def cosine(x: float, y: float) -> float:
     """``x / hypot(x, y)``, scaled so that nothing overflows or underflows; 0 at the origin."""
     if math.isinf(x) or math.isinf(y):
         x, y = (v if v != v else math.copysign(float(math.isinf(v)), v) for v in (x, y))
-    scale = max(abs(x), abs(y))
+    scale = maximum(abs(x), abs(y))
     return (x / scale) / math.hypot(x / scale, y / scale) if scale else 0.0
 
 
