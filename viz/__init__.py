@@ -7,22 +7,10 @@ from viz.orders import OrderReport, backward_in_order
 from viz.player import Player, play
 from viz.plots import plot_decision_boundary, plot_loss
 from viz.report import Report
+from viz.worksheet import Worksheet, Worksheets, worksheet, worksheets
 
 __all__ = [
-    "Comparison",
-    "Drawing",
-    "Explanation",
-    "Nudge",
-    "OrderReport",
-    "Player",
-    "Report",
-    "backward_in_order",
-    "compare",
-    "draw_dot",
-    "explain",
-    "formula",
-    "nudge",
-    "play",
-    "plot_decision_boundary",
-    "plot_loss",
+    "Comparison", "Drawing", "Explanation", "Nudge", "OrderReport", "Player", "Report", "Worksheet", "Worksheets",
+    "backward_in_order", "compare", "draw_dot", "explain", "formula", "nudge", "play", "plot_decision_boundary",
+    "plot_loss", "worksheet", "worksheets",
 ]  # fmt: skip

@@ -162,6 +162,3 @@ def write(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-_write = write
