@@ -33,13 +33,17 @@ def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict
         names: variables, such as ``locals()``, after which to call the nodes that have no label; a list of Values in it
             names them ``x[0]``, ``x[1]``.
     """
-    taken: set[str] = set()
+    own = own_names(order, names)
+    taken = set(own.values())
     given: dict[Any, str] = {}
-    for node, wanted in own_names(order, names).items():
-        if wanted and wanted in taken:
+    seen: set[str] = set()
+    for node in sorted(own, key=lambda node: not node.label):  # a label comes before a variable of the same name
+        wanted = own[node]
+        if wanted and wanted in seen:
             wanted = next(name for i in itertools.count(2) if (name := f"{wanted}_{i}") not in taken)
-        if wanted:
             taken.add(wanted)
+        if wanted:
+            seen.add(wanted)
             given[node] = wanted
     small = (name for i in itertools.count(1) if (name := f"v{i}") not in taken)
     for node in order:
@@ -50,7 +54,8 @@ def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict
 
 def own_names(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict[Any, str]:
     """The label of every node, or the variable that holds it, or nothing."""
-    variables = {id(value): name for name, value in _variables(names or {})}
+    known = reversed(list(_variables(names or {})))
+    variables = {id(value): name for name, value in known}  # of two names the first: loops come after what they go over
     return {node: str(node.label) or variables.get(id(node), "") for node in order}
 
 

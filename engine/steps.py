@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.modes import SourceLine
 from engine.names import called, in_brackets, number
-from engine.rules import Rule
+from engine.rules import RULES, Rule
 
 Edges = Callable[[Any], Iterable[tuple[Any, float]]]
 
@@ -132,6 +132,16 @@ def backward_steps(
 _BETWEEN = {"add": "+", "sub": "-", "mul": "*", "weak": "*", "div": "/", "ratio": "/", "pow": "**"}
 
 
+def table_name(rule: Rule) -> str:
+    """What a rule is called in the table or which family it is of; empty for a rule of a user's own.
+
+    >>> from engine import rules
+    >>> table_name(rules.mul), table_name(rules.power(2.0)), table_name(Rule("power", max, lambda z, x, y: (1.0, 1.0)))
+    ('mul', 'power', '')
+    """
+    return rule.name if rule.constants or RULES.get(rule.name) is rule else ""
+
+
 def written(rule: Rule, operands: Sequence[str]) -> str:
     """A rule of operands as Python would write it.
 
@@ -139,10 +149,16 @@ def written(rule: Rule, operands: Sequence[str]) -> str:
     >>> written(rules.mul, ["a", "b"]), written(rules.power(2.0), ["a"]), written(rules.sin, ["a"])
     ('a * b', 'a**2', 'sin(a)')
     """
-    if rule.name in _BETWEEN:
-        return f" {_BETWEEN[rule.name]} ".join(operands)
-    if rule.name == "power":
+    name = table_name(rule)
+    if name in _BETWEEN:
+        return f" {_BETWEEN[name]} ".join(operands)
+    if name == "power":
         return f"{operands[0]}**{rule.symbol.removeprefix('**')}"
-    if rule.name == "neg":
+    if name == "neg":
         return f"-{operands[0]}"
-    return f"{rule.symbol}({', '.join(operands)})"
+    if name == "select":
+        return operands[0]
+    listed = [x[1:-1] if x.startswith("(-") and x.endswith(")") else x for x in operands]  # commas part them already
+    if name in ("softmax", "log_softmax"):
+        return f"{rule.symbol}({', '.join(listed)})" + "".join(f"[{i}]" for i in rule.constants)
+    return f"{rule.symbol}({', '.join([*listed, *map(number, rule.constants)])})"

@@ -9,6 +9,7 @@ from typing import Any
 from engine import Value, grad, jvp, no_grad
 from engine.names import called
 from engine.value import forward_pass
+from viz.explain import LONGEST
 from viz.plots import COLOURS, axes
 from viz.report import Equations, Report, Table
 from viz.symbols import derivative, evaluated, formulas
@@ -99,7 +100,12 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     }
     exact = ways["reverse"]
     rows = [[way, f"{found:.17g}", f"{abs(found - exact) / (abs(exact) or 1.0):.3g}"] for way, found in ways.items()]
-    equations = Equations(lambda n: [[n.name("f"), n.write(written[output])], [n.slope("f", "x"), n.write(slope)]])
+    equations = Equations(
+        lambda n: [
+            [left, n.write(formula) if formula.size <= LONGEST else n.words("a formula too long for the board")]
+            for left, formula in ((n.name("f"), written[output]), (n.slope("f", "x"), slope))
+        ]
+    )
     return Comparison([equations, Table(["way", "derivative", "error"], rows)], f, variable.data, ways)
 
 

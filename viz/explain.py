@@ -83,6 +83,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
         return Explanation([Sentence(f"{of} does not depend on {by}: ∂{of}/∂{by} = 0.")], 0.0, [], [], 0, 0)
     gradient = contributions[-1].total
     path_count, between = _paths_between(order, value)
+    edge_count = sum(map(len, between.values()))
     paths = list(_paths(root, value, between)) if path_count <= FEW_PATHS else []
     blocks: list[Block] = [
         Sentence(
@@ -100,7 +101,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
         blocks.append(
             Sentence(
                 f"{path_count:,} paths lead from {by} to {of}, and multiplying along each of them would take longer "
-                f"with every node. The backward pass takes one multiplication for each of the {len(between):,} edges: "
+                f"with every node. The backward pass takes one multiplication for each of the {edge_count:,} edges: "
                 "what arrives at a node is added up before it is passed on. This is dynamic programming."
             )
         )
@@ -111,7 +112,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
                 "backward(), and zero_grad() begins anew."
             )
         )
-    return Explanation(blocks, gradient, contributions, paths, path_count, len(between))
+    return Explanation(blocks, gradient, contributions, paths, path_count, edge_count)
 
 
 def _graph(root: Any, *values: Any) -> list[Value]:
@@ -152,25 +153,33 @@ def _paths_between(order: Sequence[Value], value: Value) -> tuple[int, dict[Valu
 
 def _paths(root: Value, value: Value, between: Mapping[Value, list[Edge]]) -> Iterator[list[Edge]]:
     """Every path from the root down to the value. There are few, but each may be long: nothing recurses."""
-    stack: list[tuple[Value, list[Edge]]] = [(root, [])]
+    stack: list[tuple[Value, Any]] = [(root, None)]  # a node, and the edge to it with all the edges before
     while stack:
-        node, path = stack.pop()
-        if node is value:
-            yield path
-        else:
-            stack += [(edge[1], [*path, edge]) for edge in reversed(between[node])]
+        node, taken = stack.pop()
+        if node is not value:
+            stack += [(edge[1], (edge, taken)) for edge in reversed(between[node])]
+            continue
+        path: list[Edge] = []
+        while taken:
+            edge, taken = taken
+            path.append(edge)
+        yield path[::-1]
 
 
 def _path(n: Notation, path: Sequence[Edge], name: Mapping[Value, str]) -> list[str]:
     upwards = path[::-1]
-    stations = [n.name(name[upwards[0][1]])]
-    for node, _, _ in upwards:
-        stations += [n.sign("→"), n.name(name[node])]
+    stations = [n.name(name[node]) for node in (upwards[0][1], *(node for node, _, _ in upwards))]
+    if len(path) > LONGEST_CHAIN:
+        stations[3:-2] = [n.words("…")]
     product = 1.0
     for _, _, local in path:
         product *= local
-    sides = [n.product([local for _, _, local in upwards])] if len(path) > 1 else []
-    return [n.row(stations), *sides, n.number(number(product))]
+    sides = [n.product([local for _, _, local in upwards])] if 1 < len(path) <= LONGEST_CHAIN else []
+    return [
+        n.row([part for station in stations for part in (n.sign("→"), station)][1:]),
+        *sides,
+        n.number(number(product)),
+    ]
 
 
 def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | None = None) -> Report:
@@ -199,11 +208,12 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
     """
     order = _graph(root, *([wrt] if wrt is not None else []))
     name = called(order if wrt is None or wrt in set(order) else [*order, wrt], names)
-    written = formulas(order, name, [wrt] if wrt is not None else [])
+    written = formulas(order, name, [wrt] if wrt is not None and wrt is not root else [])
     numbers = {name[node]: node.data for node in order}
     blocks: list[Block] = []
     if written[root].size <= LONGEST:
-        blocks.append(Equations(lambda n: _whole(n, n.name(name[root]), [written[root]], numbers, root.data)))
+        sides = [] if root.rule is None else [written[root]]
+        blocks.append(Equations(lambda n: _whole(n, n.name(name[root]), sides, numbers, root.data)))
     else:
         operations = [node for node in order if node.rule is not None]
         blocks.append(each_operation(operations[:MOST_LINES], name))
@@ -294,14 +304,12 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
     of, to = name[root], name[value]
 
     def rows(n: Notation) -> list[list[str]]:
-        shown = [number(x) for x in (after, root.data, actual, predicted, actual - predicted)]
-        new, old, change, guess, difference = map(n.number, shown)
-        minus = n.sign("-")
+        change, guess, difference = (n.number(number(x)) for x in (actual, predicted, actual - predicted))
         left = n.row([n.words("predicted:"), n.factors([n.derivative(of, to), n.number(number(by))])])
         return [
             [left, n.product([slope, by]), guess],
-            [n.words("actual"), n.row([new, minus, old]), change],
-            [n.words("difference"), n.row([change, minus, guess]), difference],
+            [n.words("actual"), n.difference(after, root.data), change],
+            [n.words("difference"), n.difference(actual, predicted), difference],
         ]
 
     blocks: list[Block] = [

@@ -33,8 +33,8 @@ class Group:
 
     @property
     def name(self) -> str:
-        """What the module is called."""
-        return ".".join(self.path) or "model"
+        """What the module is called; nothing if it is the whole model."""
+        return ".".join(self.path)
 
     @property
     def parameters(self) -> list[Value]:
@@ -69,14 +69,19 @@ def module_paths(order: Sequence[Value]) -> dict[Value, Path]:
     for output, path in outputs.items():
         region, stack = {output}, [output]
         while stack:
-            found = [
-                p for p in stack.pop().parents if p.rule and p not in region and p not in outputs and p not in paths
-            ]
+            found = [p for p in stack.pop().parents if p.rule and not (p in region or p in outputs or p in paths)]
             region.update(found)
             stack += found
         for node in sorted(region, key=place.__getitem__):
-            if node is output or any(paths.get(parent) == path for parent in node.parents):
+            if node is output or any(paths.get(p) == path and p not in outputs for p in node.parents):
                 paths[node] = path
+    users: defaultdict[Value, set[Path | None]] = defaultdict(set)
+    for node in order:
+        for parent in node.parents:
+            users[parent].add(paths.get(node))
+    for node in order:  # a constant stands where it is used
+        if node.role == "constant" and len(users[node]) == 1 and (only := next(iter(users[node]))) is not None:
+            paths[node] = only
     return paths
 
 

@@ -14,17 +14,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from html import escape
 
+from engine import rules
 from engine.names import number
+from engine.steps import table_name
 from viz.symbols import Applied, Expression, Name, Number
 
 # How tightly a formula holds together: a looser one in a tighter place takes brackets.
 SUM, PRODUCT, CALL, ATOM = range(4)
 
 
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def in_page(text: str) -> str:
+    """A text for the inside of an element of a page."""
+    return escape(_printable(text))
+
+
 class Notation(ABC):
     """One way to write formulas. Every method but `write` and `equation` takes written parts and gives a whole."""
 
     held = CALL  # how tightly a function and its arguments hold together
+    scientific = PRODUCT  # and a number with a power of ten
 
     def write(self, formula: Expression) -> str:
         """A formula, written."""
@@ -46,12 +58,17 @@ class Notation(ABC):
         """A sum of numbers."""
         return self.terms(self._numbers(numbers))
 
+    def difference(self, x: float, y: float) -> str:
+        """One number less another."""
+        left, right = self._numbers([x, y])
+        return self.row([left, self.sign("-"), right])
+
     def product(self, numbers: Sequence[float]) -> str:
         """A product of numbers."""
         return self.factors(self._numbers(numbers))
 
     def _numbers(self, numbers: Sequence[float]) -> list[str]:
-        first, *rest = [(self.number(number(x)), x < 0) for x in numbers]
+        first, *rest = [(self.number(text), text.startswith("-")) for text in map(number, numbers)]
         return [first[0], *(self.brackets(written) if negative else written for written, negative in rest)]
 
     def _within(self, tightness: int, formula: Expression) -> str:
@@ -60,12 +77,13 @@ class Notation(ABC):
 
     def _written(self, formula: Expression) -> tuple[str, int]:
         if isinstance(formula, Number):
-            return self.number(number(formula.value)), ATOM if formula.value >= 0 else SUM
+            text = number(formula.value)
+            return self.number(text), SUM if text.startswith("-") else self.scientific if "e" in text else ATOM
         if isinstance(formula, Name):
             return self.name(formula.name), ATOM
         assert isinstance(formula, Applied)
         rule, xs = formula.rule, formula.operands
-        match rule.name:
+        match table_name(rule):
             case "add":
                 return self.row([self._within(SUM, xs[0]), self.sign("+"), self._behind(SUM, xs[1])]), SUM
             case "sub":
@@ -92,11 +110,9 @@ class Notation(ABC):
     def _behind(self, tightness: int, formula: Expression) -> str:
         """A formula behind a sign: one that begins with a sign of its own takes brackets there."""
         first = formula
-        while isinstance(first, Applied) and first.rule.name in ("add", "sub"):
+        while isinstance(first, Applied) and first.rule in (rules.add, rules.sub):
             first = first.operands[0]
-        signed = (
-            isinstance(first, Number) and first.value < 0 or isinstance(first, Applied) and first.rule.name == "neg"
-        )
+        signed = isinstance(first, Number) and first.value < 0 or isinstance(first, Applied) and first.rule is rules.neg
         return self._within(PRODUCT if signed else tightness, formula)
 
     @abstractmethod
@@ -159,7 +175,7 @@ class Notation(ABC):
 class _Text(Notation):
     """As Python reads it."""
 
-    held = ATOM
+    held = scientific = ATOM
 
     def number(self, text: str) -> str:
         return text
@@ -234,8 +250,11 @@ class _Latex(Notation):
         return self.words(name)
 
     def words(self, words: str) -> str:
-        escaped = re.sub(r"[\\{}$&#^_%~]", lambda c: _LATEX_ESCAPES.get(c[0], f"\\{c[0]}"), words)
-        return rf"\text{{{escaped}}}"
+        return rf"\text{{{self.prose(words)}}}"
+
+    def prose(self, words: str) -> str:
+        """Words outside of formulas, of any length."""
+        return re.sub(r"[\\{}$&#^_%~]", lambda c: _LATEX_ESCAPES.get(c[0], f"\\{c[0]}"), _printable(words))
 
     def sign(self, sign: str) -> str:
         return {"*": r"\cdot", "·": r"\cdot", "→": r"\to"}.get(sign, sign)
@@ -268,7 +287,7 @@ class _Latex(Notation):
         elif function in _LATEX_COMMANDS:
             shown = f"\\{function}"
         else:
-            shown = rf"\operatorname{{{re.sub('[^A-Za-z0-9]', '', function)}}}"
+            shown = rf"\operatorname{{{self.prose(function)}}}"
         return rf"{shown}\left({', '.join(arguments)}\right)"
 
     def derivative(self, of: str, by: str) -> str:
@@ -276,10 +295,6 @@ class _Latex(Notation):
 
     def slope(self, of: str, by: str) -> str:
         return rf"\frac{{d {self.name(of)}}}{{d {self.name(by)}}}"
-
-
-def _printable(text: str) -> str:
-    return escape("".join(c if c.isprintable() else " " for c in text))
 
 
 class _MathML(Notation):
@@ -295,10 +310,10 @@ class _MathML(Notation):
     def name(self, name: str) -> str:
         if found := _SUBSCRIPT.fullmatch(name):
             return f"<msub><mi>{found[1]}</mi><mn>{found[2]}</mn></msub>"
-        return f"<mi>{_printable(name)}</mi>"
+        return f"<mi>{in_page(name)}</mi>"
 
     def words(self, words: str) -> str:
-        return f"<mtext>{_printable(words)}&#xa0;</mtext>"
+        return f"<mtext>{in_page(words)}&#xa0;</mtext>"
 
     def sign(self, sign: str) -> str:
         return f"<mo>{ {'*': '·', '-': '−'}.get(sign, sign) }</mo>"
@@ -327,7 +342,7 @@ class _MathML(Notation):
     def call(self, function: str, arguments: Sequence[str]) -> str:
         function = _ON_THE_BOARD.get(function, function)
         listed = [part for argument in arguments for part in ("<mo>,</mo>", argument)][1:]
-        return self.row([f"<mi>{escape(function)}</mi><mo>&#x2061;</mo>", self.brackets(self.row(listed))])
+        return self.row([f"<mi>{in_page(function)}</mi><mo>&#x2061;</mo>", self.brackets(self.row(listed))])
 
     def derivative(self, of: str, by: str) -> str:
         return self._over("∂", of, by)
@@ -336,7 +351,7 @@ class _MathML(Notation):
         return self._over("d", of, by)
 
     def _over(self, d: str, of: str, by: str) -> str:
-        above, below = (self.row([f"<mo>{d}</mo>", self.name(name)]) for name in (of, by))
+        above, below = (self.row([f'<mi mathvariant="normal">{d}</mi>', self.name(name)]) for name in (of, by))
         return f"<mfrac>{above}{below}</mfrac>"
 
 

@@ -189,7 +189,8 @@ def backward_in_order(
 def _outcome(order: Sequence[Value], firing: Iterable[Value]) -> dict[Value, tuple[float, float]]:
     """Each leaf but constants, with the gradient that it gets when the nodes fire like this, and the true one."""
     got, true = (
-        {step.parent: step.total for step in backward_steps(order, edges, {}, None, f)} for f in (firing, None)
+        {order[-1]: 1.0} | {step.parent: step.total for step in backward_steps(order, edges, {}, None, f)}
+        for f in (firing, None)
     )
     leaves = [node for node in order if node.rule is None and node.role != "constant"]
     return {leaf: (got.get(leaf, 0.0), true.get(leaf, 0.0)) for leaf in leaves}

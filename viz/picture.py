@@ -149,7 +149,12 @@ def _role(part: fold.Part, root: Value) -> str:
 def _rows(part: fold.Part, title: Mapping[Value, str]) -> tuple[str, ...]:
     if isinstance(part, fold.Group):
         signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in part.outputs]
-        return part.name, size(part), *(signal if len(signal) == 1 else ()), f"‖grad‖ {number(part.gradient_norm)}"
+        return (
+            part.name or "model",
+            size(part),
+            *(signal if len(signal) == 1 else ()),
+            f"‖grad‖ {number(part.gradient_norm)}",
+        )
     if part.role == "constant":
         return (number(part.data),)
     first = ": ".join(filter(None, (title[part], part.op)))

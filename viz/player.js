@@ -23,10 +23,14 @@
   function shown(x) { // four digits, as Python's %.4g
     if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
     if (x === 0) return Object.is(x, -0) ? "-0" : "0";
-    const [digits, exponent] = x.toExponential(3).split("e").map((part, i) => (i ? Number(part) : part));
-    if (exponent >= -4 && exponent < 4) return String(Number(x.toFixed(3 - exponent)));
+    const text = rounded(x), [digits, exponent] = text.split("e").map(Number);
+    if (exponent >= -4 && exponent < 4) return String(Number(text));
     const sign = exponent < 0 ? "-" : "+";
-    return `${Number(digits)}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
+    return `${digits}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  }
+  function rounded(x) { // half-way between two, Python takes the even one, JavaScript the larger
+    const exact = x.toExponential(4).includes("5e") ? x.toExponential(40) : "";
+    return /\.\d\d[02468]50*e/.test(exact) ? exact.replace(/(\.\d{3})\d*/, "$1") : x.toExponential(3);
   }
 
   // ---- The numbers: as Python computed them, or computed again here when a slider has moved.
@@ -91,7 +95,10 @@
   const group = () => make(bar, "div", { class: "group" });
   function button(parent, id, sign, label, action) {
     const element = make(parent, "button", { id, type: "button", title: label, "aria-label": label }, sign);
-    element.addEventListener("click", action);
+    element.addEventListener("click", (event) => {
+      action();
+      if (event.detail > 0) stage.focus({ preventScroll: true }); // after the mouse, the keys are the player's again
+    });
     return element;
   }
   const word = (label) => label.replace(/ \(.*/, ""); // without the key that does the same
@@ -101,11 +108,11 @@
     element.setAttribute("aria-label", label);
   }
   const walking = group();
-  button(walking, "first", "|◀", W.first, () => go(0));
-  button(walking, "back", "◀", W.back, back);
+  button(walking, "first", "|◀", W.first, () => { stopPlaying(); go(0); });
+  button(walking, "back", "◀", W.back, () => { stopPlaying(); back(); });
   const playButton = button(walking, "play", word(W.play), W.play, togglePlay);
-  button(walking, "forward", "▶", W.forward, forward);
-  button(walking, "last", "▶|", W.last, () => go(LAST));
+  button(walking, "forward", "▶", W.forward, () => { stopPlaying(); forward(); });
+  button(walking, "last", "▶|", W.last, () => { stopPlaying(); go(LAST); });
   const counter = make(bar, "div", { class: "counter", id: "counter" });
   const pace = make(make(bar, "label", { class: "group" }, W.speed), "input", { type: "range", id: "speed", min: -2, max: 2, step: 1, value: 0, "aria-label": W.speed });
   const predictButton = button(bar, "predict", W.predict, W.predict, () => { predicting = !predicting; hidden = predicting && hides(k); show(); });
@@ -139,6 +146,7 @@
     stage.replaceChildren();
     const [width, height] = view.size;
     svg = make(stage, "svg", { viewBox: `0 -20 ${width} ${height + 28}`, role: "img", "aria-label": document.title });
+    svg.classList.toggle("small", view.boxes.length <= 60); // only there does it pay to fade the colours
     const defs = make(svg, "defs");
     for (const kind of ["", " active"]) {
       const marker = make(defs, "marker", { id: `tip${kind.trim()}`, markerUnits: "userSpaceOnUse", markerWidth: 12, markerHeight: 10, refX: 10, refY: 5, orient: "auto" });
@@ -161,6 +169,7 @@
     }
     for (const box of view.boxes) boxes.set(box[0], drawnBox(above, box));
     stops = stopsOf();
+    hidden = hidden && hides(k);
     scale = beginning();
     sized();
     closeButton.disabled = view.up === undefined || G.views[view.up] === view;
@@ -187,23 +196,28 @@
       : [["title", G.operations[id] ? `${G.names[id]}: ${G.operations[id]}` : G.names[id]], ["data", ""], ["gradient", ""]];
     const texts = {};
     rows.forEach(([kind, text], i) => {
-      const element = make(g, "text", { x, y: top + 3 + (i + 0.5) * 21 + 5, class: kind });
-      element.textContent = plain(text);
-      if (text) squeezed(element, text, width);
-      texts[kind] = element;
+      texts[kind] = written(make(g, "text", { x, y: top + 3 + (i + 0.5) * 21 + 5, class: kind }), width);
+      texts[kind](plain(text));
     });
-    const mark = make(g, "text", { x: left + width - 5, y: top + 17, class: "mark" });
-    const badge = make(g, "text", { x, y: top - 6, class: "badge" });
+    texts.mark = written(make(g, "text", { x: left + width - 5, y: top + 17, class: "mark" }));
+    texts.badge = written(make(g, "text", { x, y: top - 6, class: "badge" }));
     g.addEventListener("click", () => (module ? openView(module.opens) : runTo(id)));
-    return { g, texts, mark, badge, width, x, y, classes: g.getAttribute("class"), base: g.getAttribute("class"), shown: {} };
+    return { g, texts, x, y, classes: g.getAttribute("class"), base: g.getAttribute("class") };
   }
-  function squeezed(element, text, width) { // a text too wide for its box is set narrower
-    let size = 0;
-    for (const c of text) size += c.codePointAt(0) < 0x1100 ? 8 : 14.5;
-    if (size > width - 12) {
-      element.setAttribute("textLength", width - 16);
-      element.setAttribute("lengthAdjust", "spacingAndGlyphs");
-    } else element.removeAttribute("textLength");
+  function written(element, width = Infinity) { // a function that sets a text, narrower if it is too wide for its box
+    const node = element.appendChild(document.createTextNode(""));
+    let squeezed = false;
+    return (text) => {
+      if (text === node.data) return;
+      node.data = text;
+      let size = 0;
+      for (const c of text) size += c.codePointAt(0) < 0x1100 ? 8 : 14.5;
+      if (size > width - 12) {
+        element.setAttribute("textLength", width - 16);
+        element.setAttribute("lengthAdjust", "spacingAndGlyphs");
+      } else if (squeezed) element.removeAttribute("textLength");
+      squeezed = size > width - 12;
+    };
   }
 
   const fitting = () => Math.min(stage.clientWidth / (view.size[0] + 8), stage.clientHeight / (view.size[1] + 36), 2.4);
@@ -215,14 +229,27 @@
   function zoom(factor) { scale = Math.min(4, Math.max(0.02, scale * factor)); sized(); follow(); }
 
   // ---- Where an arrow key stops: after every step that can be seen. What happens inside a closed module, and all that
-  // one box passes on to another in a row, is one stop.
+  // it passes on in a row, is one stop.
 
-  function stepKey({ kind, node, operand, parent }) {
-    const box = boxOf[node];
-    if (kind !== "backward") return `${kind} ${box}`;
-    const to = boxOf[parent];
-    if (box >= 0 && to >= 0) return `a${to}_${box}_${operand}`;
-    return box === to ? null : `a${to}_${box}`;
+  const inside = ({ kind, node, parent }) => kind === "backward" && boxOf[node] < 0 && boxOf[node] === boxOf[parent];
+  function stepKey(step) {
+    if (inside(step)) return null;
+    const { kind, node, operand } = step, box = boxOf[node];
+    return `${kind} ${box} ${box < 0 || kind !== "backward" ? "" : operand}`;
+  }
+  function arrowId({ node, operand, parent }) {
+    const box = boxOf[node], to = boxOf[parent];
+    return box >= 0 && to >= 0 ? `a${to}_${box}_${operand}` : `a${to}_${box}`;
+  }
+  function run() { // the backward steps that this stop is made of: one, or all that a closed module has passed on in a row
+    const found = [], key = stepKey(steps[k - 1]);
+    if (key === null) return [steps[k - 1]];
+    for (let i = k - 1; i >= 0; i--) {
+      const other = stepKey(steps[i]);
+      if (other === key) found.push(steps[i]);
+      else if (other !== null) break;
+    }
+    return found;
   }
   function stopsOf() {
     const keys = steps.map(stepKey), found = [0];
@@ -236,15 +263,16 @@
 
   // ---- Showing a state.
 
-  let k = 0, hidden = false, predicting = false, timer = null;
+  let k = 0, hidden = false, predicting = false, timer = null, addressing = null;
 
   function show() {
     const state = folded(hidden ? k - 1 : k);
     const step = k > 0 ? steps[k - 1] : null;
     const asked = hidden ? { ...state, upstream: state.gradient[step.node], local: numbers.locals[step.node][step.operand], before: state.gradient[step.parent] } : state;
     const sender = step && step.kind !== "forward" ? boxOf[step.node] : null;
-    const receiver = step ? boxOf[step.kind === "backward" ? step.parent : step.node] : null;
-    const activeArrow = step && step.kind === "backward" ? arrowOf.get(stepKey(step)) : undefined;
+    const sent = step && step.kind === "backward" ? run() : [];
+    const receivers = new Set(sent.length ? sent.map(({ parent }) => boxOf[parent]) : step ? [boxOf[step.node]] : []);
+    const activeArrows = new Set(sent.map((one) => arrowOf.get(arrowId(one))));
     for (const [id, box] of boxes) {
       const classes = [box.base];
       let done, texts;
@@ -267,22 +295,16 @@
       }
       if (done) classes.push("done");
       let badge = "";
-      if (id === receiver) { classes.push("receiver"); badge = step.kind === "backward" ? `↓ ${W.receives}` : ""; }
+      if (receivers.has(id)) { classes.push("receiver"); badge = step.kind === "backward" ? `↓ ${W.receives}` : ""; }
       if (id === sender && step.kind === "backward") { classes.push("sender"); badge = `${W.sends} ↓`; }
       texts.mark = done ? "✓" : "";
       texts.badge = badge;
-      for (const [kind, text] of Object.entries(texts)) {
-        if (box.shown[kind] === text) continue;
-        box.shown[kind] = text;
-        const element = box.texts[kind] || box[kind];
-        element.textContent = text;
-        if (box.texts[kind]) squeezed(element, text, box.width);
-      }
+      for (const kind in texts) box.texts[kind](texts[kind]);
       const joined = classes.join(" ");
       if (joined !== box.classes) box.g.setAttribute("class", (box.classes = joined));
     }
     arrows.forEach((arrow, i) => {
-      const active = i === activeArrow;
+      const active = activeArrows.has(i);
       if (active !== arrow.active) {
         arrow.active = active;
         arrow.g.classList.toggle("active", active);
@@ -293,13 +315,15 @@
       const text = passed && (active || complete(state, arrow.head, k)) ? `× ${shown(numbers.locals[arrow.head][arrow.operand])}` : "";
       if (text !== arrow.text) arrow.label.textContent = arrow.text = text;
     });
-    describe(step, asked);
+    describe(step, asked, sent);
     counter.textContent = `${filled(W.counter, { k, n: LAST })}${k === 0 ? "" : k <= FORWARD ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`}`;
     predictButton.setAttribute("aria-pressed", predicting);
     revealButton.hidden = !hidden;
     follow();
-    if (location.protocol !== "about:" && location.hash !== `#${k}`) history.replaceState(null, "", `#${k}`);
+    clearTimeout(addressing);
+    if (location.protocol !== "about:") addressing = setTimeout(address, 200); // browsers refuse it many times a second
   }
+  function address() { if (location.hash !== `#${k}`) history.replaceState(null, "", `#${k}`); }
 
   function follow() { // keep what moves in sight
     const step = steps[Math.max(0, k - 1)];
@@ -320,11 +344,11 @@
     make(sub, "mn", {}, found[2]);
     return sub;
   }
-  function mathNumber(parent, x, first = true) {
+  function mathNumber(parent, x, first = true, tight = false) { // tight: there may be a power behind it
     const text = shown(x).replace("inf", "∞");
-    const row = text.startsWith("-") && !first ? make(parent, "mrow") : parent;
-    if (row !== parent) make(row, "mo", {}, "(");
     const [digits, exponent] = text.split("e");
+    const row = (text.startsWith("-") && !first) || (exponent && tight) ? make(parent, "mrow") : parent;
+    if (row !== parent) make(row, "mo", {}, "(");
     make(row, "mn", {}, digits.replace("-", "−"));
     if (exponent) {
       make(row, "mo", {}, "×");
@@ -361,8 +385,8 @@
     for (const child of [...parsed.childNodes]) parent.appendChild(document.importNode(child, true));
     return true;
   }
-  const byName = (row, node) => (G.roles[node] === "constant" ? mathNumber(row, numbers.values[node], false) : mathName(row, G.names[node]));
-  const byNumber = (row, node) => mathNumber(row, numbers.values[node], false);
+  const byName = (row, node) => (G.roles[node] === "constant" ? byNumber(row, node) : mathName(row, G.names[node]));
+  const byNumber = (row, node) => mathNumber(row, numbers.values[node], false, true);
 
   function cell(term, write) {
     const div = make(cells, "div");
@@ -370,7 +394,7 @@
     write(make(div, "dd"));
   }
 
-  function describe(step, state) {
+  function describe(step, state, sent) {
     formula.replaceChildren();
     cells.replaceChildren();
     source.textContent = step && G.lines[step.node] ? plain(G.lines[step.node]) : "";
@@ -393,24 +417,16 @@
       slope(row, ROOT, ROOT);
       sign(row, "=");
       mathNumber(row, 1);
-      make(cells, "div", {}, W.seed.replace("{root}", name(ROOT)));
-      spoken.textContent = filled(W.seed, { root: name(ROOT) });
-    } else if (messages() > 1) {
+      const words = filled(W.seed, { root: name(ROOT) });
+      make(cells, "div", {}, words);
+      spoken.textContent = words;
+    } else if (sent.length > 1) {
       const called = (which) => plain(boxOf[which] < 0 ? G.groups[-1 - boxOf[which]].name : G.names[which]);
-      formula.textContent = spoken.textContent = filled(W.many, { node: called(node), parent: called(parent), count: messages() });
+      const receivers = [...new Set(sent.map((one) => called(one.parent)))];
+      const listed = receivers.length > 4 ? `${receivers.at(-1)} … ${receivers[0]}` : receivers.reverse().join(", ");
+      const words = filled(W.many, { node: called(node), parent: listed, count: sent.length });
+      formula.textContent = spoken.textContent = words;
     } else describeMessage(node, operand, parent, state, name);
-  }
-
-  function messages() { // how many a closed module has passed on to the same box in a row, up to this step
-    const key = stepKey(steps[k - 1]);
-    if (key === null) return 1;
-    let count = 0;
-    for (let i = k - 1; i >= 0; i--) {
-      const other = stepKey(steps[i]);
-      if (other === key) count++;
-      else if (other !== null) break;
-    }
-    return count;
   }
 
   function describeMessage(node, operand, parent, state, name) {
@@ -434,7 +450,8 @@
       sign(rule, "=");
       const before = rule.textContent;
       if (!ruleFormula(rule, node, operand + 1, byName)) return mathNumber(rule, state.local);
-      if (rule.textContent === before + shown(state.local)) return; // the slope is a number in itself
+      const written = rule.textContent.slice(before.length).replace("−", "-");
+      if (written === shown(state.local)) return; // the slope is a number in itself
       sign(rule, "=");
       mathNumber(rule, state.local);
     });
@@ -449,7 +466,8 @@
       answer(sum, state.before + state.product);
     });
     cell(`${name(parent)}`, (dd) => {
-      dd.textContent = `${filled(W.received, { received, expected: total })} ${"●".repeat(Math.min(received, 12))}${"○".repeat(Math.min(total - received, 12))}${received === total ? ` ${W.complete}` : ""}`;
+      const dots = total <= 10 ? "●".repeat(received) + "○".repeat(total - received) : "";
+      dd.textContent = [filled(W.received, { received, expected: total }), dots, received === total ? W.complete : ""].filter(Boolean).join(" ");
     });
     const said = { node: name(node), parent: name(parent), upstream: shown(state.upstream), local: shown(state.local) };
     spoken.textContent = hidden ? filled(W.asks, said) : filled(W.passes, { ...said, product: shown(state.product), total: shown(state.before + state.product), received, expected: total });
@@ -466,12 +484,14 @@
     if (next === undefined) return stopPlaying();
     k = next;
     hidden = hides(k);
+    if (k === LAST) stopPlaying();
     show();
   }
   function back() { go(stops.findLast((stop) => stop < k) ?? 0); }
   function runTo(node) {
     const computed = steps.findIndex((step) => step.kind === "forward" && step.node === node) + 1;
     const finished = node === ROOT ? FORWARD + 1 : steps.findLastIndex((step) => step.kind === "backward" && step.parent === node) + 1;
+    if (!computed && !finished) return; // a constant
     stopPlaying();
     go(k < computed || finished === 0 ? computed : finished);
   }
@@ -494,9 +514,10 @@
   };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || !(event.key in KEYS)) return;
-    if (event.target.tagName === "INPUT") return; // arrows move a slider
-    if (event.target.tagName === "BUTTON" && event.key === "Enter") return;
-    if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") stopPlaying();
+    const at = event.target.tagName, moves = /^Arrow|^Home$|^End$/.test(event.key);
+    if (at === "INPUT" && moves) return; // arrows move a slider
+    if ((at === "BUTTON" || at === "SUMMARY") && (event.key === " " || event.key === "Enter")) return;
+    if (moves) stopPlaying();
     event.preventDefault();
     KEYS[event.key]();
   });
@@ -511,7 +532,7 @@
     if (!leaves.length) return;
     const box = make(body, "details", { class: "sliders", id: "sliders" });
     body.insertBefore(box, panel);
-    make(box, "summary", {}, W.inputs);
+    make(box, "summary", {}, named("input").length ? W.inputs : W.parameters);
     if (RULES.includes(null)) {
       const node = G.rules.findIndex((rule) => rule >= 0 && RULES[rule] === null);
       make(box, "p", {}, filled(W.fixed, { rule: plain(G.operations[node]) }));

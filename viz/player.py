@@ -25,7 +25,7 @@ from viz.javascript import rule_functions
 from viz.languages import LANGUAGES
 from viz.layout import placed
 from viz.notation import MATHML
-from viz.picture import STYLES, Arrow, Box, links, size
+from viz.picture import STYLES, Arrow, Box, links
 from viz.symbols import Expression, Name, expression, on_the_board
 
 MOST_OPEN = 120  # boxes that a graph with modules shows at first
@@ -67,7 +67,8 @@ def play(
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth}")
-    return Player(_graph(root, names, depth), _rule_pairs(forward_pass(root)), lang, height)
+    order = forward_pass(root)
+    return Player(_graph(order, names, depth, LANGUAGES[lang]), _rule_pairs(order), lang, height)
 
 
 class Player:
@@ -83,18 +84,24 @@ class Player:
         return forward + 1 + len(self.graph["backward"])
 
     @property
+    def title(self) -> str:
+        """What the page is called."""
+        root = self.graph["names"][-1].encode("utf-8", "replace").decode()
+        root = "".join(c if c.isprintable() else " " for c in root)
+        return LANGUAGES[self.lang]["title"].format(root=root)
+
+    @property
     def html(self) -> str:
         """The whole page. Its content-security policy allows its own script and style, by their hashes, and no more."""
-        words = LANGUAGES[self.lang]
         style = _palette() + (_HERE / "player.css").read_text(encoding="utf-8")
         script = rule_functions(self.rules) + "\n" + (_HERE / "player.js").read_text(encoding="utf-8")
-        data = _json({**self.graph, "words": words})
+        data = _json({**self.graph, "words": LANGUAGES[self.lang]})
         policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'"
         return (
             f'<!DOCTYPE html>\n<html lang="{self.lang}">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(words['title'].format(root=self.graph['names'][-1]))}</title>\n<style>{style}</style>\n"
+            f"<title>{escape(self.title)}</title>\n<style>{style}</style>\n"
             f'</head>\n<body>\n<script type="application/json" id="graph">{data}</script>\n'
             f"<script>{script}</script>\n</body>\n</html>\n"
         )
@@ -106,9 +113,8 @@ class Player:
         return path
 
     def _repr_html_(self) -> str:
-        title = escape(LANGUAGES[self.lang]["title"].format(root=self.graph["names"][-1]), quote=True)
         return (
-            f'<iframe srcdoc="{escape(self.html, quote=True)}" title="{title}" width="100%" height="{self.height}" '
+            f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
             'sandbox="allow-scripts" style="border:1px solid #8888;border-radius:6px"></iframe>'
         )
 
@@ -140,19 +146,20 @@ def _rule_pairs(order: Sequence[Value]) -> list[tuple[Rule, int]]:
     return list(dict.fromkeys((node.rule, len(node.parents)) for node in order if node.rule))
 
 
-def _graph(root: Value, names: Mapping[str, Any] | None, depth: int | None) -> dict[str, Any]:
+def _graph(
+    order: Sequence[Value], names: Mapping[str, Any] | None, depth: int | None, words: Mapping[str, str]
+) -> dict[str, Any]:
     """Everything the page needs to know, as plain data. Nodes are numbered in topological order."""
-    order = forward_pass(root)
     index = {node: i for i, node in enumerate(order)}
     rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
     steps = [s for s in backward_steps(order, edges, source_lines) if s.parent.role != "constant"]
     lines = [source_lines.get(node) for node in order]
     name = called(order, names)
-    views, groups, first = _views(order, name, depth)
+    views, groups, first = _views(order, name, depth, words)
     return {
         "names": [name[node] for node in order],
         "operations": [node.op for node in order],
-        "roles": ["output" if node is root and node.rule else node.role for node in order],
+        "roles": ["output" if node is order[-1] and node.rule else node.role for node in order],
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
         "locals": [[_number(x) for x in node.local_gradients()] if node.rule else [] for node in order],
@@ -182,7 +189,7 @@ def _short(formula: Expression) -> str:
 
 
 def _views(
-    order: Sequence[Value], name: Mapping[Value, str], depth: int | None
+    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, words: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """Every way to open and close the modules that the page offers, the modules, and the view to begin with.
 
@@ -191,7 +198,7 @@ def _views(
     paths = fold.module_paths(order)
     modules = sorted({prefix for path in paths.values() for prefix in fold.prefixes(path)}, key=lambda p: (len(p), p))
     if not modules:
-        return [_view(fold.fold(order, paths, fold.at_depth(None)), order, name, {})], [], 0
+        return [_view(fold.fold(order, paths, fold.at_depth(None)), order, name, {}, words)], [], 0
     number = {path: i for i, path in enumerate(modules)}
     groups: list[dict[str, Any]] = [{} for _ in modules]
     views: list[dict[str, Any]] = []
@@ -201,8 +208,8 @@ def _views(
         folding = fold.fold(order, paths, opened)
         for part in folding[0]:
             if isinstance(part, fold.Group):
-                groups[number[part.path]] = groups[number[part.path]] or _group(part, order)
-        views.append({**_view(folding, order, name, number), **more})
+                groups[number[part.path]] = groups[number[part.path]] or _group(part, order, words)
+        views.append({**_view(folding, order, name, number, words), **more})
 
     depths = len(modules[-1]) + 2
     for level in range(depths):
@@ -223,12 +230,13 @@ def _view(
     order: Sequence[Value],
     name: Mapping[Value, str],
     number: Mapping[fold.Path, int],
+    words: Mapping[str, str],
 ) -> dict[str, Any]:
     """Where every box and arrow stands. A node's box has its number, the box of module i the number -1 - i."""
     parts, part_of = folding
     index = {node: i for i, node in enumerate(order)}
     ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
-    boxes = [Box(str(ids[part]), _widest(part, name), "") for part in parts]
+    boxes = [Box(str(ids[part]), _widest(part, name, words), "") for part in parts]
     uses = links(parts, part_of)
     label = "× -0.0000" if len(uses) <= LABELLED else ""
     layout = placed(boxes, [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use in uses], gap=28)
@@ -247,21 +255,32 @@ def _view(
     }
 
 
-def _group(group: fold.Group, order: Sequence[Value]) -> dict[str, Any]:
+def _group(group: fold.Group, order: Sequence[Value], words: Mapping[str, str]) -> dict[str, Any]:
     index = {node: i for i, node in enumerate(order)}
     return {
-        "name": group.name,
-        "size": size(group),
+        "name": group.name or words["model"],
+        "size": _size(group, words),
         "nodes": [index[node] for node in group.nodes],
         "parameters": [index[node] for node in group.parameters],
         "output": index[group.outputs[0]] if len(group.outputs) == 1 else -1,
     }
 
 
-def _widest(part: fold.Part, name: Mapping[Value, str]) -> tuple[str, ...]:
+def _size(group: fold.Group, words: Mapping[str, str]) -> str:
+    counts = {"inputs": len(group.inputs), "outputs": len(group.outputs), "count": len(group.parameters)}
+    return words["size"].format_map(counts)
+
+
+def _widest(part: fold.Part, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
     """The lines of a box with the widest numbers that they have room for."""
     if isinstance(part, fold.Group):
-        return part.name, size(part), *(["out -0.0000, grad -0.0"] if len(part.outputs) == 1 else []), "‖grad‖ 0.0000"
+        title = part.name or words["model"]
+        return (
+            title,
+            _size(part, words),
+            *(["out -0.0000, grad -0.0"] if len(part.outputs) == 1 else []),
+            "‖grad‖ 0.0000",
+        )
     if part.role == "constant":
         return (name[part],)
     title = f"{name[part]}: {part.op}" if part.op else name[part]

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from viz.notation import LATEX, MATHML, TEXT, Notation
+from viz.notation import LATEX, MATHML, TEXT, Notation, in_page
 
 _STYLE = "border-collapse:collapse;margin:.5em 0"
 _CELL = "padding:.15em .8em .15em 0;text-align:left"
@@ -23,11 +22,11 @@ class Sentence:
 
     def latex(self) -> str:
         """For a document."""
-        return "\n" + LATEX.words(self.words) + "\n"
+        return "\n" + LATEX.prose(self.words) + "\n"
 
     def html(self) -> str:
         """As a paragraph."""
-        return f"<p>{escape(self.words)}</p>"
+        return f"<p>{in_page(self.words)}</p>"
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ class Equations:
                 f'<mtr><mtd style="text-align:right">{left}</mtd><mtd style="text-align:left">{right}</mtd></mtr>'
             )
         return (
-            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block" style="text-align:left">'
-            f"<mtable>{''.join(lines)}</mtable></math>"
+            '<div style="font-size:1.15em"><math xmlns="http://www.w3.org/1998/Math/MathML">'
+            f'<mtable displaystyle="true">{"".join(lines)}</mtable></math></div>'
         )
 
 
@@ -88,8 +87,8 @@ class Table:
 
     def html(self) -> str:
         """As a table."""
-        head = "".join(f'<th style="{_CELL}">{escape(cell)}</th>' for cell in self.head)
-        rows = ["".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in row) for row in self.rows]
+        head = "".join(f'<th style="{_CELL}">{in_page(cell)}</th>' for cell in self.head)
+        rows = ["".join(f'<td style="{_CELL}">{in_page(cell)}</td>' for cell in row) for row in self.rows]
         return f'<table style="{_STYLE}"><tr>{head}</tr>' + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 

@@ -12,11 +12,13 @@ remembers everything, so the same table of derivatives that runs the backward pa
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, NoReturn
 
 from engine import Value, rules
 from engine.graph import chain_rule_forward
+from engine.names import number
 from engine.rules import Rule
+from engine.steps import table_name
 
 
 class Expression:
@@ -63,6 +65,9 @@ class Expression:
     def __neg__(self) -> "Expression":
         return self.apply_rule(rules.neg, (self,))
 
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a formula is not true or false")
+
     def __abs__(self) -> "Expression":
         return self.apply_rule(rules.absolute, (self,))
 
@@ -95,8 +100,13 @@ class Applied(Expression):
 
 
 def expression(x: Any) -> Expression:
-    """A formula as it is; a plain number as a formula."""
-    return x if isinstance(x, Expression) else Number(float(x))
+    """A formula as it is; a plain number as a formula, a third as ``1 / 3``."""
+    if isinstance(x, Expression):
+        return x
+    x = float(x)
+    if 1e-9 < x < 1 and float(number(x)) != x == 1 / round(1 / x):
+        return Applied(rules.div, (Number(1.0), Number(float(round(1 / x)))))
+    return Number(x)
 
 
 def plus(parts: Iterable[Any]) -> Expression:
@@ -130,18 +140,19 @@ _FAMILIES_REWRITTEN: dict[str, Callable[..., Callable[..., Any]]] = {
 
 def on_the_board(rule: Rule, operands: Sequence[Expression]) -> Expression:
     """A rule of formulas, as a teacher would write it."""
-    if rules.RULES.get(rule.name) is rule and rule.name in _REWRITTEN:
-        return expression(_REWRITTEN[rule.name](*operands))
-    if rule.name in _FAMILIES_REWRITTEN and rule.constants:
-        return expression(_FAMILIES_REWRITTEN[rule.name](*rule.constants)(*operands))
+    name = table_name(rule)
+    if name in _REWRITTEN:
+        return expression(_REWRITTEN[name](*operands))
+    if name in _FAMILIES_REWRITTEN:
+        return expression(_FAMILIES_REWRITTEN[name](*rule.constants)(*operands))
     return Applied(rule, tuple(operands))
 
 
 def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
     """The same, without what is idle: a derivative is full of it."""
-    x, y = operands[0], operands[-1]
+    x, y, name = operands[0], operands[-1], table_name(rule)
     numbers = [x.value if isinstance(x, Number) else None for x in operands]
-    match rule.name, numbers:
+    match name, numbers:
         case ("add", [0, _]) | ("mul", [1, _]):
             return y
         case ("add" | "sub", [_, 0]) | ("mul" | "div", [_, 1]):
@@ -156,11 +167,17 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
             return -simplified(rule, (Number(-n), y))
         case "mul", [_, float(n)] if n < 0:
             return -(x * -n)
-    match rule.name, [(x.rule.name, x.operands) if isinstance(x, Applied) else ("", ()) for x in operands]:
+    match name, [(table_name(x.rule), x.operands) if isinstance(x, Applied) else ("", ()) for x in operands]:
         case ("mul" | "div", [("neg", (a,)), _]):
             return -simplified(rule, (a, y))
         case ("mul", [_, ("neg", (b,))]):
             return -(x * b)
+        case ("mul", [_, ("div", (Number(value=1.0), b))]):
+            return x / b
+        case ("mul", [("div", (Number(value=1.0), a)), _]):
+            return y / a
+        case ("add", [_, ("neg", (b,))]):
+            return x - b
         case ("neg", [("neg", (a,))]):
             return a
         case ("absolute", [("exp" | "sqrt" | "absolute" | "sech", _)]):
@@ -173,14 +190,14 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
             return simplified(rule, (a,)) / simplified(rule, (b,))
         case ("power", [("sqrt", (a,))]) if rule.constants == (2.0,):
             return a
-    match rule.name, rule.constants:
+    match name, rule.constants:
         case "power", (0,):
             return Number(1.0)
         case "power", (1,):
             return x
-    if rule.name == "mul" and isinstance(x, Name) and isinstance(y, Name) and x.name == y.name:
+    if name == "mul" and isinstance(x, Name) and isinstance(y, Name) and x.name == y.name:
         return x**2
-    if rule.name == "div" and (shift := _shifted(x)):
+    if name == "div" and (shift := _shifted(x)):
         terms = [_shifted(term) for term in _terms(y)]
         if all(term and term[1] is shift[1] for term in terms):  # softmax's, which only kept it from overflowing
             return expression(rules.exp(shift[0]) / plus([rules.exp(term[0]) for term in terms if term]))
@@ -219,8 +236,27 @@ def slopes(node: Value, written: Mapping[Value, Expression]) -> list[tuple[Value
     """The operands of a node, each with ``∂node/∂operand`` as a formula."""
     if node.rule is None:
         return []
-    partials = node.rule.partials(written[node], *[written[parent] for parent in node.parents])
-    return list(zip(node.parents, map(expression, partials)))
+    operands = tuple(written[parent] for parent in node.parents)
+    try:
+        partials = node.rule.partials(written[node], *operands)
+        return list(zip(node.parents, map(expression, partials)))
+    except Exception:
+        if table_name(node.rule):
+            raise
+        unwritten = [_unwritten(node.rule, i, len(operands)) for i in range(len(operands))]
+        return [(parent, Applied(rule, operands)) for parent, rule in zip(node.parents, unwritten)]
+
+
+def _unwritten(rule: Rule, i: int, count: int) -> Rule:
+    """A slope of a user's rule whose partials take nothing but floats: ``f'``, or of several operands ``∂1f``, ``∂2f``.
+
+    It has a name and a value, and no formula.
+    """
+
+    def slope(*xs: float) -> float:
+        return rule.slopes(rule.evaluate(*xs), *xs)[i]
+
+    return Rule(f"{rule.symbol}'" if count == 1 else f"∂{i + 1}{rule.symbol}", slope, lambda z, *xs: ())
 
 
 def derivative(order: Sequence[Value], by: Value, written: Mapping[Value, Expression]) -> Expression:

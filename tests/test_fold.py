@@ -1,0 +1,208 @@
+"""Graphs with modules: which node is part of which, and what is left when modules are closed."""
+
+import random
+from math import hypot
+
+import pytest
+
+from engine import Value
+from engine.graph import topological_order
+from nn import MLP, Neuron, mse_loss
+from tests.test_dot import HOSTILE
+from viz import fold
+from viz.fold import Group, at_depth, module_paths
+from viz.picture import links
+
+
+def network(fused=True, activation="relu", decay=0.0, sizes=(3, 2, 1)):
+    model = MLP(2, list(sizes), activation=activation, fused=fused, rng=random.Random(0))
+    loss = mse_loss([model([1.0, -2.0])], [0.5])
+    if decay:
+        loss = loss + decay * sum(p * p for p in model.parameters())
+    return model, loss
+
+
+def folded(root, depth):
+    order = topological_order(root)
+    return fold.fold(order, module_paths(order), at_depth(depth))
+
+
+def names(parts):
+    return [part.name for part in parts if isinstance(part, Group)]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear", lambda x: x.tanh() * 2 + 1])
+def test_every_operation_of_a_neuron_is_part_of_it(fused, activation):
+    model, loss = network(fused, activation)
+    order = topological_order(loss)
+    paths = module_paths(order)
+    for i, layer in enumerate(model.layers):
+        for j, neuron in enumerate(layer.neurons):
+            own = {node for node, path in paths.items() if path == (f"L{i}", f"n{j}")}
+            assert set(neuron.parameters()) <= own
+            outputs = [node for node in own if node.label == neuron.label]
+            assert len(outputs) == 1
+            linear = activation == "linear" or i == 2
+            steps = 0 if linear else 1 if isinstance(activation, str) else 3
+            assert len(own) - len(neuron.w) - 1 == (1 if fused else 2 * len(neuron.w)) + steps
+    assert {node.op for node in order if node not in paths} <= {"-", "mean", "**2", "+", "*", ""}
+    assert loss not in paths
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_each_depth_shows_what_it_says(fused):
+    model, loss = network(fused)
+    order = topological_order(loss)
+    assert names(folded(loss, 0)[0]) == ["model"]
+    assert sorted(names(folded(loss, 1)[0])) == ["L0", "L1", "L2"]
+    neurons = [neuron.label for layer in model.layers for neuron in layer.neurons]
+    assert sorted(names(folded(loss, 2)[0])) == sorted(neurons)
+    assert set(folded(loss, 3)[0]) == set(folded(loss, None)[0]) == set(order)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("decay", [0.0, 1e-4])
+@pytest.mark.parametrize("fused", [True, False])
+def test_every_node_is_in_one_box_and_boxes_stand_in_order(fused, decay, depth):
+    _, loss = network(fused, decay=decay)
+    order = topological_order(loss)
+    parts, part_of = folded(loss, depth)
+    members = [node for part in parts for node in (part.nodes if isinstance(part, Group) else [part])]
+    assert sorted(map(id, members)) == sorted(map(id, order))
+    assert set(part_of) == set(order)
+    place = {part: i for i, part in enumerate(parts)}
+    for node in order:
+        for parent in node.parents:
+            assert place[part_of[parent]] <= place[part_of[node]]
+    assert part_of[loss] is parts[-1]
+    for part in parts:
+        if isinstance(part, Group):
+            outside = {parent for node in part.nodes for parent in node.parents} - set(part.nodes)
+            assert set(part.inputs) == outside
+            used = {parent for node in order if node not in part.nodes for parent in node.parents}
+            assert set(part.outputs) == used & set(part.nodes)
+
+
+def test_weight_decay_stays_outside_the_modules():
+    model, loss = network(decay=1e-4)
+    parts, part_of = folded(loss, 0)
+    assert names(parts) == ["model"]
+    squares = [node for node in topological_order(loss) if node.op == "*" and node.parents[0] is node.parents[1]]
+    assert len(squares) == len(model.parameters())
+    assert all(part_of[square] is square for square in squares)
+    (group,) = [part for part in parts if isinstance(part, Group)]
+    assert set(group.outputs) >= set(model.parameters())
+
+
+def test_the_gradient_of_a_module_is_the_length_of_its_parameters_gradients():
+    model, loss = network()
+    (group,) = [part for part in folded(loss, 0)[0] if isinstance(part, Group)]
+    assert group.gradient_norm is None
+    loss.backward()
+    assert group.gradient_norm == hypot(*[p.grad for p in model.parameters()])
+    assert set(group.parameters) == set(model.parameters())
+
+
+def neurons(*labels):
+    return [Neuron(1, activation="tanh", label=label, rng=random.Random(0)) for label in labels]
+
+
+def test_modules_that_use_one_another_are_left_open_and_no_others():
+    a, b, c = neurons("a", "b", "c")
+    y = c([a([b([a([Value(1.0, "x")])])])])
+    order = topological_order(y)
+    parts, part_of = fold.fold(order, module_paths(order), lambda path: path == ())
+    assert names(parts) == ["c"]
+    assert all(part_of[node] is node for node in order if module_paths(order).get(node) in {("a",), ("b",)})
+    assert names(folded(y, 0)[0]) == ["model"]  # all of them together are in no cycle
+
+
+def test_a_recurrent_neuron_is_left_open_where_its_output_comes_back():
+    cell, out = neurons("cell", "out")
+    h = Value(0.0, "h0")
+    for _ in range(3):
+        h = cell([out([h])])
+    parts, _ = folded(h, 1)
+    assert names(parts) == []
+    assert set(parts) == set(topological_order(h))
+
+
+def test_a_chain_through_one_module_alone_is_one_box():
+    neuron = Neuron(1, activation="tanh", label="cell", rng=random.Random(0))
+    twice = neuron([neuron([Value(1.0, "x")])])
+    parts, _ = folded(twice, 0)
+    assert names(parts) == ["model"]
+    assert len(parts) == 2
+
+
+def test_dots_in_labels_of_ones_own_make_modules_too():
+    w, x = Value(2.0, "house.roof.w", role="parameter"), Value(3.0, "x")
+    y = w * x
+    order = topological_order(y + 1)
+    assert module_paths(order) == {w: ("house", "roof"), y: ("house", "roof")}
+
+
+@pytest.mark.parametrize("label", ["w.", ".", "..", "3.5.", ""])
+def test_a_label_that_ends_in_a_dot_is_no_module(label):
+    x = Value(3.0, label)
+    assert module_paths(topological_order(x * 2)) == {}
+
+
+@pytest.mark.parametrize("label", [*HOSTILE, *(f"{label}.w" for label in HOSTILE), "..w", "a..w", ".w", "model.w"])
+def test_no_label_breaks_the_folding(label):
+    x, w = Value(3.0, "x"), Value(0.5, label, role="parameter")
+    y = (x * w + w).tanh() * 2
+    for depth in (0, 1, 2, None):
+        parts, part_of = folded(y, depth)
+        assert set(part_of) == set(topological_order(y))
+        assert all(link.tail in parts and link.head in parts for link in links(parts, part_of))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("fused", [True, False])
+def test_links_count_every_use(fused, depth):
+    _, loss = network(fused, decay=1e-3)
+    parts, part_of = folded(loss, depth)
+    found = links(parts, part_of)
+    assert {(link.tail, link.head) for link in found} == {
+        (part_of[parent], part_of[node])
+        for node in topological_order(loss)
+        for parent in node.parents
+        if part_of[parent] is not part_of[node]
+    }
+    for link in found:
+        if link.operand is not None:
+            assert link.head.parents[link.operand] is link.tail
+            assert link.values == 1
+        else:
+            heads = link.head.nodes if isinstance(link.head, Group) else [link.head]
+            uses = [parent for node in heads for parent in node.parents if part_of[parent] is link.tail]
+            assert link.values == (len(set(uses)) if isinstance(link.head, Group) else len(uses))
+
+
+def test_two_uses_of_one_value_are_two_links():
+    x = Value(3.0, "x")
+    parts, part_of = folded(x * x, None)
+    assert [(link.tail, link.operand) for link in links(parts, part_of)] == [(x, 0), (x, 1)]
+
+
+def test_the_deepest_view_that_fits_is_found():
+    _, loss = network(sizes=(16, 16, 1))
+    order = topological_order(loss)
+    paths = module_paths(order)
+    for most in (1, 5, 8, 20, 50, 300, 1000):
+        depth = fold.deepest(order, paths, most)
+        if depth == -1:
+            assert len(fold.fold(order, paths, at_depth(0))[0]) > most
+        else:
+            assert len(fold.fold(order, paths, at_depth(depth))[0]) <= most
+            assert depth is None or len(fold.fold(order, paths, at_depth(depth + 1))[0]) > most
+
+
+def test_a_deep_chain_is_folded_without_recursion():
+    neuron = Neuron(1, label="n", rng=random.Random(0))
+    y = neuron([1.0])
+    for _ in range(20_000):
+        y = y + 1
+    assert names(folded(y, 0)[0]) == ["model"]
