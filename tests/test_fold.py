@@ -39,7 +39,7 @@ def test_every_operation_of_a_neuron_is_part_of_it(fused, activation):
     paths = module_paths(order)
     for i, layer in enumerate(model.layers):
         for j, neuron in enumerate(layer.neurons):
-            own = {node for node, path in paths.items() if path == (f"L{i}", f"n{j}")}
+            own = {node for node, path in paths.items() if path == (f"L{i}", f"n{j}") and node.role != "constant"}
             assert set(neuron.parameters()) <= own
             outputs = [node for node in own if node.label == neuron.label]
             assert len(outputs) == 1
@@ -48,13 +48,15 @@ def test_every_operation_of_a_neuron_is_part_of_it(fused, activation):
             assert len(own) - len(neuron.w) - 1 == (1 if fused else 2 * len(neuron.w)) + steps
     assert {node.op for node in order if node not in paths} <= {"-", "mean", "**2", "+", "*", ""}
     assert loss not in paths
+    constants = [node for node in order if node.role == "constant" and node in paths]
+    assert len(constants) == (0 if isinstance(activation, str) else 2 * sum(len(x.neurons) for x in model.layers[:-1]))
 
 
 @pytest.mark.parametrize("fused", [True, False])
 def test_each_depth_shows_what_it_says(fused):
     model, loss = network(fused)
     order = topological_order(loss)
-    assert names(folded(loss, 0)[0]) == ["model"]
+    assert names(folded(loss, 0)[0]) == [""]
     assert sorted(names(folded(loss, 1)[0])) == ["L0", "L1", "L2"]
     neurons = [neuron.label for layer in model.layers for neuron in layer.neurons]
     assert sorted(names(folded(loss, 2)[0])) == sorted(neurons)
@@ -87,7 +89,7 @@ def test_every_node_is_in_one_box_and_boxes_stand_in_order(fused, decay, depth):
 def test_weight_decay_stays_outside_the_modules():
     model, loss = network(decay=1e-4)
     parts, part_of = folded(loss, 0)
-    assert names(parts) == ["model"]
+    assert names(parts) == [""]
     squares = [node for node in topological_order(loss) if node.op == "*" and node.parents[0] is node.parents[1]]
     assert len(squares) == len(model.parameters())
     assert all(part_of[square] is square for square in squares)
@@ -115,7 +117,7 @@ def test_modules_that_use_one_another_are_left_open_and_no_others():
     parts, part_of = fold.fold(order, module_paths(order), lambda path: path == ())
     assert names(parts) == ["c"]
     assert all(part_of[node] is node for node in order if module_paths(order).get(node) in {("a",), ("b",)})
-    assert names(folded(y, 0)[0]) == ["model"]  # all of them together are in no cycle
+    assert names(folded(y, 0)[0]) == [""]  # all of them together are in no cycle
 
 
 def test_a_recurrent_neuron_is_left_open_where_its_output_comes_back():
@@ -132,7 +134,7 @@ def test_a_chain_through_one_module_alone_is_one_box():
     neuron = Neuron(1, activation="tanh", label="cell", rng=random.Random(0))
     twice = neuron([neuron([Value(1.0, "x")])])
     parts, _ = folded(twice, 0)
-    assert names(parts) == ["model"]
+    assert names(parts) == [""]
     assert len(parts) == 2
 
 
@@ -205,4 +207,4 @@ def test_a_deep_chain_is_folded_without_recursion():
     y = neuron([1.0])
     for _ in range(20_000):
         y = y + 1
-    assert names(folded(y, 0)[0]) == ["model"]
+    assert names(folded(y, 0)[0]) == [""]

@@ -67,6 +67,10 @@ def test_no_box_lies_on_another_or_outside(graph, rankdir):
         assert top >= 0
         assert right <= layout.width + 1e-6
         assert bottom <= layout.height + 1e-6
+    for curve in layout.curves:
+        for x, y in re.findall(r"(-?\d+),(-?\d+)", curve):
+            assert 0 <= float(x) <= layout.width + 1
+            assert 0 <= float(y) <= layout.height + 1
     for (a, b, c, d), (e, f, g, h) in itertools.combinations(frames, 2):
         assert c <= e or g <= a or d <= f or h <= b
 

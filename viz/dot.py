@@ -65,9 +65,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
     """A `graphviz.Digraph` that draws with the system's `dot`, else with graphviz-pure, else, for SVG, by itself."""
 
     def __init__(self, boxes: list[Box], arrows: list[Arrow], format: str = "svg", rankdir: str = "LR") -> None:
+        crowding = min(
+            10.0, max(0.0, len(arrows) / len(boxes) - 2)
+        )  # dense layers need room for what runs between them
+        ranksep = f"{0.45 + 0.2 * crowding:.2f}"
         super().__init__(
             format=format,
-            graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.2", "ranksep": "0.45"},
+            graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.2", "ranksep": ranksep},
             node_attr={"fontname": FONT, "fontsize": "14", "fontcolor": INK, "style": "filled", "margin": "0.16,0.06"},
             edge_attr={"fontname": FONT, "fontsize": "13", "fontcolor": LINE, "color": LINE, "arrowsize": "0.8"},
         )

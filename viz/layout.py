@@ -68,7 +68,8 @@ def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", g
     spans = _spans(layers, sizes, arrows, level, sideways)
     across = _across(layers, sizes, gap, *near)
     ports = _ports(routes, across, sizes)
-    length, breadth = spans[-1][1] + _MARGIN, max(across[id] + size[1] / 2 for id, size in sizes.items()) + _MARGIN
+    length = spans[-1][1] + _MARGIN
+    breadth = max(across[name] + sizes.get(name, (0.0, 0.0))[1] / 2 for name in across) + _MARGIN
 
     def turned(point: Point) -> Point:
         forward = point[0] if rankdir in ("LR", "TB") else length - point[0]
@@ -172,13 +173,15 @@ def _spans(
     sideways: bool,
 ) -> list[Point]:
     """Where every layer begins and ends. The gap behind it grows with the labels and the arrows that cross it."""
-    longest = max((len(arrow.label) for arrow in arrows), default=0)
-    label = longest * _CHARACTER if sideways else _LINE_HEIGHT * (longest > 0)
+    longest: Counter[int] = Counter()  # a label stands in front of the head
+    for arrow in arrows:
+        longest[level[arrow.head] - 1] = max(longest[level[arrow.head] - 1], len(arrow.label))
     crossing = Counter(level[arrow.tail] for arrow in arrows)
     spans, edge = [], _MARGIN
     for i, layer in enumerate(layers):
         thickness = max(sizes[name][0] if name in sizes else 0.0 for name in layer)
         spans.append((edge, edge + thickness))
+        label = longest[i] * _CHARACTER if sideways else _LINE_HEIGHT * (longest[i] > 0)
         edge += thickness + _LAYER_GAP + max(label, min(_WIDEST_GAP, crossing[i] * 0.8))
     return spans
 

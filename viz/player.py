@@ -238,8 +238,10 @@ def _view(
     ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
     boxes = [Box(str(ids[part]), _widest(part, name, words), "") for part in parts]
     uses = links(parts, part_of)
-    label = "× -0.0000" if len(uses) <= LABELLED else ""
-    layout = placed(boxes, [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use in uses], gap=28)
+    local = "× -0.0000" if len(uses) <= LABELLED else ""
+    labels = [local if use.operand is not None else f"× {use.values}" if use.values > 1 else "" for use in uses]
+    arrows = [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use, label in zip(uses, labels)]
+    layout = placed(boxes, arrows, gap=28)
     return {
         "size": [round(layout.width), round(layout.height)],
         "path": None,
