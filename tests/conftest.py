@@ -8,7 +8,7 @@ import pytest
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not for the session: while it is open, no other test can run an event loop
 def browser():
     """The machine's Chromium, headless. Without one the test is skipped, unless BROWSER_REQUIRED is set, as in CI."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
