@@ -142,7 +142,7 @@ def test_a_graph_too_large_to_read_is_refused_before_an_engine_is_called(monkeyp
     monkeypatch.setattr(engines, "draw", lambda *_: pytest.fail("an engine was called"))
     y = MLP(2, [16, 16, 1], fused=False)([1.0, 2.0])
     with pytest.raises(ValueError, match=r"this graph has 979 boxes, too many .* depth=2 folds it .* max_nodes=979"):
-        draw_dot(y, depth=3)
+        draw_dot(y, depth=4)
     assert len(draw_dot(y, max_nodes=2000).boxes) == 979
     x = Value(1.0)
     for _ in range(200):

@@ -39,7 +39,10 @@ def test_every_operation_of_a_neuron_is_part_of_it(fused, activation):
     paths = module_paths(order)
     for i, layer in enumerate(model.layers):
         for j, neuron in enumerate(layer.neurons):
-            own = {node for node, path in paths.items() if path == (f"L{i}", f"n{j}") and node.role != "constant"}
+            whole = (f"L{i}", f"n{j}")
+            own = {node for node, path in paths.items() if path[:2] == whole and node.role != "constant"}
+            many = len(neuron.parameters()) >= fold.MANY
+            assert {paths[p] for p in neuron.parameters()} == {(*whole, "parameters") if many else whole}
             assert set(neuron.parameters()) <= own
             outputs = [node for node in own if node.label == neuron.label]
             assert len(outputs) == 1
@@ -60,10 +63,13 @@ def test_each_depth_shows_what_it_says(fused):
     assert sorted(names(folded(loss, 1)[0])) == ["L0", "L1", "L2"]
     neurons = [neuron.label for layer in model.layers for neuron in layer.neurons]
     assert sorted(names(folded(loss, 2)[0])) == sorted(neurons)
-    assert set(folded(loss, 3)[0]) == set(folded(loss, None)[0]) == set(order)
+    boxes = {f"{neuron.label}.parameters" for layer in model.layers for neuron in layer.neurons if len(neuron.w) > 1}
+    assert set(names(folded(loss, 3)[0])) == boxes
+    assert {node for node in folded(loss, 3)[0] if node in order} >= {node for node in order if node.rule}
+    assert set(folded(loss, 4)[0]) == set(folded(loss, None)[0]) == set(order)
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("decay", [0.0, 1e-4])
 @pytest.mark.parametrize("fused", [True, False])
 def test_every_node_is_in_one_box_and_boxes_stand_in_order(fused, decay, depth):
@@ -161,7 +167,7 @@ def test_no_label_breaks_the_folding(label):
         assert all(link.tail in parts and link.head in parts for link in links(parts, part_of))
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("fused", [True, False])
 def test_links_count_every_use(fused, depth):
     _, loss = network(fused, decay=1e-3)

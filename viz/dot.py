@@ -45,8 +45,9 @@ def draw_dot(
         rankdir: where the arrows point, ``"LR"`` (to the right), ``"TB"`` (down), ``"RL"`` or ``"BT"``.
         edges: ``"local"`` writes the local derivative on every arrow.
         max_nodes: refuse to draw more boxes, which nobody could read.
-        depth: how far to open modules: 0 draws a network as one box, 1 its layers, 2 its neurons, and so on; as far as
-            `max_nodes` allows if None. What belongs to a module is told from labels: ``L0.n3.w1`` is part of ``L0.n3``.
+        depth: how far to open modules: 0 draws a network as one box, 1 its layers, 2 its neurons, 3 their operations
+            with a box for the parameters of each, 4 everything; as far as `max_nodes` allows if None. What belongs to
+            a module is told from labels: ``L0.n3.w1`` is part of ``L0.n3``.
         names: what to call nodes without a label, such as ``locals()``.
 
     Returns:

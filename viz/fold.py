@@ -12,6 +12,8 @@ from typing import Any
 
 from engine import Value
 
+MANY = 3  # parameters that are a box of their own within their module
+
 Path = tuple[str, ...]  # ("L0", "n3") for L0.n3; () is all modules together, the model
 
 
@@ -52,7 +54,7 @@ Part = Value | Group
 
 
 def module_paths(order: Sequence[Value]) -> dict[Value, Path]:
-    """The innermost module of every node that is in one."""
+    """The innermost module of every node that is in one. Many parameters of a module are a module within it."""
     place = {node: i for i, node in enumerate(order)}
     paths: dict[Value, Path] = {}
     for node in order:
@@ -82,6 +84,13 @@ def module_paths(order: Sequence[Value]) -> dict[Value, Path]:
     for node in order:  # a constant stands where it is used
         if node.role == "constant" and len(users[node]) == 1 and (only := next(iter(users[node]))) is not None:
             paths[node] = only
+    leaves: defaultdict[Path, list[Value]] = defaultdict(list)
+    for node in order:
+        if node.rule is None and node.role != "constant" and node in paths:
+            leaves[paths[node]].append(node)
+    for path, parameters in leaves.items():
+        if len(parameters) >= MANY:
+            paths.update(dict.fromkeys(parameters, (*path, "parameters")))
     return paths
 
 
@@ -153,7 +162,7 @@ def _sorted(uses: Mapping[Any, Iterable[Any]], root: Any) -> tuple[list[Any], li
 
 
 def at_depth(depth: int | None) -> Callable[[Path], bool]:
-    """Open are the modules down to a depth: 0 leaves the model closed, 1 shows its layers, 2 their neurons."""
+    """Open are the modules down to a depth: 0 leaves the model closed, 1 shows layers, 2 their neurons, and so on."""
     return lambda path: depth is None or len(path) < depth
 
 

@@ -165,4 +165,5 @@ def _rows(part: fold.Part, title: Mapping[Value, str]) -> tuple[str, ...]:
 def size(module: fold.Group) -> str:
     """How many Values go into a module and come out of it, and how many parameters it has."""
     count = len(module.parameters)
-    return f"{len(module.inputs)} → {len(module.outputs)}, {count:,} parameter{'s' * (count != 1)}"
+    held = f"{count:,} parameter{'s' * (count != 1)}"
+    return f"{len(module.inputs)} → {len(module.outputs)}, {held}" if module.inputs else held

@@ -234,8 +234,8 @@
   const inside = ({ kind, node, parent }) => kind === "backward" && boxOf[node] < 0 && boxOf[node] === boxOf[parent];
   function stepKey(step) {
     if (inside(step)) return null;
-    const { kind, node, operand } = step, box = boxOf[node];
-    return `${kind} ${box} ${box < 0 || kind !== "backward" ? "" : operand}`;
+    const { kind, node } = step, box = boxOf[node];
+    return kind === "backward" && box >= 0 ? arrowId(step) : `${kind} ${box}`;
   }
   function arrowId({ node, operand, parent }) {
     const box = boxOf[node], to = boxOf[parent];

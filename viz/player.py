@@ -269,8 +269,8 @@ def _group(group: fold.Group, order: Sequence[Value], words: Mapping[str, str]) 
 
 
 def _size(group: fold.Group, words: Mapping[str, str]) -> str:
-    counts = {"inputs": len(group.inputs), "outputs": len(group.outputs), "count": len(group.parameters)}
-    return words["size"].format_map(counts)
+    held = words["held"].format(count=len(group.parameters))
+    return f"{len(group.inputs)} → {len(group.outputs)}, {held}" if group.inputs else held
 
 
 def _widest(part: fold.Part, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
