@@ -65,7 +65,7 @@ def detect_anomaly() -> Any:
 
 
 def record_lines() -> Any:
-    """A block in which every node remembers the line of code that made it, for steps and pictures to show.
+    """A block in which every node remembers the line of code that made it, for steps and the player to show.
 
     >>> from engine import Value
     >>> with record_lines():
@@ -77,7 +77,7 @@ def record_lines() -> Any:
 
 
 _ROOT = os.path.dirname(os.path.dirname(__file__))
-_PACKAGES = tuple(os.path.join(_ROOT, name, "") for name in ("engine", "nn"))
+_PACKAGES = tuple(os.path.join(_ROOT, name, "") for name in ("engine", "nn", "viz"))
 
 
 def callers_depth() -> int:

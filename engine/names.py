@@ -1,10 +1,13 @@
 """What to call a node in a text: its label, the variable that holds it, or a small name such as v3."""
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.trees import is_row
+
+_ONE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
 
 def number(x: float | None) -> str:
@@ -28,12 +31,14 @@ def in_brackets(text: str) -> str:
 def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict[Any, str]:
     """A name for every node, no two alike but for constants, which are called by their number.
 
+    A label that is no single name, such as ``x1*w1``, stands in brackets.
+
     Args:
         order: the nodes in topological order.
         names: variables, such as ``locals()``, after which to call the nodes that have no label; a list of Values in it
             names them ``x[0]``, ``x[1]``.
     """
-    own = own_names(order, names)
+    own = {node: _as_a_name(" ".join(name.split())) for node, name in own_names(order, names).items()}
     taken = set(own.values())
     given: dict[Any, str] = {}
     seen: set[str] = set()
@@ -52,8 +57,14 @@ def called(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict
     return given
 
 
+def _as_a_name(text: str) -> str:
+    return text if not text or _ONE_NAME.fullmatch(text) else f"({text})"
+
+
 def own_names(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict[Any, str]:
     """The label of every node, or the variable that holds it, or nothing."""
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"names takes variables by their names, such as locals(), got {type(names).__name__}")
     known = reversed(list(_variables(names or {})))
     variables = {id(value): name for name, value in known}  # of two names the first: loops come after what they go over
     return {node: str(node.label) or variables.get(id(node), "") for node in order}

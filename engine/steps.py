@@ -6,6 +6,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from engine.modes import SourceLine
@@ -118,7 +119,13 @@ def backward_steps(
     gradient[root] = 1.0
     for node in reversed(order) if firing is None else firing:
         upstream = gradient[node]
-        for operand, (parent, local) in enumerate(edges(node)):
+        try:
+            found = list(edges(node))
+        except Exception:
+            if upstream != 0.0:
+                raise
+            found = [(parent, nan) for parent in node.parents]  # where nothing is passed on, no slope is asked for
+        for operand, (parent, local) in enumerate(found):
             product = upstream * local if upstream != 0.0 else 0.0
             before = gradient[parent]
             gradient[parent] = before + product

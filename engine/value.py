@@ -161,7 +161,8 @@ class Value:
         """`backward`, one application of the chain rule at a time.
 
         Each step is a record of what was multiplied and where it was added. By the time it is given, the gradients of
-        the nodes are those so far; after the last step they are what `backward` leaves.
+        the nodes are those so far; after the last step they are what `backward` leaves. Whoever stops before leaves
+        them half done, to which another pass adds: `zero_grad` clears them.
 
         Args:
             names: what to call nodes without a label, such as ``locals()``.

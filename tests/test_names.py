@@ -69,7 +69,7 @@ def test_a_constant_with_a_label_is_called_by_it():
 def test_a_label_may_be_any_object_that_a_script_puts_there():
     a = Value(1.0)
     a.label = 7
-    assert names_of(a * a) == ["7", "v1"]
+    assert names_of(a * a) == ["(7)", "v1"]
 
 
 @settings(deadline=None)

@@ -77,7 +77,7 @@ def test_nodes_in_a_list_fire_in_that_order():
     assert str(report).splitlines() == [
         "The backward pass of e, in the order given:",
         "node  fires            passes on",
-        "e     after 0 of 0     1 to v1, 1 to b",
+        "e     first            1 to v1, 1 to b",
         "b     after 1 of 2  ✗  3 to a",
         "v1    after 1 of 1     2 to b",
         "✗ b fired before its gradient was complete: after 1 of 2.",
@@ -86,7 +86,7 @@ def test_nodes_in_a_list_fire_in_that_order():
         "The smallest expression where this order goes wrong:",
         "b  = a * 3",
         "v1 = b * 2",
-        "∂v1/∂a is 0 in this order; in truth it is 6.",
+        "∂v1/∂a is 0 in this order; the true one is 6.",
     ]
     right = backward_in_order(e, [e, v1, b])
     assert right.right

@@ -6,9 +6,10 @@ from math import isfinite
 from sys import float_info
 from typing import Any
 
-from engine import Value, grad, jvp, no_grad
+from engine import Value, grad, jvp
+from engine.modes import switched
 from engine.names import called
-from engine.value import forward_pass
+from engine.value import forward_pass, to_float
 from viz.explain import LONGEST
 from viz.plots import COLOURS, axes
 from viz.report import Equations, Report, Table
@@ -75,13 +76,15 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     >>> print(compare(lambda x: x**3, 2.0))  # doctest: +ELLIPSIS
     f     = x**3
     df/dx = 3 * x**2
-    way                derivative          error
-    reverse            12                  0
-    forward            12                  0
-    finite difference  12.00000000...
-    symbolic           12                  0
+    way                           derivative          relative error
+    reverse                       12                  0
+    forward                       12                  0
+    finite difference, h = 1e-05  12.00000000...
+    symbolic                      12                  0
     """
-    variable = Value(float(x), "x")
+    if not callable(f):
+        raise TypeError(f"compare takes a function of one number, such as lambda x: x**2, got {f!r:.60}")
+    variable = Value(to_float(x), "x")
     output = f(variable)
     if not isinstance(output, Value):
         raise TypeError(f"compare takes a function that gives one Value for a Value, this one gave {output!r:.60}")
@@ -89,8 +92,10 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     names = called([variable, *(node for node in order if node is not variable)])
     written = formulas(order, names)
     slope = derivative(order, variable, written)
-    numbers = {name: node.data for node, name in names.items()}
-    h = float_info.epsilon ** (1 / 3) * max(abs(variable.data), 1.0)  # where bending and rounding do the same harm
+    numbers = {name: node.data for node, name in names.items() if node.role != "constant"}
+    size = abs(variable.data)
+    scale = size if 0 < size < 1e-3 or size > 1 else 1.0
+    h = float_info.epsilon ** (1 / 3) * scale  # where bending and rounding do the same harm
     above, below = variable.data + h, variable.data - h
     ways = {
         "reverse": grad(f)(variable.data),
@@ -106,10 +111,11 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
             for left, formula in ((n.name("f"), written[output]), (n.slope("f", "x"), slope))
         ]
     )
-    return Comparison([equations, Table(["way", "derivative", "error"], rows)], f, variable.data, ways)
+    rows[2][0] += f", h = {h:.0e}"
+    return Comparison([equations, Table(["way", "derivative", "relative error"], rows)], f, variable.data, ways)
 
 
 def _value(f: Callable[[Any], Any], x: float) -> float:
-    with no_grad():
+    with switched(recording=False, warning=False):
         y = f(Value(x))
     return y.data if isinstance(y, Value) else float(y)

@@ -157,6 +157,8 @@ def escape(text: str, longest: int = 60) -> str:
 
 def write(path: Path, data: bytes) -> None:
     """Write a file under a temporary name and rename it, so that it appears whole or not at all."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; write the name of a file in it, such as {path / 'chain.html'}")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

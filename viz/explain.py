@@ -6,12 +6,13 @@ Nothing is computed twice: the numbers are those of the engine's steps, the form
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from engine import BackwardStep, Value, gradients
 from engine.names import called, number
 from engine.steps import backward_steps
-from engine.value import edges, forward_pass, source_lines
+from engine.value import edges, forward_pass, source_lines, to_float
 from viz.notation import Notation
 from viz.report import Block, Equations, Report, Sentence
 from viz.symbols import Expression, Number, derivative, formulas, put_in
@@ -80,7 +81,8 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
         return Explanation([line], 1.0, [], [], 1, 0)
     contributions = [s for s in backward_steps(order, edges, source_lines, names) if s.parent is value]
     if not contributions:
-        return Explanation([Sentence(f"{of} does not depend on {by}: ∂{of}/∂{by} = 0.")], 0.0, [], [], 0, 0)
+        why = "" if root.rule else f" {of} has no history: it is a leaf, or made in no_grad() or by detach()."
+        return Explanation([Sentence(f"{of} does not depend on {by}: ∂{of}/∂{by} = 0.{why}")], 0.0, [], [], 0, 0)
     gradient = contributions[-1].total
     path_count, between = _paths_between(order, value)
     edge_count = sum(map(len, between.values()))
@@ -100,16 +102,16 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
     else:
         blocks.append(
             Sentence(
-                f"{path_count:,} paths lead from {by} to {of}, and multiplying along each of them would take longer "
-                f"with every node. The backward pass takes one multiplication for each of the {edge_count:,} edges: "
+                f"{_counted(path_count)} paths lead from {by} to {of}, and multiplying along each would take as "
+                f"many products. The backward pass takes one multiplication for each of the {edge_count:,} edges: "
                 "what arrives at a node is added up before it is passed on. This is dynamic programming."
             )
         )
-    if value.grad is not None and value.rule is None and value.grad != gradient:
+    if value.grad and value.rule is None and value.grad != gradient:
         blocks.append(
             Sentence(
-                f"{by}.grad is {number(value.grad)}, which is not this gradient alone: leaves add up over calls of "
-                "backward(), and zero_grad() begins anew."
+                f"{by}.grad is {number(value.grad)} and not this gradient: it is that of another backward(), or of "
+                "several, for leaves add up. zero_grad() clears it."
             )
         )
     return Explanation(blocks, gradient, contributions, paths, path_count, edge_count)
@@ -122,9 +124,14 @@ def _graph(root: Any, *values: Any) -> list[Value]:
     return forward_pass(root)
 
 
+def _counted(many: int) -> str:
+    return f"{many:,}" if many < 10**15 else f"More than 10**{int((many.bit_length() - 1) * 0.30103)}"
+
+
 def _ledger(n: Notation, contributions: Sequence[BackwardStep], gradient: float) -> list[list[str]]:
     of, _, by = contributions[0].names
-    rows, shown = [], contributions[:FEW_CONTRIBUTIONS]
+    largest = sorted(contributions, key=lambda step: -abs(step.product))[:FEW_CONTRIBUTIONS]
+    rows, shown = [], [step for step in contributions if step in largest]
     for step in shown:
         symbols = n.factors([n.derivative(of, step.names[1]), n.derivative(step.names[1], by)])
         left = n.row([n.words(f"through {step.names[1]}:"), symbols])
@@ -173,7 +180,7 @@ def _path(n: Notation, path: Sequence[Edge], name: Mapping[Value, str]) -> list[
         stations[3:-2] = [n.words("…")]
     product = 1.0
     for _, _, local in path:
-        product *= local
+        product = product * local if product != 0.0 else 0.0  # where 0 arrives nothing is passed on
     sides = [n.product([local for _, _, local in upwards])] if 1 < len(path) <= LONGEST_CHAIN else []
     return [
         n.row([part for station in stations for part in (n.sign("→"), station)][1:]),
@@ -209,16 +216,19 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
     order = _graph(root, *([wrt] if wrt is not None else []))
     name = called(order if wrt is None or wrt in set(order) else [*order, wrt], names)
     written = formulas(order, name, [wrt] if wrt is not None and wrt is not root else [])
-    numbers = {name[node]: node.data for node in order}
+    numbers = {name[node]: node.data for node in order if node.role != "constant"}
     blocks: list[Block] = []
     if written[root].size <= LONGEST:
         sides = [] if root.rule is None else [written[root]]
         blocks.append(Equations(lambda n: _whole(n, n.name(name[root]), sides, numbers, root.data)))
     else:
         operations = [node for node in order if node.rule is not None]
-        blocks.append(each_operation(operations[:MOST_LINES], name))
-        if len(operations) > MOST_LINES:
-            blocks.append(Sentence(f"and {len(operations) - MOST_LINES:,} more operations."))
+        if len(operations) <= MOST_LINES:
+            blocks.append(each_operation(operations, name))
+        else:
+            left_out = f"and {len(operations) - MOST_LINES:,} more, the last of which is"
+            blocks += [each_operation(operations[: MOST_LINES - 1], name), Sentence(left_out)]
+            blocks.append(each_operation(operations[-1:], name))
     if wrt is not None:
         slope = derivative(order, wrt, written)
         value = gradients(root, [wrt])[0]
@@ -295,7 +305,7 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
     difference             = 0.61 - 0.6 = 0.01
     A tenth of the nudge leaves a difference of 0.0001: the slope is the limit of ever smaller ones.
     """
-    order = _graph(root, value)
+    order, by = _graph(root, value), to_float(by)
     name = called(order if value in set(order) else [*order, value], names)
     slope = gradients(root, [value])[0]
     after, nearer = (_recomputed(order, value, value.data + step) for step in (by, by / 10))
@@ -315,10 +325,18 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
     blocks: list[Block] = [
         Sentence(f"{to} goes from {number(value.data)} to {number(value.data + by)}."),
         Equations(rows),
-        Sentence(
-            f"A tenth of the nudge leaves a difference of {number(rest)}: the slope is the limit of ever smaller ones."
-        ),
     ]
+    difference = actual - predicted
+    rounding = 1e-12 * max(abs(after), abs(root.data), abs(predicted))
+    if value.data + by == value.data:
+        blocks.append(Sentence(f"The nudge is lost in rounding: {to} stays as it is."))
+    elif abs(difference) <= rounding:
+        blocks.append(Sentence("They agree: the slope is the same all the way."))
+    elif abs(rest) < abs(difference) / 20:
+        shrunk = f"A tenth of the nudge leaves a difference of {number(rest)}"
+        blocks.append(Sentence(f"{shrunk}: the slope is the limit of ever smaller ones."))
+    elif isfinite(rest):
+        blocks.append(Sentence(f"A tenth of the nudge leaves {number(rest)}: there is a kink or a sharp bend here."))
     return Nudge(blocks, predicted, actual)
 
 

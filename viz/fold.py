@@ -1,7 +1,7 @@
 """Which module a node is part of, and a graph with modules drawn as one box each.
 
-Labels say it: `L0.n3.w1` is part of the neuron `L0.n3`, which is part of the layer `L0`. A module's operations are
-those between its parameters and the node that bears its name, as nn labels the output of a neuron.
+The labels of parameters say it: `L0.n3.w1` is part of the neuron `L0.n3`, which is part of the layer `L0`. A module's
+operations are those between its parameters and the node that bears its name, as nn labels the output of a neuron.
 """
 
 from collections import defaultdict
@@ -40,8 +40,8 @@ class Group:
 
     @property
     def parameters(self) -> list[Value]:
-        """The leaves in it, constants aside."""
-        return [node for node in self.nodes if node.rule is None and node.role != "constant"]
+        """The parameters in it."""
+        return [node for node in self.nodes if node.role == "parameter"]
 
     @property
     def gradient_norm(self) -> float | None:
@@ -59,7 +59,7 @@ def module_paths(order: Sequence[Value]) -> dict[Value, Path]:
     paths: dict[Value, Path] = {}
     for node in order:
         *module, name = str(node.label).split(".")
-        if node.rule is None and module and name:
+        if node.role == "parameter" and module and all(part.isidentifier() for part in (*module, name)):
             paths[node] = tuple(module)
     known = set(paths.values())
     outputs = {node: path for node in order if node.rule and (path := tuple(str(node.label).split("."))) in known}
@@ -86,7 +86,7 @@ def module_paths(order: Sequence[Value]) -> dict[Value, Path]:
             paths[node] = only
     leaves: defaultdict[Path, list[Value]] = defaultdict(list)
     for node in order:
-        if node.rule is None and node.role != "constant" and node in paths:
+        if node.role == "parameter" and node in paths:
             leaves[paths[node]].append(node)
     for path, parameters in leaves.items():
         if len(parameters) >= MANY:

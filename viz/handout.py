@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine import Value
 from viz import layout
 from viz.exercise import exact, nodes_of
-from viz.picture import Arrow, Box
+from viz.picture import Arrow, Box, ordered
 
 if TYPE_CHECKING:
     from viz.worksheet import Worksheet
@@ -59,6 +59,7 @@ def _picture(sheet: "Worksheet", nodes: Sequence[Value], number: int) -> str:
                 *(f"{kind} {_filled(sheet, node, kind, _BLANK)}" for kind in ("data", "grad")),
             ),
             "output" if node is sheet.root else node.role,
+            ordered(node),
         )
         for node in nodes
     ]

@@ -22,7 +22,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "parameters": "parameters",
         "held": "parameters: {count}",
         "model": "model",
-        "reset": "as they were",
+        "reset": "reset",
         "fixed": "The rule {rule} is not known to this page, so the inputs cannot be changed here.",
         "counter": "{k} of {n}",
         "start": "Before the first step: the inputs are given, nothing is computed.",
@@ -33,6 +33,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "passes": "{node} passes {upstream} times {local}, that is {product}, on to {parent}, which now has {total}: "
         "{received} of {expected} contributions.",
         "asks": "What does {node} pass on to {parent}: {upstream} times {local}?",
+        "within": "{node} passes its gradient on within itself.",
         "many": "{node} has passed {count} contributions on to {parent}.",
         "rule": "rule",
         "upstream": "incoming gradient",
@@ -77,6 +78,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "passes": "{node} envía {upstream} · {local} = {product} a {parent}, que acumula ahora {total}: "
         "{received} de {expected} contribuciones.",
         "asks": "¿Cuánto envía {node} a {parent}: {upstream} · {local}?",
+        "within": "{node} pasa su gradiente dentro de sí mismo.",
         "many": "{node} ha enviado {count} contribuciones a {parent}.",
         "rule": "regla",
         "upstream": "gradiente entrante",
@@ -121,6 +123,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "passes": "{node} は {upstream} × {local} = {product} を {parent} に渡します。"
         "{parent} の勾配は {total} になりました（{expected} 個中 {received} 個を受け取り済み）。",
         "asks": "{node} は {parent} にいくつを渡しますか：{upstream} × {local} = ？",
+        "within": "{node} は内部で勾配を渡しています。",
         "many": "{node} は {parent} に {count} 個の寄与を渡しました。",
         "rule": "微分の公式",
         "upstream": "上流の勾配",

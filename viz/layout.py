@@ -67,7 +67,7 @@ def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", g
     _order(layers, *near)
     spans = _spans(layers, sizes, arrows, level, sideways)
     across = _across(layers, sizes, gap, *near)
-    ports = _ports(routes, across, sizes)
+    ports = _ports(routes, across, sizes, {box.id for box in boxes if box.ordered})
     length = spans[-1][1] + _MARGIN
     breadth = max(across[name] + sizes.get(name, (0.0, 0.0))[1] / 2 for name in across) + _MARGIN
 
@@ -222,15 +222,20 @@ def _stacked(layer: list[str], room: dict[str, float], wanted: dict[str, float])
     return {name: mean + shift for name, mean, shift in zip(layer, means, offsets)}
 
 
-def _ports(routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point]) -> list[float]:
-    """Where every arrow meets its head: side by side, in the order in which they come, so that ``x * x`` shows two."""
+def _ports(
+    routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point], ordered: set[str]
+) -> list[float]:
+    """Where every arrow meets its head: side by side, so that ``x * x`` shows two.
+
+    They meet it in the order in which they come, or of the operands where that makes a difference, as in ``a - b``.
+    """
     arriving = defaultdict(list)
     for i, route in enumerate(routes):
         arriving[route[-1]].append(i)
     ports = [0.0] * len(routes)
     for head, arrows in arriving.items():
         step = min(16.0, 0.8 * sizes[head][1] / len(arrows))
-        for rank, i in enumerate(sorted(arrows, key=lambda i: across[routes[i][-2]])):
+        for rank, i in enumerate(arrows if head in ordered else sorted(arrows, key=lambda i: across[routes[i][-2]])):
             ports[i] = across[head] + (rank - (len(arrows) - 1) / 2) * step
     return ports
 

@@ -31,9 +31,7 @@ class Mistake:
     name: str
     hint: str
     part: Part = lambda s, upstream, data: upstream * s.local
-    total: Callable[[list[float], list[BackwardStep], Numbers], Sequence[float]] = lambda parts, steps, data: [
-        sum(parts)
-    ]
+    total: Total = lambda parts, steps, data: [sum(parts)]
     value: Callable[[Rule, Sequence[float]], Sequence[float]] = lambda rule, xs: [rule.evaluate(*xs)]
 
     def gradients(self, steps: list[BackwardStep], upstream: Numbers, data: Numbers) -> Sequence[float]:
@@ -72,7 +70,7 @@ MISTAKES = (
             _local("sub neg div", lambda s, data: -s.local if s.operand or s.node.rule is rules.neg else s.local)),
     Mistake("sign", "The sign is the wrong way round: go through the minuses once more.",
             total=lambda parts, steps, data: [-sum(parts)], value=lambda rule, xs: [-rule.evaluate(*xs)]),
-    Mistake("swapped", "Input for output: the local derivative of x * y by x is the other operand, y, and not x.",
+    Mistake("swapped", "The wrong operand: the local derivative of x * y by x is the other operand, y, and not x.",
             _local("mul", lambda s, data: data[s.parent])),
     Mistake("own data", "The result of the operation is taken for its local derivative.",
             _local("mul div power relu maximum", lambda s, data: data[s.node])),

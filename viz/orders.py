@@ -11,6 +11,7 @@ from engine import BackwardStep, Value
 from engine.graph import topological_order
 from engine.names import called, number
 from engine.steps import backward_steps
+from engine.trees import is_row
 from engine.value import edges, forward_pass, source_lines
 from viz.explain import each_operation
 from viz.report import Block, Report, Sentence, Table
@@ -123,6 +124,8 @@ def backward_in_order(
     if isinstance(order, str) and order not in ORDERS:
         raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
     rule = ORDERS[order] if isinstance(order, str) else order
+    if not callable(rule) and not is_row(rule):
+        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
     graph = forward_pass(loss)
     name = called(graph, names)
     firing = list(rule(loss) if callable(rule) else rule)
@@ -138,7 +141,7 @@ def backward_in_order(
         if step.operand == 0:
             if had < due:
                 early.setdefault(node, (had, due))
-            rows.append([name[node], f"after {had} of {due}" + "  ✗" * (had != due), ""])
+            rows.append([name[node], ("first" if node is loss else f"after {had} of {due}") + "  ✗" * (had != due), ""])
         if step.parent.role != "constant":
             rows[-1][2] += f"{', ' * bool(rows[-1][2])}{number(step.product)} to {name[step.parent]}"
         received[step.parent] += 1
@@ -173,12 +176,12 @@ def backward_in_order(
         small = topological_order(smallest)
         given = rule(smallest) if callable(rule) else [node for node in firing if node in set(small)]
         leaf, (wrong, true) = next(item for item in _outcome(small, given).items() if not _same(*item[1]))
-        named = called(small, names)
+        named = called(small, names) if callable(rule) else name
         blocks += [
             Sentence("The smallest expression where this order goes wrong:"),
             each_operation(small, named),
             Sentence(
-                f"∂{named[smallest]}/∂{named[leaf]} is {number(wrong)} in this order; in truth it is {number(true)}."
+                f"∂{named[smallest]}/∂{named[leaf]} is {number(wrong)} in this order; the true one is {number(true)}."
             ),
         ]
     elif not (early or again or missing):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from engine import Value
 from engine.graph import topological_order
 from engine.names import number, own_names
+from engine.steps import table_name
 from viz import fold
 
 Edges = Literal["plain", "local"]
@@ -44,11 +45,12 @@ LINE = "#767676"  # 4.5 to 1 against white, and against black
 
 @dataclass(frozen=True)
 class Box:
-    """One Value or module: its lines of text and its role."""
+    """One Value or module: its lines of text, its role, and whether its operands enter in their order (a - b)."""
 
     id: str
     rows: tuple[str, ...]
     role: str
+    ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def picture(
         raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
-    if depth is not None and depth < 0:
-        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth}")
+    if depth is not None and (not isinstance(depth, int) or depth < 0):
+        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
     order = topological_order(root)
     paths = fold.module_paths(order)
     opened = fold.at_depth(fold.deepest(order, paths, max_nodes) if depth is None else depth)
@@ -99,7 +101,7 @@ def picture(
         )
     ids: dict[fold.Part, str] = {part: f"n{i}" for i, part in enumerate(parts)}
     title = own_names(order, names)
-    boxes = [Box(ids[part], _rows(part, title), _role(part, root)) for part in parts]
+    boxes = [Box(ids[part], _rows(part, title), _role(part, root), ordered(part)) for part in parts]
     arrows = []
     for link in links(parts, part_of):
         label = f"× {link.values}" if link.values > 1 else ""
@@ -138,6 +140,19 @@ def links(parts: Sequence[fold.Part], part_of: Mapping[Value, fold.Part]) -> lis
             merged = Counter(tail for tail in tails if isinstance(tail, fold.Group))
         found += [Link(tail, part, values=count) for tail, count in merged.items()]
     return found
+
+
+_EITHER_WAY = {"add", "mul", "maximum", "minimum", "hypot"}
+
+
+def ordered(part: fold.Part) -> bool:
+    """Whether it would be another operation with its two operands the other way round."""
+    return (
+        isinstance(part, Value)
+        and part.rule is not None
+        and len(part.parents) == 2
+        and table_name(part.rule) not in _EITHER_WAY
+    )
 
 
 def _role(part: fold.Part, root: Value) -> str:

@@ -269,9 +269,9 @@
     const state = folded(hidden ? k - 1 : k);
     const step = k > 0 ? steps[k - 1] : null;
     const asked = hidden ? { ...state, upstream: state.gradient[step.node], local: numbers.locals[step.node][step.operand], before: state.gradient[step.parent] } : state;
-    const sender = step && step.kind !== "forward" ? boxOf[step.node] : null;
-    const sent = step && step.kind === "backward" ? run() : [];
-    const receivers = new Set(sent.length ? sent.map(({ parent }) => boxOf[parent]) : step ? [boxOf[step.node]] : []);
+    const sender = step && step.kind !== "forward" && !inside(step) ? boxOf[step.node] : null;
+    const sent = step && step.kind === "backward" && !inside(step) ? run() : [];
+    const receivers = new Set(sent.length ? sent.map(({ parent }) => boxOf[parent]) : step && !inside(step) ? [boxOf[step.node]] : []);
     const activeArrows = new Set(sent.map((one) => arrowOf.get(arrowId(one))));
     for (const [id, box] of boxes) {
       const classes = [box.base];
@@ -420,6 +420,8 @@
       const words = filled(W.seed, { root: name(ROOT) });
       make(cells, "div", {}, words);
       spoken.textContent = words;
+    } else if (inside(step)) {
+      formula.textContent = spoken.textContent = filled(W.within, { node: plain(G.groups[-1 - boxOf[node]].name) });
     } else if (sent.length > 1) {
       const called = (which) => plain(boxOf[which] < 0 ? G.groups[-1 - boxOf[which]].name : G.names[which]);
       const receivers = [...new Set(sent.map((one) => called(one.parent)))];

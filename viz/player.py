@@ -25,10 +25,11 @@ from viz.javascript import rule_functions
 from viz.languages import LANGUAGES
 from viz.layout import placed
 from viz.notation import MATHML
-from viz.picture import STYLES, Arrow, Box, links
+from viz.picture import STYLES, Arrow, Box, links, ordered
 from viz.symbols import Expression, Name, expression, on_the_board
 
 MOST_OPEN = 120  # boxes that a graph with modules shows at first
+MOST_NODES = 10_000
 MOST_DRAWN = 9_000  # boxes and arrows in all the views of it together
 LABELLED = 40  # arrows that have room for their local derivatives
 LONGEST = 24  # names, numbers and operations in a formula beside a step
@@ -54,7 +55,7 @@ def play(
 
     Raises:
         TypeError: if `root` is not a Value.
-        ValueError: if the language is unknown, or `depth` is negative.
+        ValueError: if the language is unknown, `depth` is negative, or the graph has more than 10,000 Values.
         RuntimeError: if a leaf was changed after the forward pass.
 
     >>> x = Value(3.0, "x")
@@ -63,11 +64,16 @@ def play(
     """
     if not isinstance(root, Value):
         raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}")
-    if lang not in LANGUAGES:
+    if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
-    if depth is not None and depth < 0:
-        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth}")
+    if depth is not None and (not isinstance(depth, int) or depth < 0):
+        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
     order = forward_pass(root)
+    if len(order) > MOST_NODES:
+        raise ValueError(
+            f"this graph has {len(order):,} Values, too many to step through (at most {MOST_NODES:,}); "
+            "play a smaller part, such as one neuron or one example"
+        )
     return Player(_graph(order, names, depth, LANGUAGES[lang]), _rule_pairs(order), lang, height)
 
 
@@ -236,7 +242,7 @@ def _view(
     parts, part_of = folding
     index = {node: i for i, node in enumerate(order)}
     ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
-    boxes = [Box(str(ids[part]), _widest(part, name, words), "") for part in parts]
+    boxes = [Box(str(ids[part]), _widest(part, name, words), "", ordered(part)) for part in parts]
     uses = links(parts, part_of)
     local = "× -0.0000" if len(uses) <= LABELLED else ""
     labels = [local if use.operand is not None else f"× {use.values}" if use.values > 1 else "" for use in uses]

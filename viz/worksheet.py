@@ -18,7 +18,7 @@ e: right
 L: right
 grad e: right
 grad c: wrong, you wrote -5
-    Input for output: the local derivative of x * y by x is the other operand, y, and not x.
+    The wrong operand: the local derivative of x * y by x is the other operand, y, and not x.
     This is the data of the node, and not its gradient.
 grad d: right
 grad b: not yet
@@ -39,9 +39,9 @@ from numbers import Rational, Real
 from pathlib import Path
 from typing import Any, Literal
 
-from engine import Value
+from engine import BackwardStep, Value
 from engine.graph import topological_order
-from engine.steps import written
+from engine.steps import table_name, written
 from viz.dot import write
 from viz.exercise import LEVELS, exact, exercise, nodes_of
 from viz.handout import STYLE, key, page, text
@@ -89,13 +89,13 @@ class Answer:
             return cls(Fraction(f"{sign}{whole or 0}.{decimals or 0}"), unit, len(digits))
         match = _FRACTION.fullmatch(text)
         if match is None or int(match[4]) == 0:
-            raise ValueError(f"{given!r:.40} is no number that can be read; write it as 3, -0.5, 3/4 or 1 1/2")
+            raise ValueError(f"{given!r:.40} can't be read as a number; write it as 3, -0.5, 3/4 or 1 1/2")
         number = int(match[2] or 0) + Fraction(int(match[3]), int(match[4]))
         return cls(-number if match[1] == "-" else number)
 
     def near(self, number: float | Fraction, digits: int = 3) -> bool:
         """Is it this number, or rounded or cut off from it if it has at least so many digits?"""
-        exact: Any = number
+        exact = Fraction(number)
         off = abs(self.number - exact)
         room = self.unit if abs(self.number) < abs(exact) else self.unit / 2
         return off < 1e-6 or (self.digits >= digits and off < room)
@@ -128,7 +128,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Marks:
-    """The verdicts on a worksheet, in the order in which it is worked through; `report["grad a"]` is one of them."""
+    """The verdicts on a worksheet, in the order in which it is worked through; `marks["grad a"]` is one of them."""
 
     verdicts: tuple[Verdict, ...]
 
@@ -212,7 +212,7 @@ class Worksheet:
             if blank not in self.key:
                 return following
             wrong = [v.blank for v in verdicts if v.state == "wrong"]
-            before = [b for b in wrong if b in used] or wrong
+            before = [name for name in wrong if name in used] or wrong
             verdict, number = _judged(blank, given.get(blank), self.key[blank], following, suspects, before)
             verdicts.append(verdict)
             return number
@@ -232,9 +232,7 @@ class Worksheet:
         for node in reversed(order[:-1]):
             steps = received[node]
             suspects = [(m, m.gradients(steps, gradient, data), through[m][node]) for m in MISTAKES]
-            used = [
-                name for s in steps for name in (f"grad {s.node.label}", *(x.label for x in (s.node, *s.node.parents)))
-            ]
+            used = [name for s in steps for name in (f"grad {s.node.label}", *_behind_the_slope(s))]
             following = sum(gradient[s.node] * s.local for s in steps)
             gradient[node] = settled(f"grad {node.label}", following, suspects, used)
         return Marks(tuple(verdicts))
@@ -254,6 +252,14 @@ class Worksheet:
 Suspect = tuple[Mistake, Sequence[float], float]  # what it gives if it is made here, and if it is made all the way
 
 
+def _behind_the_slope(step: BackwardStep) -> list[str]:
+    """Whose data the local derivative of a step depends on."""
+    parents, name = step.node.parents, table_name(step.node.rule)
+    if name == "mul":
+        return [str(parents[1 - step.operand].label)]
+    return [] if name in ("add", "sub", "neg") else [str(parent.label) for parent in parents]
+
+
 def _judged(
     blank: str, given: Any, key: Fraction, following: float, suspects: Sequence[Suspect], wrong: Sequence[str]
 ) -> tuple[Verdict, float]:
@@ -269,13 +275,13 @@ def _judged(
     causes = {}
     if answer.near(key, digits=0):
         causes["rounded"] = "Right as far as it goes: write a fraction, or at least three digits."
-    if answer.near(following):
-        causes["follows"] = f"Right from what you had for {' and '.join(wrong)}: mend that first."
+    if wrong and answer.near(following):
+        causes["follows"] = f"Right from what you had for {', '.join(wrong)}: correct that first."
     for mistake, here, _ in suspects:
         if any(answer.near(number) and not isclose(number, following, abs_tol=1e-9) for number in here):
             causes[mistake.name] = mistake.hint
     for mistake, _, through in suspects:
-        if answer.near(through):
+        if answer.near(through) and not isclose(through, following, abs_tol=1e-9):
             causes.setdefault(mistake.name, f"Perhaps all the way from the start: {mistake.hint}")
     causes = causes or {"unknown": "None of the usual mistakes gives this number: work it out once more."}
     return Verdict(blank, given, "wrong", causes), float(answer.number)
@@ -305,7 +311,9 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     >>> sheet.check({"grad a": 1}).summary
     '0 of 6 are right.'
     """
-    if difficulty not in LEVELS:
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be a whole number, the same for the same worksheet, got {seed!r:.40}")
+    if not isinstance(difficulty, str) or difficulty not in LEVELS:
         raise ValueError(f"difficulty must be one of {', '.join(map(repr, LEVELS))}, got {difficulty!r:.40}")
     root = exercise(random.Random(seed), difficulty)
     order = topological_order(root)
@@ -359,7 +367,7 @@ class Worksheets:
     sheets: tuple[Worksheet, ...]
     names: tuple[str, ...]
 
-    def html(self, keys: bool = True) -> str:
+    def html(self, keys: bool = False) -> str:
         """A page to print for each student and, with `keys`, the keys behind them; complete in itself."""
         title = "Worksheet" if len(self.sheets) == 1 else "Worksheets"
         return (
@@ -368,7 +376,7 @@ class Worksheets:
             f"</head>\n<body>\n{self._body(keys)}</body>\n</html>\n"
         )
 
-    def save(self, path: str | os.PathLike[str], keys: bool = True) -> str:
+    def save(self, path: str | os.PathLike[str], keys: bool = False) -> str:
         """Write the pages to a file, and give its path: the file appears whole or not at all."""
         write(Path(path), self.html(keys).encode())
         return str(path)
