@@ -182,6 +182,7 @@
     return view.path === null && next < G.views.length && G.views[next].path === null ? next : now;
   }
 
+  const title = (node) => G.names[node].replace(/^\((.*)\)$/s, "$1"); // in a formula "a + b" needs its brackets, here not
   function drawnBox(parent, [id, x, y, width, height]) {
     const module = id < 0 ? G.groups[-1 - id] : null;
     const role = module ? "module" : G.roles[id];
@@ -193,7 +194,7 @@
     const rows = module
       ? [["title", module.name], ["", module.size], ...(module.output >= 0 ? [["signal", ""]] : []), ["gradient", ""]]
       : role === "constant" ? [["data", ""]]
-      : [["title", G.operations[id] ? `${G.names[id]}: ${G.operations[id]}` : G.names[id]], ["data", ""], ["gradient", ""]];
+      : [["title", G.operations[id] ? `${title(id)}: ${G.operations[id]}` : title(id)], ["data", ""], ["gradient", ""]];
     const texts = {};
     rows.forEach(([kind, text], i) => {
       texts[kind] = written(make(g, "text", { x, y: top + 3 + (i + 0.5) * 21 + 5, class: kind }), width);
