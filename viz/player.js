@@ -226,7 +226,7 @@
     svg.setAttribute("width", view.size[0] * scale);
     svg.setAttribute("height", (view.size[1] + 28) * scale);
   }
-  const beginning = () => (fitting() < 0.8 ? 1.25 : fitting()); // all of it if it can be read from the back row
+  const beginning = () => (fitting() < 1 ? 1.25 : fitting()); // all of it if it can be read from the back row
   function zoom(factor) { scale = Math.min(4, Math.max(0.02, scale * factor)); sized(); follow(); }
 
   // ---- Where an arrow key stops: after every step that can be seen. What happens inside a closed module, and all that
