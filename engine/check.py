@@ -32,6 +32,13 @@ class GradientCheck:
         return "\n".join(lines)
 
 
+def step_size(x: float) -> float:
+    """The step of a central difference at x that balances the error of the formula against that of rounding."""
+    scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x has a scale of its own
+    step: float = float_info.epsilon ** (1 / 3) * scale
+    return step
+
+
 def check_gradients(f: Callable[..., Any], *xs: float, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:
     """Compare the gradient of ``f`` at ``xs`` with central differences, argument by argument.
 
@@ -62,8 +69,7 @@ def check_gradients(f: Callable[..., Any], *xs: float, rtol: float = 1e-5, atol:
     rows = []
     for i, (x, exact) in enumerate(zip(xs, slopes)):
         x = float(x)
-        scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x has a scale of its own
-        h = float_info.epsilon ** (1 / 3) * scale
+        h = step_size(x)
         above, below = x + h, x - h  # as floats: their distance is exact, 2h is not
         numeric = (at(i, above) - at(i, below)) / (above - below)
         rounding = 16 * float_info.epsilon * abs(value) / h

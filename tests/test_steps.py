@@ -14,6 +14,7 @@ from engine import sum as total
 from engine.graph import topological_order
 from engine.value import source_lines
 from nn import MLP, mse_loss
+from viz import play
 
 CONSTANTS = (2, 3, 0.5, -1.5, -3, 0)
 
@@ -318,3 +319,12 @@ def test_lines_are_forgotten_with_their_nodes():
     known = len(source_lines)
     del y
     assert len(source_lines) == known - 1
+
+
+def test_no_slope_is_asked_for_where_nothing_is_passed_on():
+    fussy = Rule("fussy", lambda x: x, lambda z, x: (1 / math.sqrt(x),))
+    x = Value(-1.0, "x")
+    root = fussy(x) * 0
+    (step,) = [step for step in root.backward_steps() if step.parent is x]
+    assert (step.product, x.grad) == (0.0, 0.0)
+    assert play(root).graph["locals"][1] == ["nan"]

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
-from sys import float_info
 from typing import Any
 
 from engine import Value, grad, jvp
+from engine.check import step_size
 from engine.modes import switched
 from engine.names import called
 from engine.value import forward_pass, to_float
@@ -93,9 +93,7 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     written = formulas(order, names)
     slope = derivative(order, variable, written)
     numbers = {name: node.data for node, name in names.items() if node.role != "constant"}
-    size = abs(variable.data)
-    scale = size if 0 < size < 1e-3 or size > 1 else 1.0
-    h = float_info.epsilon ** (1 / 3) * scale  # where bending and rounding do the same harm
+    h = step_size(variable.data)
     above, below = variable.data + h, variable.data - h
     ways = {
         "reverse": grad(f)(variable.data),

@@ -166,6 +166,16 @@ def at_depth(depth: int | None) -> Callable[[Path], bool]:
     return lambda path: depth is None or len(path) < depth
 
 
+def check_depth(depth: int | None) -> None:
+    """Refuse what is no depth.
+
+    Raises:
+        ValueError: if it is neither a whole number of at least 0 nor None.
+    """
+    if depth is not None and (not isinstance(depth, int) or depth < 0):
+        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
+
+
 def down_to(path: Path) -> Callable[[Path], bool]:
     """Open is one module, and what it is part of."""
     return lambda other: other == path[: len(other)]

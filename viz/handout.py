@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine import Value
 from viz import layout
 from viz.exercise import exact, nodes_of
+from viz.notation import in_page
 from viz.picture import Arrow, Box, ordered
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
 _BLANK = "_" * 7
 STYLE = Path(__file__).with_name("worksheet.css")
-
-
-def text(text: str) -> str:
-    """Any text as a text of HTML."""
-    return escape("".join(c if c.isprintable() else " " for c in text))
 
 
 def page(sheet: "Worksheet", name: str, number: int) -> str:
@@ -33,9 +29,9 @@ def page(sheet: "Worksheet", name: str, number: int) -> str:
     )
     return (
         f'<section class="worksheet"><h2>The chain rule by hand</h2>\n'
-        f'<div class="who">Name<span>{text(name[:80])}</span>Date<span></span></div>\n'
+        f'<div class="who">Name<span>{in_page(name[:80])}</span>Date<span></span></div>\n'
         f"<p>Fill in what is blank: data is what an operation gives, and grad is ∂L/∂x for every x that L is made of. "
-        f"<small>Worksheet {text(str(sheet.seed))}, {sheet.difficulty}.</small></p>\n"
+        f"<small>Worksheet {in_page(str(sheet.seed))}, {sheet.difficulty}.</small></p>\n"
         f"{_picture(sheet, nodes, number)}"
         f'<table><tr><th></th><th>data</th><th class="sum">what arrives, added up</th><th>grad</th></tr>'
         f"{rows}</table></section>\n"
@@ -73,6 +69,6 @@ def key(sheet: "Worksheet", name: str) -> str:
     rows = [("", [node.label for node in nodes]), ("data", [str(exact(n.data)) for n in nodes]), ("grad", gradients)]
     table = "".join(f"<tr><th>{head}</th>{''.join(f'<td>{x}</td>' for x in cells)}</tr>" for head, cells in rows)
     return (
-        f"<div><b>{text(name[:80])}</b> <small>Worksheet {text(str(sheet.seed))}, {sheet.difficulty}: "
+        f"<div><b>{in_page(name[:80])}</b> <small>Worksheet {in_page(str(sheet.seed))}, {sheet.difficulty}: "
         f"{escape('; '.join(sheet.expression))}</small><table>{table}</table></div>\n"
     )

@@ -86,8 +86,7 @@ def picture(
         raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
-    if depth is not None and (not isinstance(depth, int) or depth < 0):
-        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
+    fold.check_depth(depth)
     order = topological_order(root)
     paths = fold.module_paths(order)
     opened = fold.at_depth(fold.deepest(order, paths, max_nodes) if depth is None else depth)
@@ -102,11 +101,14 @@ def picture(
     ids: dict[fold.Part, str] = {part: f"n{i}" for i, part in enumerate(parts)}
     title = own_names(order, names)
     boxes = [Box(ids[part], _rows(part, title), _role(part, root), ordered(part)) for part in parts]
+    slopes = {
+        part: part.local_gradients() for part in parts if edges == "local" and isinstance(part, Value) and part.rule
+    }
     arrows = []
     for link in links(parts, part_of):
         label = f"× {link.values}" if link.values > 1 else ""
-        if edges == "local" and link.operand is not None:
-            label = number(link.head.local_gradients()[link.operand])
+        if slopes and link.operand is not None:
+            label = number(slopes[link.head][link.operand])
         arrows.append(Arrow(ids[link.tail], ids[link.head], label))
     return boxes, arrows
 
@@ -164,9 +166,10 @@ def _role(part: fold.Part, root: Value) -> str:
 def _rows(part: fold.Part, title: Mapping[Value, str]) -> tuple[str, ...]:
     if isinstance(part, fold.Group):
         signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in part.outputs]
+        count = len(part.parameters)
         return (
             part.name or "model",
-            size(part),
+            size(part, f"{count:,} parameter{'s' * (count != 1)}"),
             *(signal if len(signal) == 1 else ()),
             f"‖grad‖ {number(part.gradient_norm)}",
         )
@@ -177,8 +180,6 @@ def _rows(part: fold.Part, title: Mapping[Value, str]) -> tuple[str, ...]:
     return (first, *rows) if first else rows
 
 
-def size(module: fold.Group) -> str:
-    """How many Values go into a module and come out of it, and how many parameters it has."""
-    count = len(module.parameters)
-    held = f"{count:,} parameter{'s' * (count != 1)}"
-    return f"{len(module.inputs)} → {len(module.outputs)}, {held}" if module.inputs else held
+def size(module: fold.Group, parameters: str) -> str:
+    """How many Values go into a module and come out of it, and what is said of its parameters."""
+    return f"{len(module.inputs)} → {len(module.outputs)}, {parameters}" if module.inputs else parameters

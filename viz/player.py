@@ -25,7 +25,7 @@ from viz.javascript import rule_functions
 from viz.languages import LANGUAGES
 from viz.layout import placed
 from viz.notation import MATHML
-from viz.picture import STYLES, Arrow, Box, links, ordered
+from viz.picture import STYLES, Arrow, Box, links, ordered, size
 from viz.symbols import Expression, Name, expression, on_the_board
 
 MOST_OPEN = 120  # boxes that a graph with modules shows at first
@@ -66,8 +66,7 @@ def play(
         raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}")
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
-    if depth is not None and (not isinstance(depth, int) or depth < 0):
-        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
+    fold.check_depth(depth)
     order = forward_pass(root)
     if len(order) > MOST_NODES:
         raise ValueError(
@@ -158,7 +157,10 @@ def _graph(
     """Everything the page needs to know, as plain data. Nodes are numbered in topological order."""
     index = {node: i for i, node in enumerate(order)}
     rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
-    steps = [s for s in backward_steps(order, edges, source_lines) if s.parent.role != "constant"]
+    steps = list(backward_steps(order, edges, source_lines))
+    slopes: dict[Value, list[float | str]] = {node: [] for node in order}
+    for step in steps:
+        slopes[step.node].append(_number(step.local))
     lines = [source_lines.get(node) for node in order]
     name = called(order, names)
     views, groups, first = _views(order, name, depth, words)
@@ -168,10 +170,10 @@ def _graph(
         "roles": ["output" if node is order[-1] and node.rule else node.role for node in order],
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
-        "locals": [[_number(x) for x in node.local_gradients()] if node.rule else [] for node in order],
+        "locals": [slopes[node] for node in order],
         "rules": [rules[node.rule, len(node.parents)] if node.rule else -1 for node in order],
         "formulas": [_formulas(rule, arity) for rule, arity in rules],
-        "backward": [[index[step.node], step.operand] for step in steps],
+        "backward": [[index[step.node], step.operand] for step in steps if step.parent.role != "constant"],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
         "groups": groups,
         "views": views,
@@ -201,10 +203,10 @@ def _views(
 
     There is a view for each depth, and one for each module: it is open, and so is what it is part of.
     """
-    paths = fold.module_paths(order)
+    paths, index = fold.module_paths(order), {node: i for i, node in enumerate(order)}
     modules = sorted({prefix for path in paths.values() for prefix in fold.prefixes(path)}, key=lambda p: (len(p), p))
     if not modules:
-        return [_view(fold.fold(order, paths, fold.at_depth(None)), order, name, {}, words)], [], 0
+        return [_view(fold.fold(order, paths, fold.at_depth(None)), index, name, {}, words)], [], 0
     number = {path: i for i, path in enumerate(modules)}
     groups: list[dict[str, Any]] = [{} for _ in modules]
     views: list[dict[str, Any]] = []
@@ -214,8 +216,8 @@ def _views(
         folding = fold.fold(order, paths, opened)
         for part in folding[0]:
             if isinstance(part, fold.Group):
-                groups[number[part.path]] = groups[number[part.path]] or _group(part, order, words)
-        views.append({**_view(folding, order, name, number, words), **more})
+                groups[number[part.path]] = groups[number[part.path]] or _group(part, index, words)
+        views.append({**_view(folding, index, name, number, words), **more})
 
     depths = len(modules[-1]) + 2
     for level in range(depths):
@@ -233,14 +235,13 @@ def _views(
 
 def _view(
     folding: tuple[list[fold.Part], dict[Value, fold.Part]],
-    order: Sequence[Value],
+    index: Mapping[Value, int],
     name: Mapping[Value, str],
     number: Mapping[fold.Path, int],
     words: Mapping[str, str],
 ) -> dict[str, Any]:
     """Where every box and arrow stands. A node's box has its number, the box of module i the number -1 - i."""
     parts, part_of = folding
-    index = {node: i for i, node in enumerate(order)}
     ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
     boxes = [Box(str(ids[part]), _widest(part, name, words), "", ordered(part)) for part in parts]
     uses = links(parts, part_of)
@@ -263,8 +264,7 @@ def _view(
     }
 
 
-def _group(group: fold.Group, order: Sequence[Value], words: Mapping[str, str]) -> dict[str, Any]:
-    index = {node: i for i, node in enumerate(order)}
+def _group(group: fold.Group, index: Mapping[Value, int], words: Mapping[str, str]) -> dict[str, Any]:
     return {
         "name": group.name or words["model"],
         "size": _size(group, words),
@@ -275,8 +275,7 @@ def _group(group: fold.Group, order: Sequence[Value], words: Mapping[str, str]) 
 
 
 def _size(group: fold.Group, words: Mapping[str, str]) -> str:
-    held = words["held"].format(count=len(group.parameters))
-    return f"{len(group.inputs)} → {len(group.outputs)}, {held}" if group.inputs else held
+    return size(group, words["held"].format(count=len(group.parameters)))
 
 
 def _widest(part: fold.Part, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:

@@ -44,8 +44,9 @@ from engine.graph import topological_order
 from engine.steps import table_name, written
 from viz.dot import write
 from viz.exercise import LEVELS, exact, exercise, nodes_of
-from viz.handout import STYLE, key, page, text
+from viz.handout import STYLE, key, page
 from viz.mistakes import MISTAKES, Mistake, gradients, received_at, values
+from viz.notation import in_page
 
 # What a student writes.
 
@@ -151,8 +152,8 @@ class Marks:
     def _repr_html_(self) -> str:
         rows = ""
         for v in self.verdicts:
-            causes = "<br>".join(map(text, v.causes.values()))
-            rows += f"<tr><th>{text(v.blank)}</th><td>{text(v.line)}</td><td>{causes}</td></tr>"
+            causes = "<br>".join(map(in_page, v.causes.values()))
+            rows += f"<tr><th>{in_page(v.blank)}</th><td>{in_page(v.line)}</td><td>{causes}</td></tr>"
         return f"<table>{rows}</table><p>{self.summary}</p>"
 
 
