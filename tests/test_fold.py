@@ -11,7 +11,7 @@ from nn import MLP, Neuron, mse_loss
 from tests.test_dot import HOSTILE
 from viz import fold
 from viz.fold import Group, at_depth, module_paths
-from viz.picture import links
+from viz.picture import links, picture
 
 
 def network(fused=True, activation="relu", decay=0.0, sizes=(3, 2, 1)):
@@ -214,3 +214,10 @@ def test_a_deep_chain_is_folded_without_recursion():
     for _ in range(20_000):
         y = y + 1
     assert names(folded(y, 0)[0]) == [""]
+
+
+def test_an_arrow_tells_how_many_values_only_where_the_box_does_not():
+    _, arrows = picture(network(sizes=(4, 3, 1))[1], depth=3)
+    assert {arrow.label for arrow in arrows} == {""}  # "5 parameters" says it
+    _, arrows = picture(network(sizes=(4, 3, 1))[1], depth=1)
+    assert [arrow.label for arrow in arrows if arrow.label] == ["× 4", "× 3"]

@@ -690,6 +690,18 @@ def test_a_rules_symbol_is_text_too(opened, symbol):
     assert boxes(page)["n1"][0].endswith(plain(symbol))
 
 
+def test_a_narrow_frame_of_a_notebook_shows_a_graph_of_five_columns_whole(browser, tmp_path):
+    a, b, c, f = (Value(x, label) for x, label in ((2.0, "a"), (-3.0, "b"), (10.0, "c"), (-2.0, "f")))
+    (tmp_path / "frame.html").write_text(play(((a * b + c) * f).tanh())._repr_html_(), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 850, "height": 700})
+    page.goto((tmp_path / "frame.html").as_uri())
+    for box in page.frame_locator("iframe").locator(".box").all():
+        place = box.bounding_box()
+        assert min(place["x"], place["y"]) >= 0
+        assert place["x"] + place["width"] <= 850
+    page.close()
+
+
 class Frames(HTMLParser):
     def __init__(self, html):
         super().__init__()

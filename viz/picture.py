@@ -106,7 +106,7 @@ def picture(
     }
     arrows = []
     for link in links(parts, part_of):
-        label = f"× {link.values}" if link.values > 1 else ""
+        label = link.several
         if slopes and link.operand is not None:
             label = number(slopes[link.head][link.operand])
         arrows.append(Arrow(ids[link.tail], ids[link.head], label))
@@ -128,6 +128,12 @@ class Link:
     head: Any
     operand: int | None = None
     values: int = 1
+
+    @property
+    def several(self) -> str:
+        """What the arrow says of many Values; nothing if a box of parameters alone says it already."""
+        known = isinstance(self.tail, fold.Group) and not self.tail.inputs and self.values == len(self.tail.parameters)
+        return "" if self.values == 1 or known else f"× {self.values}"
 
 
 def links(parts: Sequence[fold.Part], part_of: Mapping[Value, fold.Part]) -> list[Link]:

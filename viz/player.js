@@ -226,7 +226,8 @@
     svg.setAttribute("width", view.size[0] * scale);
     svg.setAttribute("height", (view.size[1] + 28) * scale);
   }
-  const beginning = () => (fitting() < 1 ? 1.25 : fitting()); // all of it if it can be read from the back row
+  const framed = window.self !== window.top; // in a notebook: read from near by, and in little room
+  const beginning = () => (fitting() < (framed ? 0.6 : 1) ? 1.25 : fitting()); // all of it if it can be read
   function zoom(factor) { scale = Math.min(4, Math.max(0.02, scale * factor)); sized(); follow(); }
 
   // ---- Where an arrow key stops: after every step that can be seen. What happens inside a closed module, and all that
@@ -525,7 +526,12 @@
     KEYS[event.key]();
   });
   addEventListener("hashchange", () => { const to = Number(location.hash.slice(1)); if (Number.isInteger(to) && to !== k) go(to); });
-  addEventListener("resize", () => { scale = beginning(); sized(); follow(); });
+  const size = () => stage.clientWidth && `${innerWidth} ${innerHeight}`;
+  let room = size();
+  new ResizeObserver(() => { // unlike a resize event it also tells that a frame has been laid out since
+    if (room === (room = size())) return;
+    scale = beginning(); sized(); follow();
+  }).observe(stage);
 
   // ---- The sliders.
 

@@ -246,7 +246,7 @@ def _view(
     boxes = [Box(str(ids[part]), _widest(part, name, words), "", ordered(part)) for part in parts]
     uses = links(parts, part_of)
     local = "× -0.0000" if len(uses) <= LABELLED else ""
-    labels = [local if use.operand is not None else f"× {use.values}" if use.values > 1 else "" for use in uses]
+    labels = [local if use.operand is not None else use.several for use in uses]
     arrows = [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use, label in zip(uses, labels)]
     layout = placed(boxes, arrows, gap=28)
     return {
@@ -258,7 +258,7 @@ def _view(
         ],
         "arrows": [
             [ids[use.tail], ids[use.head], curve, round(x), round(y), -1 if use.operand is None else use.operand]
-            + ([use.values] if use.values > 1 else [])
+            + ([use.values] if use.several else [])
             for use, curve, (x, y) in zip(uses, layout.curves, layout.middles)
         ],
     }
