@@ -8,9 +8,10 @@
 """
 
 from engine.check import GradientCheck, GradientError, check_gradients
+from engine.compiled import compile
 from engine.functional import grad, gradients, hessian, jvp, value_and_grad
 from engine.functions import clamp, dot, leaky_relu, log_softmax, logsumexp, max, mean, min, select, softmax, sum
-from engine.modes import detect_anomaly, no_grad, record_lines
+from engine.modes import TraceError, detect_anomaly, no_grad, record_lines
 from engine.rules import (
     RULES,
     Rule,
@@ -48,10 +49,10 @@ from engine.rules import absolute as abs
 from engine.steps import BackwardStep, ForwardStep
 from engine.value import Value
 
-# All but `abs`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
+# All but `abs`, `compile`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
 __all__ = [
-    "RULES", "BackwardStep", "ForwardStep", "GradientCheck", "GradientError", "Rule", "Value", "acos", "asin",
-    "atan", "atan2", "binary_cross_entropy", "check_gradients", "clamp", "cos", "cosh", "detect_anomaly", "dot",
+    "RULES", "BackwardStep", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError", "Value", "acos",
+    "asin", "atan", "atan2", "binary_cross_entropy", "check_gradients", "clamp", "cos", "cosh", "detect_anomaly", "dot",
     "elu", "exp", "expm1", "gelu", "grad", "gradients", "hessian", "hypot", "jvp", "leaky_relu", "log", "log1p",
     "log_softmax", "logsigmoid", "logsumexp", "maximum", "mean", "minimum", "no_grad", "record_lines", "relu",
     "select", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "step", "tan", "tanh",

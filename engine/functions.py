@@ -9,7 +9,8 @@ from math import inf
 from typing import Any
 
 from engine import rules
-from engine.value import as_value
+from engine.modes import switched
+from engine.value import Value, as_value
 
 
 def _listed(name: str, values: Iterable[Any]) -> list[Any]:
@@ -100,8 +101,12 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     return [rules.log_softmax(i)(*xs) for i in range(len(xs))]
 
 
-def select(values: Sequence[Any], index: int) -> Any:
+def select(values: Sequence[Any], index: Any) -> Any:
     """``values[index]``, as a node that says which one was taken.
+
+    Args:
+        values: numbers or Values.
+        index: an integer, or an input Value that holds one, as in a compiled function.
 
     Raises:
         TypeError: if `index` is not an integer.
@@ -111,10 +116,14 @@ def select(values: Sequence[Any], index: int) -> Any:
     >>> select([Value(1.0), Value(2.0)], 1)
     Value(data=2.0, grad=—)
     """
-    i = operator.index(index)
+    number = index
+    if isinstance(index, Value):
+        with switched(tracing=False):
+            number = int(index.data) if index.data.is_integer() else index
+    i = operator.index(number)
     if not 0 <= i < len(values):
         raise IndexError(f"select takes an index from 0 to {len(values) - 1}, got {i}")
-    return rules.select(i)(values[i])
+    return rules.take(index, *values) if isinstance(index, Value) else rules.select(i)(values[i])
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:

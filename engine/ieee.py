@@ -98,9 +98,14 @@ def power_slope(x: float, y: float) -> float:
 def cosine(x: float, y: float) -> float:
     """``x / hypot(x, y)``, scaled so that nothing overflows or underflows; 0 at the origin."""
     if math.isinf(x) or math.isinf(y):
-        x, y = (v if v != v else math.copysign(float(math.isinf(v)), v) for v in (x, y))
+        x, y = _direction(x), _direction(y)
     scale = maximum(abs(x), abs(y))
     return (x / scale) / math.hypot(x / scale, y / scale) if scale else 0.0
+
+
+def _direction(x: float) -> float:
+    """Where a number lies beside an infinite one: at 0, or at ±1 if it is infinite too."""
+    return x if x != x else math.copysign(1.0 if math.isinf(x) else 0.0, x)
 
 
 def sech(x: float) -> float:
@@ -170,6 +175,11 @@ def log_softmax(i: int, xs: Sequence[float]) -> float:
     """``xᵢ - logsumexp(x)``, without overflow and without cancelling."""
     peak, others = _others(xs)
     return xs[i] - peak - log1p(others)
+
+
+def take(i: float, *xs: float) -> float:
+    """``xs[i]`` for the whole number next to i; `nan` where there is none."""
+    return xs[math.floor(i + 0.5)] if -0.5 <= i < len(xs) - 0.5 else nan
 
 
 class Float(float):

@@ -16,12 +16,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How an operation behaves: does it record itself, warn of inf and nan, raise at them, remember its source line."""
+    """How an operation behaves: does it record itself, warn of inf and nan, raise at them, remember its source line; or
+    is a function being recorded for `compile`, which must not leave the graph."""
 
     recording: bool = True
     warning: bool = True
     anomaly: bool = False
     lines: bool = False
+    tracing: bool = False
+
+
+class TraceError(RuntimeError):
+    """A function can't be compiled, for what it does is not all in the graph that it leaves; says what to write."""
 
 
 NORMAL = Mode()

@@ -113,7 +113,7 @@ identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 step = Rule("step", lambda x: 1.0 if x > 0 else 0.0 if x == x else x, lambda z, x: (0.0,))
 sign = Rule("sign", lambda x: x if x != x else float((x > 0) - (x < 0)), lambda z, x: (0.0,))
 above = Rule("above", lambda x, y: nan if x != x or y != y else ((x > y) - (x < y) + 1) / 2, lambda z, x, y: (0.0, 0.0))
-equal = Rule("equal", lambda x, y: float(x == y), lambda z, x, y: (0.0, 0.0))
+equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
 stop = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
 # A product and a quotient in which a zero wins: what has died out stays dead beside an infinity, and 0/0 is 0.
@@ -168,13 +168,15 @@ binary_cross_entropy = Rule(
     lambda z, x, t: (weak(sigmoid(x), 1 - t) - weak(sigmoid(-x), t), -x),
 )
 
-# Rules of any number of operands. `dot` takes the weights, then as many inputs, then perhaps a bias.
+# Rules of any number of operands. `dot` takes the weights, then as many inputs, then perhaps a bias; `take` an index,
+# and what it is an index of.
 total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
 mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
 dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[:n] + (1.0,) * (len(xs) % 2))
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
+take = Rule("take", ieee.take, lambda z, i, *xs: (0.0, *[inside(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
 # fmt: on
 
 
@@ -233,13 +235,14 @@ def leaky_relu(slope: float) -> Rule:
 @_family
 def clamp(low: float, high: float) -> Rule:
     """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside."""
-    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (inside(low, high)(x),))
+    within = inside(low, high)
+    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (within(x),))
 
 
 @_family
 def inside(low: float, high: float) -> Rule:
     """1 from `low` to `high`, the ends included, and 0 outside; its slope is 0."""
-    return Rule("inside", lambda x: x if x != x else float(low <= x <= high), lambda z, x: (0.0,))
+    return Rule("inside", lambda x: x if x != x else 1.0 if low <= x <= high else 0.0, lambda z, x: (0.0,))
 
 
 @_family

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from engine import rules
 from engine.graph import chain_rule, topological_order
-from engine.modes import NORMAL, Mode, SourceLine, callers_depth, callers_line, mode
+from engine.modes import NORMAL, Mode, SourceLine, TraceError, callers_depth, callers_line, mode
 from engine.rules import Rule
 from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps
 
@@ -37,11 +37,17 @@ V = TypeVar("V", bound="Value")
 ROLES = ("input", "parameter", "constant", "operation")
 
 
-def _tick() -> int:
+def tick() -> int:
+    """The time after a change of data."""
     global _clock
     with _ticking:
         _clock += 1
         return _clock
+
+
+def clock() -> int:
+    """The time of the last change of data."""
+    return _clock
 
 
 def _unary(rule: Rule) -> "Callable[[Value], Value]":
@@ -99,6 +105,10 @@ class Value:
     @property
     def data(self) -> float:
         """The number. A leaf's can be set, which leaves graphs that used the old one behind: see `forward`."""
+        if mode.get().tracing:
+            raise _leaves_the_graph(
+                self, "was asked for its number", "keep to operations of Values; x.detach() stops gradients"
+            )
         return self._data
 
     @data.setter
@@ -109,7 +119,7 @@ class Value:
                 "forward(), or begin anew from a leaf: x.detach()"
             )
         self._data = data if type(data) is float else to_float(data)
-        self._time = _tick()
+        self._time = tick()
 
     @property
     def parents(self) -> "tuple[Value, ...]":
@@ -153,9 +163,7 @@ class Value:
             for leaf, grad in before:
                 if grad is not None:
                     leaf.grad += grad
-        for leaf in bad:
-            if leaf.role != "constant":
-                _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
+        warn_of_gradients(bad)
 
     def backward_steps(self, names: "Mapping[str, Any] | None" = None) -> "Iterator[BackwardStep]":
         """`backward`, one application of the chain rule at a time.
@@ -214,7 +222,7 @@ class Value:
         >>> y.forward().data
         16.0
         """
-        now = _tick()
+        now = tick()
         for node in topological_order(self):
             if node.rule is not None:
                 node._data = _evaluate(node.rule, node.parents, mode.get())
@@ -228,7 +236,7 @@ class Value:
 
     def detach(self) -> "Value":
         """A leaf of its own with the same number: gradients stop here."""
-        return Value(self._data, self.label)
+        return record(rules.stop, self) if mode.get().tracing else Value(self._data, self.label)
 
     def apply_rule(self, rule: Rule, operands: tuple[Any, ...]) -> "Value":
         """What a rule does when it is called on Values: it records a node."""
@@ -308,18 +316,31 @@ class Value:
     # What Python asks of a number. Order is by data; `==` and `hash` are by identity, so that a node can be a key.
 
     def __lt__(self, other: Any) -> bool:
-        return self._data < _number(other)
+        return self._compared() < _number(other)
 
     def __le__(self, other: Any) -> bool:
-        return self._data <= _number(other)
+        return self._compared() <= _number(other)
 
     def __gt__(self, other: Any) -> bool:
-        return self._data > _number(other)
+        return self._compared() > _number(other)
 
     def __ge__(self, other: Any) -> bool:
-        return self._data >= _number(other)
+        return self._compared() >= _number(other)
+
+    def _compared(self) -> float:
+        if mode.get().tracing:
+            raise _leaves_the_graph(
+                self, "was compared", "write what depends on it with relu, step, maximum, minimum, clamp or abs"
+            )
+        return self._data
 
     def __float__(self) -> NoReturn:
+        if mode.get().tracing:
+            raise _leaves_the_graph(
+                self,
+                "was made a plain number, or an index",
+                "use its own methods (x.exp(), not math.exp(x)), and select(values, i) for values[i]",
+            )
         raise TypeError(
             "a Value does not turn into a float by itself: the function that asked would leave the graph. "
             "Use the Value's own method (x.exp(), not math.exp(x)), or x.data for the bare number"
@@ -328,6 +349,8 @@ class Value:
     __int__ = __complex__ = __index__ = __float__
 
     def __bool__(self) -> NoReturn:
+        if mode.get().tracing:
+            self._compared()
         raise TypeError("a Value is not true or false. Compare it (x > 0), or ask for the number (x.data)")
 
     def __format__(self, spec: str) -> str:
@@ -417,6 +440,8 @@ def record(rule: Rule, x: Any, y: "Value | None" = None) -> "Value":
     if data - data != 0.0 or type(data) is not float or now is not NORMAL:
         data = _evaluate(rule, node.parents, now)
         if not now.recording:
+            if now.tracing:
+                raise _leaves_the_graph(node.parents[0], "was used in no_grad()", "write x.detach() instead")
             return Value(data)
     node._data = data
     node.grad = None
@@ -442,6 +467,20 @@ def _evaluate(rule: Rule, parents: "tuple[Value, ...]", now: Mode) -> float:
 
 def _warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
+
+
+def _leaves_the_graph(value: Value, what: str, instead: str) -> TraceError:
+    return TraceError(
+        f"{value._name()} {what} while a function was recorded to be compiled: today's number would be built into the "
+        f"machine code. Instead {instead}; or call the function without compile"
+    )
+
+
+def warn_of_gradients(leaves: "Iterable[Value]") -> None:
+    """Warn of gradients that are not finite."""
+    for leaf in leaves:
+        if leaf.role != "constant":
+            _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
 
 
 # How a gradient is found.

@@ -1,13 +1,14 @@
 """How wrong a network is, as one number: the mean over the examples.
 
-Each loss takes the network's outputs and the targets, for one example or for a list of them.
+Each loss takes the network's outputs and the targets, for one example or for a list of them. Targets are numbers; in a
+compiled function they are Values, and a wrong one gives a number that is not finite.
 """
 
 from collections.abc import Iterator
 from operator import index
 from typing import Any
 
-from engine import Value, mean, rules
+from engine import Value, log_softmax, mean, rules, select
 from engine.trees import flat, is_row
 from engine.value import as_value
 
@@ -36,7 +37,9 @@ def hinge_loss(scores: Any, targets: Any) -> Value:
     """
 
     def loss(score: Any, target: Any) -> Value:
-        if target not in (-1, 1):
+        if isinstance(target, Value):
+            target = target / rules.equal(target * target, 1.0)  # not finite where it is neither
+        elif target not in (-1, 1):
             raise ValueError(f"hinge_loss takes targets of -1 or 1, got {target!r}; from 0 or 1, write 2 * y - 1")
         margin: Value = 1 - as_value(score) * target
         return margin.relu()
@@ -56,7 +59,9 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
     """
 
     def loss(logit: Any, target: Any) -> Value:
-        if not 0 <= target <= 1:
+        if isinstance(target, Value):
+            target = target / rules.inside(0.0, 1.0)(target)  # not finite where it is outside
+        elif not 0 <= target <= 1:
             raise ValueError(
                 f"binary_cross_entropy_with_logits takes targets from 0 to 1, got {target!r}; from -1 or 1, write "
                 "(y + 1) / 2"
@@ -84,6 +89,8 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
     """
 
     def loss(row: Any, target: Any) -> Value:
+        if isinstance(target, Value):
+            return -as_value(select(log_softmax(row), target))
         xs, i = list(row), index(target)
         if not 0 <= i < len(xs):
             raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import Value
+from engine.lending import zero_grad
 
 
 class Module:
@@ -41,8 +42,7 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
-        for parameter in self.parameters():
-            parameter.grad = 0.0
+        zero_grad(self.parameters())
 
 
 def _parameters(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:

@@ -1,13 +1,15 @@
 """Gradient descent and its kin: from a parameter and its gradient to the next parameter.
 
 An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and the optimizer's memory of that
-parameter. The memory lives in the optimizer, not in the Values.
+parameter: on floats, or on arrays of all parameters when compiled code holds their numbers in one. The memory lives in
+the optimizer, not in the Values.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from engine import Value
+from engine.lending import Part, part_of_a_loan
 
 
 class Optimizer:
@@ -38,7 +40,8 @@ class Optimizer:
         _check("lr", lr, lr > 0, "above 0")
         self.lr = lr
         self.steps = 0
-        self.state = {name: [0.0] * len(self.parameters) for name in self.memory}
+        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
+        self._part: Part | None = None
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """The next ``p`` and the next memory, from a parameter, its gradient, and the memory of both."""
@@ -50,19 +53,35 @@ class Optimizer:
         Raises:
             RuntimeError: if no parameter has a gradient.
         """
-        if all(parameter.grad is None for parameter in self.parameters):
+        lent = self._lent()
+        if lent is None and all(parameter.grad is None for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
         self.steps += 1
-        memories = self.state.values()
-        updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in zip(self.parameters, *memories)]
-        for parameter, (data, *_) in zip(self.parameters, updated):
-            parameter.data = data
-        self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
+        if lent is not None:
+            data, *memories = lent.map(self.update, *self.state.values())
+            lent.update(data)
+        else:
+            memories = [list(map(float, memory)) for memory in self.state.values()]
+            updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in zip(self.parameters, *memories)]
+            for parameter, (new, *_) in zip(self.parameters, updated):
+                parameter.data = new
+            memories = [[new[i] for new in updated] for i, _ in enumerate(self.memory, start=1)]
+        self.state = dict(zip(self.memory, memories))
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
+        lent = self._lent()
+        if lent is not None:
+            lent.zero_grad()
+            return
         for parameter in self.parameters:
             parameter.grad = 0.0
+
+    def _lent(self) -> Part | None:
+        """The arrays to which compiled code has moved the parameters' numbers, if it has: see engine/lending.py."""
+        if self._part is None or not self._part.loan.lent:
+            self._part = part_of_a_loan(self.parameters)
+        return self._part
 
 
 class SGD(Optimizer):

@@ -186,6 +186,13 @@ SAMPLES: dict[str, list[Sample]] = {
         one(lambda x: x, *LINE),
         many(lambda x, y, z: sp.log(sp.exp(x) + sp.exp(y) + sp.exp(z)), *TRIPLES),
     ],
+    "take": [
+        many(
+            lambda i, x, y: when((x, i < sp.Rational(1, 2)), (y, True)),
+            *((0.0, 0.5, -1.5), (1.0, 2.0, 0.75)),
+            outside=lambda i, *xs: not -0.5 <= i < len(xs) - 0.5,
+        ),
+    ],
 }
 
 

@@ -60,6 +60,7 @@ FUNCTIONS = {
     "gelu": lambda x: x * integral(x),
     "bce": lambda x, t: -t * math.log(logistic(x)) - (1 - t) * math.log(1 - logistic(x)),
     "atan2": math.atan2,
+    "take": lambda i, *xs: xs[round(i)],
     "cube": lambda x: x * x * x,
     "σ": logistic, "Φ": integral, "φ": density,
 }  # fmt: skip

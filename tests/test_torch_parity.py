@@ -21,7 +21,7 @@ TORCH = {
 }
 
 NOT_IN_TORCH = {"step", "above", "equal", "stop", "weak", "ratio", "_log", "power_slope", "exp_difference"}
-NOT_IN_TORCH |= {"cosine", "sech", "normal_pdf", "select", "inside"}
+NOT_IN_TORCH |= {"cosine", "sech", "normal_pdf", "select", "inside", "take"}
 
 ANY_NAN = "a slope at nan is nan here; PyTorch gives the one of the branch that a comparison with nan falls into"
 SQUARES = "PyTorch squares both operands, and the squares overflow or underflow"

@@ -1,0 +1,531 @@
+"""`compile`: a function of Values, recorded once and run again as machine code.
+
+>>> from engine import Value, compile
+>>> w = Value(2.0, label="w", role="parameter")
+>>> @compile
+... def loss(x, y):
+...     return (w * x - y) ** 2
+>>> value = loss(3.0, 5.0)
+>>> value.backward()
+>>> value.data, w.grad
+(1.0, 6.0)
+>>> loss.mean([1.0, 2.0], [2.0, 5.0]).data
+0.5
+
+The first call of every structure of arguments records a `Tape`, the second is checked against another recording.
+Without numba the same functions run in plain Python.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, update_wrapper
+from importlib.util import find_spec
+from itertools import chain
+from math import isclose, isfinite
+from operator import is_
+from threading import RLock
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from engine import functions
+from engine.lending import Loan, loan_for
+from engine.modes import TraceError, callers_depth, mode, no_grad, switched
+from engine.rules import Rule
+from engine.structure import NUMBER, Key, described, rebuilt, structure
+from engine.tape import Tape
+from engine.value import Value, as_value, clock, new, sweeping, warn_of_gradients
+
+VALUES, ALL = 1, 3  # what is finite after a run: the values, the gradients too
+
+if TYPE_CHECKING:
+    from engine.replay import Lanes, Single
+
+
+def compile(function: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
+    """A function that does the same as machine code, from its second call on: what others call a jit.
+
+    Its arguments are numbers, or nested lists, tuples or arrays of them, and reach it as Values, in lists. Every other
+    leaf that it uses, such as a parameter, is read afresh at each call and gets its gradient. What is no number (a
+    string, True, None) is passed on as it is. Arguments of another structure are recorded anew.
+
+    Args:
+        function: of Values; or a model. It must do the same operations whatever the numbers are.
+        check: compare every call with a plain run, and not only the second of each structure.
+
+    Returns:
+        A `Compiled`: called on one example, ``.mean(X, Y)`` and ``.sum(X, Y)`` on many, ``.map(X)`` for results alone.
+    """
+    if function is None:
+        return lambda function: Compiled(function, check)
+    return Compiled(function, check)
+
+
+class Compiled:
+    """A function that was compiled; see `compile`.
+
+    Raises:
+        TraceError: if the function does not do the same operations on the same numbers at every call.
+        TypeError: if `function` can't be called, or an argument is no number and can't be told from others.
+    """
+
+    def __init__(self, function: Callable[..., Any], check: bool = False) -> None:
+        if not callable(function):
+            raise TypeError(
+                f"compile takes a function of Values, got {function!r:.60}; write compile(f), not compile(f(x))"
+            )
+        self._function, self._check = function, check
+        self._recordings: dict[Any, Recording] = {}
+        self._outside = _what_stands_outside(function)
+        self._surroundings = self._outside()
+        self._latest: Recording | None = None
+        self._lock = RLock()
+        update_wrapper(self, function, updated=())
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    def __repr__(self) -> str:
+        return f"compile({self.__name__})"
+
+    @property
+    def tape(self) -> Tape:
+        """The instructions that were recorded last; printed, one on a line.
+
+        Raises:
+            RuntimeError: if nothing was recorded yet.
+        """
+        if self._latest is None:
+            raise RuntimeError(f"{self.__name__} has no tape yet: it is recorded at the first call")
+        return self._latest.tape
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """The function of one example, as a Value: its `backward` gives the parameters their gradients.
+
+        Values among the arguments get their gradients too.
+
+        Raises:
+            TypeError: if the function gives several Values.
+        """
+        leaves: list[Any] = []
+        key = _look(args, options, leaves)
+        recording, expected = self._recording(key, lambda: leaves)
+        if recording is None:
+            return self._plain(key, leaves)
+        if recording.key != NUMBER:
+            raise TypeError(
+                f"{self.__name__} gives several Values, and a compiled call gives one; the numbers of them all come "
+                f"from {self.__name__}.map(...), for many examples"
+            )
+        given = [leaf for leaf in leaves if isinstance(leaf, Value)]
+        numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves] if given else leaves
+        time, learning, loan = clock(), mode.get().recording, recording.loan
+        parameters = loan.numbers()
+        results, gradient, fine = recording.single.run(numbers, parameters, learning)
+        if not fine & VALUES and recording.single.goes_bad(numbers, parameters):
+            self._complain(args, options)
+        if expected is not None:
+            self._confirm(expected, results)
+        if not learning:
+            return Value(results[0])
+        slopes = [slope for slope, leaf in zip(gradient.tolist(), leaves) if isinstance(leaf, Value)] if given else []
+        rule = Replay(self.__name__, slopes, gradient[len(leaves) :], loan, fine == ALL)
+        return _replayed(results[0], time, given, rule)
+
+    def mean(self, *args: Any, **options: Any) -> Value:
+        """The mean over many examples, as one Value.
+
+        Args:
+            args: for each argument of the function all its examples, along the first axis.
+            options: arguments that are the same for all examples.
+
+        Raises:
+            ValueError: if there are no examples, or not as many of one argument as of another.
+            TypeError: if the function gives several Values.
+        """
+        return self._over_all("mean", args, options)
+
+    def sum(self, *args: Any, **options: Any) -> Value:
+        """The sum over many examples, as one Value; arguments and errors are those of `mean`."""
+        return self._over_all("sum", args, options)
+
+    def map(self, *args: Any, **options: Any) -> list[Any]:
+        """What the function gives for each of many examples, as plain numbers; the arguments are those of `mean`.
+
+        >>> compile(lambda x: [x, x * x]).map([1.0, 2.0, 3.0])
+        [[1.0, 1.0], [2.0, 4.0], [3.0, 9.0]]
+        """
+        batch = Batch(self.__name__, args, options)
+        answers: list[Any] = [None] * batch.size
+        for group in batch.groups():
+            recording, expected = self._recording(group.key, lambda group=group: group.leaves(-1))  # type: ignore[misc]
+            if recording is None:
+                with no_grad():
+                    rows: Any = [_numbers(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
+            else:
+                results, _ = self._in_lanes(recording, expected, batch, group, 0.0)
+                columns = results.tolist()
+                rows = [rebuilt(recording.key, iter(column)) for column in zip(*columns)]
+            for place, row in zip(group.places, rows):
+                answers[place] = row
+        return answers
+
+    def _over_all(self, how: str, args: tuple[Any, ...], options: dict[str, Any]) -> Value:
+        batch = Batch(self.__name__, args, options)
+        time, learning = clock(), mode.get().recording
+        share = 1 / batch.size if how == "mean" else 1.0
+        parts: list[Value] = []
+        for group in batch.groups():
+            recording, expected = self._recording(group.key, lambda group=group: group.leaves(-1))  # type: ignore[misc]
+            if recording is None:
+                each = [self._plain(group.key, group.leaves(i)) for i in range(len(group.places))]
+                parts.append(as_value(functions.sum(each)) * share if how == "mean" else as_value(functions.sum(each)))
+                continue
+            if recording.key != NUMBER:
+                raise TypeError(f"{self.__name__} gives several Values for each example, and {how} takes one of each")
+            results, gradient = self._in_lanes(recording, expected, batch, group, share if learning else 0.0)
+            total = results.sum().item()
+            data = total * share if isfinite(total) else (results * share).sum().item()
+            if learning:
+                rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.loan, isfinite(gradient.sum()))
+                parts.append(_replayed(data, time, [], rule))
+            else:
+                parts.append(Value(data))
+        return parts[0] if len(parts) == 1 else as_value(functions.sum(parts))
+
+    def _in_lanes(
+        self, recording: "Recording", expected: Any, batch: "Batch", group: "Group", seed: float
+    ) -> tuple[Any, Any]:
+        parameters = recording.loan.numbers()
+        lanes = recording.lanes(group.varying)
+        results, gradients, bad = lanes.run(group.matrix(), group.others, parameters, seed)
+        if bad >= 0:
+            for i in range(bad, len(group.places)):
+                if not all(map(isfinite, results[:, i])) and recording.single.goes_bad(group.leaves(i), parameters):
+                    self._complain(batch.example(group.places[i]), batch.options)
+                    break
+        if expected is not None:
+            self._confirm(expected, results[:, -1].tolist())
+        return results, gradients
+
+    def _recording(self, key: Key, leaves: Callable[[], list[Any]]) -> "tuple[Recording | None, Any]":
+        """The recording for arguments that look like this, and what it is to give for them, where that was checked.
+
+        None means that the plain function is to be called.
+        """
+        if not machine_is_there() or mode.get().anomaly:
+            return None, None
+        surroundings = self._outside()
+        if not all(map(is_, surroundings, self._surroundings)):
+            self._recordings, self._surroundings = {}, surroundings  # a cell was run again: the names mean other things
+        recording = self._recordings.get(key)
+        expected = None
+        if recording is None or not recording.settled or self._check:
+            with self._lock:
+                recording = self._recordings.get(key)
+                if recording is None:
+                    recording = self._recordings[key] = self._recorded(key, leaves())
+                else:
+                    expected = self._checked(recording, key, leaves())
+        self._latest = recording
+        return (recording, expected) if recording.possible else (None, None)
+
+    def _recorded(self, key: Key, leaves: list[Any]) -> "Recording":
+        (inputs, outputs, look), (inputs_again, outputs_again, _) = self._traced(key, leaves), self._traced(key, leaves)
+        tapes = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
+        lasting = set(tapes[0].parameters) & set(tapes[1].parameters)
+        if len(lasting) < len(tapes[0].parameters):  # the others are made in the function, anew at each call
+            tapes = Tape(inputs, outputs, lasting), Tape(inputs_again, outputs_again, lasting)
+        self._compare(*tapes)
+        return Recording(tapes[0], look, lasting)
+
+    def _checked(self, recording: "Recording", key: Key, leaves: list[Any]) -> list[float]:
+        inputs, outputs, _ = self._traced(key, leaves)
+        tape = Tape(inputs, outputs, recording.lasting)
+        self._compare(recording.tape, tape)
+        recording.settled = True
+        return [tape.numbers[slot] for slot in tape.outputs]
+
+    def _compare(self, tape: Tape, again: Tape) -> None:
+        difference = tape.difference(again)
+        if difference:
+            raise TraceError(
+                f"{self.__name__} did something else when it was called again: {difference}. A compiled function does "
+                "the same at each call; hand over what changes as an argument, or call the function without compile"
+            )
+
+    def _confirm(self, expected: list[float], results: list[float]) -> None:
+        """Compare the results of machine code with those of a plain run."""
+        for plain, result in zip(expected, results):
+            if not isclose(plain, result, rel_tol=1e-6, abs_tol=1e-300) and (plain == plain or result == result):
+                raise TraceError(f"{self.__name__} gives {result} as machine code and {plain} in plain Python")
+
+    def _traced(self, key: Key, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Key]:
+        """The leaves that stand for the arguments, the Values that the function made of them, and how they look."""
+        numbers = [Value(leaf._data if isinstance(leaf, Value) else leaf) for leaf in leaves]
+        args, options = _rebuilt(key, iter(numbers))
+        with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
+            outputs: list[Any] = []
+            look = structure(self._function(*args, **options), outputs)
+            values = [as_value(output) for output in outputs]
+        if not values:
+            raise TypeError(f"{self.__name__} gave no Value; is a return missing in it?")
+        return list(zip(self._named(key), numbers)), values, look
+
+    def _named(self, key: Key) -> Iterator[str]:
+        """A name for every number among the arguments."""
+        try:
+            names = list(inspect.signature(self._function).parameters)
+        except (TypeError, ValueError):
+            names = []
+        args, options = key
+        for i, branch in enumerate(args):
+            yield from described(branch, names[i] if i < len(names) else f"x{i}")
+        for name, branch in options:
+            yield from described(branch, name)
+
+    def _plain(self, key: Key, leaves: list[Any]) -> Any:
+        """What the function gives without compiling."""
+        args, options = _rebuilt(key, iter([leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]))
+        result = self._function(*args, **options)
+        return result if isinstance(result, (Value, list, tuple, dict)) else as_value(result)
+
+    def _complain(self, args: Any, options: dict[str, Any]) -> None:
+        """Warn, or raise, as the plain function does for an example in which a number went bad."""
+        with no_grad():
+            self._function(*args, **options)
+
+
+def _look(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> Key:
+    """What the arguments of a call look like; their numbers are put into `leaves`."""
+    return (
+        tuple([structure(arg, leaves) for arg in args]),
+        tuple([(name, structure(arg, leaves)) for name, arg in options.items()]),
+    )
+
+
+def _rebuilt(key: Key, leaves: Iterator[Any]) -> tuple[list[Any], dict[str, Any]]:
+    args, options = key
+    return [rebuilt(branch, leaves) for branch in args], {name: rebuilt(branch, leaves) for name, branch in options}
+
+
+def _numbers(result: Any) -> Any:
+    """The plain numbers of what a function gave."""
+    leaves: list[Any] = []
+    key = structure(result, leaves)
+    return rebuilt(key, iter([leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in leaves]))
+
+
+@cache
+def machine_is_there() -> bool:
+    """Whether numba is installed; if not, a warning says so once."""
+    if find_spec("numba") is not None:
+        return True
+    warnings.warn(
+        "compile runs in plain Python here; `pip install 'chalkgrad[fast]'` lets it make machine code",
+        RuntimeWarning,
+        stacklevel=callers_depth(),
+    )
+    return False
+
+
+def _what_stands_outside(function: Any) -> Callable[[], list[Any]]:
+    """Tells what the names that a function finds outside itself mean at the moment."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return list
+    variables, names, cells = function.__globals__, _outer_names(code), function.__closure__ or ()
+    return lambda: [*map(variables.get, names), *[cell.cell_contents for cell in cells]]
+
+
+@cache
+def _outer_names(code: CodeType) -> tuple[str, ...]:
+    inner = [_outer_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return tuple(dict.fromkeys(chain(code.co_names, *inner)))
+
+
+class Recording:
+    """The tape of a function for arguments of one structure, and the programs made of it.
+
+    Attributes:
+        tape: the instructions.
+        key: what the function's result looks like.
+        lasting: the leaves that are parameters.
+        loan: the same, and arrays for their numbers.
+        settled: whether a second call gave the same tape.
+    """
+
+    def __init__(self, tape: Tape, key: Key, lasting: set[Value]) -> None:
+        self.tape, self.key, self.lasting = tape, key, lasting
+        self.loan = loan_for(tape.parameters)
+        self.settled = False
+        self._lanes: dict[int, Lanes] = {}
+        self._lock = RLock()
+
+    @cached_property
+    def possible(self) -> bool:
+        """Whether its rules can be machine code; if not, a warning says why."""
+        from engine.replay import compilable
+
+        reason = compilable(self.tape)
+        if reason:
+            warnings.warn(f"{reason}; what uses it runs in plain Python", RuntimeWarning, stacklevel=callers_depth())
+        return not reason
+
+    @cached_property
+    def single(self) -> "Single":
+        """The program for one example."""
+        from engine.replay import Single
+
+        return Single(self.tape)
+
+    def lanes(self, varying: int) -> "Lanes":
+        """The program for many examples, of which so many inputs, the first ones, differ between them."""
+        from engine.replay import Lanes
+
+        with self._lock:
+            if varying not in self._lanes:
+                self._lanes[varying] = Lanes(self.tape, varying)
+            return self._lanes[varying]
+
+
+class Replay(Rule):
+    """What a compiled call did, as a rule: its partials were found together with its value."""
+
+    __slots__ = ("by_arguments", "by_parameters", "finite", "loan")
+
+    def __init__(self, name: str, by_arguments: list[float], by_parameters: Any, loan: Loan, finite: bool) -> None:
+        self.symbol = self.name = name
+        self.constants = ()
+        self.by_arguments, self.by_parameters, self.loan, self.finite = by_arguments, by_parameters, loan, finite
+
+    def value(self, *xs: float) -> float:
+        """Refuse: machine code keeps nothing between calls."""
+        raise RuntimeError(f"{self.symbol} was compiled: call it again, forward() has no graph to go through")
+
+    def partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
+        """The gradients by the Values among the arguments, and by the parameters."""
+        if not all(type(x) is float for x in xs):
+            raise TypeError(f"{self.symbol} was compiled and has no second derivative; call the function itself")
+        return (*self.by_arguments, *self.by_parameters.tolist())
+
+
+class Replayed(Value):
+    """What a compiled call gave: one node, whose parents are Values among the arguments, and the parameters."""
+
+    __slots__ = ()
+
+    def backward(self) -> None:
+        """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
+        rule: Any = self.rule
+        given = self._x[: len(rule.by_arguments)]
+        stale = rule.loan.changed_since(self._time) or mode.get().anomaly
+        for leaf in given:
+            stale = stale or leaf.rule is not None or leaf._time > self._time
+        if stale:
+            super().backward()
+            return
+        with sweeping:
+            self.grad = 1.0
+            for leaf, slope in zip(given, rule.by_arguments):
+                leaf.grad = slope if leaf.grad is None else leaf.grad + slope
+            rule.loan.add(rule.by_parameters)
+        if not rule.finite:
+            slopes = (*rule.by_arguments, *rule.by_parameters.tolist())
+            warn_of_gradients(leaf for leaf, x in zip(self._x, slopes) if not isfinite(x) and isfinite(leaf._data))
+
+
+def _replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
+    node: Value = new(Replayed)
+    node._data, node.grad, node.rule, node.label, node.role = data, None, rule, "", "operation"
+    node._x, node._y, node._time = (*given, *rule.loan.values) if given else rule.loan.values, None, time
+    return node
+
+
+class Group:
+    """Examples that look alike.
+
+    Attributes:
+        key: how they look.
+        places: where they stand among all examples.
+        rows: the numbers of each, a list or an array.
+        others: the numbers that are the same for all.
+    """
+
+    def __init__(self, key: Key, places: Any, rows: Any, others: list[Any]) -> None:
+        self.key, self.places, self.rows, self.others = key, places, rows, others
+
+    @property
+    def varying(self) -> int:
+        """How many numbers differ between examples."""
+        return len(self.rows[0])
+
+    def leaves(self, i: int) -> list[Any]:
+        """All numbers of the i-th example."""
+        return [*self.rows[i], *self.others]
+
+    def matrix(self) -> Any:
+        """The numbers that differ, an array of a row for each example."""
+        import numpy as np
+
+        return np.ascontiguousarray(self.rows, dtype=float)
+
+
+class Batch:
+    """Many examples: for each argument of a function a list or an array of what it is in each.
+
+    Raises:
+        ValueError: if there are none, or not as many of one argument as of another.
+        TypeError: if a number is a Value: gradients by many examples are not kept.
+    """
+
+    def __init__(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
+        self.options = options
+        for arg in self.args:
+            if not hasattr(arg, "__len__") or getattr(arg, "shape", None) == ():
+                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
+        sizes = [len(arg) for arg in self.args]
+        if len(set(sizes)) != 1 or not sizes[0]:
+            listed = " and ".join(map(str, sizes)) or "no argument"
+            raise ValueError(f"{name} takes as many examples of each argument, and at least one; got {listed}")
+        self.size = sizes[0]
+
+    def example(self, i: int) -> list[Any]:
+        """The arguments of the i-th example, as they were given."""
+        return [arg[i] for arg in self.args]
+
+    def groups(self) -> "Iterator[Group]":
+        """The examples by how they look, the numbers of each laid out in a row."""
+        others: list[Any] = []
+        shared = tuple([(name, structure(option, others)) for name, option in self.options.items()])
+        if all(getattr(getattr(arg, "dtype", None), "kind", "") in ("f", "i", "u", "b") for arg in self.args):
+            import numpy as np
+
+            key: Key = tuple([_looks(arg.shape[1:]) for arg in self.args])
+            rows = np.empty((self.size, sum([arg.size for arg in self.args]) // self.size))
+            end = 0
+            for arg in self.args:
+                begin, end = end, end + arg.size // self.size
+                rows[:, begin:end] = arg.reshape(self.size, -1)
+            yield Group((key, shared), range(self.size), rows, others)
+            return
+        found: dict[Key, tuple[list[int], list[list[Any]]]] = {}
+        for i in range(self.size):
+            leaves: list[Any] = []
+            key = tuple([structure(part, leaves) for part in self.example(i)])
+            places, numbers = found.setdefault(key, ([], []))
+            places.append(i)
+            numbers.append(leaves)
+        for key, (places, numbers) in found.items():
+            if any(isinstance(leaf, Value) for leaf in chain.from_iterable(numbers)):
+                raise TypeError(
+                    "examples are plain numbers, got Values; call the function on one example for their gradients"
+                )
+            yield Group((key, shared), places, numbers, others)
+
+
+def _looks(shape: tuple[int, ...]) -> Key:
+    """How the nested lists of an array look."""
+    key: Key = NUMBER
+    for n in reversed(shape):
+        key = (n, key) if n else ("list",)
+    return key

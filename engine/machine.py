@@ -1,0 +1,211 @@
+"""Machine code for the rules: the table's own functions, compiled by numba, each once.
+
+A kernel is one rule, forward or backward, as machine code that works on flat arrays: ``v``, the numbers, and ``g``, the
+gradients. What it works on is told by a few integers, its operands: where in ``v`` its result goes, and where its
+inputs are. Kernels are kept on disk, named after all that they were made from, and found again by the next process.
+
+A kernel comes in two widths. A *scalar* kernel works on one number at each place. A kernel of *lanes* works on a row of
+them: the same instruction for many examples at once.
+"""
+
+import hashlib
+import inspect
+import operator
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numba
+from numba import types
+
+from engine import ieee
+from engine.rules import Rule
+
+POINTER = types.CPointer(types.float64)
+SIGNATURE = types.void(types.CPointer(types.uint32), types.int64, types.int64, types.int64, POINTER, POINTER)
+
+OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
+_HEAD = "def {name}(operands_, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
+_HEAD_OF_ONE = """    i, {at} = {places}
+    z, {x} = v[i], {values}
+"""
+_HEAD_OF_LANES = """    i, {at} = {places}
+    zs, {xs} = v[i : i + width], {rows}
+    gs, {gxs} = g[i : i + width], {gradients}
+    for lane in range(width):
+        z, {x} = zs[lane], {lanes}
+"""
+
+
+class Uncompilable(Exception):
+    """A rule that numba can't turn into machine code."""
+
+
+class Kernel:
+    """One rule as machine code, forward and backward; `address` and `back_address` are where it begins."""
+
+    def __init__(self, forward: Any, backward: Any) -> None:
+        self._alive = forward, backward  # the code is gone with them
+        self.address, self.back_address = forward.address, backward.address
+
+
+@cache
+def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
+    """The kernel of a rule for so many operands.
+
+    Raises:
+        Uncompilable: if numba can't compile the rule's value or partials.
+    """
+    names = [f"x{i}" for i in range(operands)]
+
+    def each(form: str, between: str = ", ") -> str:
+        return between.join(form.format(i=i, x=x) for i, x in enumerate(names)) + ("," if between == ", " else "")
+
+    value, slopes = f"value({each('{x}')})", f"partials(z, {each('{x}')})"
+    head = (_HEAD_OF_LANES if lanes else _HEAD_OF_ONE).format(
+        at=each("at_{x}"),
+        places="operands[0], " + ", ".join(f"operands[{i + 1}]" for i in range(operands)),
+        x=each("{x}"),
+        values=each("v[at_{x}]"),
+        xs=each("{x}s"),
+        rows=each("v[at_{x} : at_{x} + width]"),
+        gxs=each("g{x}s"),
+        gradients=each("g[at_{x} : at_{x} + width]"),
+        lanes=each("{x}s[lane]"),
+    )
+    if lanes:
+        forward = f"        zs[lane] = {value}\n"
+        backward = f"        upstream = gs[lane]\n        {each('d{x}')} = {slopes}\n"
+        backward += each("        g{x}s[lane] += upstream * d{x} if upstream != 0.0 else 0.0\n", "")
+    else:
+        forward = f"    v[i] = {value}\n"
+        backward = f"    upstream = g[i]\n    if upstream != 0.0:\n        {each('d{x}')} = {slopes}\n"
+        backward += each("        g[at_{x}] += upstream * d{x}\n", "")
+    bodies = ("forward", forward), ("backward", backward)
+    text = "".join(_HEAD.format(name=name) + head + body + "\n\n" for name, body in bodies)
+    value_part, partials_part = translated(rule.value), translated(rule.partials)
+    identity = text + value_part.identity + partials_part.identity
+    functions = _loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})
+    try:
+        return Kernel(compiled(functions["forward"]), compiled(functions["backward"]))
+    except numba.core.errors.NumbaError as error:
+        reason = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "")
+        raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason:.300}") from error
+
+
+def compiled(function: Callable[..., None]) -> Any:
+    """A function with the `SIGNATURE` of kernels as machine code, from disk if it is there."""
+    return numba.cfunc(SIGNATURE, nopython=True, cache=True, **OPTIONS)(function)
+
+
+@numba.njit(inline="always", **OPTIONS)
+def opened(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
+    """The arrays behind the pointers that a kernel is given. Their true lengths are not known here."""
+    return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function for numba, and a text that is another whenever it, or anything it leans on, is another."""
+
+    code: Any
+    identity: str
+
+
+@cache
+def translated(function: Any) -> Part:
+    """A function of the table, and all that it calls, for numba: rules by their values, and `ieee` without detours.
+
+    Raises:
+        Uncompilable: if it is not a function written in Python.
+    """
+    if isinstance(function, Rule):
+        return translated(function.value)
+    if function in _OPERATORS:
+        return translated(_OPERATORS[function])
+    if getattr(function, "__code__", None) is ieee.exp.__code__:  # machine code answers as IEEE 754 by itself
+        return translated(inspect.getclosurevars(function).nonlocals["function"])
+    if isinstance(function, BuiltinFunctionType):
+        return Part(function, f"{function.__module__}.{function.__name__}")
+    if not isinstance(function, FunctionType):
+        raise Uncompilable(f"{function!r} can't be made machine code: it is not a function written in Python")
+    code = function.__code__
+    identity = _text(code) + repr(function.__defaults__)
+    outside = {name: function.__globals__[name] for name in sorted(_names(code) & function.__globals__.keys())}
+    cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or ())}
+    for name, thing in (outside | cells).items():
+        if thing is ieee:
+            part = _machine_ieee()
+        elif isinstance(thing, (Rule, FunctionType)):
+            part = translated(thing)
+        else:
+            part = Part(thing, thing.__name__ if isinstance(thing, ModuleType) else repr(thing))
+        identity += f" {name}={part.identity}"
+        (cells if name in cells else outside)[name] = part.code
+    rebuilt = FunctionType(
+        code,
+        {**function.__globals__, **outside},
+        function.__name__,
+        function.__defaults__,
+        tuple(map(CellType, cells.values())),
+    )
+    return Part(numba.njit(**OPTIONS)(rebuilt), hashlib.sha256(identity.encode()).hexdigest())
+
+
+@cache
+def _machine_ieee() -> Part:
+    module, identity = ModuleType("ieee"), ""
+    for name, thing in vars(ieee).items():
+        if isinstance(thing, (FunctionType, BuiltinFunctionType)):
+            part = translated(thing)
+            setattr(module, name, part.code)
+            identity += part.identity
+    return Part(module, identity)
+
+
+def _names(code: CodeType) -> set[str]:
+    """Every name that a function, or one within it, looks up."""
+    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _text(code: CodeType) -> str:
+    """What a function does, without where it stands."""
+    constants = [_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()} {constants} {code.co_names} {code.co_varnames} {code.co_freevars}"
+
+
+_OPERATORS: dict[Any, Callable[..., Any]] = {
+    operator.add: lambda x, y: x + y,
+    operator.sub: lambda x, y: x - y,
+    operator.mul: lambda x, y: x * y,
+    operator.truediv: lambda x, y: x / y,
+    operator.neg: lambda x: -x,
+    operator.abs: lambda x: abs(x),
+}
+
+
+def folder() -> Path:
+    """Where machine code is kept between processes: ``CHALKGRAD_CACHE``, or a folder for caches in the user's home."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("CHALKGRAD_CACHE") or Path(home, "chalkgrad"))
+
+
+def _loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, Any]:
+    """What a module of this text defines, given some names. It is written to a file, beside which numba keeps code."""
+    name = hashlib.sha256(f"{identity} {numba.__version__}".encode()).hexdigest()[:32]
+    path = folder() / f"{name}.py"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    module = {**namespace, "opened": opened, "__name__": __name__}
+    exec(compile(text, path, "exec"), module)
+    return module

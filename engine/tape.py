@@ -1,0 +1,177 @@
+"""A graph written down once as a list of instructions, to be run again on other numbers.
+
+>>> from engine import Value
+>>> x, w = Value(3.0), Value(2.0, label="w", role="parameter")
+>>> print(Tape([("x", x)], [(w * x).tanh()]))
+1 input, 1 parameter, 0 constants, 2 instructions
+  v1 = w * x             6
+  v2 = tanh(v1)          1
+"""
+
+from array import array
+from collections.abc import Container, Iterable, Sequence
+
+from engine.graph import topological_order
+from engine.names import in_brackets, number
+from engine.rules import Rule, total
+from engine.steps import written
+from engine.value import Value, new
+
+GROUPS = ("softmax", "log_softmax")  # rules of one output each, of which all with the same operands are one instruction
+
+Operation = tuple[Rule | str, int]  # what an instruction does, a rule or the name of a group, and of how many operands
+
+
+class Tape:
+    """The instructions of a graph.
+
+    Every number has a slot: first the inputs, then the parameters, then the constants, then the result of each
+    instruction in turn. An instruction is written as integers: which operation, how many there follow, and then the
+    slot of its result and those of its operands; for a group how many operands there are, they, and for each output
+    its index and its slot.
+
+    Args:
+        inputs: the leaves that stand for the arguments, with their names.
+        outputs: the Values that are wanted.
+        lasting: the leaves that may be parameters; any, if None. Others are constants.
+
+    Attributes:
+        parameters: the leaves it reaches that are neither inputs nor constants, to be read afresh at each run.
+        constants: the numbers of the constants.
+        operations: what the instructions do, each once.
+        program: the instructions.
+        starts: where in the program each instruction begins.
+        outputs: the slots of the results.
+        numbers: what was in each slot when it was written down.
+    """
+
+    def __init__(
+        self, inputs: Sequence[tuple[str, Value]], outputs: Sequence[Value], lasting: Container[Value] | None = None
+    ) -> None:
+        self.inputs = len(inputs)
+        order = _order(outputs)
+        slots: dict[Value, int] = {leaf: i for i, (_, leaf) in enumerate(inputs)}
+        parameters: list[Value] = []
+        constants: list[Value] = []
+        for node in order:
+            if node.rule is None and node not in slots:
+                passing = node.role == "constant" or (lasting is not None and node not in lasting)
+                (constants if passing else parameters).append(node)
+        slots.update((node, i) for i, node in enumerate(parameters + constants, start=self.inputs))
+        self.parameters = tuple(parameters)
+        self.constants = array("d", [node._data for node in constants])
+        self.leaves = self.inputs + len(parameters) + len(constants)
+        self.operations: list[Operation] = []
+        self.program, self.starts = array("I"), array("I")
+        self.names: dict[int, str] = {i: name for i, (name, _) in enumerate(inputs)}
+        self._write(order, slots)
+        self.outputs = [slots[node] for node in outputs]
+        self.names |= {slots[node]: str(node.label) for node in order if node.label and slots[node] >= self.inputs}
+        self.numbers = array("d", [0.0]) * self.size
+        for node, slot in slots.items():
+            self.numbers[slot] = node._data
+
+    def _write(self, order: Iterable[Value], slots: dict[Value, int]) -> None:
+        codes: dict[Operation, int] = {}
+        program, starts = self.program, self.starts
+        self.size = self.leaves
+        groups: dict[tuple[str, tuple[Value, ...]], list[Value]] = {}
+        for node in order:
+            if node.rule is not None and _grouped(node.rule):
+                groups.setdefault((node.rule.name, node.parents), []).append(node)
+        for node in order:
+            if node in slots:
+                continue
+            rule, parents = node.rule, node.parents
+            assert rule is not None
+            what: Rule | str = rule
+            operands = [slots[parent] for parent in parents]
+            if _grouped(rule):
+                what = rule.name
+                operands.insert(0, len(operands))
+                for member in groups[rule.name, parents]:
+                    slots[member] = self.size
+                    assert member.rule is not None
+                    operands += member.rule.constants[0], self.size
+                    self.size += 1
+            else:
+                slots[node] = self.size
+                operands.insert(0, self.size)
+                self.size += 1
+            starts.append(len(program))
+            program.append(codes.setdefault((what, len(parents)), len(codes)))
+            program.append(len(operands))
+            program.extend(operands)
+        self.operations = list(codes)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def instruction(self, i: int) -> tuple[Rule | str, list[int], list[int], list[int]]:
+        """The i-th instruction: its rule, or the name of the group; the slots of its operands and of its results; and
+        for a group the index of each result.
+        """
+        at = self.starts[i]
+        (what, n), count = self.operations[self.program[at]], self.program[at + 1]
+        integers = self.program[at + 2 : at + 2 + count].tolist()
+        if isinstance(what, str):
+            return what, integers[1 : n + 1], integers[n + 2 :: 2], integers[n + 1 :: 2]
+        return what, integers[1:], integers[:1], []
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the instructions, in bytes."""
+        return sum(part.itemsize * len(part) for part in (self.program, self.starts, self.constants, self.numbers))
+
+    def difference(self, other: "Tape") -> str:
+        """What is another in another tape of the same function, in words; nothing if they are the same program."""
+        if self.operations != other.operations or self.program != other.program or self.outputs != other.outputs:
+            pairs = zip(map(self._line, range(len(self))), map(other._line, range(len(other))))
+            here, there = next(((a, b) for a, b in pairs if a != b), ("the end", "more"))
+            return f"it took another way: {here.strip()} was recorded, and now it is {there.strip()}"
+        for slot, (a, b) in enumerate(zip(self.constants, other.constants), start=self.leaves - len(self.constants)):
+            if a != b and (a == a or b == b):
+                user = next((i for i in range(len(self)) if slot in self.instruction(i)[1]), None)
+                where = "" if user is None else f" in {self._line(user).strip()}"
+                return f"the number {a!r}{where} is {b!r} now, and it is no argument"
+        for mine, theirs in zip(self.parameters, other.parameters):
+            if mine is not theirs:
+                return f"it used another leaf, {theirs._name()}, in the place of {mine._name()}"
+        return ""
+
+    def __str__(self) -> str:
+        counts = [(self.inputs, "input"), (len(self.parameters), "parameter"), (len(self.constants), "constant")]
+        counts.append((len(self), "instruction"))
+        head = ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts)
+        return "\n".join([head, *(f"  {self._line(i)}" for i in range(len(self)))])
+
+    __repr__ = __str__
+
+    def _line(self, i: int) -> str:
+        what, operands, results, _ = self.instruction(i)
+        names = [self._called(slot) for slot in operands]
+        text = f"{what}({', '.join(names)})" if isinstance(what, str) else written(what, names)
+        left = ", ".join(map(self._called, results))
+        line = f"{left} = {text}"
+        if len(line) > 90:
+            line = line[:60] + " … " + line[-27:]
+        return f"{line:22} {', '.join(number(self.numbers[slot]) for slot in results[:8])}"
+
+    def _called(self, slot: int) -> str:
+        first = self.inputs + len(self.parameters)
+        if slot in self.names:
+            return self.names[slot]
+        if slot < first:
+            return f"p{slot - self.inputs + 1}"
+        return in_brackets(number(self.numbers[slot])) if slot < self.leaves else f"v{slot - self.leaves + 1}"
+
+
+def _grouped(rule: Rule) -> bool:
+    return bool(rule.constants) and rule.name in GROUPS
+
+
+def _order(outputs: Sequence[Value]) -> list[Value]:
+    """Everything behind several Values, in topological order."""
+    end = new(Value)
+    end.rule, end._x, end._y = total, tuple(outputs), None
+    return topological_order(end)[:-1]
