@@ -16,23 +16,24 @@ The first call of every structure of arguments records a `Tape`, the second is c
 Without numba the same functions run in plain Python.
 """
 
+import dis
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, cached_property, update_wrapper
 from importlib.util import find_spec
 from itertools import chain
 from math import isclose, isfinite
 from operator import is_
 from threading import RLock
-from types import CodeType
+from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from engine import functions
-from engine.lending import Loan, loan_for
-from engine.modes import TraceError, callers_depth, mode, no_grad, switched
+from engine.lending import Part
+from engine.modes import PACKAGES, TraceError, callers_depth, mode, no_grad, switched
 from engine.rules import Rule
-from engine.structure import NUMBER, Key, described, rebuilt, structure
+from engine.structure import NUMBER, Key, described, is_array, of_array, rebuilt, structure
 from engine.tape import Tape
 from engine.value import Value, as_value, clock, new, sweeping, warn_of_gradients
 
@@ -76,8 +77,7 @@ class Compiled:
             )
         self._function, self._check = function, check
         self._recordings: dict[Any, Recording] = {}
-        self._outside = _what_stands_outside(function)
-        self._surroundings = self._outside()
+        self._look_around()
         self._latest: Recording | None = None
         self._lock = RLock()
         update_wrapper(self, function, updated=())
@@ -109,25 +109,22 @@ class Compiled:
         key = _look(args, options, leaves)
         recording, expected = self._recording(key, lambda: leaves)
         if recording is None:
-            return self._plain(key, leaves)
+            return self._only(self._plain(key, leaves))
         if recording.key != NUMBER:
-            raise TypeError(
-                f"{self.__name__} gives several Values, and a compiled call gives one; the numbers of them all come "
-                f"from {self.__name__}.map(...), for many examples"
-            )
+            raise self._gives_several()
         given = [leaf for leaf in leaves if isinstance(leaf, Value)]
         numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves] if given else leaves
-        time, learning, loan = clock(), mode.get().recording, recording.loan
-        parameters = loan.numbers()
+        time, learning = clock(), mode.get().recording
+        parameters = recording.parameters.numbers()
         results, gradient, fine = recording.single.run(numbers, parameters, learning)
         if not fine & VALUES and recording.single.goes_bad(numbers, parameters):
             self._complain(args, options)
         if expected is not None:
-            self._confirm(expected, results)
+            self._confirm(recording, expected, results)
         if not learning:
             return Value(results[0])
         slopes = [slope for slope, leaf in zip(gradient.tolist(), leaves) if isinstance(leaf, Value)] if given else []
-        rule = Replay(self.__name__, slopes, gradient[len(leaves) :], loan, fine == ALL)
+        rule = Replay(self.__name__, slopes, gradient[len(leaves) :], recording.parameters, fine == ALL)
         return _replayed(results[0], time, given, rule)
 
     def mean(self, *args: Any, **options: Any) -> Value:
@@ -161,7 +158,7 @@ class Compiled:
                 with no_grad():
                     rows: Any = [_numbers(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
             else:
-                results, _ = self._in_lanes(recording, expected, batch, group, 0.0)
+                results, *_ = self._in_lanes(recording, expected, batch, group, 0.0)
                 columns = results.tolist()
                 rows = [rebuilt(recording.key, iter(column)) for column in zip(*columns)]
             for place, row in zip(group.places, rows):
@@ -176,16 +173,17 @@ class Compiled:
         for group in batch.groups():
             recording, expected = self._recording(group.key, lambda group=group: group.leaves(-1))  # type: ignore[misc]
             if recording is None:
-                each = [self._plain(group.key, group.leaves(i)) for i in range(len(group.places))]
-                parts.append(as_value(functions.sum(each)) * share if how == "mean" else as_value(functions.sum(each)))
+                each = [self._only(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
+                parts.append(as_value(functions.dot([share] * len(each), each)))
                 continue
             if recording.key != NUMBER:
-                raise TypeError(f"{self.__name__} gives several Values for each example, and {how} takes one of each")
-            results, gradient = self._in_lanes(recording, expected, batch, group, share if learning else 0.0)
-            total = results.sum().item()
+                raise self._gives_several()
+            results, gradient, total, fine = self._in_lanes(
+                recording, expected, batch, group, share if learning else 0.0
+            )
             data = total * share if isfinite(total) else (results * share).sum().item()
             if learning:
-                rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.loan, isfinite(gradient.sum()))
+                rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.parameters, fine)
                 parts.append(_replayed(data, time, [], rule))
             else:
                 parts.append(Value(data))
@@ -193,40 +191,50 @@ class Compiled:
 
     def _in_lanes(
         self, recording: "Recording", expected: Any, batch: "Batch", group: "Group", seed: float
-    ) -> tuple[Any, Any]:
-        parameters = recording.loan.numbers()
+    ) -> tuple[Any, Any, float, bool]:
+        parameters = recording.parameters.numbers()
         lanes = recording.lanes(group.varying)
-        results, gradients, bad = lanes.run(group.matrix(), group.others, parameters, seed)
+        results, gradients, total, bad, fine = lanes.run(group.matrix(), group.others, parameters, seed)
         if bad >= 0:
             for i in range(bad, len(group.places)):
-                if not all(map(isfinite, results[:, i])) and recording.single.goes_bad(group.leaves(i), parameters):
+                if (i == bad or not all(map(isfinite, results[:, i]))) and recording.single.goes_bad(
+                    group.leaves(i), parameters
+                ):
                     self._complain(batch.example(group.places[i]), batch.options)
                     break
         if expected is not None:
-            self._confirm(expected, results[:, -1].tolist())
-        return results, gradients
+            self._confirm(recording, expected, results[:, -1].tolist())
+        return results, gradients, total, fine
 
     def _recording(self, key: Key, leaves: Callable[[], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
 
         None means that the plain function is to be called.
         """
-        if not machine_is_there() or mode.get().anomaly:
+        if not machine_is_there() or mode.get().anomaly or mode.get().tracing:
             return None, None
-        surroundings = self._outside()
-        if not all(map(is_, surroundings, self._surroundings)):
-            self._recordings, self._surroundings = {}, surroundings  # a cell was run again: the names mean other things
+        outside, surroundings = self._surroundings
+        if not all(map(is_, outside(), surroundings)):  # a cell was run again: the names mean other things
+            self._recordings = {}
+            self._look_around()
         recording = self._recordings.get(key)
         expected = None
-        if recording is None or not recording.settled or self._check:
+        if recording is None or recording.confirmed < 2 or self._check:
             with self._lock:
                 recording = self._recordings.get(key)
                 if recording is None:
                     recording = self._recordings[key] = self._recorded(key, leaves())
+                    tape = recording.tape
                 else:
-                    expected = self._checked(recording, key, leaves())
+                    tape = self._again(recording, key, leaves())
+                expected = [tape.numbers[slot] for slot in tape.outputs], max(map(abs, filter(isfinite, tape.numbers)))
+                self._look_around()  # what the function itself has changed, a counter say, is no news
         self._latest = recording
         return (recording, expected) if recording.possible else (None, None)
+
+    def _look_around(self) -> None:
+        outside = _what_stands_outside(self._function)
+        self._surroundings = outside, outside()
 
     def _recorded(self, key: Key, leaves: list[Any]) -> "Recording":
         (inputs, outputs, look), (inputs_again, outputs_again, _) = self._traced(key, leaves), self._traced(key, leaves)
@@ -237,12 +245,11 @@ class Compiled:
         self._compare(*tapes)
         return Recording(tapes[0], look, lasting)
 
-    def _checked(self, recording: "Recording", key: Key, leaves: list[Any]) -> list[float]:
+    def _again(self, recording: "Recording", key: Key, leaves: list[Any]) -> Tape:
         inputs, outputs, _ = self._traced(key, leaves)
         tape = Tape(inputs, outputs, recording.lasting)
         self._compare(recording.tape, tape)
-        recording.settled = True
-        return [tape.numbers[slot] for slot in tape.outputs]
+        return tape
 
     def _compare(self, tape: Tape, again: Tape) -> None:
         difference = tape.difference(again)
@@ -252,11 +259,14 @@ class Compiled:
                 "the same at each call; hand over what changes as an argument, or call the function without compile"
             )
 
-    def _confirm(self, expected: list[float], results: list[float]) -> None:
-        """Compare the results of machine code with those of a plain run."""
-        for plain, result in zip(expected, results):
-            if not isclose(plain, result, rel_tol=1e-6, abs_tol=1e-300) and (plain == plain or result == result):
+    def _confirm(self, recording: "Recording", expected: tuple[list[float], float], results: list[float]) -> None:
+        """Compare the results of machine code with those of a plain run, to the rounding of its largest number."""
+        answers, largest = expected
+        for plain, result in zip(answers, results):
+            near = isclose(plain, result, rel_tol=1e-6, abs_tol=1e-9 * largest)
+            if not near and (plain == plain or result == result):
                 raise TraceError(f"{self.__name__} gives {result} as machine code and {plain} in plain Python")
+        recording.confirmed += 1
 
     def _traced(self, key: Key, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Key]:
         """The leaves that stand for the arguments, the Values that the function made of them, and how they look."""
@@ -285,13 +295,33 @@ class Compiled:
     def _plain(self, key: Key, leaves: list[Any]) -> Any:
         """What the function gives without compiling."""
         args, options = _rebuilt(key, iter([leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]))
-        result = self._function(*args, **options)
-        return result if isinstance(result, (Value, list, tuple, dict)) else as_value(result)
+        return self._function(*args, **options)
+
+    def _only(self, result: Any) -> Value:
+        """The Value that the plain function gave, if it is one."""
+        outputs: list[Any] = []
+        if structure(result, outputs) != NUMBER:
+            raise self._gives_several()
+        return as_value(outputs[0])
+
+    def _gives_several(self) -> TypeError:
+        return TypeError(
+            f"{self.__name__} gives several Values, and a compiled call gives one; the numbers of them all come from "
+            f"{self.__name__}.map(...), for many examples"
+        )
 
     def _complain(self, args: Any, options: dict[str, Any]) -> None:
         """Warn, or raise, as the plain function does for an example in which a number went bad."""
         with no_grad():
-            self._function(*args, **options)
+            try:
+                self._function(*args, **options)  # of plain numbers, so that a wrong target is told as such
+            except (ArithmeticError, AttributeError, TypeError) as error:  # Values are more than plain numbers
+                leaves: list[Any] = []
+                key = _look(args, options, leaves)
+                try:
+                    self._plain(key, leaves)
+                except TypeError:
+                    raise error from None
 
 
 def _look(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> Key:
@@ -328,18 +358,49 @@ def machine_is_there() -> bool:
 
 
 def _what_stands_outside(function: Any) -> Callable[[], list[Any]]:
-    """Tells what the names that a function finds outside itself mean at the moment."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return list
-    variables, names, cells = function.__globals__, _outer_names(code), function.__closure__ or ()
-    return lambda: [*map(variables.get, names), *[cell.cell_contents for cell in cells]]
+    """Tells what the names that a function finds outside itself mean at the moment.
+
+    They are those of the function, and of functions and classes that it uses and that stand in the same file.
+    """
+    variables: dict[str, Any] = {}
+    names: dict[str, None] = {}
+    cells: list[CellType] = []
+    seen: set[FunctionType] = set()
+    waiting = [function]
+    while waiting:
+        for found in set(_functions(waiting.pop())) - seen:
+            variables = variables or found.__globals__
+            if found.__globals__ is variables and not found.__code__.co_filename.startswith(PACKAGES):
+                seen.add(found)
+                own, closure = _outer_names(found.__code__), found.__closure__ or ()
+                names.update(dict.fromkeys(own))
+                cells += closure
+                waiting += [*map(variables.get, own), *map(_content, closure)]
+    known = tuple(names)
+    return lambda: [*map(variables.get, known), *map(_content, cells)]
+
+
+def _functions(thing: Any) -> list[FunctionType]:
+    """The functions written in Python that may run when this is called."""
+    thing = getattr(thing, "__func__", thing)
+    if isinstance(thing, FunctionType):
+        return [thing]
+    kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
+    return [part for kind in kinds for part in vars(kind).values() if isinstance(part, FunctionType)]
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # nothing stands in it yet
+        return None
 
 
 @cache
 def _outer_names(code: CodeType) -> tuple[str, ...]:
     inner = [_outer_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    return tuple(dict.fromkeys(chain(code.co_names, *inner)))
+    own = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return tuple(dict.fromkeys(chain(own, *inner)))
 
 
 class Recording:
@@ -349,14 +410,14 @@ class Recording:
         tape: the instructions.
         key: what the function's result looks like.
         lasting: the leaves that are parameters.
-        loan: the same, and arrays for their numbers.
-        settled: whether a second call gave the same tape.
+        parameters: the same, and where their numbers are.
+        confirmed: how many calls gave the same tape, and as machine code what they give in plain Python.
     """
 
     def __init__(self, tape: Tape, key: Key, lasting: set[Value]) -> None:
         self.tape, self.key, self.lasting = tape, key, lasting
-        self.loan = loan_for(tape.parameters)
-        self.settled = False
+        self.parameters = Part(tape.parameters)
+        self.confirmed = 0
         self._lanes: dict[int, Lanes] = {}
         self._lock = RLock()
 
@@ -390,12 +451,15 @@ class Recording:
 class Replay(Rule):
     """What a compiled call did, as a rule: its partials were found together with its value."""
 
-    __slots__ = ("by_arguments", "by_parameters", "finite", "loan")
+    __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
 
-    def __init__(self, name: str, by_arguments: list[float], by_parameters: Any, loan: Loan, finite: bool) -> None:
+    def __init__(
+        self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Part, finite: bool
+    ) -> None:
         self.symbol = self.name = name
         self.constants = ()
-        self.by_arguments, self.by_parameters, self.loan, self.finite = by_arguments, by_parameters, loan, finite
+        self.by_arguments, self.by_parameters = by_arguments, by_parameters
+        self.parameters, self.finite = parameters, finite
 
     def value(self, *xs: float) -> float:
         """Refuse: machine code keeps nothing between calls."""
@@ -417,7 +481,7 @@ class Replayed(Value):
         """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
         rule: Any = self.rule
         given = self._x[: len(rule.by_arguments)]
-        stale = rule.loan.changed_since(self._time) or mode.get().anomaly
+        stale = rule.parameters.changed_since(self._time) or mode.get().anomaly
         for leaf in given:
             stale = stale or leaf.rule is not None or leaf._time > self._time
         if stale:
@@ -427,16 +491,21 @@ class Replayed(Value):
             self.grad = 1.0
             for leaf, slope in zip(given, rule.by_arguments):
                 leaf.grad = slope if leaf.grad is None else leaf.grad + slope
-            rule.loan.add(rule.by_parameters)
+            rule.parameters.add(rule.by_parameters)
         if not rule.finite:
             slopes = (*rule.by_arguments, *rule.by_parameters.tolist())
             warn_of_gradients(leaf for leaf, x in zip(self._x, slopes) if not isfinite(x) and isfinite(leaf._data))
+
+    def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
+        copy: Any = super()._copy_onto(parents)
+        copy.__class__ = Value  # its parents may be copies too, of which no array knows
+        return copy
 
 
 def _replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
     node: Value = new(Replayed)
     node._data, node.grad, node.rule, node.label, node.role = data, None, rule, "", "operation"
-    node._x, node._y, node._time = (*given, *rule.loan.values) if given else rule.loan.values, None, time
+    node._x, node._y, node._time = (*given, *rule.parameters.values) if given else rule.parameters.values, None, time
     return node
 
 
@@ -481,7 +550,7 @@ class Batch:
         self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
         self.options = options
         for arg in self.args:
-            if not hasattr(arg, "__len__") or getattr(arg, "shape", None) == ():
+            if not hasattr(arg, "__len__") or isinstance(arg, (dict, str)) or getattr(arg, "shape", None) == ():
                 raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
         sizes = [len(arg) for arg in self.args]
         if len(set(sizes)) != 1 or not sizes[0]:
@@ -497,15 +566,16 @@ class Batch:
         """The examples by how they look, the numbers of each laid out in a row."""
         others: list[Any] = []
         shared = tuple([(name, structure(option, others)) for name, option in self.options.items()])
-        if all(getattr(getattr(arg, "dtype", None), "kind", "") in ("f", "i", "u", "b") for arg in self.args):
+        _refuse_values(others)
+        if all(map(is_array, self.args)):
             import numpy as np
 
-            key: Key = tuple([_looks(arg.shape[1:]) for arg in self.args])
+            key: Key = tuple([of_array(arg.shape[1:]) for arg in self.args])
             rows = np.empty((self.size, sum([arg.size for arg in self.args]) // self.size))
             end = 0
             for arg in self.args:
                 begin, end = end, end + arg.size // self.size
-                rows[:, begin:end] = arg.reshape(self.size, -1)
+                rows[:, begin:end] = arg.reshape(self.size, end - begin)
             yield Group((key, shared), range(self.size), rows, others)
             return
         found: dict[Key, tuple[list[int], list[list[Any]]]] = {}
@@ -516,16 +586,10 @@ class Batch:
             places.append(i)
             numbers.append(leaves)
         for key, (places, numbers) in found.items():
-            if any(isinstance(leaf, Value) for leaf in chain.from_iterable(numbers)):
-                raise TypeError(
-                    "examples are plain numbers, got Values; call the function on one example for their gradients"
-                )
+            _refuse_values(chain.from_iterable(numbers))
             yield Group((key, shared), places, numbers, others)
 
 
-def _looks(shape: tuple[int, ...]) -> Key:
-    """How the nested lists of an array look."""
-    key: Key = NUMBER
-    for n in reversed(shape):
-        key = (n, key) if n else ("list",)
-    return key
+def _refuse_values(leaves: Iterable[Any]) -> None:
+    if any(isinstance(leaf, Value) for leaf in leaves) and not mode.get().tracing:
+        raise TypeError("examples are plain numbers, got Values; call the function on one example for their gradients")

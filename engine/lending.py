@@ -4,16 +4,14 @@ A loan begins when a compiled function gives its parameters their gradients, and
 at one of them: then all get their numbers back. While nobody looks, gradients and updates stay in the arrays.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from typing import Any
-from weakref import WeakValueDictionary
 
 from engine.value import Value, tick
 
 _data, _grad, _time = (Value.__dict__[slot] for slot in ("_data", "grad", "_time"))
 _lending = RLock()
-_loans: "WeakValueDictionary[tuple[int, ...], Loan]" = WeakValueDictionary()
 
 
 class Lent(Value):
@@ -21,17 +19,29 @@ class Lent(Value):
 
     __slots__ = ()
 
+    def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
+        with _lending:
+            recall(self)
+            return Value._copy_onto(self, parents)
+
+    def __reduce__(self) -> Any:
+        with _lending:
+            recall(self)
+            return Value.__reduce__(self)
+
 
 def _recalled(slot: Any) -> property:
     """The slot, once the loan has ended. In the slot of the data a lent Value keeps its loan."""
 
     def get(self: Value) -> Any:
-        recall(self)
-        return slot.__get__(self)
+        with _lending:
+            recall(self)
+            return slot.__get__(self)
 
     def put(self: Value, x: Any) -> None:
-        recall(self)
-        slot.__set__(self, x)
+        with _lending:
+            recall(self)
+            slot.__set__(self, x)
 
     return property(get, put)
 
@@ -43,9 +53,9 @@ Lent.__name__, Lent.__qualname__ = Value.__name__, Value.__qualname__  # what `t
 
 def recall(value: Value) -> None:
     """End the loan that a Value is part of, if it is."""
-    with _lending:
-        if type(value) is Lent:
-            _data.__get__(value).end()
+    if type(value) is Lent:
+        loan: Loan = _data.__get__(value)
+        loan.end()
 
 
 class Loan:
@@ -53,128 +63,152 @@ class Loan:
 
     Attributes:
         values: the Values.
-        data, grad: their numbers while `lent`.
+        data, grad, times: their numbers, gradients, and when each was last changed, while `lent`.
         lent: whether the arrays hold what is true, and not the Values.
+        changed: when any of them was last changed.
     """
 
-    def __init__(self, values: tuple[Value, ...]) -> None:
+    def __init__(self, values: Iterable[Value]) -> None:
+        self.values = tuple(dict.fromkeys(values))
+        self.places = {value: i for i, value in enumerate(self.values)}
+        self.lent = False
+
+    def begin(self) -> None:
+        """Take the numbers of all Values, none of which is lent."""
         import numpy as np
 
-        self.values = values
-        self.data, self.grad = np.zeros(len(values)), np.zeros(len(values))
-        self.lent = False
-        self._times: list[int] = []  # when each number was changed; none, if all were, at the time below
-        self._changed = 0
-        self._lendable = True
-
-    def numbers(self) -> Any:
-        """The data of the Values, as an array that is not to be written to."""
-        if not self.lent and self.values:
-            self.data[:] = [p._data for p in self.values]
-        return self.data
-
-    def add(self, gradient: Any) -> None:
-        """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
-        if not self.values:
-            return
-        with _lending:
-            if not self.lent:
-                self._begin()
-            self.grad += gradient
-            if not self._lendable:
-                self.end()
-
-    def changed_since(self, time: int) -> bool:
-        """Whether any number was changed after that."""
-        if self.lent:
-            return self._changed > time
-        return any(p._time > time for p in self.values)
-
-    def update(self, places: Any, data: Any) -> None:
-        """Give the Values at some places other numbers."""
-        with _lending:
-            self.data[places] = data
-            self._changed, self._times = tick(), []
-
-    def _begin(self) -> None:
-        for p in self.values:
-            recall(p)
-        self.data[:] = [p._data for p in self.values]
-        self.grad[:] = [p.grad or 0.0 for p in self.values]
-        self._times = [p._time for p in self.values]
-        self._changed = max(self._times, default=0)
-        self._lendable = all(type(p) is Value for p in self.values)  # others may have more to them than these numbers
-        if self._lendable:
-            for p in self.values:
-                _data.__set__(p, self)
+        self.data = np.array([p._data for p in self.values])
+        self.grad = np.array([p.grad or 0.0 for p in self.values])
+        self.times = np.array([p._time for p in self.values])
+        self.changed = int(self.times.max())
+        try:
+            for p in self.values:  # the class first: from then on other threads wait for the lock
                 p.__class__ = Lent
-        self.lent = True
+                _data.__set__(p, self)
+            self.lent = True
+        except BaseException:  # a cell was interrupted
+            self._give_back()
+            raise
 
     def end(self) -> None:
         """Give every Value its numbers back."""
         with _lending:
-            if self.lent:
-                times = self._times or [self._changed] * len(self.values)
-                for p, data, grad, time in zip(self.values, self.data.tolist(), self.grad.tolist(), times):
-                    if self._lendable:
-                        p.__class__ = Value
-                    p._data, p.grad, p._time = data, grad, time
-                self.lent = False
+            try:
+                self._give_back()
+            except BaseException:
+                self._give_back()
+                raise
 
-
-def loan_for(values: tuple[Value, ...]) -> Loan:
-    """The arrays for some Values; the same for everybody who asks for the same Values in the same order."""
-    with _lending:
-        key = tuple(map(id, values))
-        loan = _loans.get(key)
-        if loan is None:
-            loan = _loans[key] = Loan(values)
-        return loan
+    def _give_back(self) -> None:
+        numbers = zip(self.values, self.data.tolist(), self.grad.tolist(), self.times.tolist())
+        for p, data, grad, time in numbers:
+            if type(p) is Lent:  # not so if this is the second attempt
+                _grad.__set__(p, grad)
+                _time.__set__(p, time)
+                _data.__set__(p, data)
+                p.__class__ = Value  # type: ignore[assignment]
+        self.lent = False
 
 
 class Part:
-    """Some of the Values of a loan, in an order of their own, by their places in its arrays."""
+    """Some Values that are used together, by a compiled function or an optimizer, lent or not.
 
-    def __init__(self, loan: Loan, places: Any) -> None:
-        self.loan, self._places = loan, places
+    Whoever uses Values of several loans makes one loan of them.
+    """
+
+    def __init__(self, values: Sequence[Value]) -> None:
+        self.values = tuple(values)
+        self._loan: Loan | None = None
+        self._places: Any = slice(0)
+
+    @property
+    def loan(self) -> Loan | None:
+        """The loan that has all these Values now; None if none has."""
+        if self._loan is not None and self._loan.lent:
+            return self._loan
+        if not self.values or type(self.values[0]) is not Lent:
+            return None
+        with _lending:
+            loan = _data.__get__(self.values[0])
+            if not isinstance(loan, Loan) or not loan.places.keys() >= set(self.values):
+                return None
+            return self._settle(loan)
+
+    def joined(self) -> Loan | None:
+        """The loan that has all these Values; if some of them are lent, the others are lent with them."""
+        loan = self.loan
+        return loan if loan is not None or not any(type(value) is Lent for value in self.values) else self.lend()
+
+    def lend(self) -> Loan | None:
+        """The loan that has all these Values, a new one if need be; None if they can't be lent."""
+        loan = self.loan
+        if loan is not None or not self.values:
+            return loan
+        with _lending:
+            loans = {_data.__get__(value): None for value in self.values if type(value) is Lent}
+            everyone = [*self.values, *(value for other in loans for value in other.values)]
+            for other in loans:
+                other.end()
+            if not all(type(value) is Value for value in everyone):
+                return None
+            loan = Loan(everyone) if loans or self._loan is None else self._loan
+            loan.begin()
+            return self._settle(loan)
+
+    def _settle(self, loan: Loan) -> Loan:
+        import numpy as np
+
+        places = [loan.places[value] for value in self.values]
+        in_a_row = places == list(range(places[0], places[0] + len(places)))
+        self._places = slice(places[0], places[0] + len(places)) if in_a_row else np.array(places)
+        self._loan = loan
+        return loan
+
+    def numbers(self) -> Any:
+        """The data of the Values, not to be written to."""
+        loan = self.loan
+        return loan.data[self._places] if loan is not None else [value._data for value in self.values]
+
+    def changed_since(self, time: int) -> bool:
+        """Whether any of the numbers was changed after that."""
+        loan = self.loan
+        if loan is None:
+            return any(value._time > time for value in self.values)
+        return loan.changed > time and bool((loan.times[self._places] > time).any())
+
+    def add(self, gradient: Any) -> None:
+        """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
+        with _lending:
+            loan = self.lend()
+            if loan is not None:
+                loan.grad[self._places] += gradient
+            else:
+                for value, slope in zip(self.values, gradient.tolist()):
+                    value.grad = (value.grad or 0.0) + slope
 
     def map(self, update: Callable[..., Any], *memories: Any) -> Any:
-        """``update(data, grad, *memories)`` of arrays, which overflow as quietly as floats."""
+        """Change lent numbers: ``data, *memories = update(data, grad, *memories)``; gives the memories.
+
+        The arrays overflow as quietly as floats do.
+        """
         import numpy as np
 
-        with np.errstate(all="ignore"):
-            return update(self.loan.data[self._places], self.loan.grad[self._places], *map(np.asarray, memories))
-
-    def update(self, data: Any) -> None:
-        """Give the Values other numbers."""
-        self.loan.update(self._places, data)
+        with np.errstate(all="ignore"), _lending:
+            loan = self.lend()
+            assert loan is not None
+            data, *memories_after = update(loan.data[self._places], loan.grad[self._places], *map(np.asarray, memories))
+            loan = self.lend()  # anew, if `update` looked at a Value
+            assert loan is not None
+            loan.data[self._places] = data
+            loan.changed = loan.times[self._places] = tick()
+        return memories_after
 
     def zero_grad(self) -> None:
-        """Set their gradients to 0."""
-        self.loan.grad[self._places] = 0.0
-
-
-def part_of_a_loan(values: Sequence[Value]) -> Part | None:
-    """Where a loan holds the numbers of all these Values now; None if none does."""
-    if not values or type(values[0]) is not Lent:
-        return None
-    with _lending:
-        loan = _data.__get__(values[0])
-        if not isinstance(loan, Loan):
-            return None  # it ended meanwhile
-        places = {value: i for i, value in enumerate(loan.values)}
-        if not places.keys() >= set(values):
-            return None
-        import numpy as np
-
-        return Part(loan, np.array([places[value] for value in values]))
-
-
-def zero_grad(values: Sequence[Value]) -> None:
-    """Set the gradient of every Value to 0."""
-    part = part_of_a_loan(values)
-    if part is not None:
-        part.zero_grad()
-    else:
-        for value in values:
+        """Set the gradient of every Value to 0."""
+        with _lending:
+            loan = self.loan
+            if loan is not None:
+                loan.grad[self._places] = 0.0
+                return
+        for value in self.values:
             value.grad = 0.0

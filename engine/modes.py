@@ -83,13 +83,13 @@ def record_lines() -> Any:
 
 
 _ROOT = os.path.dirname(os.path.dirname(__file__))
-_PACKAGES = tuple(os.path.join(_ROOT, name, "") for name in ("engine", "nn", "viz"))
+PACKAGES = tuple(os.path.join(_ROOT, name, "") for name in ("engine", "nn", "viz"))
 
 
 def callers_depth() -> int:
     """The stack level, for `warnings.warn` in the function that asks, of the first line outside these packages."""
     depth = 1
-    while sys._getframe(depth).f_code.co_filename.startswith(_PACKAGES):
+    while sys._getframe(depth).f_code.co_filename.startswith(PACKAGES):
         depth += 1
     return depth
 

@@ -86,12 +86,15 @@ def replay(program, starts, kernels, backs, leaves, inputs, v, g, root):
 def replay_lanes(
     program, starts, kernels, backs, shared, uniform, stride, rows, v, g, examples, outputs, results, seed
 ):
-    """A run for every example, a row of lanes at a time; the first example with a result that is not finite, or -1.
+    """A run for every example, a row of lanes at a time.
 
     The first instructions, up to `shared`, do not depend on the examples and run once. With a `seed` other than 0 the
     gradients of the first output, times the seed, add up in `g`.
+
+    Gives the sum of the first output; the first example with a number that is not finite, -1 if there is none; and
+    whether all shared gradients are finite.
     """
-    n, bad = len(starts), -1
+    n, bad, total = len(starts), -1, 0.0
     forwards(program, starts, kernels, 0, shared, 1, 0, v, g)
     g[:uniform] = 0.0
     inputs = examples.shape[1]
@@ -111,13 +114,15 @@ def replay_lanes(
         for k in range(len(outputs)):
             for lane in range(width):
                 results[k, begin + lane] = v[outputs[k] + lane]
+        for lane in range(width):
+            total += v[outputs[0] + lane]
         if seed != 0.0:
             g[uniform : uniform + rows * stride] = 0.0
             g[outputs[0] : outputs[0] + width] = seed
             backwards(program, starts, backs, shared, n, width, uniform, v, g)
     if seed != 0.0:
         backwards(program, starts, backs, 0, shared, 1, 0, v, g)
-    return bad
+    return total, bad, finite(g[:uniform])
 
 
 class Code:
@@ -267,7 +272,9 @@ class Lanes:
     def _settled(self, place: int) -> int:
         return place if place >= 0 else self.uniform + ~place * self.stride
 
-    def run(self, examples: Any, others: Sequence[float], parameters: Any, seed: float = 0.0) -> tuple[Any, Any, int]:
+    def run(
+        self, examples: Any, others: Sequence[float], parameters: Any, seed: float = 0.0
+    ) -> tuple[Any, Any, float, int, bool]:
         """One run for each example, safe in many threads at once.
 
         Args:
@@ -277,18 +284,19 @@ class Lanes:
             seed: what the gradient of the first output is in each example; 0 for no gradients.
 
         Returns:
-            The outputs, a row for each and in it every example; the gradients by the parameters; and which example was
-            the first with a number that is not finite, -1 if none.
+            The outputs, a row for each and in it every example; the gradients by the parameters; and what
+            `replay_lanes` gives.
         """
         v, g = self._spare.pop() if self._spare else self._places()
         n = len(self.tape.parameters)
         v[:n] = parameters
-        v[self._first_other : self._first_other + len(others)] = others
+        if others:
+            v[self._first_other : self._first_other + len(others)] = others
         results = np.empty((len(self.outputs), len(examples)))
-        bad = replay_lanes(*self._program, *self._layout, v, g, examples, self.outputs, results, seed)
+        told = replay_lanes(*self._program, *self._layout, v, g, examples, self.outputs, results, seed)
         gradients = g[:n].copy() if seed else None
         self._spare.append((v, g))
-        return results, gradients, bad
+        return results, gradients, *told
 
     def _places(self) -> tuple[Any, Any]:
         size = self.uniform + self.rows * self.stride

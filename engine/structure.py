@@ -36,13 +36,29 @@ def structure(tree: Any, leaves: list[Any]) -> Key:
         return NUMBER
     if hasattr(tree, "to_numpy"):  # a table or a column of pandas
         return structure(tree.to_numpy(), leaves)
-    if hasattr(tree, "tolist") and hasattr(tree, "dtype"):
-        return structure((tree.astype(float) if tree.dtype.kind == "b" else tree).tolist(), leaves)
+    if is_array(tree):
+        leaves.extend(tree.ravel().tolist())
+        return of_array(tree.shape)
+    if hasattr(tree, "tolist"):  # an array of Values
+        return structure(tree.tolist(), leaves)
     if isinstance(tree, Hashable):
         return "as it is", type(tree), tree
     raise TypeError(
         f"a compiled function takes numbers and nested lists or arrays of them, got {type(tree).__name__} {tree!r:.40}"
     )
+
+
+def is_array(tree: Any) -> bool:
+    """Whether this is an array of numbers."""
+    return getattr(getattr(tree, "dtype", None), "kind", "") in tuple("fiub")
+
+
+def of_array(shape: tuple[int, ...]) -> Key:
+    """What an array looks like: as lists of the same numbers do."""
+    key: Key = NUMBER
+    for n in reversed(shape):
+        key = (n, key) if n else ("list",)
+    return key
 
 
 def rebuilt(key: Key, leaves: Iterator[Any]) -> Any:

@@ -10,6 +10,8 @@
 
 from array import array
 from collections.abc import Container, Iterable, Sequence
+from itertools import zip_longest
+from typing import Any
 
 from engine.graph import topological_order
 from engine.names import in_brackets, number
@@ -126,13 +128,19 @@ class Tape:
     def difference(self, other: "Tape") -> str:
         """What is another in another tape of the same function, in words; nothing if they are the same program."""
         if self.operations != other.operations or self.program != other.program or self.outputs != other.outputs:
-            pairs = zip(map(self._line, range(len(self))), map(other._line, range(len(other))))
-            here, there = next(((a, b) for a, b in pairs if a != b), ("the end", "more"))
-            return f"it took another way: {here.strip()} was recorded, and now it is {there.strip()}"
+            pairs = zip_longest(map(self._text, range(len(self))), map(other._text, range(len(other))), fillvalue="")
+            here, there = next(((a, b) for a, b in pairs if a != b), ("", ""))
+            if here or there:
+                here, there = (_shortened(text) or "the end" for text in (here, there))
+                return f"it took another way: {here} was recorded, and now it is {there}"
+            if self.operations == other.operations:
+                return "other Values were given"
+            rule: Any = next(a for (a, _), (b, _) in zip(self.operations, other.operations) if a != b)
+            return f"the rule {rule.symbol!r} was another one; make it once, outside"
         for slot, (a, b) in enumerate(zip(self.constants, other.constants), start=self.leaves - len(self.constants)):
             if a != b and (a == a or b == b):
                 user = next((i for i in range(len(self)) if slot in self.instruction(i)[1]), None)
-                where = "" if user is None else f" in {self._line(user).strip()}"
+                where = "" if user is None else f" in {_shortened(self._text(user))}"
                 return f"the number {a!r}{where} is {b!r} now, and it is no argument"
         for mine, theirs in zip(self.parameters, other.parameters):
             if mine is not theirs:
@@ -148,14 +156,14 @@ class Tape:
     __repr__ = __str__
 
     def _line(self, i: int) -> str:
+        numbers = [number(self.numbers[slot]) for slot in self.instruction(i)[2][:8]]
+        return f"{_shortened(self._text(i)):22} {', '.join(numbers)}"
+
+    def _text(self, i: int) -> str:
         what, operands, results, _ = self.instruction(i)
         names = [self._called(slot) for slot in operands]
         text = f"{what}({', '.join(names)})" if isinstance(what, str) else written(what, names)
-        left = ", ".join(map(self._called, results))
-        line = f"{left} = {text}"
-        if len(line) > 90:
-            line = line[:60] + " … " + line[-27:]
-        return f"{line:22} {', '.join(number(self.numbers[slot]) for slot in results[:8])}"
+        return f"{', '.join(map(self._called, results))} = {text}"
 
     def _called(self, slot: int) -> str:
         first = self.inputs + len(self.parameters)
@@ -164,6 +172,10 @@ class Tape:
         if slot < first:
             return f"p{slot - self.inputs + 1}"
         return in_brackets(number(self.numbers[slot])) if slot < self.leaves else f"v{slot - self.leaves + 1}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 90 else text[:60] + " … " + text[-27:]
 
 
 def _grouped(rule: Rule) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import Value
-from engine.lending import zero_grad
+from engine.lending import Part
 
 
 class Module:
@@ -42,7 +42,7 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
-        zero_grad(self.parameters())
+        Part(self.parameters()).zero_grad()
 
 
 def _parameters(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine import Value
-from engine.lending import Part, part_of_a_loan
+from engine.lending import Part
 
 
 class Optimizer:
@@ -41,7 +41,7 @@ class Optimizer:
         self.lr = lr
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
-        self._part: Part | None = None
+        self._part = Part(self.parameters)
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """The next ``p`` and the next memory, from a parameter, its gradient, and the memory of both."""
@@ -53,35 +53,23 @@ class Optimizer:
         Raises:
             RuntimeError: if no parameter has a gradient.
         """
-        lent = self._lent()
-        if lent is None and all(parameter.grad is None for parameter in self.parameters):
+        lent = self._part.joined() is not None  # compiled code has moved the numbers to arrays: see engine/lending.py
+        if not lent and all(parameter.grad is None for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
         self.steps += 1
-        if lent is not None:
-            data, *memories = lent.map(self.update, *self.state.values())
-            lent.update(data)
+        if lent:
+            memories = self._part.map(self.update, *self.state.values())
         else:
-            memories = [list(map(float, memory)) for memory in self.state.values()]
-            updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in zip(self.parameters, *memories)]
-            for parameter, (new, *_) in zip(self.parameters, updated):
-                parameter.data = new
+            each = zip(self.parameters, *[list(map(float, memory)) for memory in self.state.values()])
+            updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in each]
+            for parameter, (data, *_) in zip(self.parameters, updated):
+                parameter.data = data
             memories = [[new[i] for new in updated] for i, _ in enumerate(self.memory, start=1)]
         self.state = dict(zip(self.memory, memories))
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
-        lent = self._lent()
-        if lent is not None:
-            lent.zero_grad()
-            return
-        for parameter in self.parameters:
-            parameter.grad = 0.0
-
-    def _lent(self) -> Part | None:
-        """The arrays to which compiled code has moved the parameters' numbers, if it has: see engine/lending.py."""
-        if self._part is None or not self._part.loan.lent:
-            self._part = part_of_a_loan(self.parameters)
-        return self._part
+        self._part.zero_grad()
 
 
 class SGD(Optimizer):
@@ -128,8 +116,9 @@ class SGD(Optimizer):
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """``velocity = momentum · velocity + g``, and a step against it."""
         (velocity,) = memory
-        g = g + self.weight_decay * p
-        velocity = self.momentum * velocity + g
+        if self.weight_decay:
+            g = g + self.weight_decay * p
+        velocity = self.momentum * velocity + g if self.momentum else g
         direction = g + self.momentum * velocity if self.nesterov else velocity
         return p - self.lr * direction, velocity
 
