@@ -35,9 +35,8 @@ from engine.modes import PACKAGES, TraceError, callers_depth, mode, no_grad, swi
 from engine.rules import Rule
 from engine.structure import NUMBER, Key, described, is_array, of_array, rebuilt, structure
 from engine.tape import Tape
+from engine.trees import flat
 from engine.value import Value, as_value, clock, new, sweeping, warn_of_gradients
-
-VALUES, ALL = 1, 3  # what is finite after a run: the values, the gradients too
 
 if TYPE_CHECKING:
     from engine.replay import Lanes, Single
@@ -112,19 +111,23 @@ class Compiled:
             return self._only(self._plain(key, leaves))
         if recording.key != NUMBER:
             raise self._gives_several()
-        given = [leaf for leaf in leaves if isinstance(leaf, Value)]
-        numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves] if given else leaves
         time, learning = clock(), mode.get().recording
-        parameters = recording.parameters.numbers()
-        results, gradient, fine = recording.single.run(numbers, parameters, learning)
-        if not fine & VALUES and recording.single.goes_bad(numbers, parameters):
+        given = [leaf for leaf in leaves if isinstance(leaf, Value)]
+        if len(given) == len(leaves):
+            numbers = [leaf._data for leaf in given]
+        else:
+            numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
+        parameters = recording.parameters
+        results, by_inputs, by_parameters, fine = recording.single.run(numbers, parameters, learning)
+        if not fine & 1 and recording.single.goes_bad(numbers, parameters):
             self._complain(args, options)
         if expected is not None:
             self._confirm(recording, expected, results)
         if not learning:
             return Value(results[0])
-        slopes = [slope for slope, leaf in zip(gradient.tolist(), leaves) if isinstance(leaf, Value)] if given else []
-        rule = Replay(self.__name__, slopes, gradient[len(leaves) :], recording.parameters, fine == ALL)
+        if len(given) < len(leaves):
+            by_inputs = [slope for slope, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
+        rule = Replay(self.__name__, by_inputs, by_parameters, parameters, fine == 3)
         return _replayed(results[0], time, given, rule)
 
     def mean(self, *args: Any, **options: Any) -> Value:
@@ -158,7 +161,7 @@ class Compiled:
                 with no_grad():
                     rows: Any = [_numbers(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
             else:
-                results, *_ = self._in_lanes(recording, expected, batch, group, 0.0)
+                results, *_ = self._in_lanes(recording, expected, batch, group, 0.0, keep=True)
                 columns = results.tolist()
                 rows = [rebuilt(recording.key, iter(column)) for column in zip(*columns)]
             for place, row in zip(group.places, rows):
@@ -178,10 +181,12 @@ class Compiled:
                 continue
             if recording.key != NUMBER:
                 raise self._gives_several()
-            results, gradient, total, fine = self._in_lanes(
-                recording, expected, batch, group, share if learning else 0.0
-            )
-            data = total * share if isfinite(total) else (results * share).sum().item()
+            seed = share if learning else 0.0
+            _, gradient, total, fine = self._in_lanes(recording, expected, batch, group, seed)
+            data = total * share
+            if not isfinite(data):  # perhaps the sum alone was too large
+                (results,) = self._outputs(recording, group)
+                data = (results * share).sum().item()
             if learning:
                 rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.parameters, fine)
                 parts.append(_replayed(data, time, [], rule))
@@ -190,15 +195,17 @@ class Compiled:
         return parts[0] if len(parts) == 1 else as_value(functions.sum(parts))
 
     def _in_lanes(
-        self, recording: "Recording", expected: Any, batch: "Batch", group: "Group", seed: float
+        self, recording: "Recording", expected: Any, batch: "Batch", group: "Group", seed: float, keep: bool = False
     ) -> tuple[Any, Any, float, bool]:
-        parameters = recording.parameters.numbers()
-        lanes = recording.lanes(group.varying)
-        results, gradients, total, bad, fine = lanes.run(group.matrix(), group.others, parameters, seed)
+        """The outputs if they are to be kept, the gradients, the sum of the first output, and whether all is finite."""
+        keep = keep or expected is not None
+        lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
+        results, gradients, total, bad, fine = lanes.run(group.numbers, group.others, recording.parameters, seed, keep)
         if bad >= 0:
+            outputs = self._outputs(recording, group)
             for i in range(bad, len(group.places)):
-                if (i == bad or not all(map(isfinite, results[:, i]))) and recording.single.goes_bad(
-                    group.leaves(i), parameters
+                if (i == bad or not all(map(isfinite, outputs[:, i]))) and recording.single.goes_bad(
+                    group.leaves(i), recording.parameters
                 ):
                     self._complain(batch.example(group.places[i]), batch.options)
                     break
@@ -206,12 +213,18 @@ class Compiled:
             self._confirm(recording, expected, results[:, -1].tolist())
         return results, gradients, total, fine
 
+    def _outputs(self, recording: "Recording", group: "Group") -> Any:
+        """The outputs, a row for each and in it every example."""
+        lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
+        return lanes.run(group.numbers, group.others, recording.parameters, 0.0, True)[0]
+
     def _recording(self, key: Key, leaves: Callable[[], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
 
         None means that the plain function is to be called.
         """
-        if not machine_is_there() or mode.get().anomaly or mode.get().tracing:
+        now = mode.get()
+        if now.anomaly or now.tracing or not machine_is_there():
             return None, None
         outside, surroundings = self._surroundings
         if not all(map(is_, outside(), surroundings)):  # a cell was run again: the names mean other things
@@ -328,7 +341,7 @@ def _look(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> 
     """What the arguments of a call look like; their numbers are put into `leaves`."""
     return (
         tuple([structure(arg, leaves) for arg in args]),
-        tuple([(name, structure(arg, leaves)) for name, arg in options.items()]),
+        tuple([(name, structure(arg, leaves)) for name, arg in options.items()]) if options else (),
     )
 
 
@@ -418,7 +431,7 @@ class Recording:
         self.tape, self.key, self.lasting = tape, key, lasting
         self.parameters = Part(tape.parameters)
         self.confirmed = 0
-        self._lanes: dict[int, Lanes] = {}
+        self._lanes: dict[tuple[int, int], Lanes] = {}
         self._lock = RLock()
 
     @cached_property
@@ -438,14 +451,15 @@ class Recording:
 
         return Single(self.tape)
 
-    def lanes(self, varying: int) -> "Lanes":
-        """The program for many examples, of which so many inputs, the first ones, differ between them."""
-        from engine.replay import Lanes
+    def lanes(self, varying: int, arguments: int) -> "Lanes":
+        """The program for many examples, of which so many inputs, the first ones, in so many arrays, differ."""
+        lanes = self._lanes.get((varying, arguments))
+        if lanes is None:
+            from engine.replay import Lanes
 
-        with self._lock:
-            if varying not in self._lanes:
-                self._lanes[varying] = Lanes(self.tape, varying)
-            return self._lanes[varying]
+            with self._lock:
+                lanes = self._lanes[varying, arguments] = Lanes(self.tape, varying, arguments)
+        return lanes
 
 
 class Replay(Rule):
@@ -481,10 +495,11 @@ class Replayed(Value):
         """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
         rule: Any = self.rule
         given = self._x[: len(rule.by_arguments)]
-        stale = rule.parameters.changed_since(self._time) or mode.get().anomaly
+        time = self._time
+        by_hand = mode.get().anomaly or rule.parameters.changed_since(time)
         for leaf in given:
-            stale = stale or leaf.rule is not None or leaf._time > self._time
-        if stale:
+            by_hand = by_hand or leaf.rule is not None or leaf._time > time
+        if by_hand:
             super().backward()
             return
         with sweeping:
@@ -515,27 +530,16 @@ class Group:
     Attributes:
         key: how they look.
         places: where they stand among all examples.
-        rows: the numbers of each, a list or an array.
+        numbers: those of each example, in one array for each argument, or in one list of lists.
         others: the numbers that are the same for all.
     """
 
-    def __init__(self, key: Key, places: Any, rows: Any, others: list[Any]) -> None:
-        self.key, self.places, self.rows, self.others = key, places, rows, others
-
-    @property
-    def varying(self) -> int:
-        """How many numbers differ between examples."""
-        return len(self.rows[0])
+    def __init__(self, key: Key, places: Any, numbers: list[Any], others: list[Any]) -> None:
+        self.key, self.places, self.numbers, self.others = key, places, numbers, others
 
     def leaves(self, i: int) -> list[Any]:
         """All numbers of the i-th example."""
-        return [*self.rows[i], *self.others]
-
-    def matrix(self) -> Any:
-        """The numbers that differ, an array of a row for each example."""
-        import numpy as np
-
-        return np.ascontiguousarray(self.rows, dtype=float)
+        return [*chain.from_iterable(flat(numbers[i]) for numbers in self.numbers), *self.others]
 
 
 class Batch:
@@ -547,8 +551,9 @@ class Batch:
     """
 
     def __init__(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
-        self.options = options
+        self.args, self.options = list(args), options
+        if not all(map(is_array, args)):
+            self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
         for arg in self.args:
             if not hasattr(arg, "__len__") or isinstance(arg, (dict, str)) or getattr(arg, "shape", None) == ():
                 raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
@@ -565,18 +570,13 @@ class Batch:
     def groups(self) -> "Iterator[Group]":
         """The examples by how they look, the numbers of each laid out in a row."""
         others: list[Any] = []
-        shared = tuple([(name, structure(option, others)) for name, option in self.options.items()])
-        _refuse_values(others)
+        shared: Key = ()
+        if self.options:
+            shared = tuple([(name, structure(option, others)) for name, option in self.options.items()])
+            _refuse_values(others)
         if all(map(is_array, self.args)):
-            import numpy as np
-
             key: Key = tuple([of_array(arg.shape[1:]) for arg in self.args])
-            rows = np.empty((self.size, sum([arg.size for arg in self.args]) // self.size))
-            end = 0
-            for arg in self.args:
-                begin, end = end, end + arg.size // self.size
-                rows[:, begin:end] = arg.reshape(self.size, end - begin)
-            yield Group((key, shared), range(self.size), rows, others)
+            yield Group((key, shared), range(self.size), self.args, others)
             return
         found: dict[Key, tuple[list[int], list[list[Any]]]] = {}
         for i in range(self.size):
@@ -587,7 +587,7 @@ class Batch:
             numbers.append(leaves)
         for key, (places, numbers) in found.items():
             _refuse_values(chain.from_iterable(numbers))
-            yield Group((key, shared), places, numbers, others)
+            yield Group((key, shared), places, [numbers], others)
 
 
 def _refuse_values(leaves: Iterable[Any]) -> None:

@@ -69,17 +69,20 @@ class Loan:
     """
 
     def __init__(self, values: Iterable[Value]) -> None:
+        import numpy as np
+
         self.values = tuple(dict.fromkeys(values))
         self.places = {value: i for i, value in enumerate(self.values)}
+        n = len(self.values)
+        self.data, self.grad, self.times = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
+        self.address = self.data.ctypes.data
         self.lent = False
 
     def begin(self) -> None:
         """Take the numbers of all Values, none of which is lent."""
-        import numpy as np
-
-        self.data = np.array([p._data for p in self.values])
-        self.grad = np.array([p.grad or 0.0 for p in self.values])
-        self.times = np.array([p._time for p in self.values])
+        self.data[:] = [p._data for p in self.values]
+        self.grad[:] = [p.grad or 0.0 for p in self.values]
+        self.times[:] = [p._time for p in self.values]
         self.changed = int(self.times.max())
         try:
             for p in self.values:  # the class first: from then on other threads wait for the lock
@@ -120,6 +123,7 @@ class Part:
         self.values = tuple(values)
         self._loan: Loan | None = None
         self._places: Any = slice(0)
+        self._where: tuple[int, int, Any] = 0, 0, None
 
     @property
     def loan(self) -> Loan | None:
@@ -159,8 +163,10 @@ class Part:
         import numpy as np
 
         places = [loan.places[value] for value in self.values]
+        listed = np.array(places, np.int64)
         in_a_row = places == list(range(places[0], places[0] + len(places)))
-        self._places = slice(places[0], places[0] + len(places)) if in_a_row else np.array(places)
+        self._places = slice(places[0], places[0] + len(places)) if in_a_row else listed
+        self._where = loan.address, listed.ctypes.data, (loan.data, listed)
         self._loan = loan
         return loan
 
@@ -169,8 +175,16 @@ class Part:
         loan = self.loan
         return loan.data[self._places] if loan is not None else [value._data for value in self.values]
 
+    def addresses(self) -> tuple[int, int, Any] | None:
+        """Where in memory the numbers of the loan are, and the places of these Values in it, and what to hold on to
+        while they are read; None if they are not lent.
+        """
+        return self._where if self.loan is not None else None
+
     def changed_since(self, time: int) -> bool:
         """Whether any of the numbers was changed after that."""
+        if not self.values:
+            return False
         loan = self.loan
         if loan is None:
             return any(value._time > time for value in self.values)
@@ -178,6 +192,8 @@ class Part:
 
     def add(self, gradient: Any) -> None:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
+        if not self.values:
+            return
         with _lending:
             loan = self.lend()
             if loan is not None:
@@ -200,7 +216,11 @@ class Part:
             loan = self.lend()  # anew, if `update` looked at a Value
             assert loan is not None
             loan.data[self._places] = data
-            loan.changed = loan.times[self._places] = tick()
+            loan.changed = tick()
+            if len(self.values) == len(loan.values):
+                loan.times.fill(loan.changed)
+            else:
+                loan.times[self._places] = loan.changed
         return memories_after
 
     def zero_grad(self) -> None:

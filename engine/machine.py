@@ -4,8 +4,9 @@ A kernel is one rule, forward or backward, as machine code that works on flat ar
 gradients. What it works on is told by a few integers, its operands: where in ``v`` its result goes, and where its
 inputs are. Kernels are kept on disk, named after all that they were made from, and found again by the next process.
 
-A kernel comes in two widths. A *scalar* kernel works on one number at each place. A kernel of *lanes* works on a row of
-them: the same instruction for many examples at once.
+A kernel comes in two widths. A *scalar* kernel works on one number at each place, and on several instructions in a row
+whose operands stand one after the other. A kernel of *lanes* works on a row of numbers at each place: the same
+instruction for many examples at once.
 """
 
 import hashlib
@@ -27,12 +28,15 @@ from engine import ieee
 from engine.rules import Rule
 
 POINTER = types.CPointer(types.float64)
-SIGNATURE = types.void(types.CPointer(types.uint32), types.int64, types.int64, types.int64, POINTER, POINTER)
+SIGNATURE = types.void(types.CPointer(types.uint32), *[types.int64] * 4, POINTER, POINTER)
 
 OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
-_HEAD = "def {name}(operands_, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
-_HEAD_OF_ONE = """    i, {at} = {places}
-    z, {x} = v[i], {values}
+_HEAD = (
+    "def {name}(operands_, repeats, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
+)
+_HEAD_OF_ONE = """    for repeat in range({order}):
+        i, {at} = {places}
+        z, {x} = v[i], {values}
 """
 _HEAD_OF_LANES = """    i, {at} = {places}
     zs, {xs} = v[i : i + width], {rows}
@@ -67,27 +71,33 @@ def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
         return between.join(form.format(i=i, x=x) for i, x in enumerate(names)) + ("," if between == ", " else "")
 
     value, slopes = f"value({each('{x}')})", f"partials(z, {each('{x}')})"
-    head = (_HEAD_OF_LANES if lanes else _HEAD_OF_ONE).format(
-        at=each("at_{x}"),
-        places="operands[0], " + ", ".join(f"operands[{i + 1}]" for i in range(operands)),
-        x=each("{x}"),
-        values=each("v[at_{x}]"),
-        xs=each("{x}s"),
-        rows=each("v[at_{x} : at_{x} + width]"),
-        gxs=each("g{x}s"),
-        gradients=each("g[at_{x} : at_{x} + width]"),
-        lanes=each("{x}s[lane]"),
-    )
     if lanes:
+        head = _HEAD_OF_LANES.format(
+            at=each("at_{x}"),
+            places="operands[0], " + ", ".join(f"operands[{i + 1}]" for i in range(operands)),
+            x=each("{x}"),
+            xs=each("{x}s"),
+            rows=each("v[at_{x} : at_{x} + width]"),
+            gxs=each("g{x}s"),
+            gradients=each("g[at_{x} : at_{x} + width]"),
+            lanes=each("{x}s[lane]"),
+        )
+        heads: tuple[str, ...] = (head, head)
         forward = f"        zs[lane] = {value}\n"
         backward = f"        upstream = gs[lane]\n        {each('d{x}')} = {slopes}\n"
         backward += each("        g{x}s[lane] += upstream * d{x} if upstream != 0.0 else 0.0\n", "")
     else:
-        forward = f"    v[i] = {value}\n"
-        backward = f"    upstream = g[i]\n    if upstream != 0.0:\n        {each('d{x}')} = {slopes}\n"
-        backward += each("        g[at_{x}] += upstream * d{x}\n", "")
-    bodies = ("forward", forward), ("backward", backward)
-    text = "".join(_HEAD.format(name=name) + head + body + "\n\n" for name, body in bodies)
+        places = ", ".join(f"operands[repeat * {operands + 1} + {i}]" for i in range(operands + 1))
+        orders = "repeats", "repeats - 1, -1, -1"
+        heads = tuple(
+            _HEAD_OF_ONE.format(order=o, at=each("at_{x}"), places=places, x=each("{x}"), values=each("v[at_{x}]"))
+            for o in orders
+        )
+        forward = f"        v[i] = {value}\n"
+        backward = f"        upstream = g[i]\n        if upstream != 0.0:\n            {each('d{x}')} = {slopes}\n"
+        backward += each("            g[at_{x}] += upstream * d{x}\n", "")
+    bodies = ("forward", heads[0] + forward), ("backward", heads[1] + backward)
+    text = "".join(_HEAD.format(name=name) + body + "\n\n" for name, body in bodies)
     value_part, partials_part = translated(rule.value), translated(rule.partials)
     identity = text + value_part.identity + partials_part.identity
     functions = _loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})

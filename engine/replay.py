@@ -1,31 +1,49 @@
 """The loop that runs a program of kernels over flat arrays, forwards and backwards, in machine code.
 
-A program is a list of integers: for each instruction the number of its kernel, how many operands it has, and the
-operands; `starts` says where each instruction begins. `kernels` and `backs` are the addresses of the machine code.
+A program is a list of integers: for each run of like instructions the number of its kernel, how many instructions they
+are, how many operands each has, and the operands. All that a run of a program needs is told in one array of integers,
+a *job*, so that calling it costs next to nothing; an array in it is told by its address.
 """
 
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
+from operator import is_
 from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from engine.lending import Part
 from engine.loops import LOOPS
-from engine.machine import SIGNATURE, Kernel, Uncompilable, compiled, kernel
+from engine.machine import OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kernel
 from engine.rules import Rule
+from engine.schedule import scheduled
 from engine.steps import table_name
 from engine.tape import Tape
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "boundscheck": False}
+# What a job tells: the program; the numbers, the gradients and how many they are; how many of the first numbers are no
+# results; which one to differentiate, or -1; the parameters: where they begin, how many they are, and where in a loan
+# their numbers are, if they are lent.
+PROGRAM, STARTS, RUNS, KERNELS, BACKS, NUMBERS, GRADIENTS, SIZE, LEAVES, ROOT = range(10)
+FIRST, COUNT, LENT, PLACES = range(10, 14)
+# For lanes also: how many of the first runs are shared; how many numbers are, how long a row is and how many there
+# are; the outputs, and where their numbers go, if anywhere; how many examples there are, the floats below, in how many
+# arguments the examples are, and for each its address, how far it is from one example to the next, and how many numbers
+# an example has.
+SHARED, UNIFORM, STRIDE, ROWS, OUTPUTS, OUTPUT_COUNT, RESULTS, EXAMPLES, FLOATS, ARGUMENTS = range(14, 24)
+ARGUMENT = 24
+SEED, TOTAL = 0, 1  # what the gradient of an output is in each example; the sum of the first output
+
+VALUES, ALL = 1, 3  # what is finite after a run: the values, the gradients too
 
 
 @intrinsic
-def _call(typing, address, operands, count, width, uniform, v, g):
+def _call(typing, address, operands, repeats, count, width, uniform, v, g):
     """Call the kernel at an address, on operands, numbers and gradients that begin at addresses."""
 
     def generate(context, builder, signature, arguments):
@@ -38,29 +56,55 @@ def _call(typing, address, operands, count, width, uniform, v, g):
         builder.call(function, given)
         return context.get_dummy_value()
 
-    return numba.void(*[numba.int64] * 7), generate
+    return numba.void(*[numba.int64] * 8), generate
 
 
-@numba.njit(**_OPTIONS)
-def forwards(program, starts, kernels, begin, end, width, uniform, v, g):
-    """Run the instructions from `begin` up to `end`."""
-    base, numbers, gradients = program.ctypes.data, v.ctypes.data, g.ctypes.data
+@intrinsic
+def _pointer(typing, address):
+    """An address as a pointer."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
+
+
+@numba.njit(**OPTIONS)
+def _integers(address):
+    return numba.carray(_pointer(address), (1 << 40,), np.int64)
+
+
+@numba.njit(**OPTIONS)
+def _floats(address, length):
+    return numba.carray(_pointer(address), (length,), np.float64)
+
+
+@numba.njit(**OPTIONS)
+def _forwards(job, begin, end, width, uniform):
+    """Run the program from one run of instructions up to another."""
+    program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
+    starts, kernels = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), _integers(job[KERNELS])
     for i in range(begin, end):
         at = starts[i]
-        _call(kernels[program[at]], base + 4 * (at + 2), program[at + 1], width, uniform, numbers, gradients)
+        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
+        operands = job[PROGRAM] + 4 * (np.int64(at) + 3)
+        _call(kernels[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
 
 
-@numba.njit(**_OPTIONS)
-def backwards(program, starts, backs, begin, end, width, uniform, v, g):
-    """Run the chain rule over the instructions from the last one before `end` down to `begin`."""
-    base, numbers, gradients = program.ctypes.data, v.ctypes.data, g.ctypes.data
+@numba.njit(**OPTIONS)
+def _backwards(job, begin, end, width, uniform):
+    """Run the chain rule from the last instruction before one run back to another."""
+    program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
+    starts, backs = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), _integers(job[BACKS])
     for i in range(end - 1, begin - 1, -1):
         at = starts[i]
-        _call(backs[program[at]], base + 4 * (at + 2), program[at + 1], width, uniform, numbers, gradients)
+        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
+        operands = job[PROGRAM] + 4 * (np.int64(at) + 3)
+        _call(backs[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
 
 
-@numba.njit(**_OPTIONS)
-def finite(numbers):
+@numba.njit(**OPTIONS)
+def _finite(numbers):
     """Whether all of them are."""
     bad = 0
     for i in range(numbers.size):  # without a way out in the middle, so that several are looked at at a time
@@ -68,61 +112,77 @@ def finite(numbers):
     return bad == 0
 
 
-@numba.njit(**_OPTIONS)
-def replay(program, starts, kernels, backs, leaves, inputs, v, g, root):
-    """One run on the numbers in `v`, and with a root the gradients of it in `g`.
+@numba.njit(**OPTIONS)
+def _gather(job, v):
+    """Bring the parameters' numbers, if they are lent."""
+    if job[LENT] != 0:
+        lent, places = _floats(job[LENT], 1 << 40), _integers(job[PLACES])
+        for i in range(job[COUNT]):
+            v[job[FIRST] + i] = lent[places[i]]
 
-    Gives 1 if all results are finite, plus 2 if the gradients of the first leaves are, the inputs and parameters.
-    """
-    forwards(program, starts, kernels, 0, len(starts), 1, 0, v, g)
-    if root >= 0:
+
+def _single(address):
+    """Run a program once; gives what is finite."""
+    job = _integers(address)
+    v, g = _floats(job[NUMBERS], job[SIZE]), _floats(job[GRADIENTS], job[SIZE])
+    _gather(job, v)
+    _forwards(job, 0, job[RUNS], 1, 0)
+    fine = True
+    if job[ROOT] >= 0:
         g[:] = 0.0
-        g[root] = 1.0
-        backwards(program, starts, backs, 0, len(starts), 1, 0, v, g)
-    return finite(v[leaves:]) + 2 * (root < 0 or finite(g[:inputs]))
+        g[job[ROOT]] = 1.0
+        _backwards(job, 0, job[RUNS], 1, 0)
+        fine = _finite(g[: job[FIRST] + job[COUNT]])
+    return VALUES * _finite(v[job[LEAVES] :]) + (ALL - VALUES) * fine
 
 
-@numba.njit(**_OPTIONS)
-def replay_lanes(
-    program, starts, kernels, backs, shared, uniform, stride, rows, v, g, examples, outputs, results, seed
-):
-    """A run for every example, a row of lanes at a time.
-
-    The first instructions, up to `shared`, do not depend on the examples and run once. With a `seed` other than 0 the
-    gradients of the first output, times the seed, add up in `g`.
-
-    Gives the sum of the first output; the first example with a number that is not finite, -1 if there is none; and
-    whether all shared gradients are finite.
+def _lanes(address):
+    """Run a program for every example, a row of lanes at a time; gives the first example with a number that is not
+    finite, or -1, and less than that if the gradients are not.
     """
-    n, bad, total = len(starts), -1, 0.0
-    forwards(program, starts, kernels, 0, shared, 1, 0, v, g)
+    job = _integers(address)
+    v, g = _floats(job[NUMBERS], job[SIZE]), _floats(job[GRADIENTS], job[SIZE])
+    floats, outputs = _floats(job[FLOATS], 2), _integers(job[OUTPUTS])
+    uniform, stride, examples, bad, total = job[UNIFORM], job[STRIDE], job[EXAMPLES], -1, 0.0
+    results, seed = _floats(job[RESULTS], job[OUTPUT_COUNT] * examples), floats[SEED]
+    _gather(job, v)
+    _forwards(job, 0, job[SHARED], 1, 0)
     g[:uniform] = 0.0
-    inputs = examples.shape[1]
-    for begin in range(0, len(examples), stride):
-        width = min(stride, len(examples) - begin)
-        for j in range(inputs):
-            row = v[uniform + j * stride : uniform + j * stride + width]
+    for begin in range(0, examples, stride):
+        width, row = min(stride, examples - begin), uniform
+        for k in range(job[ARGUMENTS]):
+            step, columns = job[ARGUMENT + 3 * k + 1], job[ARGUMENT + 3 * k + 2]
+            numbers = _floats(job[ARGUMENT + 3 * k], step * examples)
+            for column in range(columns):
+                for lane in range(width):
+                    v[row + lane] = numbers[(begin + lane) * step + column]
+                row += stride
+        _forwards(job, job[SHARED], job[RUNS], width, uniform)
+        if bad < 0 and not _finite(v[row : uniform + job[ROWS] * stride]):
             for lane in range(width):
-                row[lane] = examples[begin + lane, j]
-        forwards(program, starts, kernels, shared, n, width, uniform, v, g)
-        if bad < 0 and not finite(v[uniform + inputs * stride : uniform + rows * stride]):
-            for lane in range(width):
-                for j in range(inputs, rows):
-                    x = v[uniform + j * stride + lane]
-                    if bad < 0 and x - x != 0.0:
+                for place in range(row, uniform + job[ROWS] * stride, stride):
+                    if bad < 0 and v[place + lane] - v[place + lane] != 0.0:
                         bad = begin + lane
-        for k in range(len(outputs)):
-            for lane in range(width):
-                results[k, begin + lane] = v[outputs[k] + lane]
+        if job[RESULTS] != 0:
+            for k in range(job[OUTPUT_COUNT]):
+                for lane in range(width):
+                    results[k * examples + begin + lane] = v[outputs[k] + lane]
         for lane in range(width):
             total += v[outputs[0] + lane]
         if seed != 0.0:
-            g[uniform : uniform + rows * stride] = 0.0
+            g[uniform:] = 0.0
             g[outputs[0] : outputs[0] + width] = seed
-            backwards(program, starts, backs, shared, n, width, uniform, v, g)
+            _backwards(job, job[SHARED], job[RUNS], width, uniform)
     if seed != 0.0:
-        backwards(program, starts, backs, 0, shared, 1, 0, v, g)
-    return total, bad, finite(g[:uniform])
+        _backwards(job, 0, job[SHARED], 1, 0)
+    floats[TOTAL] = total
+    return bad if _finite(g[:uniform]) else -2 - bad
+
+
+@cache
+def _entry(driver: Any) -> Any:
+    """Where Python enters the machine code of a driver: it takes the address of a job."""
+    return numba.cfunc(types.int64(types.int64), nopython=True, cache=True, **OPTIONS)(driver)
 
 
 class Code:
@@ -150,63 +210,148 @@ def compilable(tape: Tape) -> str:
     return ""
 
 
-class Single:
-    """A tape as a program for one run at a time. Every slot is a place of its own, so that the tape is the program.
+class Job:
+    """A job for one run at a time: places for the numbers and gradients of a program, and the array that tells all."""
+
+    def __init__(self, program: "Program") -> None:
+        self.v, self.g = np.zeros(program.size), np.zeros(program.size)
+        self.v[program.constants] = program.tape.constants
+        told = np.zeros(ARGUMENT + 3 * program.arguments, np.int64)
+        arrays = {
+            PROGRAM: program.integers, STARTS: program.starts, KERNELS: program.code.forward,
+            BACKS: program.code.backward, NUMBERS: self.v, GRADIENTS: self.g, OUTPUTS: program.outputs,
+        }  # fmt: skip
+        for entry, held in arrays.items():
+            told[entry] = held.ctypes.data
+        for entry, number in program.told.items():
+            told[entry] = number
+        floats = np.zeros(2)
+        told[FLOATS] = floats.ctypes.data
+        self.floats: Any = floats.data
+        self.examples: Sequence[Any] = [None] * program.arguments
+        self._alive = told, program
+        self._lent: Any = None
+        self.told: Any = told.data
+        self.numbers: Any = self.v.data
+        self.gradients: Any = self.g.data
+        self.address = told.ctypes.data
+
+    def show(self, examples: Sequence[Any]) -> None:
+        """Tell where the examples are."""
+        self.told[EXAMPLES] = n = len(examples[0])
+        arrays = [np.ascontiguousarray(numbers, dtype=float) for numbers in examples]
+        for k, numbers in enumerate(arrays):
+            entry = ARGUMENT + 3 * k
+            self.told[entry] = numbers.__array_interface__["data"][0]
+            self.told[entry + 1] = self.told[entry + 2] = numbers.size // n
+        self.examples = arrays  # kept, and as long as they are the same not looked at again
+
+    def bring(self, parameters: Part) -> None:
+        """See that the run finds the parameters' numbers."""
+        lent = parameters.addresses()
+        told = self.told
+        if lent is not None:
+            told[LENT], told[PLACES], self._lent = lent
+        else:
+            told[LENT] = 0
+            if parameters.values:
+                first = told[FIRST]
+                self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
+
+
+class Program:
+    """What a job is made for: instructions, their machine code, and where things are."""
+
+    tape: Tape
+    code: Code
+    integers: Any
+    starts: Any
+    outputs: Any
+    size: int
+    constants: slice
+    arguments = 0
+    told: dict[int, int]
+
+    def __init__(self) -> None:
+        self._spare: list[Job] = []
+
+    def job(self) -> Job:
+        """A job that nobody uses; to be put back."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return Job(self)
+
+
+class Single(Program):
+    """A tape as a program for one run at a time.
 
     Raises:
         Uncompilable: if a rule can't be made machine code.
     """
 
     def __init__(self, tape: Tape) -> None:
+        super().__init__()
         self.tape = tape
-        self._code = Code((what, n, False) for what, n in tape.operations)
-        program, starts = np.frombuffer(tape.program, np.uint32), np.frombuffer(tape.starts, np.uint32)
-        self._program = program, starts, self._code.forward, self._code.backward
-        self._spare: list[Any] = []
+        self.code = Code((what, n, False) for what, n in tape.operations)
+        self._run = _entry(_single).ctypes
+        self.integers, self.starts, place = scheduled(tape)
+        self.outputs = place[tape.outputs].astype(np.int64)
+        self._root, *self._others = self.outputs.tolist()
+        self.size = tape.size
+        parameters = len(tape.parameters)
+        self.constants = slice(tape.inputs + parameters, tape.leaves)
+        self.told = {
+            RUNS: len(self.starts), SIZE: tape.size, LEAVES: tape.leaves, FIRST: tape.inputs, COUNT: parameters,
+        }  # fmt: skip
+        self._inputs, self._end = tape.inputs, tape.inputs + parameters
 
-    def run(self, inputs: Sequence[float], parameters: Any, gradient: bool) -> tuple[list[float], Any, int]:
+    def run(
+        self, inputs: Sequence[float], parameters: Part, gradient: bool
+    ) -> tuple[list[float], list[float], Any, int]:
         """One run on these numbers, safe in many threads at once.
 
         Returns:
-            The outputs, the gradients of the first of them by the inputs and the parameters, and what is finite, as
-            `replay` tells it.
+            The outputs; the gradients of the first of them by the inputs, and by the parameters; and what is finite.
         """
-        tape = self.tape
-        v, g = self._spare.pop() if self._spare else self._places()
-        ends = tape.inputs, tape.inputs + len(tape.parameters)
-        v[: ends[0]] = inputs
-        v[ends[0] : ends[1]] = parameters
-        fine = replay(*self._program, tape.leaves, ends[1], v, g, tape.outputs[0] if gradient else -1)
-        results = [v.item(slot) for slot in tape.outputs]
-        gradients = g[: ends[1]].copy() if gradient else None
-        self._spare.append((v, g))
-        return results, gradients, fine
+        job = self.job()
+        numbers, told = job.numbers, job.told
+        for i, x in enumerate(inputs):
+            numbers[i] = x
+        job.bring(parameters)
+        told[ROOT] = self._root if gradient else -1
+        fine = self._run(job.address)
+        results = [numbers[self._root]]
+        if self._others:
+            results += [numbers[place] for place in self._others]
+        n = self._inputs
+        by_inputs = job.gradients[:n].tolist() if gradient else []
+        by_parameters = job.g[n : self._end].copy() if gradient and n < self._end else _NONE
+        self._spare.append(job)
+        return results, by_inputs, by_parameters, fine
 
-    def goes_bad(self, inputs: Sequence[float], parameters: Any) -> bool:
+    def goes_bad(self, inputs: Sequence[float], parameters: Part) -> bool:
         """Whether finite operands have a result that is not finite somewhere."""
-        tape = self.tape
-        v, g = self._places()
-        v[: tape.inputs] = inputs
-        v[tape.inputs : tape.inputs + len(parameters)] = parameters
-        replay(*self._program, tape.leaves, 0, v, g, -1)
-        for i in range(len(tape)):
-            _, operands, results, _ = tape.instruction(i)
+        _, _, place = scheduled(self.tape)
+        job = self.job()
+        job.v[: self.tape.inputs] = inputs
+        job.bring(parameters)
+        job.told[ROOT] = -1
+        self._run(job.address)
+        v = job.v[place]
+        for i in range(len(self.tape)):
+            _, operands, results, _ = self.tape.instruction(i)
             if not np.isfinite(v[results]).all() and np.isfinite(v[operands]).all():
                 return True
         return False
 
-    def _places(self) -> tuple[Any, Any]:
-        tape = self.tape
-        v = np.zeros(tape.size)
-        v[tape.leaves - len(tape.constants) : tape.leaves] = tape.constants
-        return v, np.zeros(tape.size)
 
-
+_NONE = np.zeros(0)
 LANES = 128  # at most: more do not make an instruction's own cost any smaller
 _ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own memory holds
 
 
-class Lanes:
+class Lanes(Program):
     """A tape as a program for many examples at once, a lane for each.
 
     What does not depend on the examples has one place for all of them: the parameters, the constants, and what is
@@ -215,13 +360,15 @@ class Lanes:
     Args:
         tape: of one example.
         varying: how many of the inputs, the first ones, differ between examples.
+        arguments: over how many arguments these are spread.
 
     Raises:
         Uncompilable: if a rule can't be made machine code.
     """
 
-    def __init__(self, tape: Tape, varying: int) -> None:
-        self.tape, self.varying = tape, varying
+    def __init__(self, tape: Tape, varying: int, arguments: int) -> None:
+        super().__init__()
+        self.tape, self.arguments = tape, arguments
         # A number's place: p for the p-th that all lanes share, ~r for row r, until it is known where the rows begin.
         leaves = [*range(tape.inputs, tape.leaves), *range(varying, tape.inputs)]  # the parameters first
         place = {slot: p for p, slot in enumerate(leaves)} | {slot: ~slot for slot in range(varying)}
@@ -233,7 +380,7 @@ class Lanes:
             places = [place[slot] for slot in operands]
             in_lanes = min(places) < 0
             if in_lanes and what not in LOOPS:
-                for p in {p for p in places if p >= 0 and p not in spread}:
+                for p in dict.fromkeys(p for p in places if p >= 0 and p not in spread):
                     spread[p] = ~rows
                     instructions.append(("spread", True, [p], [~rows], []))
                     rows += 1
@@ -247,64 +394,64 @@ class Lanes:
                 instructions.append(("spread", True, [place[slot]], [~rows], []))
                 place[slot], rows = ~rows, rows + 1
         instructions.sort(key=lambda instruction: instruction[1])  # what all lanes share comes first
-        self.uniform, self.rows = uniform, rows
-        self.stride = max(8, min(LANES, _ROOM // rows))
-        self.shared = sum(not in_lanes for _, in_lanes, *_ in instructions)
+        stride = max(8, min(LANES, _ROOM // rows))
+
+        def settled(place: int) -> int:
+            return place if place >= 0 else uniform + ~place * stride
+
         program, starts = array("I"), array("I")
         codes: dict[tuple[Rule | str, int, bool], int] = {}
         for what, in_lanes, places, results, indices in instructions:
-            operands, results = list(map(self._settled, places)), list(map(self._settled, results))
-            starts.append(len(program))
-            program.append(codes.setdefault((what, len(operands), in_lanes), len(codes)))
+            operands, results = list(map(settled, places)), list(map(settled, results))
             if isinstance(what, str) and what != "spread":
                 integers = [len(operands), *operands, *chain.from_iterable(zip(indices, results))]
             else:
                 integers = [*results, *operands]
-            program.append(len(integers))
-            program.extend(integers)
-        self.outputs = np.array([self._settled(place[slot]) for slot in tape.outputs])
-        self._code = Code(codes)
-        integers_of_all, begins = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
-        self._program = integers_of_all, begins, self._code.forward, self._code.backward
-        self._layout = self.shared, self.uniform, self.stride, self.rows
-        self._spare: list[Any] = []
-
-    def _settled(self, place: int) -> int:
-        return place if place >= 0 else self.uniform + ~place * self.stride
+            starts.append(len(program))
+            program.extend((codes.setdefault((what, len(operands), in_lanes), len(codes)), 1, len(integers), *integers))
+        self.integers, self.starts = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
+        self.code = Code(codes)
+        self._run = _entry(_lanes).ctypes
+        self.outputs = np.array([settled(place[slot]) for slot in tape.outputs], np.int64)
+        self.size = uniform + rows * stride
+        parameters = len(tape.parameters)
+        self.constants = slice(parameters, parameters + len(tape.constants))
+        self.told = {
+            RUNS: len(starts), SIZE: self.size, FIRST: 0, COUNT: parameters, UNIFORM: uniform, STRIDE: stride,
+            SHARED: sum(not in_lanes for _, in_lanes, *_ in instructions), ROWS: rows,
+            OUTPUT_COUNT: len(tape.outputs), ARGUMENTS: arguments,
+        }  # fmt: skip
 
     def run(
-        self, examples: Any, others: Sequence[float], parameters: Any, seed: float = 0.0
+        self, examples: Sequence[Any], others: Sequence[float], parameters: Part, seed: float, keep: bool
     ) -> tuple[Any, Any, float, int, bool]:
         """One run for each example, safe in many threads at once.
 
         Args:
-            examples: the inputs that vary, an array of a row for each example.
-            others: the inputs that do not.
-            parameters: the numbers of the tape's parameters.
+            examples: for each argument an array, or lists, with a row for each example.
+            others: the inputs that do not vary.
+            parameters: the tape's parameters.
             seed: what the gradient of the first output is in each example; 0 for no gradients.
+            keep: whether the outputs are wanted.
 
         Returns:
-            The outputs, a row for each and in it every example; the gradients by the parameters; and what
-            `replay_lanes` gives.
+            The outputs, a row for each and in it every example, or None; the gradients by the parameters; the sum of
+            the first output; the first example with a number that is not finite, -1 if there is none; and whether the
+            gradients are finite.
         """
-        v, g = self._spare.pop() if self._spare else self._places()
-        n = len(self.tape.parameters)
-        v[:n] = parameters
+        job = self.job()
+        told, n = job.told, len(examples[0])
+        if not all(map(is_, examples, job.examples)):
+            job.show(examples)
         if others:
-            v[self._first_other : self._first_other + len(others)] = others
-        results = np.empty((len(self.outputs), len(examples)))
-        told = replay_lanes(*self._program, *self._layout, v, g, examples, self.outputs, results, seed)
-        gradients = g[:n].copy() if seed else None
-        self._spare.append((v, g))
-        return results, gradients, *told
-
-    def _places(self) -> tuple[Any, Any]:
-        size = self.uniform + self.rows * self.stride
-        n = len(self.tape.parameters)
-        v = np.zeros(size)
-        v[n : self._first_other] = self.tape.constants
-        return v, np.zeros(size)
-
-    @property
-    def _first_other(self) -> int:
-        return len(self.tape.parameters) + len(self.tape.constants)
+            first = self.constants.stop
+            job.v[first : first + len(others)] = others
+        job.bring(parameters)
+        results = np.empty((len(self.outputs), n)) if keep else None
+        told[RESULTS] = 0 if results is None else results.ctypes.data
+        job.floats[SEED] = seed
+        bad = self._run(job.address)
+        gradients = job.g[: told[COUNT]].copy() if seed else None
+        total = job.floats[TOTAL]
+        self._spare.append(job)
+        return results, gradients, total, bad if bad >= -1 else -2 - bad, bad >= -1

@@ -50,7 +50,7 @@ def structure(tree: Any, leaves: list[Any]) -> Key:
 
 def is_array(tree: Any) -> bool:
     """Whether this is an array of numbers."""
-    return getattr(getattr(tree, "dtype", None), "kind", "") in tuple("fiub")
+    return getattr(getattr(tree, "dtype", None), "kind", "none") in "fiub"
 
 
 def of_array(shape: tuple[int, ...]) -> Key:
