@@ -243,7 +243,7 @@ class Compiled:
                 expected = [tape.numbers[slot] for slot in tape.outputs], max(map(abs, filter(isfinite, tape.numbers)))
                 self._look_around()  # what the function itself has changed, a counter say, is no news
         self._latest = recording
-        return (recording, expected) if recording.possible else (None, None)
+        return (recording, expected) if recording.possible() else (None, None)
 
     def _look_around(self) -> None:
         outside = _what_stands_outside(self._function)
@@ -431,18 +431,21 @@ class Recording:
         self.tape, self.key, self.lasting = tape, key, lasting
         self.parameters = Part(tape.parameters)
         self.confirmed = 0
+        self._possible: bool | None = None
         self._lanes: dict[tuple[int, int], Lanes] = {}
         self._lock = RLock()
 
-    @cached_property
     def possible(self) -> bool:
-        """Whether its rules can be machine code; if not, a warning says why."""
-        from engine.replay import compilable
+        """Whether its rules can be machine code; if not, a warning says why, once."""
+        if self._possible is None:
+            from engine.replay import compilable
 
-        reason = compilable(self.tape)
-        if reason:
-            warnings.warn(f"{reason}; what uses it runs in plain Python", RuntimeWarning, stacklevel=callers_depth())
-        return not reason
+            reason = compilable(self.tape)
+            self._possible = not reason
+            if reason:
+                message = f"{reason}; what uses it runs in plain Python"
+                warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
+        return self._possible
 
     @cached_property
     def single(self) -> "Single":

@@ -18,7 +18,7 @@ from engine.machine import OPTIONS, opened, translated
 exp_difference = translated(ieee.exp_difference).code
 
 
-@numba.njit(inline="always", **OPTIONS)
+@numba.njit(**OPTIONS)
 def at(place, lane, uniform):
     """Where the number of an example is."""
     return place + lane if place >= uniform else place
@@ -84,20 +84,9 @@ def dot(operands_, repeats, count, width, uniform, v_, g_):
     else:
         for lane in range(width):
             zs[lane] = 0.0
-    k = 1
-    while k <= n:
+    for k in range(1, n + 1):
         w, x = operands[k], operands[n + k]
-        if k + 3 <= n and weighted(operands, k, n, uniform) == 4:  # four at a time spare the row of sums its traffic
-            f0, f1, f2, f3 = v[w], v[operands[k + 1]], v[operands[k + 2]], v[operands[k + 3]]
-            x0, x1 = v[x : x + width], v[operands[n + k + 1] : operands[n + k + 1] + width]
-            x2, x3 = (
-                v[operands[n + k + 2] : operands[n + k + 2] + width],
-                v[operands[n + k + 3] : operands[n + k + 3] + width],
-            )
-            for lane in range(width):
-                zs[lane] = zs[lane] + f0 * x0[lane] + f1 * x1[lane] + f2 * x2[lane] + f3 * x3[lane]
-            k += 3
-        elif w < uniform and x < uniform:
+        if w < uniform and x < uniform:
             shared = v[w] * v[x]
             for lane in range(width):
                 zs[lane] += shared
@@ -109,17 +98,6 @@ def dot(operands_, repeats, count, width, uniform, v_, g_):
             ws, xs = v[w : w + width], v[x : x + width]
             for lane in range(width):
                 zs[lane] += ws[lane] * xs[lane]
-        k += 1
-
-
-@numba.njit(**OPTIONS)
-def weighted(operands, k, n, uniform):
-    """How many of the next four factors are shared weights of inputs that are not shared."""
-    found = 0
-    for j in range(k, k + 4):
-        if operands[j] < uniform and operands[n + j] >= uniform:
-            found += 1
-    return found
 
 
 def dot_back(operands_, repeats, count, width, uniform, v_, g_):
@@ -143,13 +121,9 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 g[w] += live(gs[lane], v[x])
                 g[x] += live(gs[lane], v[w])
     else:
-        k = 1
-        while k <= n:
+        for k in range(1, n + 1):
             w, x = operands[k], operands[n + k]
-            if k + 3 <= n and weighted(operands, k, n, uniform) == 4:
-                weighted_back(operands, k, n, width, v, g, gs)
-                k += 3
-            elif w < uniform and x < uniform:
+            if w < uniform and x < uniform:
                 shared = added(gs, width)
                 g[w] += shared * v[x]
                 g[x] += shared * v[w]
@@ -165,7 +139,6 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                     gws[lane] += gs[lane] * xs[lane]
                 for lane in range(width):
                     gxs[lane] += gs[lane] * ws[lane]
-            k += 1
     if count % 2 == 0:
         bias = operands[count - 1]
         if bias < uniform:
@@ -176,31 +149,34 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 gbs[lane] += gs[lane]
 
 
-@numba.njit(fastmath={"reassoc", "contract"}, **OPTIONS)
-def weighted_back(operands, k, n, width, v, g, gs):
-    """Four shared weights of inputs that are not shared."""
-    w0, w1, w2, w3 = operands[k], operands[k + 1], operands[k + 2], operands[k + 3]
-    x0, x1, x2, x3 = operands[n + k], operands[n + k + 1], operands[n + k + 2], operands[n + k + 3]
-    xs0, xs1, xs2, xs3 = v[x0 : x0 + width], v[x1 : x1 + width], v[x2 : x2 + width], v[x3 : x3 + width]
-    t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0
-    for lane in range(width):
-        t0 += xs0[lane] * gs[lane]
-        t1 += xs1[lane] * gs[lane]
-        t2 += xs2[lane] * gs[lane]
-        t3 += xs3[lane] * gs[lane]
-    g[w0] += t0
-    g[w1] += t1
-    g[w2] += t2
-    g[w3] += t3
-    two_rows(g[x0 : x0 + width], g[x1 : x1 + width], v[w0], v[w1], gs, width)
-    two_rows(g[x2 : x2 + width], g[x3 : x3 + width], v[w2], v[w3], gs, width)
+# dot of weights that stand in a row and inputs that do, of which there may be several in a run: where the result goes,
+# how many weights, where they begin, where the inputs begin, and perhaps the place of a bias.
 
 
-@numba.njit(**OPTIONS)
-def two_rows(gxs, gys, f, h, gs, width):
-    for lane in range(width):
-        gxs[lane] += f * gs[lane]
-        gys[lane] += h * gs[lane]
+def dot_of_rows(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = opened(operands_, v_, g_)
+    for first in range(0, repeats * count, count):
+        n, w, x = operands[first + 1], operands[first + 2], operands[first + 3]
+        ws, xs = v[w : w + n], v[x : x + n]
+        z = v[operands[first + 4]] if count == 5 else 0.0
+        for k in range(n):
+            z += ws[k] * xs[k]
+        v[operands[first]] = z
+
+
+def dot_of_rows_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = opened(operands_, v_, g_)
+    for first in range((repeats - 1) * count, -1, -count):
+        upstream = g[operands[first]]
+        if upstream != 0.0:
+            n, w, x = operands[first + 1], operands[first + 2], operands[first + 3]
+            ws, xs, gws, gxs = v[w : w + n], v[x : x + n], g[w : w + n], g[x : x + n]
+            for k in range(n):
+                gws[k] += upstream * xs[k]
+            for k in range(n):
+                gxs[k] += upstream * ws[k]
+            if count == 5:
+                g[operands[first + 4]] += upstream
 
 
 # sum and mean.
@@ -419,4 +395,5 @@ LOOPS = {
     "softmax": (softmax, softmax_back),
     "log_softmax": (log_softmax, log_softmax_back),
     "spread": (spread, spread_back),
+    "dot of rows": (dot_of_rows, dot_of_rows_back),
 }

@@ -9,6 +9,7 @@ whose operands stand one after the other. A kernel of *lanes* works on a row of 
 instruction for many examples at once.
 """
 
+import dis
 import hashlib
 import inspect
 import operator
@@ -20,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
+from uuid import uuid4
 
 import numba
 from numba import types
@@ -98,14 +100,15 @@ def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
         backward += each("            g[at_{x}] += upstream * d{x}\n", "")
     bodies = ("forward", heads[0] + forward), ("backward", heads[1] + backward)
     text = "".join(_HEAD.format(name=name) + body + "\n\n" for name, body in bodies)
-    value_part, partials_part = translated(rule.value), translated(rule.partials)
-    identity = text + value_part.identity + partials_part.identity
-    functions = _loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})
     try:
+        value_part, partials_part = translated(rule.value), translated(rule.partials)
+        identity = text + value_part.identity + partials_part.identity
+        functions = _loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})
         return Kernel(compiled(functions["forward"]), compiled(functions["backward"]))
-    except numba.core.errors.NumbaError as error:
-        reason = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "")
-        raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason:.300}") from error
+    except Exception as error:  # numba's own are of many kinds
+        lines = [line.strip() for line in str(error).splitlines()]
+        reason = next((line for line in lines if line and not line.startswith(("Failed in", "During", "File"))), error)
+        raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason!s:.300}") from error
 
 
 def compiled(function: Callable[..., None]) -> Any:
@@ -113,7 +116,7 @@ def compiled(function: Callable[..., None]) -> Any:
     return numba.cfunc(SIGNATURE, nopython=True, cache=True, **OPTIONS)(function)
 
 
-@numba.njit(inline="always", **OPTIONS)
+@numba.njit(**OPTIONS)
 def opened(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
     """The arrays behind the pointers that a kernel is given. Their true lengths are not known here."""
     return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))
@@ -132,7 +135,7 @@ def translated(function: Any) -> Part:
     """A function of the table, and all that it calls, for numba: rules by their values, and `ieee` without detours.
 
     Raises:
-        Uncompilable: if it is not a function written in Python.
+        Uncompilable: if it is not a function written in Python, or raises or catches errors, which machine code can't.
     """
     if isinstance(function, Rule):
         return translated(function.value)
@@ -143,8 +146,10 @@ def translated(function: Any) -> Part:
     if isinstance(function, BuiltinFunctionType):
         return Part(function, f"{function.__module__}.{function.__name__}")
     if not isinstance(function, FunctionType):
-        raise Uncompilable(f"{function!r} can't be made machine code: it is not a function written in Python")
+        raise Uncompilable(f"{function!r} is not a function written in Python")
     code = function.__code__
+    if any(step.opname in ("RAISE_VARARGS", "PUSH_EXC_INFO") for step in dis.get_instructions(code)):
+        raise Uncompilable(f"{function.__name__} raises or catches errors")
     identity = _text(code) + repr(function.__defaults__)
     outside = {name: function.__globals__[name] for name in sorted(_names(code) & function.__globals__.keys())}
     cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or ())}
@@ -154,7 +159,7 @@ def translated(function: Any) -> Part:
         elif isinstance(thing, (Rule, FunctionType)):
             part = translated(thing)
         else:
-            part = Part(thing, thing.__name__ if isinstance(thing, ModuleType) else repr(thing))
+            part = Part(thing, _identity(thing))
         identity += f" {name}={part.identity}"
         (cells if name in cells else outside)[name] = part.code
     rebuilt = FunctionType(
@@ -165,6 +170,16 @@ def translated(function: Any) -> Part:
         tuple(map(CellType, cells.values())),
     )
     return Part(numba.njit(**OPTIONS)(rebuilt), hashlib.sha256(identity.encode()).hexdigest())
+
+
+def _identity(thing: Any) -> str:
+    """A text for a constant, another one for every other constant; it may be read by another process."""
+    if isinstance(thing, ModuleType):
+        return thing.__name__
+    if hasattr(thing, "tobytes"):  # the text of an array leaves out its middle
+        return f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
+    text = repr(thing)
+    return f"{text} {uuid4()}" if " at 0x" in text else text  # an address means nothing to another process
 
 
 @cache

@@ -293,7 +293,7 @@ class Single(Program):
     def __init__(self, tape: Tape) -> None:
         super().__init__()
         self.tape = tape
-        self.code = Code((what, n, False) for what, n in tape.operations)
+        self.code = Code([*((what, n, False) for what, n in tape.operations), ("dot of rows", 0, False)])
         self._run = _entry(_single).ctypes
         self.integers, self.starts, place = scheduled(tape)
         self.outputs = place[tape.outputs].astype(np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.loops import LOOPS
 from engine.machine import OPTIONS
+from engine.rules import dot
 from engine.tape import Tape
 
 
@@ -19,9 +20,10 @@ def scheduled(tape: Tape) -> tuple[Any, Any, Any]:
     program, starts = np.frombuffer(tape.program, np.uint32), np.frombuffer(tape.starts, np.uint32)
     groups = np.array([isinstance(what, str) for what, _ in tape.operations], np.bool_)
     alone = np.array([what in LOOPS for what, _ in tape.operations], np.bool_)
+    dots = np.array([what is dot for what, _ in tape.operations], np.bool_)
     levels = _levels(program, starts, groups, tape.size)
     order = np.lexsort((program[starts], levels))
-    integers, begins, place = _written(program, starts, groups, alone, levels, order, tape.leaves, tape.size)
+    integers, begins, place = _written(program, starts, groups, alone, dots, levels, order, tape.leaves, tape.size)
     return integers, begins, place
 
 
@@ -46,20 +48,30 @@ def _levels(program, starts, groups, size):
 
 
 @numba.njit(cache=True, **OPTIONS)
-def _written(program, starts, groups, alone, levels, order, leaves, size):
-    """The instructions in another order, with the places that results get in that order."""
+def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
+    """The instructions in another order, with the places that results get in that order.
+
+    A dot whose weights, and whose inputs, stand in a row is told by where the rows begin; its code is the one after all
+    others.
+    """
     place = np.empty(size, np.uint32)
     for slot in range(leaves):
         place[slot] = slot
     written, begins = np.empty(len(program) + len(starts), np.uint32), np.empty(len(starts), np.uint32)
-    runs, free = 0, leaves
+    runs, free, n = 0, leaves, np.int64(0)
+    code: Any = 0
+    count: Any = 0
     end: Any = 0
     before: Any = -1
     latest: Any = 0
     for i in order:
         at = np.int64(starts[i])
-        code, count = program[at], np.int64(program[at + 1])
-        if code == before and not alone[code] and levels[i] == latest:
+        code, count = np.int64(program[at]), np.int64(program[at + 1])
+        n = (count - 1) // 2
+        rows = dots[code] and _in_a_row(program, place, at + 3, n) and _in_a_row(program, place, at + 3 + n, n)
+        if rows:
+            code, count = len(groups), 4 + (count - 1) % 2
+        if code == before and (rows or not alone[code]) and levels[i] == latest:
             written[np.int64(begins[runs - 1]) + 1] += 1
         else:
             begins[runs] = end
@@ -67,7 +79,14 @@ def _written(program, starts, groups, alone, levels, order, leaves, size):
             end, runs = end + 3, runs + 1
         before = code
         latest = levels[i]
-        if groups[code]:
+        if rows:
+            place[program[at + 2]] = free
+            written[end], written[end + 1] = free, n
+            written[end + 2], written[end + 3] = place[program[at + 3]], place[program[at + 3 + n]]
+            if count == 5:
+                written[end + 4] = place[program[at + 3 + 2 * n]]
+            free += 1
+        elif groups[code]:
             n = np.int64(program[at + 2])
             written[end] = n
             for k in range(n):
@@ -84,3 +103,13 @@ def _written(program, starts, groups, alone, levels, order, leaves, size):
                 written[end + k] = place[program[at + 2 + k]]
         end += count
     return written[:end].copy(), begins[:runs].copy(), place
+
+
+@numba.njit(cache=True, **OPTIONS)
+def _in_a_row(program, place, first, n):
+    """Whether these operands stand one beside the other."""
+    begin = np.int64(place[program[first]])
+    for k in range(1, n):
+        if np.int64(place[program[first + k]]) != begin + k:
+            return False
+    return n > 1
