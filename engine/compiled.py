@@ -106,7 +106,7 @@ class Compiled:
         """
         leaves: list[Any] = []
         key = _look(args, options, leaves)
-        recording, expected = self._recording(key, lambda: leaves)
+        recording, expected = self._recording(key, lambda _: leaves)
         if recording is None:
             return self._only(self._plain(key, leaves))
         if recording.key != NUMBER:
@@ -156,7 +156,7 @@ class Compiled:
         batch = Batch(self.__name__, args, options)
         answers: list[Any] = [None] * batch.size
         for group in batch.groups():
-            recording, expected = self._recording(group.key, lambda group=group: group.leaves(-1))  # type: ignore[misc]
+            recording, expected = self._recording(group.key, group.leaves)
             if recording is None:
                 with no_grad():
                     rows: Any = [_numbers(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
@@ -174,7 +174,7 @@ class Compiled:
         share = 1 / batch.size if how == "mean" else 1.0
         parts: list[Value] = []
         for group in batch.groups():
-            recording, expected = self._recording(group.key, lambda group=group: group.leaves(-1))  # type: ignore[misc]
+            recording, expected = self._recording(group.key, group.leaves)
             if recording is None:
                 each = [self._only(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
                 parts.append(as_value(functions.dot([share] * len(each), each)))
@@ -218,13 +218,13 @@ class Compiled:
         lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
         return lanes.run(group.numbers, group.others, recording.parameters, 0.0, True)[0]
 
-    def _recording(self, key: Key, leaves: Callable[[], list[Any]]) -> "tuple[Recording | None, Any]":
+    def _recording(self, key: Key, leaves: Callable[[int], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
 
-        None means that the plain function is to be called.
+        None means that the plain function is to be called. `leaves` gives the numbers of the first and the last example.
         """
         now = mode.get()
-        if now.anomaly or now.tracing or not machine_is_there():
+        if now.anomaly or now.tracing:
             return None, None
         outside, surroundings = self._surroundings
         if not all(map(is_, outside(), surroundings)):  # a cell was run again: the names mean other things
@@ -236,21 +236,22 @@ class Compiled:
             with self._lock:
                 recording = self._recordings.get(key)
                 if recording is None:
-                    recording = self._recordings[key] = self._recorded(key, leaves())
+                    recording = self._recordings[key] = self._recorded(key, leaves(-1), leaves(0))
                     tape = recording.tape
                 else:
-                    tape = self._again(recording, key, leaves())
-                expected = [tape.numbers[slot] for slot in tape.outputs], max(map(abs, filter(isfinite, tape.numbers)))
+                    tape = self._again(recording, key, leaves(-1))
+                largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
+                expected = [tape.numbers[slot] for slot in tape.outputs], largest
                 self._look_around()  # what the function itself has changed, a counter say, is no news
         self._latest = recording
-        return (recording, expected) if recording.possible() else (None, None)
+        return (recording, expected) if machine_is_there() and recording.possible() else (None, None)
 
     def _look_around(self) -> None:
         outside = _what_stands_outside(self._function)
         self._surroundings = outside, outside()
 
-    def _recorded(self, key: Key, leaves: list[Any]) -> "Recording":
-        (inputs, outputs, look), (inputs_again, outputs_again, _) = self._traced(key, leaves), self._traced(key, leaves)
+    def _recorded(self, key: Key, leaves: list[Any], other: list[Any]) -> "Recording":
+        (inputs, outputs, look), (inputs_again, outputs_again, _) = self._traced(key, leaves), self._traced(key, other)
         tapes = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
         lasting = set(tapes[0].parameters) & set(tapes[1].parameters)
         if len(lasting) < len(tapes[0].parameters):  # the others are made in the function, anew at each call
@@ -283,7 +284,9 @@ class Compiled:
 
     def _traced(self, key: Key, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Key]:
         """The leaves that stand for the arguments, the Values that the function made of them, and how they look."""
-        numbers = [Value(leaf._data if isinstance(leaf, Value) else leaf) for leaf in leaves]
+        names = list(self._named(key))
+        plain = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
+        numbers = [Value(number, name) for number, name in zip(plain, names)]
         args, options = _rebuilt(key, iter(numbers))
         with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
             outputs: list[Any] = []
@@ -291,12 +294,13 @@ class Compiled:
             values = [as_value(output) for output in outputs]
         if not values:
             raise TypeError(f"{self.__name__} gave no Value; is a return missing in it?")
-        return list(zip(self._named(key), numbers)), values, look
+        return list(zip(names, numbers)), values, look
 
     def _named(self, key: Key) -> Iterator[str]:
         """A name for every number among the arguments."""
         try:
-            names = list(inspect.signature(self._function).parameters)
+            known = inspect.signature(self._function).parameters.values()
+            names = [each.name for each in known if each.kind is not inspect.Parameter.VAR_POSITIONAL]
         except (TypeError, ValueError):
             names = []
         args, options = key

@@ -4,12 +4,12 @@
 >>> x, w = Value(3.0), Value(2.0, label="w", role="parameter")
 >>> print(Tape([("x", x)], [(w * x).tanh()]))
 1 input, 1 parameter, 0 constants, 2 instructions
-  v1 = w * x             6
-  v2 = tanh(v1)          1
+  v1 = w * x     6
+  v2 = tanh(v1)  1
 """
 
 from array import array
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -147,17 +147,21 @@ class Tape:
                 return f"it used another leaf, {theirs._name()}, in the place of {mine._name()}"
         return ""
 
+    def __iter__(self) -> Iterator[tuple[Rule | str, list[int], list[int], list[int]]]:
+        return map(self.instruction, range(len(self)))
+
     def __str__(self) -> str:
         counts = [(self.inputs, "input"), (len(self.parameters), "parameter"), (len(self.constants), "constant")]
         counts.append((len(self), "instruction"))
         head = ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts)
-        return "\n".join([head, *(f"  {self._line(i)}" for i in range(len(self)))])
+        texts = [_shortened(self._text(i)) for i in range(len(self))]
+        width = max(map(len, texts), default=0)
+        return "\n".join([head, *(f"  {text:{width}}  {self._results(i)}" for i, text in enumerate(texts))])
 
     __repr__ = __str__
 
-    def _line(self, i: int) -> str:
-        numbers = [number(self.numbers[slot]) for slot in self.instruction(i)[2][:8]]
-        return f"{_shortened(self._text(i)):22} {', '.join(numbers)}"
+    def _results(self, i: int) -> str:
+        return ", ".join(number(self.numbers[slot]) for slot in self.instruction(i)[2][:8])
 
     def _text(self, i: int) -> str:
         what, operands, results, _ = self.instruction(i)
@@ -175,7 +179,7 @@ class Tape:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= 90 else text[:60] + " … " + text[-27:]
+    return text if len(text) <= 80 else text[:50] + " … " + text[-27:]
 
 
 def _grouped(rule: Rule) -> bool:

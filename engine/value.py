@@ -354,10 +354,14 @@ class Value:
         raise TypeError("a Value is not true or false. Compare it (x > 0), or ask for the number (x.data)")
 
     def __format__(self, spec: str) -> str:
+        if spec and mode.get().tracing:
+            raise _leaves_the_graph(self, "was made text", "keep to operations of Values")
         return format(self._data, spec) if spec else str(self)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
+        if mode.get().tracing:
+            return f"Value(being recorded{label})"
         return f"Value(data={self._data}, grad={'—' if self.grad is None else self.grad}{label})"
 
     def _name(self) -> str:
