@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types lab bench clean
+.PHONY: demo test check lint types lab peers bench clean
 
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
@@ -23,6 +23,9 @@ types: $(VENV)/.test
 
 lab: $(VENV)/.lessons
 	$(BIN)/jupyter lab notebooks
+
+# JAX and PyTorch, which are large: make peers bench
+peers: $(VENV)/.peers
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench

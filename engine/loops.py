@@ -13,12 +13,12 @@ import numba
 import numpy as np
 
 from engine import ieee, rules
-from engine.machine import OPTIONS, opened, translated
+from engine.machine import INNER, opened, translated
 
 exp_difference = translated(ieee.exp_difference).code
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def at(place, lane, uniform):
     """Where the number of an example is."""
     return place + lane if place >= uniform else place
@@ -42,7 +42,7 @@ def spread_back(operands_, repeats, count, width, uniform, v_, g_):
 # Sums over lanes may be taken in any order, which lets the machine add several at a time.
 
 
-@numba.njit(fastmath={"reassoc", "contract"}, **OPTIONS)
+@numba.njit(fastmath={"reassoc", "contract"}, **INNER)
 def added(xs, width):
     total = 0.0
     for lane in range(width):
@@ -50,7 +50,7 @@ def added(xs, width):
     return total
 
 
-@numba.njit(fastmath={"reassoc", "contract"}, **OPTIONS)
+@numba.njit(fastmath={"reassoc", "contract"}, **INNER)
 def multiplied(xs, ys, width):
     total = 0.0
     for lane in range(width):
@@ -58,7 +58,7 @@ def multiplied(xs, ys, width):
     return total
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def live(gradient, number):
     """Their product; what no gradient reaches gets none, not even by way of an infinite number."""
     return gradient * number if gradient != 0.0 else 0.0
@@ -225,7 +225,7 @@ def mean_back(operands_, repeats, count, width, uniform, v_, g_):
 # max and min of several, and what leans on them. `first` is the place of the first operand among the operands.
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def peak(operands, first, n, lane, uniform, v, sign):
     """The largest of the operands, or the smallest; nan if one is."""
     best = sign * v[at(operands[first], lane, uniform)]
@@ -238,7 +238,7 @@ def peak(operands, first, n, lane, uniform, v, sign):
     return sign * best
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def share_of_ties(operands, count, lane, uniform, v, g):
     z, upstream, tied = v[operands[0] + lane], g[operands[0] + lane], 0.0
     if upstream != 0.0:
@@ -267,7 +267,7 @@ def ties_back(operands_, repeats, count, width, uniform, v_, g_):
         share_of_ties(operands, count, lane, uniform, v, g)
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def others(operands, first, n, lane, uniform, v, top):
     """The sum of exp(x - top) over all operands but one that is the largest."""
     rest, skipped = 0.0, False
@@ -280,7 +280,7 @@ def others(operands, first, n, lane, uniform, v, top):
     return rest
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def probabilities(operands, first, n, lane, uniform, v):
     """softmax of the operands."""
     ps = np.empty(n)
@@ -336,7 +336,7 @@ def log_softmax(operands_, repeats, count, width, uniform, v_, g_):
             v[operands[k + 1] + lane] = v[at(operands[1 + operands[k]], lane, uniform)] - top - rest
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
     n = operands[0]
     ps = probabilities(operands, 1, n, lane, uniform, v)

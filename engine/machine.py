@@ -33,6 +33,7 @@ POINTER = types.CPointer(types.float64)
 SIGNATURE = types.void(types.CPointer(types.uint32), *[types.int64] * 4, POINTER, POINTER)
 
 OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
+INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what machine code alone calls
 _HEAD = (
     "def {name}(operands_, repeats, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
 )
@@ -116,7 +117,7 @@ def compiled(function: Callable[..., None]) -> Any:
     return numba.cfunc(SIGNATURE, nopython=True, cache=True, **OPTIONS)(function)
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def opened(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
     """The arrays behind the pointers that a kernel is given. Their true lengths are not known here."""
     return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))
@@ -169,7 +170,7 @@ def translated(function: Any) -> Part:
         function.__defaults__,
         tuple(map(CellType, cells.values())),
     )
-    wanted = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)  # by other machine code alone
+    wanted = numba.njit(**INNER)
     return Part(wanted(rebuilt), hashlib.sha256(identity.encode()).hexdigest())
 
 

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from engine.lending import Part
 from engine.loops import LOOPS
-from engine.machine import OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kernel
+from engine.machine import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kernel
 from engine.rules import Rule
 from engine.schedule import scheduled
 from engine.steps import table_name
@@ -69,17 +69,17 @@ def _pointer(typing, address):
     return types.voidptr(types.int64), generate
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def _integers(address):
     return numba.carray(_pointer(address), (1 << 40,), np.int64)
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def _floats(address, length):
     return numba.carray(_pointer(address), (length,), np.float64)
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def _forwards(job, begin, end, width, uniform):
     """Run the program from one run of instructions up to another."""
     program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
@@ -91,7 +91,7 @@ def _forwards(job, begin, end, width, uniform):
         _call(kernels[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def _backwards(job, begin, end, width, uniform):
     """Run the chain rule from the last instruction before one run back to another."""
     program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
@@ -103,7 +103,7 @@ def _backwards(job, begin, end, width, uniform):
         _call(backs[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def _finite(numbers):
     """Whether all of them are."""
     bad = 0
@@ -112,7 +112,7 @@ def _finite(numbers):
     return bad == 0
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INNER)
 def _gather(job, v):
     """Bring the parameters' numbers, if they are lent."""
     if job[LENT] != 0:

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from engine.loops import LOOPS
-from engine.machine import OPTIONS
+from engine.machine import INNER, OPTIONS
 from engine.rules import dot
 from engine.tape import Tape
 
@@ -105,7 +105,7 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
     return written[:end].copy(), begins[:runs].copy(), place
 
 
-@numba.njit(cache=True, **OPTIONS)
+@numba.njit(**INNER)
 def _in_a_row(program, place, first, n):
     """Whether these operands stand one beside the other."""
     begin = np.int64(place[program[first]])

@@ -164,9 +164,11 @@ class Tape:
         return ", ".join(number(self.numbers[slot]) for slot in self.instruction(i)[2][:8])
 
     def _text(self, i: int) -> str:
-        what, operands, results, _ = self.instruction(i)
+        what, operands, results, indices = self.instruction(i)
         names = [self._called(slot) for slot in operands]
         text = f"{what}({', '.join(names)})" if isinstance(what, str) else written(what, names)
+        if indices != list(range(len(indices) and len(operands))):
+            text += str(indices)
         return f"{', '.join(map(self._called, results))} = {text}"
 
     def _called(self, slot: int) -> str:

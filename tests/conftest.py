@@ -1,7 +1,10 @@
-"""What several tests share: a real browser."""
+"""What several tests share: a real browser, and machine code."""
 
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +25,32 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+def pytest_configure(config):
+    """Machine code that tests make is kept with what else pytest keeps, and not in the home of whoever runs them."""
+    os.environ["CHALKGRAD_CACHE"] = str(config.cache.mkdir("chalkgrad"))
+
+
+def make_kernels(lanes):
+    """The machine code of every rule, in one of its widths."""
+    from engine.loops import LOOPS
+    from engine.machine import kernel
+    from tests.rule_samples import NAMED, SAMPLED
+
+    for name, sample in SAMPLED:
+        rule = NAMED[name]
+        if rule not in LOOPS and rule.name not in LOOPS:
+            kernel(rule, len(sample.symbols), lanes)
+
+
+@pytest.fixture(scope="session")
+def machine_code():
+    """The machine code of every rule. Where it is not kept from another day it takes most of the time of all tests, and
+    so two processes share the work.
+    """
+    pytest.importorskip("numba", reason="without numba there is no machine code")
+    code = "from tests.conftest import make_kernels; make_kernels(True)"
+    other = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent)
+    make_kernels(False)
+    assert other.wait() == 0

@@ -1,13 +1,16 @@
-"""Where every rule of the table is tried, and what it should be there: its formula in SymPy.
+"""Where every rule of the table is tried, and what it should be there: its formula in SymPy; and awkward numbers.
 
 `test_rules.py` walks `engine.RULES` and `engine.rules.FAMILIES` and asks for an entry of each, so a rule that is added
 to the table fails the tests until it has sample points here.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf, nan
 from typing import Any
 
+import pytest
 import sympy as sp
 
 from engine import Rule
@@ -246,3 +249,20 @@ for family, members in FAMILY_SAMPLES.items():
         name = f"{family}({', '.join(map(str, constants))})"
         NAMED[name] = FAMILIES[family](*constants)
         SAMPLED.append((name, sample))
+
+every_rule = pytest.mark.parametrize(
+    ("name", "sample"), SAMPLED, ids=[f"{name}/{len(s.symbols)}" for name, s in SAMPLED]
+)
+
+# Awkward numbers, alone and in pairs.
+FINITE = [0.0, -0.0, 1e-300, -1e-300, 1e300, -1e300, 800.0, -800.0]
+FINITE += [1e-8, -1e-8, 0.5, 1.0, -1.0, 2.0, -3.0, 20.0, -20.0, 30.0, 40.0, -40.0, -50.0, 300.0, -300.0]
+AWKWARD = [*FINITE, inf, -inf, nan]
+FEW = [0.0, 1e-300, 1e300, 800.0, -800.0, 40.0, -40.0, inf, -inf, nan]
+
+
+def awkward_points(sample: Sample) -> Iterator[tuple[float, ...]]:
+    n = len(sample.symbols)
+    if n <= 2:
+        return itertools.product(AWKWARD, repeat=n)
+    return ((x, y, *[0.5] * (n - 2)) for x in FEW for y in FEW)

@@ -1,19 +1,26 @@
-"""Side by side with micrograd and microgpt, in one run: ``python -m tests.bench [--quick]``.
+"""Side by side with the peers, in one run: ``python -m tests.bench``.
 
-CPU times on one machine mean little; their ratios, taken in the same minute, are what the targets are about.
+Times on one machine mean little; their ratios, taken in the same minute, are what the targets are about. A peer that is
+not installed is left out; ``make peers`` installs JAX and PyTorch.
 """
 
 import argparse
+from collections.abc import Callable, Iterator
 from functools import partial
-from platform import python_version
+from importlib import import_module
+from pathlib import Path
 from statistics import median
+from types import ModuleType
+from typing import Any
 
 from micrograd.engine import Value as MicrogradValue
 
 from engine import Value, dot, softmax
 from tests.bench import moons
-from tests.bench.footprint import bytes_per_node, import_seconds, readme
+from tests.bench.expression import REPEATS, readme
+from tests.bench.footprint import bytes_per_node, import_seconds
 from tests.bench.microgpt import EagerValue, training
+from tests.bench.report import Claim, Report, Table, machine, of_race, versions
 from tests.bench.timing import Race
 
 NUMBERS = {"micrograd": MicrogradValue, "microgpt's Value": EagerValue, "chalkgrad": Value}
@@ -32,55 +39,140 @@ MICROGPT = {
     "chalkgrad, dot and softmax": partial(training, Value, dot, softmax),
 }
 
-LINE = "  {:36}{:>10}{:>10}{:>10}{:>10}   {}"
+README = {name: readme(number) for name, number in NUMBERS.items()}
+
+PEERS = {"NumPy": "by_numpy", "PyTorch": "by_torch", "JAX": "by_jax", "C": "by_c", "chalkgrad compiled": "by_compile"}
+
+# Who is to be how many times as fast as whom.
+TARGETS = [
+    ("chalkgrad, chopped", "micrograd", 6),
+    ("chalkgrad, fused", "micrograd", 50),
+    ("chalkgrad compiled, in lanes", "micrograd", 8000),
+    ("chalkgrad compiled, in lanes", "NumPy, preallocated", 1),
+    ("chalkgrad compiled, in lanes", "PyTorch, eager", 1),
+    ("chalkgrad compiled, in lanes", "JAX, jit", 1),
+    ("chalkgrad compiled, in lanes", "C, per example", 1 / 2),
+    ("chalkgrad compiled, in lanes", "C, batched", 1 / 8),
+    ("chalkgrad compiled, one graph", "micrograd", 1500),
+    ("chalkgrad compiled, one graph", "PyTorch, eager", 1),
+]
+MICROGPT_TARGETS = [
+    ("chalkgrad, plain operators", "microgpt's Value", 1),
+    ("chalkgrad, dot and softmax", "microgpt's Value", 3),
+    ("chalkgrad compiled", "microgpt's Value", 300),
+    ("chalkgrad compiled", "JAX, jit", 1),
+]
+README_TARGETS = [("chalkgrad compiled", "micrograd", 10), ("chalkgrad compiled", "JAX, jit", 2.5)]
 
 
-def show(title: str, race: Race, targets: dict[str, float], unit: str = "ms", per: float = 1e3) -> None:
-    """A table of the times of one step, and how many times faster than the first contestant each is."""
-    names = list(dict.fromkeys(name for name, _ in race.times))
-    print(f"\n{title}\n" + LINE.format("", unit, "faster", f"{unit} no gc", "faster", "target, gc on"))
+class Bench:
+    """The tables, each measured when it is asked for.
+
+    Args:
+        quick: one round of short turns, to see that it runs.
+        large: go on to graphs of ten million instructions.
+    """
+
+    def __init__(self, quick: bool, large: bool) -> None:
+        self.quick, self.large = quick, large
+        self.rounds = 1 if quick else 7
+        self.peers, self.left_out = peers()
+
+    def moons(self) -> Table:
+        title = "Two moons, 100 examples, MLP 2-16-16-1: one step of SGD on all"
+        return of_race(title, self._race(TWO_MOONS, "MOONS"), TARGETS)
+
+    def microgpt(self) -> Table:
+        title = "microgpt, 4,192 parameters, 9 predictions: one step of Adam"
+        return of_race(title, self._race(MICROGPT, "MICROGPT"), MICROGPT_TARGETS)
+
+    def readme(self) -> Table:
+        title = "The expression of micrograd's README, forward and backward"
+        return of_race(title, self._race(README, "README"), README_TARGETS, REPEATS)
+
+    def scaling(self) -> Table | None:
+        if "chalkgrad compiled" not in self.peers:
+            return None
+        from tests.bench.scaling import instructions
+
+        powers = range(3, 5 if self.quick else 8 if self.large else 7)
+        rows = instructions([10**power for power in powers], self.rounds)
+        bytes_of_tape = rows[-1]["bytes_of_tape"]
+        claim = Claim("an instruction takes {} bytes on the tape", bytes_of_tape, 64, at_most=True)
+        return Table("Compiled graphs, forward and backward: one instruction", rows, [claim])
+
+    def memory(self) -> Table:
+        nodes = 10_000 if self.quick else 100_000
+        sizes = {name: bytes_per_node(number, nodes) for name, number in NUMBERS.items()}
+        rows = [{"name": name, "bytes": size, "share": size / sizes["micrograd"]} for name, size in sizes.items()]
+        claim = Claim("chalkgrad takes {} of micrograd's memory", rows[-1]["share"], 0.4, at_most=True)
+        return Table("A node, after backward", rows, [claim])
+
+    def imports(self) -> Table:
+        rows = [
+            {"name": names, "seconds": median(import_seconds(names) for _ in range(self.rounds))}
+            for names in ("micrograd.nn", "engine", "engine, nn")
+        ]
+        return Table("Import", rows)
+
+    def _race(self, contestants: dict[str, Callable[[], Any]], table: str) -> Race:
+        for peer in self.peers.values():
+            contestants = contestants | getattr(peer, table, {})
+        if self.quick:
+            return Race(contestants, self.rounds, steps=1, seconds=1e-3, collector=(True,))
+        return Race(contestants, self.rounds)
+
+
+RESULTS = Path("build") / "bench.json"
+TABLES = "moons", "microgpt", "readme", "scaling", "memory", "imports"
+
+
+def peers() -> tuple[dict[str, ModuleType], list[str]]:
+    """Those that can be measured here, and which can't, and why."""
+    found, left_out = {}, []
+    for name, module in PEERS.items():
+        try:
+            found[name] = import_module(f"tests.bench.{module}")
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] in ("engine", "nn", "tests"):
+                raise
+            reason = f"{error.name} is not installed" if isinstance(error, ModuleNotFoundError) else error
+            left_out.append(f"{name}: left out, {reason}.")
+    return found, left_out
+
+
+def measured(bench: Bench, names: list[str]) -> Iterator[Table]:
+    """The tables of these names, one after the other."""
     for name in names:
-        cells = []
-        for collecting in (True, False):
-            speed = race.speed(name, names[0], collecting)
-            cells += [f"{race.seconds(name, collecting) * per:.1f}", f"{speed:.2f}x"]
-        print(LINE.format(name, *cells, verdict(race.speed(name, names[0]), targets.get(name))))
-
-
-def verdict(speed: float, target: float | None) -> str:
-    """Whether a ratio reaches its target."""
-    return "" if target is None else f">= {target:g}x: {'met' if speed >= target else 'MISSED'}"
+        table = getattr(bench, name)()
+        if table is not None:
+            table.name = name
+            yield table
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; or print what was measured earlier."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of each, to see that it runs")
-    rounds = 1 if parser.parse_args().quick else 7
-    print(
-        f"Python {python_version()}, CPU time, median of {rounds} interleaved rounds of two steps, after one to warm up"
-    )
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)}; all, if none is named")
+    parser.add_argument("--quick", action="store_true", help="one short round of each, to see that it runs")
+    parser.add_argument("--large", action="store_true", help="graphs of up to ten million instructions")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go (build/bench.json)")
+    parser.add_argument("--markdown", action="store_true", help="measure nothing, print that file for the README")
+    options = parser.parse_args()
+    if unknown := set(options.tables) - set(TABLES):
+        parser.error(f"no table is called {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
+    if options.markdown:
+        print(Report.load(options.json or RESULTS).markdown())
+        return
 
-    race = Race(TWO_MOONS, rounds)
-    show("Two moons, 100 examples, MLP 2-16-16-1: one step", race, {"chalkgrad, chopped": 6, "chalkgrad, fused": 50})
-
-    race = Race(MICROGPT, rounds)
-    targets = {"chalkgrad, plain operators": 1, "chalkgrad, dot and softmax": 3}
-    show("microgpt, 4,192 parameters, 9 predictions: one step of Adam", race, targets)
-
-    race = Race({name: readme(number) for name, number in NUMBERS.items()}, rounds)
-    show("The expression of micrograd's README, forward and backward", race, {}, "us", 1e6 / 200)
-
-    print("\nBytes per node, after backward")
-    sizes = {name: bytes_per_node(number) for name, number in NUMBERS.items()}
-    for name, size in sizes.items():
-        share = size / sizes["micrograd"]
-        target = f"<= 40%: {'met' if share <= 0.4 else 'MISSED'}" if name == "chalkgrad" else ""
-        print(LINE.format(name, f"{size:.0f}", f"{share:.0%}", "", "", target))
-
-    print("\nImport, ms of CPU time")
-    for names in ("micrograd.nn", "engine", "engine, nn"):
-        print(LINE.format(names, f"{median(import_seconds(names) for _ in range(rounds)) * 1e3:.1f}", "", "", "", ""))
+    bench = Bench(options.quick, options.large)
+    report = Report(machine(), versions(bench.peers.values()), bench.rounds, bench.left_out)
+    print(report)
+    for table in measured(bench, options.tables or list(TABLES)):
+        print(table, flush=True)
+        report.tables.append(table)
+    if options.json or not options.quick:
+        report.save(options.json or RESULTS)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ HEAD_SIZE = WIDTH // HEADS
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 BOUNDARY = len(ALPHABET)  # the token before and after every document
 VOCABULARY = len(ALPHABET) + 1
+TOKENS = [BOUNDARY, *map(ALPHABET.index, "isabella"), BOUNDARY]  # the document
+
+RATE, DECAY, SQUARE_DECAY, EPSILON = 0.01, 0.85, 0.99, 1e-8  # of Adam
 
 SHAPES = {
     "token": (VOCABULARY, WIDTH),
@@ -143,16 +146,22 @@ class GPT:
         losses = []
         for position, (token, target) in enumerate(pairwise(tokens)):
             probabilities = self.softmax(self.scores(token, position, keys, values))
-            losses.append(-probabilities[target].log())
+            losses.append(-self.entry(probabilities, target).log())
         return sum(losses) / len(losses)
 
     def scores(self, token: int, position: int, keys: list[Any], values: list[Any]) -> list[Any]:
         """One score for each token that may come next. It leaves its key and value for the positions after it."""
-        x = _plus(self.matrices["token"][token], self.matrices["position"][position])
+        x = _plus(self.embedding(token), self.matrices["position"][position])
         x = self._normalised(x)
         x = _plus(x, self._attention(self._normalised(x), keys, values))
         x = _plus(x, self._perceptron(self._normalised(x)))
         return self._times("score", x)
+
+    def embedding(self, token: int) -> list[Any]:
+        return self.matrices["token"][token]
+
+    def entry(self, values: list[Any], token: int) -> Any:
+        return values[token]
 
     def _attention(self, x: list[Any], keys: list[Any], values: list[Any]) -> list[Any]:
         query = self._times("query", x)
@@ -185,8 +194,6 @@ def training(number: Callable[[float], Any], *maths: Any) -> Step:
     model = GPT(number, *maths)
     parameters = model.parameters()
     means, squares = [0.0] * len(parameters), [0.0] * len(parameters)
-    tokens = [BOUNDARY, *map(ALPHABET.index, "isabella"), BOUNDARY]
-    rate, decay, square_decay, epsilon = 0.01, 0.85, 0.99, 1e-8
     steps = 0
 
     def step() -> float:
@@ -194,14 +201,14 @@ def training(number: Callable[[float], Any], *maths: Any) -> Step:
         steps += 1
         for p in parameters:
             p.grad = 0
-        loss = model.loss(tokens)
+        loss = model.loss(TOKENS)
         loss.backward()
         for i, p in enumerate(parameters):
-            means[i] = decay * means[i] + (1 - decay) * p.grad
-            squares[i] = square_decay * squares[i] + (1 - square_decay) * p.grad**2
-            mean = means[i] / (1 - decay**steps)
-            square = squares[i] / (1 - square_decay**steps)
-            p.data -= rate * mean / (square**0.5 + epsilon)
+            means[i] = DECAY * means[i] + (1 - DECAY) * p.grad
+            squares[i] = SQUARE_DECAY * squares[i] + (1 - SQUARE_DECAY) * p.grad**2
+            mean = means[i] / (1 - DECAY**steps)
+            square = squares[i] / (1 - SQUARE_DECAY**steps)
+            p.data -= RATE * mean / (square**0.5 + EPSILON)
         return loss.data
 
     return step

@@ -41,13 +41,24 @@ def first_weights() -> list[float]:
     return weights
 
 
+def matrices(weights: Any) -> list[Any]:
+    """Each layer's part of an array of all weights: a row for each neuron, its weights and its bias."""
+    nin, nouts = SIZES
+    found, start = [], 0
+    for inputs, neurons in zip([nin, *nouts], nouts):
+        stop = start + neurons * (inputs + 1)
+        found.append(weights[start:stop].reshape(neurons, inputs + 1))
+        start = stop
+    return found
+
+
 def fused() -> Step:
     """The way chalkgrad's own lessons write it."""
     model = MLP(*SIZES, activation="relu")
     parameters = model.parameters()
     optimizer = SGD(parameters, lr=RATE)
     points, moons = two_moons()
-    _copy(first_weights(), parameters)
+    set_weights(parameters, first_weights())
 
     def step() -> float:
         loss = hinge_loss([model(point) for point in points], moons) + ALPHA * dot(parameters, parameters)
@@ -81,13 +92,10 @@ def _demo(model: Any, number: Callable[[float], Any]) -> Step:
     """The training loop of micrograd's demo notebook, for any network of any numbers."""
     parameters = model.parameters()
     points, moons = two_moons()
-    _copy(first_weights(), parameters)
+    set_weights(parameters, first_weights())
 
     def step() -> float:
-        scores = [model([number(x) for x in point]) for point in points]
-        losses = [(1 + -moon * score).relu() for moon, score in zip(moons, scores)]
-        data_loss = sum(losses) * (1.0 / len(losses))
-        loss = data_loss + ALPHA * sum(p * p for p in parameters)
+        loss = demo_loss(model, parameters, [[number(x) for x in point] for point in points], moons)
         model.zero_grad()
         loss.backward()
         for p in parameters:
@@ -97,7 +105,16 @@ def _demo(model: Any, number: Callable[[float], Any]) -> Step:
     return step
 
 
-def _copy(weights: list[float], parameters: list[Any]) -> None:
+def demo_loss(model: Any, parameters: list[Any], points: list[list[Any]], moons: list[Any]) -> Any:
+    """The loss of that notebook, in single operations."""
+    scores = [model(point) for point in points]
+    losses = [(1 + -moon * score).relu() for moon, score in zip(moons, scores)]
+    data_loss = sum(losses) * (1.0 / len(losses))
+    return data_loss + ALPHA * sum(p * p for p in parameters)
+
+
+def set_weights(parameters: list[Any], weights: list[float]) -> None:
+    """Give each parameter its number."""
     assert len(weights) == len(parameters)
     for weight, parameter in zip(weights, parameters):
         parameter.data = weight

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from math import isclose
 from statistics import median
 from time import process_time
+from typing import Any
 
-Step = Callable[[], float]  # one training step; it returns the loss before its update
+Step = Callable[[], Any]  # one training step; it returns the loss before its update, as something that float() takes
+
+WARM = 2  # steps before the clock starts: at the first there is no garbage yet, at the second `compile` checks its tape
+CHECKED = 10  # steps whose losses must agree: far on, roundings decide on which side of a kink one stands
 
 
 class Race:
@@ -14,45 +18,66 @@ class Race:
 
     Args:
         contestants: for each name, a function that makes a fresh start and returns the step to be timed.
-        rounds: how many turns each gets, with the garbage collector on, and as many with it off.
-        steps: how many steps in a row make a turn, after one that is not timed: in a training loop no step but the
-            first finds the memory empty of the garbage of the one before.
+        rounds: how many turns each gets.
+        steps: how many steps make a turn, at least.
+        seconds: how long a turn lasts, at least.
+        collector: whether the garbage collector is on; each of these gets as many turns.
 
     Raises:
-        AssertionError: if the losses of two contestants differ by more than 1e-9 of themselves at any step.
+        AssertionError: if the losses of two contestants differ by more than 1e-9 of themselves at any of the first
+            steps.
     """
 
-    def __init__(self, contestants: dict[str, Callable[[], Step]], rounds: int, steps: int = 2) -> None:
+    def __init__(
+        self,
+        contestants: dict[str, Callable[[], Step]],
+        rounds: int,
+        steps: int = 2,
+        seconds: float = 0.01,
+        collector: tuple[bool, ...] = (True, False),
+    ) -> None:
+        self.names, self.collector = list(contestants), collector
         self.times: dict[tuple[str, bool], list[float]] = {}
         losses: dict[str, list[float]] = {}
         for _ in range(rounds):
-            for collecting in (True, False):
+            for collecting in collector:
                 for name, start in contestants.items():
-                    seconds, losses[name] = _turn(start(), steps, collecting)
-                    self.times.setdefault((name, collecting), []).append(seconds)
-        first = next(iter(losses))
+                    time, losses[name] = turn(start(), steps, seconds, collecting)
+                    self.times.setdefault((name, collecting), []).append(time)
+        longest = max(losses, key=lambda name: len(losses[name]))
         for name in losses:
-            agree = all(map(lambda a, b: isclose(a, b, rel_tol=1e-9), losses[first], losses[name]))
-            assert agree, f"{name} has the losses {losses[name]}, {first} has {losses[first]}"
+            agree = all(map(lambda a, b: isclose(a, b, rel_tol=1e-9), losses[longest], losses[name]))
+            assert agree, f"{name} has the losses {losses[name]}, {longest} has {losses[longest]}"
 
     def seconds(self, name: str, collecting: bool = True) -> float:
         """The median time of one step."""
         return median(self.times[name, collecting])
 
     def speed(self, name: str, reference: str, collecting: bool = True) -> float:
-        """How many times faster than the reference, the median over the rounds."""
+        """How many times as fast as the reference, the median over the rounds."""
         pairs = zip(self.times[reference, collecting], self.times[name, collecting])
         return median(slow / fast for slow, fast in pairs)
 
 
-def _turn(step: Step, steps: int, collecting: bool) -> tuple[float, list[float]]:
+def turn(step: Step, steps: int = 2, seconds: float = 0.01, collecting: bool = True) -> tuple[float, list[float]]:
+    """The time of one step of several in a row, and the losses of the first steps.
+
+    Whoever is done too soon goes on with twice as many steps, and the last ones count: the quick are a hundred thousand
+    times as fast as the slow, and a few of their steps would be too short to be timed.
+    """
     gc.collect()  # nobody pays for the garbage of the one before
+    gc.freeze()  # nor for the packages of the peers, that the collector would look through again and again
     if not collecting:
         gc.disable()
     try:
-        losses = [step()]
-        start = process_time()
-        losses += [step() for _ in range(steps)]
-        return (process_time() - start) / steps, losses
+        losses = [step() for _ in range(WARM)]
+        while True:
+            start = process_time()
+            losses += [step() for _ in range(steps)]
+            time = process_time() - start
+            if time >= seconds:
+                return time / steps, [float(loss) for loss in losses[:CHECKED]]
+            steps *= 2
     finally:
         gc.enable()
+        gc.unfreeze()

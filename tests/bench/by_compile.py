@@ -1,0 +1,86 @@
+"""The measured work in functions that chalkgrad compiles."""
+
+import numba  # without it compile runs in plain Python, which is measured anyway
+import numpy as np
+
+from engine import Value, compile, dot, select, softmax
+from nn import MLP, SGD, Adam, hinge_loss
+from tests.bench import microgpt
+from tests.bench.expression import expression, readme
+from tests.bench.microgpt import GPT, TOKENS
+from tests.bench.moons import ALPHA, RATE, SIZES, demo_loss, first_weights, set_weights, two_moons
+from tests.bench.timing import Step
+
+
+def in_lanes() -> Step:
+    """The training step on two moons, as the loss of one example, whose tape runs over all of them."""
+    model = MLP(*SIZES, activation="relu")
+    parameters = model.parameters()
+    set_weights(parameters, first_weights())
+    optimizer = SGD(parameters, lr=RATE)
+    points, moons = map(np.array, two_moons())
+
+    @compile
+    def loss(point, moon):
+        return hinge_loss(model(point), moon) + ALPHA * dot(parameters, parameters)
+
+    def step() -> float:
+        value = loss.mean(points, moons)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        return value.data
+
+    return step
+
+
+def one_graph() -> Step:
+    """The same, as one graph of single additions and multiplications for all examples together."""
+    model = MLP(*SIZES, activation="relu", fused=False)
+    parameters = model.parameters()
+    set_weights(parameters, first_weights())
+    optimizer = SGD(parameters, lr=RATE)
+    points, moons = map(np.array, two_moons())
+    loss = compile(lambda points, moons: demo_loss(model, parameters, points, moons))
+
+    def step() -> float:
+        value = loss(points, moons)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        return value.data
+
+    return step
+
+
+class SelectingGPT(GPT):
+    """A `GPT` whose tokens may be inputs of a graph."""
+
+    def embedding(self, token):
+        return [select(column, token) for column in zip(*self.matrices["token"])]
+
+    def entry(self, values, token):
+        return select(values, token)
+
+
+def training() -> Step:
+    """The training step of microgpt, of any document of as many tokens."""
+    model = SelectingGPT(Value, dot, softmax)
+    betas = microgpt.DECAY, microgpt.SQUARE_DECAY
+    optimizer = Adam(model.parameters(), lr=microgpt.RATE, betas=betas, eps=microgpt.EPSILON)
+    loss = compile(model.loss)
+
+    def step() -> float:
+        value = loss(TOKENS)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        return value.data
+
+    return step
+
+
+VERSIONS = {"numba": numba.__version__}
+MOONS = {"chalkgrad compiled, in lanes": in_lanes, "chalkgrad compiled, one graph": one_graph}
+MICROGPT = {"chalkgrad compiled": training}
+README = {"chalkgrad compiled": readme(Value, compile(expression))}

@@ -1,0 +1,404 @@
+"""Machine code against the table it is made from: every rule and every loop, one run at a time and in lanes."""
+
+import math
+import random
+from itertools import product
+from math import inf, nan
+
+import pytest
+
+from engine import Rule, Value, compile, dot, log_softmax, rules, select, softmax
+from tests.agreement import agrees, expected, quietly
+from tests.rule_samples import AWKWARD, FEW, NAMED, awkward_points, every_rule
+
+np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
+pytest.importorskip("numba", reason="without numba there is no machine code")
+
+from engine.loops import LOOPS  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("machine_code")
+
+UPSTREAM = 1.5  # what the gradient of the function itself is, lest code that forgets it passes
+
+
+def scaled(function):
+    return lambda *xs: UPSTREAM * function(*xs)
+
+
+def check(function, points):
+    """Hold single runs of machine code to the plain graph: value and partials at every point."""
+    function = scaled(function)
+    machine = compile(function)
+    for point in points:
+        xs = [Value(x) for x in point]
+        z = quietly(machine, *xs)
+        quietly(z.backward)
+        for found, (answer, size) in zip([z.data, *(x.grad for x in xs)], expected(function, point), strict=True):
+            assert agrees(found, answer, size), (point, found, answer)
+
+
+def check_lanes(function, points, shared=frozenset()):
+    """Hold a run in lanes, one for each point, to the plain graph; some operands are the same in all lanes.
+
+    What lanes give is the sum of their gradients by each parameter. To see each lane's own, every lane takes a
+    parameter of its own from a table, a -0 that it adds to its operand.
+    """
+    n = len(points[0])
+    tables = [[Value(-0.0) for _ in points] for _ in range(n)]
+    common = {i: Value(points[0][i]) for i in shared}
+    function = scaled(function)
+
+    def example(lane, *xs):
+        rest = iter(xs)
+        return function(*[common[i] if i in common else next(rest) + select(tables[i], lane) for i in range(n)])
+
+    columns = [[point[i] for point in points] for i in range(n) if i not in shared]
+    machine = compile(example)
+    found = quietly(machine.map, range(len(points)), *columns)
+    total = quietly(machine.sum, range(len(points)), *columns)
+    quietly(total.backward)
+    answers = [expected(function, point) for point in points]
+    for i, point in enumerate(points):
+        (answer, size), *partials = answers[i]
+        assert agrees(found[i], answer, size), (point, found[i], answer)
+        for k, (slope, size) in enumerate(partials):
+            if k not in shared:
+                assert agrees(tables[k][i].grad, slope, size), (point, k, tables[k][i].grad, slope)
+    for k, parameter in common.items():
+        slope = sum(answer[1 + k][0] for answer in answers)
+        size = lambda k=k: sum(answer[1 + k][1]() + abs(answer[1 + k][0]) for answer in answers)  # noqa: E731
+        assert agrees(parameter.grad, slope, size), (points, k, parameter.grad, slope)
+    size = lambda: sum(answer[0][1]() + abs(answer[0][0]) for answer in answers)  # noqa: E731
+    assert agrees(total.data, sum(answer[0][0] for answer in answers), size)
+
+
+# The kernels, one of every rule in the table and of every member of a family.
+
+
+def has_choice(point):
+    """Whether `take` may be asked for this one: `select` refuses what is no whole number before."""
+    return math.isinf(point[0]) or point[0] == math.floor(point[0]) if point[0] == point[0] else False
+
+
+def points_of(name, sample):
+    points = [*sample.points, *awkward_points(sample)]
+    return list(filter(has_choice, points)) if name == "take" else points
+
+
+@every_rule
+def test_a_rule_is_the_same_as_machine_code(name, sample):
+    points = points_of(name, sample)
+    check(NAMED[name], points)
+
+
+@every_rule
+def test_a_rule_is_the_same_in_lanes(name, sample):
+    rule, points = NAMED[name], points_of(name, sample)
+    begin = 0
+    for width in (1, 3, 20, 130, 300, len(points)):
+        some = points[begin : begin + width]
+        begin += width
+        if some:
+            check_lanes(rule, some)
+
+
+@every_rule
+def test_a_rule_is_the_same_where_lanes_share_an_operand(name, sample):
+    rule, n = NAMED[name], len(sample.symbols)
+    for shared in range(min(n, 2)):
+        for number in FEW if n > 1 else [0.0, 2.0]:
+            points = [[0.5] * n for _ in range(8)]
+            for point, other in zip(points, [0.0, -1.0, 800.0, inf, nan, 1e-300, 3.0, number]):
+                point[1 - shared if n > 1 else 0] = other
+                point[shared] = number
+            points = [tuple(point) for point in points if name != "take" or has_choice(point)]
+            if points:
+                check_lanes(rule, points, {shared})
+
+
+@every_rule
+def test_a_rule_of_the_same_operand_twice_is_the_same(name, sample):
+    rule, n = NAMED[name], len(sample.symbols)
+    points = [(x,) for x in AWKWARD if name != "take" or has_choice([x])]
+
+    def repeated(x):
+        return rule(*[x] * n)
+
+    check(repeated, points)
+    check_lanes(repeated, points)
+
+
+@every_rule
+def test_several_of_a_rule_side_by_side_are_the_same(name, sample):
+    rule, n = NAMED[name], len(sample.symbols)
+    points = [point for point in [*sample.points, *product(FEW, repeat=n)][:100] if name != "take" or has_choice(point)]
+
+    def several(*xs):
+        turned = xs if name == "take" else xs[::-1]
+        return dot([1.0, -2.0, 0.5], [rule(*xs), rule(*turned), rule(*xs)])
+
+    check(several, points)
+
+
+# The loops, of any number of operands.
+
+
+def of_all(rule):
+    """The functions of a loop of so many operands: here the rule of all of them."""
+    return lambda n: [rule]
+
+
+def groups(family, several):
+    """Of each output alone, of some, and of all, in an order of their own."""
+
+    def functions(n):
+        every = [family(i) for i in range(n)]
+        some = lambda *xs: dot([2.0, -3.0], [family(n - 1)(*xs), family(0)(*xs)])  # noqa: E731
+        weights = [1.0, -2.0, 0.5, 4.0, -0.25][:n]
+        return [*every, some, lambda *xs: dot(weights, several(xs))]
+
+    return functions
+
+
+LOOP_FUNCTIONS = {
+    rules.dot: lambda n: [lambda *xs: rules.dot(*reversed(xs)), rules.dot],  # operands in a row, and not
+    rules.total: of_all(rules.total),
+    rules.mean: of_all(rules.mean),
+    rules.largest: of_all(rules.largest),
+    rules.smallest: of_all(rules.smallest),
+    rules.logsumexp: of_all(rules.logsumexp),
+    rules.take: of_all(rules.take),
+    "softmax": groups(rules.softmax, softmax),
+    "log_softmax": groups(rules.log_softmax, log_softmax),
+}
+TAME = [0.3, -1.2, 2.1, 0.3, 1.7, -0.9, 2.1, 0.0, -40.0]  # some twice: ties
+WILD = [*TAME, 800.0, -800.0, 1e300, -1e300, 1e-300, inf, -inf, nan]
+
+
+def drawn(rng, what, n, numbers):
+    """Operands for a loop; the first one of `take` says which of the others."""
+    point = [rng.choice(numbers) for _ in range(n)]
+    if what is rules.take:
+        point[0] = float(rng.randrange(-1, n + 1))
+    return point
+
+
+def test_every_loop_is_tested():
+    """What spreads a number over lanes, and what takes operands in rows, comes in where a program is laid out."""
+    assert LOOPS.keys() - {"spread", "dot of rows"} == LOOP_FUNCTIONS.keys()
+
+
+every_loop = pytest.mark.parametrize("what", LOOP_FUNCTIONS, ids=lambda what: getattr(what, "name", what))
+
+
+@every_loop
+@pytest.mark.parametrize("n", range(1, 6))
+def test_a_loop_is_the_same_as_its_rule(what, n):
+    if what is rules.take and n == 1:
+        return  # there is nothing to choose from
+    rng = random.Random(n)
+    for function in LOOP_FUNCTIONS[what](n):
+        points = [tuple(drawn(rng, what, n, numbers)) for numbers in (TAME, WILD) for _ in range(40)]
+        check(function, points)
+
+
+@every_loop
+@pytest.mark.parametrize("n", range(1, 6))
+def test_a_loop_is_the_same_in_lanes_whichever_operands_they_share(what, n):
+    if what is rules.take and n == 1:
+        return
+    rng = random.Random(n)
+    for function in LOOP_FUNCTIONS[what](n)[-2:]:
+        for pattern in product([False, True], repeat=n):
+            shared = {i for i in range(n) if pattern[i]}
+            for lanes, numbers in ((1, TAME), (3, TAME), (12, WILD)):
+                common = drawn(rng, what, n, numbers)
+                points = [drawn(rng, what, n, numbers) for _ in range(lanes)]
+                points = [tuple(common[i] if i in shared else point[i] for i in range(n)) for point in points]
+                check_lanes(function, points, shared)
+
+
+@every_loop
+def test_a_loop_is_the_same_in_more_lanes_than_stand_side_by_side(what):
+    rng = random.Random(0)
+    function = LOOP_FUNCTIONS[what](3)[-1]
+    for shared in (set(), {1}):
+        points = [drawn(rng, what, 3, WILD if i % 50 == 7 else TAME) for i in range(300)]
+        points = [tuple(0.7 if i in shared else x for i, x in enumerate(point)) for point in points]
+        check_lanes(function, points, shared)
+
+
+@every_loop
+def test_a_loop_of_the_same_operand_twice_is_the_same(what):
+    rng = random.Random(0)
+    function = LOOP_FUNCTIONS[what](4)[-1]
+
+    def repeated(x, y):
+        return function(x, y, y, x if what is not rules.take else y)
+
+    points = [tuple(drawn(rng, what, 2, numbers)) for numbers in (TAME, WILD) for _ in range(20)]
+    check(repeated, points)
+    check_lanes(repeated, points)
+    points = [(x, 2.1) for x, _ in points]
+    check_lanes(repeated, points, {1})
+
+
+def test_layers_of_dots_are_the_same():
+    weights = [[0.5, -1.25, 2.0], [1.5, 0.25, -0.75], [-0.5, 3.0, 1.0], [2.5, -2.0, 0.125]]
+    points = [(0.3, -0.7, 1.1), (2.0, 0.0, -1.5), (inf, 0.0, 1.0), (1e300, -1e300, nan)]
+
+    def layers(*xs):
+        hidden = [dot(row, xs) for row in weights]
+        return dot(hidden, [dot(xs, hidden[i : i + 3], bias=xs[1]) for i in (0, 1)] * 2)
+
+    check(layers, points)
+    check_lanes(layers, points)
+    check_lanes(layers, points[:1] * 5, {0, 2})
+
+
+def test_many_lanes_give_the_sum_of_their_gradients():
+    w = Value(0.5)
+    rows = [[math.sin(i), math.cos(i)] for i in range(300)]
+
+    def f(x):
+        return (w * x[0]).tanh() + dot([w, x[1]], [x[0], w])
+
+    plain = sum(f(list(map(Value, row))) for row in rows)
+    plain.backward()
+    expected, w.grad = w.grad, None
+    total = compile(f).sum(rows)
+    total.backward()
+    assert total.data == pytest.approx(plain.data, rel=1e-12)
+    assert w.grad == pytest.approx(expected, rel=1e-12)
+
+
+# A user's own rules.
+
+SLOPE = 0.3
+
+
+def bent(x, below=0.25):
+    return x if x > 0 else below * x
+
+
+def squares(xs):
+    total = 0.0
+    for x in xs:
+        total += x * x
+    return total
+
+
+def times(size):
+    """A rule for each constant, of one text."""
+    return Rule("times", lambda x: size * x, lambda z, x: (size,))
+
+
+def looked_up(table):
+    """A rule for each table, no two of which show in a short text of them."""
+    return Rule("looked up", lambda x: table[1500] * x, lambda z, x: (table[1500],))
+
+
+TABLE, OTHER_TABLE = np.zeros(3000), np.zeros(3000)
+TABLE[1500], OTHER_TABLE[1500] = 2.0, 3.0
+
+OWN = {
+    "of one operand": (1, Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))),
+    "of two": (2, Rule("area", lambda x, y: x * y / 2, lambda z, x, y: (y / 2, x / 2))),
+    "of any number, here two": (
+        2,
+        squared := Rule(
+            "Σ²",
+            lambda *xs: squares(xs),
+            lambda z, *xs: (2 * xs[0], 2 * xs[1]) if len(xs) == 2 else (2 * xs[0], 2 * xs[1], 2 * xs[2]),
+        ),
+    ),
+    "of any number, here three": (3, squared),
+    "that calls rules": (
+        1,
+        Rule("swish", lambda x: x * rules.sigmoid(x), lambda z, x: (rules.sigmoid(x) * (1 + x - z),)),
+    ),
+    "that calls functions": (1, Rule("bent", lambda x: bent(x), lambda z, x: (rules.step(x) * 0.75 + 0.25,))),
+    "that uses a variable": (1, Rule("scaled", lambda x: SLOPE * x, lambda z, x: (SLOPE,))),
+    "that uses math": (1, Rule("sec", lambda x: 1 / math.cos(x), lambda z, x: (z * rules.tan(x),))),
+    "that is a function of math": (1, Rule("Γ", math.gamma, lambda z, x: (z,))),
+    "with whole slopes": (1, Rule("up", lambda x: x + 1, lambda z, x: (1,))),
+    "for a constant": (1, times(2.0)),
+    "for another": (1, times(3.0)),
+    "for a table": (1, looked_up(TABLE)),
+    "for another table": (1, looked_up(OTHER_TABLE)),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_rule_of_a_users_own_is_the_same_as_machine_code(kind):
+    n, rule = OWN[kind]
+    points = list(product([0.5, -1.25, 2.0, 3.0], repeat=n))
+    check(rule, points)
+    check_lanes(rule, points)
+    check_lanes(rule, [(*point[:-1], 2.0) for point in points], {n - 1})
+
+
+def test_a_rule_that_can_be_no_machine_code_is_told_and_runs_in_plain_python():
+    unusual = {"twice": lambda x: 2 * x}
+    rule = Rule("odd", lambda x: unusual["twice"](x), lambda z, x: (2.0,))
+    w = Value(3.0, role="parameter")
+    f = compile(lambda x: rule(x) * w)
+    with pytest.warns(
+        RuntimeWarning, match=r"^the rule 'odd' can't be made machine code: .*; what uses it runs in plain"
+    ) as caught:
+        z = f(2.0)
+    assert [warning.filename for warning in caught] == [__file__]
+    z.backward()
+    assert (z.data, w.grad) == (12.0, 4.0)
+    total = f.sum([1.0, 2.0])
+    total.backward()
+    assert (total.data, w.grad, f.map([1.0, 2.0])) == (18.0, 10.0, [6.0, 12.0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(lambda x: raising(x), id="raises"),
+        pytest.param(lambda x: asserting(x), id="asserts"),
+        pytest.param(lambda x: catching(x), id="catches"),
+    ],
+)
+def test_a_rule_that_raises_or_catches_errors_runs_in_plain_python(value):
+    """In machine code no error is ever raised: what should stop there would go on."""
+    f = compile(Rule("careful", value, lambda z, x: (1.0,)))
+    with pytest.warns(
+        RuntimeWarning, match=r"the rule 'careful' can't be made machine code: .* raises or catches errors"
+    ):
+        assert f(4.0).data == 2.0
+    if value(4.0) and value.__code__.co_names[0] == "catching":
+        assert f(-1.0).data == -1.0
+    else:
+        with pytest.raises((ValueError, AssertionError)):
+            f(-1.0)
+
+
+def raising(x):
+    if x < 0:
+        raise ValueError("below 0")
+    return math.sqrt(x)
+
+
+def asserting(x):
+    assert x >= 0
+    return math.sqrt(x)
+
+
+def catching(x):
+    try:
+        return math.sqrt(x)
+    except ValueError:
+        return -1.0
+
+
+def test_a_rule_with_a_partial_too_few_is_told_as_in_plain_python():
+    short = Rule("short", lambda *xs: squares(xs), lambda z, *xs: (1.0,))
+    f = compile(lambda x, y: short(x, y, x))
+    with pytest.warns(RuntimeWarning, match="'short' can't be made machine code"):
+        z = f(1.0, Value(2.0))
+    with pytest.raises(TypeError, match="'short' of 3 operands has 1 partials"):
+        z.backward()
