@@ -16,27 +16,25 @@ The first call of every structure of arguments records a `Tape`, the second is c
 Without numba the same functions run in plain Python.
 """
 
-import dis
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, cached_property, update_wrapper
 from importlib.util import find_spec
-from itertools import chain
 from math import isclose, isfinite
 from operator import is_
 from threading import RLock
-from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from engine import functions
+from engine.batch import Batch, Group
 from engine.lending import Part
-from engine.modes import PACKAGES, TraceError, callers_depth, mode, no_grad, switched
-from engine.rules import Rule
-from engine.structure import NUMBER, Key, described, is_array, of_array, rebuilt, structure
+from engine.modes import TraceError, callers_depth, mode, no_grad, switched
+from engine.replayed import Replay, replayed
+from engine.structure import NUMBER, Key, described, rebuilt, structure
+from engine.surroundings import what_stands_outside
 from engine.tape import Tape
-from engine.trees import flat
-from engine.value import Value, as_value, clock, new, sweeping, warn_of_gradients
+from engine.value import Value, as_value, clock
 
 if TYPE_CHECKING:
     from engine.replay import Lanes, Single
@@ -128,7 +126,7 @@ class Compiled:
         if len(given) < len(leaves):
             by_inputs = [slope for slope, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
         rule = Replay(self.__name__, by_inputs, by_parameters, parameters, fine == 3)
-        return _replayed(results[0], time, given, rule)
+        return replayed(results[0], time, given, rule)
 
     def mean(self, *args: Any, **options: Any) -> Value:
         """The mean over many examples, as one Value.
@@ -189,7 +187,7 @@ class Compiled:
                 data = (results * share).sum().item()
             if learning:
                 rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.parameters, fine)
-                parts.append(_replayed(data, time, [], rule))
+                parts.append(replayed(data, time, [], rule))
             else:
                 parts.append(Value(data))
         return parts[0] if len(parts) == 1 else as_value(functions.sum(parts))
@@ -221,7 +219,8 @@ class Compiled:
     def _recording(self, key: Key, leaves: Callable[[int], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
 
-        None means that the plain function is to be called. `leaves` gives the numbers of the first and the last example.
+        None means that the plain function is to be called. `leaves` gives the numbers of the first example and of the
+        last.
         """
         now = mode.get()
         if now.anomaly or now.tracing:
@@ -240,6 +239,7 @@ class Compiled:
                     tape = recording.tape
                 else:
                     tape = self._again(recording, key, leaves(-1))
+                    recording.confirmed += not machine_is_there()
                 largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
                 expected = [tape.numbers[slot] for slot in tape.outputs], largest
                 self._look_around()  # what the function itself has changed, a counter say, is no news
@@ -247,7 +247,7 @@ class Compiled:
         return (recording, expected) if machine_is_there() and recording.possible() else (None, None)
 
     def _look_around(self) -> None:
-        outside = _what_stands_outside(self._function)
+        outside = what_stands_outside(self._function)
         self._surroundings = outside, outside()
 
     def _recorded(self, key: Key, leaves: list[Any], other: list[Any]) -> "Recording":
@@ -374,52 +374,6 @@ def machine_is_there() -> bool:
     return False
 
 
-def _what_stands_outside(function: Any) -> Callable[[], list[Any]]:
-    """Tells what the names that a function finds outside itself mean at the moment.
-
-    They are those of the function, and of functions and classes that it uses and that stand in the same file.
-    """
-    variables: dict[str, Any] = {}
-    names: dict[str, None] = {}
-    cells: list[CellType] = []
-    seen: set[FunctionType] = set()
-    waiting = [function]
-    while waiting:
-        for found in set(_functions(waiting.pop())) - seen:
-            variables = variables or found.__globals__
-            if found.__globals__ is variables and not found.__code__.co_filename.startswith(PACKAGES):
-                seen.add(found)
-                own, closure = _outer_names(found.__code__), found.__closure__ or ()
-                names.update(dict.fromkeys(own))
-                cells += closure
-                waiting += [*map(variables.get, own), *map(_content, closure)]
-    known = tuple(names)
-    return lambda: [*map(variables.get, known), *map(_content, cells)]
-
-
-def _functions(thing: Any) -> list[FunctionType]:
-    """The functions written in Python that may run when this is called."""
-    thing = getattr(thing, "__func__", thing)
-    if isinstance(thing, FunctionType):
-        return [thing]
-    kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
-    return [part for kind in kinds for part in vars(kind).values() if isinstance(part, FunctionType)]
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # nothing stands in it yet
-        return None
-
-
-@cache
-def _outer_names(code: CodeType) -> tuple[str, ...]:
-    inner = [_outer_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    own = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    return tuple(dict.fromkeys(chain(own, *inner)))
-
-
 class Recording:
     """The tape of a function for arguments of one structure, and the programs made of it.
 
@@ -467,136 +421,3 @@ class Recording:
             with self._lock:
                 lanes = self._lanes[varying, arguments] = Lanes(self.tape, varying, arguments)
         return lanes
-
-
-class Replay(Rule):
-    """What a compiled call did, as a rule: its partials were found together with its value."""
-
-    __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
-
-    def __init__(
-        self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Part, finite: bool
-    ) -> None:
-        self.symbol = self.name = name
-        self.constants = ()
-        self.by_arguments, self.by_parameters = by_arguments, by_parameters
-        self.parameters, self.finite = parameters, finite
-
-    def value(self, *xs: float) -> float:
-        """Refuse: machine code keeps nothing between calls."""
-        raise RuntimeError(f"{self.symbol} was compiled: call it again, forward() has no graph to go through")
-
-    def partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
-        """The gradients by the Values among the arguments, and by the parameters."""
-        if not all(type(x) is float for x in xs):
-            raise TypeError(f"{self.symbol} was compiled and has no second derivative; call the function itself")
-        return (*self.by_arguments, *self.by_parameters.tolist())
-
-
-class Replayed(Value):
-    """What a compiled call gave: one node, whose parents are Values among the arguments, and the parameters."""
-
-    __slots__ = ()
-
-    def backward(self) -> None:
-        """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
-        rule: Any = self.rule
-        given = self._x[: len(rule.by_arguments)]
-        time = self._time
-        by_hand = mode.get().anomaly or rule.parameters.changed_since(time)
-        for leaf in given:
-            by_hand = by_hand or leaf.rule is not None or leaf._time > time
-        if by_hand:
-            super().backward()
-            return
-        with sweeping:
-            self.grad = 1.0
-            for leaf, slope in zip(given, rule.by_arguments):
-                leaf.grad = slope if leaf.grad is None else leaf.grad + slope
-            rule.parameters.add(rule.by_parameters)
-        if not rule.finite:
-            slopes = (*rule.by_arguments, *rule.by_parameters.tolist())
-            warn_of_gradients(leaf for leaf, x in zip(self._x, slopes) if not isfinite(x) and isfinite(leaf._data))
-
-    def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
-        copy: Any = super()._copy_onto(parents)
-        copy.__class__ = Value  # its parents may be copies too, of which no array knows
-        return copy
-
-
-def _replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
-    node: Value = new(Replayed)
-    node._data, node.grad, node.rule, node.label, node.role = data, None, rule, "", "operation"
-    node._x, node._y, node._time = (*given, *rule.parameters.values) if given else rule.parameters.values, None, time
-    return node
-
-
-class Group:
-    """Examples that look alike.
-
-    Attributes:
-        key: how they look.
-        places: where they stand among all examples.
-        numbers: those of each example, in one array for each argument, or in one list of lists.
-        others: the numbers that are the same for all.
-    """
-
-    def __init__(self, key: Key, places: Any, numbers: list[Any], others: list[Any]) -> None:
-        self.key, self.places, self.numbers, self.others = key, places, numbers, others
-
-    def leaves(self, i: int) -> list[Any]:
-        """All numbers of the i-th example."""
-        return [*chain.from_iterable(flat(numbers[i]) for numbers in self.numbers), *self.others]
-
-
-class Batch:
-    """Many examples: for each argument of a function a list or an array of what it is in each.
-
-    Raises:
-        ValueError: if there are none, or not as many of one argument as of another.
-        TypeError: if a number is a Value: gradients by many examples are not kept.
-    """
-
-    def __init__(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        self.args, self.options = list(args), options
-        if not all(map(is_array, args)):
-            self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
-        for arg in self.args:
-            if not hasattr(arg, "__len__") or isinstance(arg, (dict, str)) or getattr(arg, "shape", None) == ():
-                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
-        sizes = [len(arg) for arg in self.args]
-        if len(set(sizes)) != 1 or not sizes[0]:
-            listed = " and ".join(map(str, sizes)) or "no argument"
-            raise ValueError(f"{name} takes as many examples of each argument, and at least one; got {listed}")
-        self.size = sizes[0]
-
-    def example(self, i: int) -> list[Any]:
-        """The arguments of the i-th example, as they were given."""
-        return [arg[i] for arg in self.args]
-
-    def groups(self) -> "Iterator[Group]":
-        """The examples by how they look, the numbers of each laid out in a row."""
-        others: list[Any] = []
-        shared: Key = ()
-        if self.options:
-            shared = tuple([(name, structure(option, others)) for name, option in self.options.items()])
-            _refuse_values(others)
-        if all(map(is_array, self.args)):
-            key: Key = tuple([of_array(arg.shape[1:]) for arg in self.args])
-            yield Group((key, shared), range(self.size), self.args, others)
-            return
-        found: dict[Key, tuple[list[int], list[list[Any]]]] = {}
-        for i in range(self.size):
-            leaves: list[Any] = []
-            key = tuple([structure(part, leaves) for part in self.example(i)])
-            places, numbers = found.setdefault(key, ([], []))
-            places.append(i)
-            numbers.append(leaves)
-        for key, (places, numbers) in found.items():
-            _refuse_values(chain.from_iterable(numbers))
-            yield Group((key, shared), places, [numbers], others)
-
-
-def _refuse_values(leaves: Iterable[Any]) -> None:
-    if any(isinstance(leaf, Value) for leaf in leaves) and not mode.get().tracing:
-        raise TypeError("examples are plain numbers, got Values; call the function on one example for their gradients")

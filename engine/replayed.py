@@ -1,0 +1,72 @@
+"""The Value that a compiled call gives: one node, which knows its gradients from the moment it is made."""
+
+from math import isfinite
+from typing import Any
+
+from engine.lending import Part
+from engine.modes import mode
+from engine.rules import Rule
+from engine.value import Value, new, sweeping, warn_of_gradients
+
+
+class Replay(Rule):
+    """What a compiled call did, as a rule: its partials were found together with its value."""
+
+    __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
+
+    def __init__(
+        self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Part, finite: bool
+    ) -> None:
+        self.symbol = self.name = name
+        self.constants = ()
+        self.by_arguments, self.by_parameters = by_arguments, by_parameters
+        self.parameters, self.finite = parameters, finite
+
+    def value(self, *xs: float) -> float:
+        """Refuse: machine code keeps nothing between calls."""
+        raise RuntimeError(f"{self.symbol} was compiled: call it again, forward() has no graph to go through")
+
+    def partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
+        """The gradients by the Values among the arguments, and by the parameters."""
+        if not all(type(x) is float for x in xs):
+            raise TypeError(f"{self.symbol} was compiled and has no second derivative; call the function itself")
+        return (*self.by_arguments, *self.by_parameters.tolist())
+
+
+class Replayed(Value):
+    """What a compiled call gave: one node, whose parents are Values among the arguments, and the parameters."""
+
+    __slots__ = ()
+
+    def backward(self) -> None:
+        """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
+        rule: Any = self.rule
+        given = self._x[: len(rule.by_arguments)]
+        time = self._time
+        by_hand = mode.get().anomaly or rule.parameters.changed_since(time)
+        for leaf in given:
+            by_hand = by_hand or leaf.rule is not None or leaf._time > time
+        if by_hand:
+            super().backward()
+            return
+        with sweeping:
+            self.grad = 1.0
+            for leaf, slope in zip(given, rule.by_arguments):
+                leaf.grad = slope if leaf.grad is None else leaf.grad + slope
+            rule.parameters.add(rule.by_parameters)
+        if not rule.finite:
+            slopes = (*rule.by_arguments, *rule.by_parameters.tolist())
+            warn_of_gradients(leaf for leaf, x in zip(self._x, slopes) if not isfinite(x) and isfinite(leaf._data))
+
+    def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
+        copy: Any = super()._copy_onto(parents)
+        copy.__class__ = Value  # its parents may be copies too, of which no array knows
+        return copy
+
+
+def replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
+    """The result of a compiled call made at that time, of these Values among its arguments."""
+    node: Value = new(Replayed)
+    node._data, node.grad, node.rule, node.label, node.role = data, None, rule, "", "operation"
+    node._x, node._y, node._time = (*given, *rule.parameters.values) if given else rule.parameters.values, None, time
+    return node
