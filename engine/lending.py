@@ -66,6 +66,7 @@ class Loan:
         data, grad, times: their numbers, gradients, and when each was last changed, while `lent`.
         lent: whether the arrays hold what is true, and not the Values.
         changed: when any of them was last changed.
+        unreached: those that had no gradient when the loan began, and were given none since.
     """
 
     def __init__(self, values: Iterable[Value]) -> None:
@@ -76,6 +77,7 @@ class Loan:
         n = len(self.values)
         self.data, self.grad, self.times = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
         self.address = self.data.ctypes.data
+        self.unreached: set[Value] = set()
         self.lent = False
 
     def begin(self) -> None:
@@ -84,6 +86,7 @@ class Loan:
         self.grad[:] = [p.grad or 0.0 for p in self.values]
         self.times[:] = [p._time for p in self.values]
         self.changed = int(self.times.max())
+        self.unreached = {p for p in self.values if p.grad is None}
         try:
             for p in self.values:  # the class first: from then on other threads wait for the lock
                 p.__class__ = Lent
@@ -106,7 +109,7 @@ class Loan:
         numbers = zip(self.values, self.data.tolist(), self.grad.tolist(), self.times.tolist())
         for p, data, grad, time in numbers:
             if type(p) is Lent:  # not so if this is the second attempt
-                _grad.__set__(p, grad)
+                _grad.__set__(p, None if p in self.unreached else grad)
                 _time.__set__(p, time)
                 _data.__set__(p, data)
                 p.__class__ = Value  # type: ignore[assignment]
@@ -124,6 +127,9 @@ class Part:
         self._loan: Loan | None = None
         self._places: Any = slice(0)
         self._where: tuple[int, int, Any] = 0, 0, None
+
+    def __reduce__(self) -> Any:
+        return Part, (self.values,)  # a copy knows no array, nor where it is in memory
 
     @property
     def loan(self) -> Loan | None:
@@ -191,13 +197,19 @@ class Part:
         return loan.changed > time and bool((loan.times[self._places] > time).any())
 
     def add(self, gradient: Any) -> None:
-        """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
+        """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent.
+
+        The arrays overflow as quietly as floats do.
+        """
+        import numpy as np
+
         if not self.values:
             return
-        with _lending:
+        with np.errstate(all="ignore"), _lending:
             loan = self.lend()
             if loan is not None:
                 loan.grad[self._places] += gradient
+                loan.unreached.difference_update(self.values if loan.unreached else ())
             else:
                 for value, slope in zip(self.values, gradient.tolist()):
                     value.grad = (value.grad or 0.0) + slope
@@ -205,14 +217,15 @@ class Part:
     def map(self, update: Callable[..., Any], *memories: Any) -> Any:
         """Change lent numbers: ``data, *memories = update(data, grad, *memories)``; gives the memories.
 
-        The arrays overflow as quietly as floats do.
+        `update` gets copies, so that it may change them, or keep them as a memory. They overflow as quietly as floats.
         """
         import numpy as np
 
         with np.errstate(all="ignore"), _lending:
             loan = self.lend()
             assert loan is not None
-            data, *memories_after = update(loan.data[self._places], loan.grad[self._places], *map(np.asarray, memories))
+            lent = loan.data[self._places], loan.grad[self._places], *memories
+            data, *memories_after = update(*map(np.array, lent))
             loan = self.lend()  # anew, if `update` looked at a Value
             assert loan is not None
             loan.data[self._places] = data
@@ -229,6 +242,7 @@ class Part:
             loan = self.loan
             if loan is not None:
                 loan.grad[self._places] = 0.0
+                loan.unreached.difference_update(self.values if loan.unreached else ())
                 return
         for value in self.values:
             value.grad = 0.0

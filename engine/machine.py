@@ -34,19 +34,6 @@ SIGNATURE = types.void(types.CPointer(types.uint32), *[types.int64] * 4, POINTER
 
 OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
 INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what machine code alone calls
-_HEAD = (
-    "def {name}(operands_, repeats, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
-)
-_HEAD_OF_ONE = """    for repeat in range({order}):
-        i, {at} = {places}
-        z, {x} = v[i], {values}
-"""
-_HEAD_OF_LANES = """    i, {at} = {places}
-    zs, {xs} = v[i : i + width], {rows}
-    gs, {gxs} = g[i : i + width], {gradients}
-    for lane in range(width):
-        z, {x} = zs[lane], {lanes}
-"""
 
 
 class Uncompilable(Exception):
@@ -68,39 +55,7 @@ def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
     """
-    names = [f"x{i}" for i in range(operands)]
-
-    def each(form: str, between: str = ", ") -> str:
-        return between.join(form.format(i=i, x=x) for i, x in enumerate(names)) + ("," if between == ", " else "")
-
-    value, slopes = f"value({each('{x}')})", f"partials(z, {each('{x}')})"
-    if lanes:
-        head = _HEAD_OF_LANES.format(
-            at=each("at_{x}"),
-            places="operands[0], " + ", ".join(f"operands[{i + 1}]" for i in range(operands)),
-            x=each("{x}"),
-            xs=each("{x}s"),
-            rows=each("v[at_{x} : at_{x} + width]"),
-            gxs=each("g{x}s"),
-            gradients=each("g[at_{x} : at_{x} + width]"),
-            lanes=each("{x}s[lane]"),
-        )
-        heads: tuple[str, ...] = (head, head)
-        forward = f"        zs[lane] = {value}\n"
-        backward = f"        upstream = gs[lane]\n        {each('d{x}')} = {slopes}\n"
-        backward += each("        g{x}s[lane] += upstream * d{x} if upstream != 0.0 else 0.0\n", "")
-    else:
-        places = ", ".join(f"operands[repeat * {operands + 1} + {i}]" for i in range(operands + 1))
-        orders = "repeats", "repeats - 1, -1, -1"
-        heads = tuple(
-            _HEAD_OF_ONE.format(order=o, at=each("at_{x}"), places=places, x=each("{x}"), values=each("v[at_{x}]"))
-            for o in orders
-        )
-        forward = f"        v[i] = {value}\n"
-        backward = f"        upstream = g[i]\n        if upstream != 0.0:\n            {each('d{x}')} = {slopes}\n"
-        backward += each("            g[at_{x}] += upstream * d{x}\n", "")
-    bodies = ("forward", heads[0] + forward), ("backward", heads[1] + backward)
-    text = "".join(_HEAD.format(name=name) + body + "\n\n" for name, body in bodies)
+    text = source(operands, lanes)
     try:
         value_part, partials_part = translated(rule.value), translated(rule.partials)
         identity = text + value_part.identity + partials_part.identity
@@ -110,6 +65,63 @@ def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line and not line.startswith(("Failed in", "During", "File"))), error)
         raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason!s:.300}") from error
+
+
+def source(operands: int, lanes: bool) -> str:
+    """The text of a kernel, forward and backward, for a rule's ``value`` and ``partials``.
+
+    >>> print(source(1, lanes=False), end="")
+    def forward(operands_, repeats, count, width, uniform, v_, g_):
+        operands, v, g = opened(operands_, v_, g_)
+        for at in range(0, 2 * repeats, 2):
+            v[operands[at]] = value(v[operands[at + 1]])
+    def backward(operands_, repeats, count, width, uniform, v_, g_):
+        operands, v, g = opened(operands_, v_, g_)
+        for at in range(2 * repeats - 2, -1, -2):
+            upstream = g[operands[at]]
+            if upstream != 0.0:
+                d1, = partials(v[operands[at]], v[operands[at + 1]])
+                g[operands[at + 1]] += upstream * d1
+    >>> print(source(1, lanes=True), end="")
+    def forward(operands_, repeats, count, width, uniform, v_, g_):
+        operands, v, g = opened(operands_, v_, g_)
+        v0 = v[operands[0] : operands[0] + width]
+        v1 = v[operands[1] : operands[1] + width]
+        for lane in range(width):
+            v0[lane] = value(v1[lane])
+    def backward(operands_, repeats, count, width, uniform, v_, g_):
+        operands, v, g = opened(operands_, v_, g_)
+        v0, g0 = v[operands[0] : operands[0] + width], g[operands[0] : operands[0] + width]
+        v1, g1 = v[operands[1] : operands[1] + width], g[operands[1] : operands[1] + width]
+        for lane in range(width):
+            upstream = g0[lane]
+            d1, = partials(v0[lane], v1[lane])
+            g1[lane] += upstream * d1 if upstream != 0.0 else 0.0
+    """
+    head = (
+        "def {}(operands_, repeats, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
+    )
+    every, inputs, size = range(operands + 1), range(1, operands + 1), operands + 1
+    slopes = "".join(f"d{i}, " for i in inputs).rstrip()
+    forward, backward = head.format("forward"), head.format("backward")
+    if lanes:
+        rows = {i: f"[operands[{i}] : operands[{i}] + width]" for i in every}
+        numbers = ", ".join(f"v{i}[lane]" for i in inputs)
+        forward += "".join(f"    v{i} = v{rows[i]}\n" for i in every)
+        forward += f"    for lane in range(width):\n        v0[lane] = value({numbers})\n"
+        backward += "".join(f"    v{i}, g{i} = v{rows[i]}, g{rows[i]}\n" for i in every)
+        backward += "    for lane in range(width):\n        upstream = g0[lane]\n"
+        backward += f"        {slopes} = partials(v0[lane], {numbers})\n"
+        backward += "".join(f"        g{i}[lane] += upstream * d{i} if upstream != 0.0 else 0.0\n" for i in inputs)
+    else:
+        numbers = ", ".join(f"v[operands[at + {i}]]" for i in inputs)
+        forward += f"    for at in range(0, {size} * repeats, {size}):\n        v[operands[at]] = value({numbers})\n"
+        backward += (
+            f"    for at in range({size} * repeats - {size}, -1, -{size}):\n        upstream = g[operands[at]]\n"
+        )
+        backward += f"        if upstream != 0.0:\n            {slopes} = partials(v[operands[at]], {numbers})\n"
+        backward += "".join(f"            g[operands[at + {i}]] += upstream * d{i}\n" for i in inputs)
+    return forward + backward
 
 
 def compiled(function: Callable[..., None]) -> Any:

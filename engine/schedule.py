@@ -71,8 +71,9 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
         rows = dots[code] and _in_a_row(program, place, at + 3, n) and _in_a_row(program, place, at + 3 + n, n)
         if rows:
             code, count = len(groups), 4 + (count - 1) % 2
-        if code == before and (rows or not alone[code]) and levels[i] == latest:
-            written[np.int64(begins[runs - 1]) + 1] += 1
+        head = np.int64(begins[runs - 1])
+        if code == before and count == written[head + 2] and (rows or not alone[code]) and levels[i] == latest:
+            written[head + 1] += 1
         else:
             begins[runs] = end
             written[end], written[end + 1], written[end + 2] = code, 1, count

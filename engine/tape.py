@@ -11,7 +11,6 @@
 from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import Any
 
 from engine.graph import topological_order
 from engine.names import in_brackets, number
@@ -127,16 +126,18 @@ class Tape:
 
     def difference(self, other: "Tape") -> str:
         """What is another in another tape of the same function, in words; nothing if they are the same program."""
-        if self.operations != other.operations or self.program != other.program or self.outputs != other.outputs:
+        here, there = ((t.operations, t.program, t.outputs, len(t.parameters)) for t in (self, other))
+        if here != there:
             pairs = zip_longest(map(self._text, range(len(self))), map(other._text, range(len(other))), fillvalue="")
-            here, there = next(((a, b) for a, b in pairs if a != b), ("", ""))
-            if here or there:
-                here, there = (_shortened(text) or "the end" for text in (here, there))
-                return f"it took another way: {here} was recorded, and now it is {there}"
-            if self.operations == other.operations:
+            texts = next(((a, b) for a, b in pairs if a != b), None)
+            if texts is not None:
+                before, now = (_shortened(text) or "the end" for text in texts)
+                return f"it took another way: {before} was recorded, and now it is {now}"
+            what = next((a for (a, *_), (b, *_) in zip(self, other) if a != b), None)
+            if what is None:
                 return "other Values were given"
-            rule: Any = next(a for (a, _), (b, _) in zip(self.operations, other.operations) if a != b)
-            return f"the rule {rule.symbol!r} was another one; make it once, outside"
+            symbol = what if isinstance(what, str) else what.symbol
+            return f"the rule {symbol!r} was another one; make it once, outside"
         for slot, (a, b) in enumerate(zip(self.constants, other.constants), start=self.leaves - len(self.constants)):
             if a != b and (a == a or b == b):
                 user = next((i for i in range(len(self)) if slot in self.instruction(i)[1]), None)

@@ -7,8 +7,8 @@ from math import inf, nan
 
 import pytest
 
-from engine import Rule, Value, compile, dot, log_softmax, rules, select, softmax
-from tests.agreement import agrees, expected, quietly
+from engine import Rule, Value, compile, dot, log_softmax, rules, softmax
+from tests.agreement import check, check_lanes
 from tests.rule_samples import AWKWARD, FEW, NAMED, awkward_points, every_rule
 
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
@@ -17,60 +17,6 @@ pytest.importorskip("numba", reason="without numba there is no machine code")
 from engine.loops import LOOPS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("machine_code")
-
-UPSTREAM = 1.5  # what the gradient of the function itself is, lest code that forgets it passes
-
-
-def scaled(function):
-    return lambda *xs: UPSTREAM * function(*xs)
-
-
-def check(function, points):
-    """Hold single runs of machine code to the plain graph: value and partials at every point."""
-    function = scaled(function)
-    machine = compile(function)
-    for point in points:
-        xs = [Value(x) for x in point]
-        z = quietly(machine, *xs)
-        quietly(z.backward)
-        for found, (answer, size) in zip([z.data, *(x.grad for x in xs)], expected(function, point), strict=True):
-            assert agrees(found, answer, size), (point, found, answer)
-
-
-def check_lanes(function, points, shared=frozenset()):
-    """Hold a run in lanes, one for each point, to the plain graph; some operands are the same in all lanes.
-
-    What lanes give is the sum of their gradients by each parameter. To see each lane's own, every lane takes a
-    parameter of its own from a table, a -0 that it adds to its operand.
-    """
-    n = len(points[0])
-    tables = [[Value(-0.0) for _ in points] for _ in range(n)]
-    common = {i: Value(points[0][i]) for i in shared}
-    function = scaled(function)
-
-    def example(lane, *xs):
-        rest = iter(xs)
-        return function(*[common[i] if i in common else next(rest) + select(tables[i], lane) for i in range(n)])
-
-    columns = [[point[i] for point in points] for i in range(n) if i not in shared]
-    machine = compile(example)
-    found = quietly(machine.map, range(len(points)), *columns)
-    total = quietly(machine.sum, range(len(points)), *columns)
-    quietly(total.backward)
-    answers = [expected(function, point) for point in points]
-    for i, point in enumerate(points):
-        (answer, size), *partials = answers[i]
-        assert agrees(found[i], answer, size), (point, found[i], answer)
-        for k, (slope, size) in enumerate(partials):
-            if k not in shared:
-                assert agrees(tables[k][i].grad, slope, size), (point, k, tables[k][i].grad, slope)
-    for k, parameter in common.items():
-        slope = sum(answer[1 + k][0] for answer in answers)
-        size = lambda k=k: sum(answer[1 + k][1]() + abs(answer[1 + k][0]) for answer in answers)  # noqa: E731
-        assert agrees(parameter.grad, slope, size), (points, k, parameter.grad, slope)
-    size = lambda: sum(answer[0][1]() + abs(answer[0][0]) for answer in answers)  # noqa: E731
-    assert agrees(total.data, sum(answer[0][0] for answer in answers), size)
-
 
 # The kernels, one of every rule in the table and of every member of a family.
 

@@ -1,0 +1,861 @@
+"""Parameters lent to arrays: whoever looks at one sees the right number, and plain and compiled training agree."""
+
+import copy
+import gc
+import pickle
+import random
+import sys
+import threading
+import warnings
+import weakref
+
+import pytest
+
+from engine import Value, compile, no_grad
+from engine import lending as engine_lending
+from engine import sum as total
+from engine.lending import Lent, Loan
+from nn import MLP, SGD, Adam, AdamW, Optimizer, hinge_loss, mse_loss
+from viz import draw_dot
+
+pytest.importorskip("numba", reason="without numba nothing is lent")
+
+
+def parameters(*numbers):
+    return [Value(x, f"p{i}", role="parameter") for i, x in enumerate(numbers)]
+
+
+def lent(*values):
+    return [isinstance(value, Lent) for value in values]
+
+
+def twin(data, grad, label):
+    """A plain parameter like a lent one."""
+    value = Value(data, label, role="parameter")
+    value.grad = grad
+    return value
+
+
+@pytest.fixture
+def loan():
+    """Two lent parameters, p = 2 and q = 3, with the gradients 3 and 2, and the compiled product that borrows them."""
+    p, q = parameters(2.0, 3.0)
+    product = compile(lambda x: x * p * q)
+    product(1.0).backward()
+    assert lent(p, q) == [True, True]
+    return p, q, product
+
+
+# Looking.
+
+
+LOOKS = {
+    "data": lambda p: p.data == 2.0,
+    "grad": lambda p: p.grad == 3.0,
+    "repr": lambda p: repr(p) == "Value(data=2.0, grad=3.0, label='p0')",
+    "text": lambda p: f"{p}|{p:.2f}" == "Value(data=2.0, grad=3.0, label='p0')|2.00",
+    "order": lambda p: p < 2.5 and p >= 2.0 and max([p, Value(1.0)]) is p,
+    "order from the right": lambda p: Value(1.0) < p and p < 2.5,
+    "a plain graph": lambda p: (p * 4 + 1).data == 9.0,
+    "a plain graph from the right": lambda p: (1 - p).data == -1.0,
+    "a function of many": lambda p: total([1.0, p, p]).data == 5.0,
+    "backward": lambda p: (p * p).backward() or p.grad == 3.0 + 4.0,
+    "a leaf alone": lambda p: p.backward() or p.grad == 3.0 + 1.0,
+    "no_grad": lambda p: no_grad()(lambda: p * 2)().data == 4.0,
+    "detach": lambda p: p.detach().data == 2.0,
+    "copy": lambda p: (copy.copy(p).data, copy.copy(p).grad) == (2.0, 3.0),
+    "deepcopy": lambda p: repr(copy.deepcopy(p)) == repr(p),
+    "pickle": lambda p: repr(pickle.loads(pickle.dumps(p))) == repr(p),
+    "zero_grad": lambda p: p.zero_grad() or (p.data, p.grad) == (2.0, 0.0),
+    "steps": lambda p: len(list((p * 1.0).backward_steps())) == 2 and p.data == 2.0,
+    "forward": lambda p: p.forward().data == 2.0,
+    "draw_dot": lambda p: draw_dot(p).source == draw_dot(twin(2.0, 3.0, "p0")).source,
+    "draw_dot of a graph": lambda p: draw_dot(p * 2).source == draw_dot(twin(2.0, 3.0, "p0") * 2).source,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_whoever_looks_sees_the_right_number_and_ends_the_loan_of_all(loan, look):
+    p, q, _ = loan
+    assert LOOKS[look](p)
+    assert lent(p, q) == [False, False]
+    assert type(p) is type(q) is Value
+    assert (q.data, q.grad) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "look", [lambda p, q: p.data, lambda p, q: q.grad, lambda p, q: p < q, lambda p, q: copy.copy(q)]
+)
+def test_whoever_looks_after_updates_in_arrays_sees_the_latest_numbers(look):
+    p, q = parameters(0.0, 3.0)
+    product, optimizer = compile(lambda x: (x - p) * q), SGD([p, q], lr=1.0)
+    for _ in range(2):
+        optimizer.zero_grad()
+        product(0.0).backward()  # -p·q: the gradients are -q and -p
+        optimizer.step()
+        assert lent(p, q) == [True, True]
+    look(p, q)
+    assert lent(p, q) == [False, False]
+    p_first, q_first = 0.0 + 3.0, 3.0 + 0.0
+    expected = p_first + q_first, q_first + p_first
+    assert (p.data, q.data) == expected == (6.0, 6.0)
+    assert (p.grad, q.grad) == (-3.0, -3.0)
+
+
+def test_what_does_not_concern_the_numbers_leaves_the_loan_alone(loan):
+    p, q, _ = loan
+    assert (p.label, p.role, p.rule, p.parents, p.op) == ("p0", "parameter", None, (), "")
+    assert p == p
+    assert p != q
+    assert len({p, q, p}) == 2
+    assert isinstance(p, Value)
+    assert type(p).__name__ == "Value"
+    p.label = "renamed"
+    assert lent(p, q) == [True, True]
+    assert repr(p) == "Value(data=2.0, grad=3.0, label='renamed')"
+
+
+def test_a_loan_keeps_no_parameter_alive():
+    def train():
+        p, q = parameters(2.0, 3.0)
+        compile(lambda x: x * p * q)(1.0).backward()
+        assert lent(p, q) == [True, True]
+        return weakref.ref(p)
+
+    parameter = train()
+    gc.collect()
+    assert parameter() is None
+
+
+# Writing.
+
+
+def test_a_number_written_during_a_loan_is_seen_by_the_next_call(loan):
+    p, q, product = loan
+    p.data = 10.0
+    assert (p.data, q.data, product(1.0).data) == (10.0, 3.0, 30.0)
+    value = product(1.0)
+    value.backward()
+    assert (p.grad, q.grad) == (3.0 + 3.0, 2.0 + 10.0)
+
+
+@pytest.mark.parametrize("gradient", [0.0, -1.5, None])
+def test_a_gradient_written_during_a_loan_is_added_to(loan, gradient):
+    p, q, product = loan
+    p.grad = gradient
+    assert (p.grad, q.grad) == (gradient, 2.0)
+    product(1.0).backward()
+    assert (p.grad, q.grad) == ((gradient or 0.0) + 3.0, 4.0)
+
+
+def test_a_parameter_in_place_of_another_is_another_parameter():
+    model = MLP(1, [1], rng=random.Random(0))
+    neuron = model.layers[0].neurons[0]
+    score = compile(model)
+    score([1.0]).backward()
+    neuron.b = Value(100.0, "b", role="parameter")
+    checked = compile(model, check=True)
+    assert checked([1.0]).data == pytest.approx(model([1.0]).data)
+
+
+# Changes after the forward pass.
+
+
+def change_by_hand(p, q, product):
+    p.data = 5.0
+
+
+def change_by_an_optimizer(p, q, product):
+    SGD([p, q], lr=0.1).step()
+
+
+def change_by_an_optimizer_in_arrays(p, q, product):
+    product(1.0).backward()
+    SGD([p, q], lr=0.1).step()
+    assert lent(p, q) == [True, True]
+
+
+def change_to_the_same(p, q, product):
+    q.data = q.data
+
+
+CHANGES = [change_by_hand, change_by_an_optimizer, change_by_an_optimizer_in_arrays, change_to_the_same]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_parameter_changed_between_forward_and_backward_is_named(loan, change):
+    p, q, product = loan
+    value = product(1.0)
+    change(p, q, product)
+    gradients = p.grad, q.grad
+    with pytest.raises(RuntimeError, match=r"p[01] = .* was changed after the forward pass that used it"):
+        value.backward()
+    assert (p.grad, q.grad) == gradients
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_plain_graph_knows_too_that_a_parameter_was_changed_in_an_array(loan, change):
+    p, q, product = loan
+    plain = p * q
+    product(1.0).backward()
+    change(p, q, product)
+    with pytest.raises(RuntimeError, match="was changed after the forward pass"):
+        plain.backward()
+
+
+def test_a_parameter_that_an_optimizer_leaves_alone_was_not_changed(loan):
+    p, q, product = loan
+    plain, value = q * 7, compile(lambda x: x * q)(1.0)
+    product(1.0).backward()
+    SGD([p], lr=0.1).step()
+    assert lent(p, q) == [True, True]
+    value.backward()
+    plain.backward()
+    assert q.grad == 4.0 + 1.0 + 7.0
+
+
+def test_a_second_backward_adds_and_a_later_forward_is_fresh(loan):
+    p, q, product = loan
+    value = product(1.0)
+    value.backward()
+    value.backward()
+    assert (p.grad, q.grad) == (9.0, 6.0)
+    SGD([p], lr=1.0).step()
+    product(1.0).backward()
+    assert (p.data, q.data, p.grad, q.grad) == (-7.0, 3.0, 12.0, -1.0)
+
+
+# Training.
+
+
+OPTIMIZERS = {
+    "SGD": lambda ps: SGD(ps, lr=0.1),
+    "momentum": lambda ps: SGD(ps, lr=0.05, momentum=0.9, weight_decay=0.01),
+    "nesterov": lambda ps: SGD(ps, lr=0.05, momentum=0.9, nesterov=True),
+    "Adam": lambda ps: Adam(ps, lr=0.02, weight_decay=0.1),
+    "AdamW": lambda ps: AdamW(ps, lr=0.02, betas=(0.8, 0.9)),
+}
+ROWS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0], [0.1, 0.3], [-1.0, -1.0]]
+TARGETS = [1, -1, -1, 1, 1]
+
+
+def trained(optimizer_of, compiled, look=lambda step, model: None, chosen=lambda ps: ps, steps=20, clear="optimizer"):
+    """The losses and the parameters after some steps, in plain Python or compiled."""
+    model = MLP(2, [4, 1], activation="tanh", rng=random.Random(3))
+    optimizer = optimizer_of(chosen(model.parameters()))
+
+    def loss(x, y):
+        return hinge_loss(model(x), y)
+
+    machine = compile(loss)
+    losses = []
+    for step in range(steps):
+        if compiled:
+            value = machine.mean(ROWS, TARGETS)
+        else:
+            value = total([loss(x, y) for x, y in zip(ROWS, TARGETS)]) / len(ROWS)
+        losses.append(value.data)
+        (optimizer if clear == "optimizer" else model).zero_grad()
+        value.backward()
+        look(step, model)
+        optimizer.step()
+        if step == 9:
+            optimizer.lr /= 2
+    return losses + [p.data for p in model.parameters()] + [p.grad for p in model.parameters()]
+
+
+@pytest.mark.parametrize("clear", ["optimizer", "model"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_twenty_steps_are_those_of_plain_python(name, clear):
+    plain = trained(OPTIMIZERS[name], compiled=False)
+    assert trained(OPTIMIZERS[name], compiled=True, clear=clear) == pytest.approx(plain, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_twenty_steps_are_the_same_whoever_looks_at_parameters_in_between(name, seed):
+    rng = random.Random(seed)
+
+    def look(step, model):
+        parameter = rng.choice(model.parameters())
+        rng.choice([repr, lambda p: p.grad, lambda p: p * 2, copy.deepcopy, pickle.dumps, len([]).__add__, id])(
+            parameter
+        )
+
+    plain = trained(OPTIMIZERS[name], compiled=False)
+    assert trained(OPTIMIZERS[name], compiled=True, look=look) == pytest.approx(plain, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param(lambda ps: ps[4:9], id="a row"),
+        pytest.param(lambda ps: ps[::3], id="every third"),
+        pytest.param(lambda ps: ps[::-1], id="in another order"),
+        pytest.param(lambda ps: ps[-1:], id="one"),
+    ],
+)
+@pytest.mark.parametrize("name", ["momentum", "Adam"])
+def test_an_optimizer_may_have_a_part_of_the_parameters(name, chosen):
+    both = [trained(OPTIMIZERS[name], compiled, chosen=chosen, clear="model") for compiled in (True, False)]
+    assert both[0] == pytest.approx(both[1], rel=1e-12, abs=1e-15)
+
+
+def test_an_optimizer_may_have_parameters_that_no_compiled_function_knows():
+    def run(compiled):
+        p, q, other = parameters(2.0, 3.0, 4.0)
+        f = compile(lambda x: (x * p - q) ** 2) if compiled else lambda x: (Value(x) * p - q) ** 2
+        optimizer = Adam([other, q, p], lr=0.1, weight_decay=0.5)
+        for i in range(5):
+            optimizer.zero_grad()
+            f(0.5 + i).backward()
+            optimizer.step()
+        return [p.data, q.data, other.data]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_two_losses_and_two_optimizers_may_share_parameters():
+    def run(compiled):
+        p, q, r = parameters(2.0, 3.0, -1.0)
+        make = compile if compiled else lambda f: lambda x: f(Value(x))
+        losses = [make(lambda x: (x * p - q) ** 2), make(lambda x: (x * r + p * q).tanh()), make(lambda x: r * x)]
+        optimizers = [SGD([p, q], lr=0.01, momentum=0.5), Adam([r, q], lr=0.1)]
+        seen = []
+        for i in range(12):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            for loss in losses[i % 2 :]:
+                value = loss(0.1 * i)
+                value.backward()
+                seen.append(value.data)
+            optimizers[i % 2].step()
+        return [*seen, p.data, q.data, r.data, p.grad, q.grad, r.grad]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_a_compiled_loss_may_be_a_part_of_a_plain_one():
+    def run(compiled):
+        model = MLP(2, [3, 1], rng=random.Random(0))
+        f = (lambda x, y: mse_loss(model(x), y)) if not compiled else compile(lambda x, y: mse_loss(model(x), y))
+        optimizer = SGD(model.parameters(), lr=0.05)
+        for x, y in zip(ROWS, TARGETS):
+            loss = f(x, y) * 0.5 + sum(p * p for p in model.parameters()) * 0.01
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return [p.data for p in model.parameters()]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_a_parameter_of_a_users_own_kind_is_never_lent():
+    class Noted(Value):
+        def __init__(self, data):
+            super().__init__(data, role="parameter")
+            self.history = []
+
+    def run(compiled):
+        p, (q,) = Noted(2.0), parameters(3.0)
+        f = compile(lambda x: (x * p - q) ** 2) if compiled else lambda x: (Value(x) * p - q) ** 2
+        optimizer = Adam([p, q], lr=0.1)
+        for i in range(5):
+            optimizer.zero_grad()
+            f(0.5 + i).backward()
+            optimizer.step()
+            assert type(p) is Noted
+            assert not isinstance(q, Lent)
+        return [p.data, q.data, p.grad]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_an_update_rule_may_look_at_parameters():
+    class Watching(SGD):
+        def update(self, p, g, *memory):
+            self.seen = self.parameters[0].data
+            return super().update(p, g, *memory)
+
+    p, q = parameters(2.0, 3.0)
+    optimizer = Watching([p, q], lr=0.5)
+    compile(lambda x: x * p * q)(1.0).backward()
+    optimizer.step()
+    assert (optimizer.seen, p.data, q.data) == (2.0, 0.5, 2.0)
+
+
+def test_an_update_that_fails_changes_nothing_in_arrays_either():
+    class Broken(Optimizer):
+        def update(self, p, g, *memory):
+            raise ZeroDivisionError
+
+    p, q = parameters(2.0, 3.0)
+    compile(lambda x: x * p * q)(1.0).backward()
+    with pytest.raises(ZeroDivisionError):
+        Broken([p, q], lr=0.5).step()
+    assert (p.data, q.data, p.grad, q.grad) == (2.0, 3.0, 3.0, 2.0)
+
+
+def test_a_step_without_a_gradient_is_told_after_a_look_too(loan):
+    p, q, _ = loan
+    p.grad = q.grad = None
+    with pytest.raises(RuntimeError, match="no parameter has a gradient"):
+        SGD([p, q]).step()
+
+
+def test_weights_set_by_hand_in_the_middle_of_training_are_those_that_are_trained():
+    def run(compiled):
+        p, q = parameters(2.0, 3.0)
+        f = compile(lambda x: (x * p - q) ** 2) if compiled else lambda x: (Value(x) * p - q) ** 2
+        optimizer = SGD([p, q], lr=0.01, momentum=0.9)
+        for i in range(8):
+            optimizer.zero_grad()
+            f(0.5 + i).backward()
+            optimizer.step()
+            if i % 3 == 1:
+                p.data = 0.5 * p.data
+                q.grad = 7.0
+        return [p.data, q.data, p.grad, q.grad]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_models_and_optimizers_are_copied_in_the_middle_of_training():
+    model = MLP(2, [3, 1], rng=random.Random(0))
+    optimizer = Adam(model.parameters(), lr=0.05)
+    loss = compile(lambda x, y: mse_loss(model(x), y))
+
+    def step(model, optimizer, x, y):
+        value = mse_loss(model(x), y)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+
+    for x, y in zip(ROWS, TARGETS):
+        optimizer.zero_grad()
+        loss(x, y).backward()
+        optimizer.step()
+    assert all(lent(*model.parameters()))
+    copies = copy.deepcopy((model, optimizer)), pickle.loads(pickle.dumps((model, optimizer)))
+    pairs = [(model, optimizer), *copies]
+    for pair in pairs:
+        step(*pair, [0.3, 0.7], 1.0)
+        assert pair[1].parameters[0] is pair[0].parameters()[0]
+    results = [[p.data for p in pair[0].parameters()] for pair in pairs]
+    assert results[0] == results[1] == results[2]
+    assert len({id(pair[0].parameters()[0]) for pair in pairs}) == 3
+
+
+# Threads.
+
+
+def test_many_threads_may_look_while_one_trains():
+    p, q = parameters(2.0, 3.0)
+    product, optimizer = compile(lambda x: (x - p) * (x - q)), SGD([p, q], lr=1e-3)
+    plain = [2.0, 3.0]
+    wrong, stopped = [], threading.Event()
+
+    def look():
+        while not stopped.is_set():
+            for number in (p.data, q.data, p.grad or 0.0, (q * 2).data):
+                if type(number) is not float:
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(400):
+            optimizer.zero_grad()
+            product(1.0).backward()
+            optimizer.step()
+            a, b = plain
+            plain = [a - 1e-3 * -(1 - b), b - 1e-3 * -(1 - a)]
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+    assert [p.data, q.data] == pytest.approx(plain, rel=1e-9)
+
+
+def test_whoever_looks_while_another_trains_sees_a_number_that_there_was():
+    steps = 150
+
+    def run(compiled):
+        p, q = parameters(2.0, 3.0)
+        f = compile(lambda x: (x * p - q) ** 2) if compiled else lambda x: (Value(x) * p - q) ** 2
+        optimizer = Adam([p, q], lr=0.05)
+        f(1.0), f(1.0)  # recorded, so that no machine code is made below
+        yield p, q
+        for i in range(steps):
+            optimizer.zero_grad()
+            f(0.1 * (i % 10)).backward()
+            optimizer.step()
+            yield p, q
+
+    history = [[p.data for p in pair] for pair in run(compiled=False)]
+    training = run(compiled=True)
+    pair = next(training)
+    seen, errors, stopped = [set(), set()], [], threading.Event()
+
+    def look(i):
+        try:
+            while not stopped.is_set():
+                seen[i].add(pair[i].data)
+                seen[i].add((pair[i] + 0.0).data)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=look, args=(i,)) for i in (0, 1, 0)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        list(training)
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    assert not errors
+    for i in (0, 1):
+        assert pair[i].data == pytest.approx(history[-1][i], rel=1e-9)
+        known = [numbers[i] for numbers in history]
+        assert [x for x in seen[i] if min(abs(x - y) for y in known) > 1e-9] == []
+
+
+def test_gradients_that_several_threads_give_add_up(loan):
+    p, q, product = loan
+
+    def work():
+        for i in range(100):
+            product(1.0).backward()
+            if i % 10 == 0:
+                repr(p)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (p.data, q.data, p.grad, q.grad) == (2.0, 3.0, 401 * 3.0, 401 * 2.0)
+
+
+# What optimizers remember.
+
+
+def steps_of(name, compiled, chosen=lambda ps: ps, steps=20, look=lambda i, ps: None):
+    """Parameters, gradients and the optimizer's memory after some steps on one example at a time.
+
+    `compiled` tells of each step whether it is.
+    """
+    p, q, r, bias = ps = parameters(2.0, -0.5, 0.25, 1.0)
+
+    def loss(x, y):
+        return ((p * x + q).tanh() * r + bias * x - y) ** 2
+
+    machine, optimizer = compile(loss), OPTIMIZERS[name](chosen(ps))
+    for i in range(steps):
+        x, y = 0.1 * i - 1.0, (i % 3) - 1.0
+        optimizer.zero_grad()
+        (machine(x, y) if compiled(i) else loss(Value(x), Value(y))).backward()
+        look(i, ps)
+        optimizer.step()
+    memories = [float(x) for memory in optimizer.state.values() for x in memory]
+    return [*memories, *[value.data for value in ps], *[value.grad for value in ps]]
+
+
+SWITCHES = {
+    "compiled": lambda i: True,
+    "first compiled": lambda i: i < 9,
+    "first plain": lambda i: i >= 9,
+    "in turn": lambda i: i % 2 == 0,
+}
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_an_optimizer_remembers_is_the_same_compiled_or_not(name, switch):
+    plain = steps_of(name, lambda i: False)
+    assert steps_of(name, SWITCHES[switch]) == pytest.approx(plain, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_it_remembers_is_the_same_whoever_looks(name):
+    rng = random.Random(name)
+
+    def look(i, ps):
+        if rng.random() < 0.5:
+            repr(rng.choice(ps))
+
+    plain = steps_of(name, lambda i: False, lambda ps: ps[::-2])
+    assert steps_of(name, SWITCHES["compiled"], lambda ps: ps[::-2], look=look) == pytest.approx(
+        plain, rel=1e-12, abs=1e-14
+    )
+
+
+def test_what_an_optimizer_remembers_is_its_own():
+    p, q = parameters(2.0, 3.0)
+    product, optimizer = compile(lambda x: x * p * q), SGD([p, q], lr=0.5)
+    product(1.0).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    assert list(optimizer.state["velocity"]) == [3.0, 2.0]
+
+
+def test_an_update_rule_may_change_what_it_is_given():
+    class InPlace(Optimizer):
+        memory = ("velocity", "before")
+        fails = False
+
+        def update(self, p, g, *memory):
+            velocity, _ = memory
+            before = p
+            velocity += g
+            g *= 2.0
+            if self.fails:
+                raise ZeroDivisionError
+            return p - self.lr * velocity, velocity, before
+
+    def run(compiled):
+        p, q = parameters(2.0, 3.0)
+        f = compile(lambda x: x * p * q) if compiled else lambda x: Value(x) * p * q
+        optimizer, seen = InPlace([p, q], lr=0.5), []
+        for fails in (False, False, True):
+            f(1.0).backward()
+            optimizer.fails = fails
+            if fails:
+                with pytest.raises(ZeroDivisionError):
+                    optimizer.step()
+            else:
+                optimizer.step()
+            memories = [float(x) for memory in optimizer.state.values() for x in memory]
+            seen += [*memories, p.data, q.data, p.grad, q.grad]
+        return seen
+
+    assert run(True) == run(False)
+
+
+# Out of reach. In plain Python `backward` gives the nodes behind the result a gradient and leaves others as they were,
+# None say; `step` takes None for 0, and does not write it. So it is when they are lent.
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_a_loss_does_not_reach_has_no_gradient(compiled):
+    p, q, other = parameters(2.0, 3.0, 4.0)
+    f = compile(lambda x: x * p * q) if compiled else lambda x: Value(x) * p * q
+    optimizer = SGD([other, p, q], lr=0.5, weight_decay=0.5)
+    f(1.0).backward()
+    assert not compiled or lent(p, q, other) == [True, True, False]
+    optimizer.step()
+    assert lent(p, q, other) == [compiled] * 3
+    assert (p.grad, q.grad, other.grad, other.data) == (3.0, 2.0, None, 3.0)
+    f(1.0).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    assert lent(p, q, other) == [compiled] * 3
+    assert (p.grad, q.grad, other.grad, other.data) == (0.0, 0.0, 0.0, 2.25)
+
+
+def test_a_parameter_that_is_reached_late_has_a_gradient_from_then_on(loan):
+    p, q, _ = loan
+    (late,) = parameters(5.0)
+    line = compile(lambda x: x * late)
+    SGD([p, late], lr=1.0).step()
+    assert lent(p, q, late) == [True, True, True]
+    line(2.0).backward()
+    line(2.0).backward()
+    assert (late.grad, late.data, p.grad, p.data) == (4.0, 5.0, 3.0, -1.0)
+
+
+def test_a_parameter_may_be_an_argument_too(loan):
+    p, q, product = loan
+    line = compile(lambda x: x * p + q)
+    for _ in range(3):
+        p.grad = q.grad = 0.0
+        product(0.0).backward()
+        assert lent(p, q) == [True, True]
+        line(p).backward()
+        assert (p.grad, q.grad) == (4.0, 1.0)
+
+
+# Two models, two optimizers.
+
+
+def test_two_optimizers_take_turns_in_one_loan(loan):
+    p, q, product = loan
+    first, second = SGD([p], lr=1.0), SGD([q], lr=1.0, momentum=0.5)
+    first.step()
+    second.step()
+    first.zero_grad()
+    assert lent(p, q) == [True, True]
+    assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 0.0, 2.0)
+    product(1.0).backward()
+    second.step()
+    assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0 - (0.5 * 2.0 + 1.0), 1.0, 1.0)
+
+
+def test_zero_grad_ends_no_loan():
+    model = MLP(2, [3, 1], rng=random.Random(0))
+    loss = compile(lambda x: model(x) ** 2)
+    for clear in (model.zero_grad, SGD(model.parameters()[::2]).zero_grad, SGD(model.parameters()).zero_grad):
+        loss([1.0, 2.0]).backward()
+        clear()
+        assert all(lent(*model.parameters()))
+    assert [p.grad for p in model.parameters()] == [0.0] * len(model.parameters())
+
+
+def test_zero_grad_of_a_part_leaves_the_others_alone(loan):
+    p, q, _ = loan
+    SGD([q]).zero_grad()
+    assert lent(p, q) == [True, True]
+    assert (p.grad, q.grad) == (3.0, 0.0)
+
+
+def test_an_update_after_the_forward_pass_matters_to_those_it_changed_alone(loan):
+    p, q, product = loan
+    by_p, by_q = compile(lambda x: x * p), compile(lambda x: x * q)
+    at_p, at_q = by_p(1.0), by_q(1.0)
+    product(1.0).backward()
+    SGD([q], lr=1.0).step()
+    assert lent(p, q) == [True, True]
+    at_p.backward()
+    with pytest.raises(RuntimeError, match=r"p1 = -1\.0 was changed after the forward pass"):
+        at_q.backward()
+    assert (p.grad, q.grad) == (7.0, 4.0)
+    value = by_q(1.0)  # after the change
+    value.backward()
+    assert (value.data, q.grad) == (-1.0, 5.0)
+
+
+def test_copies_of_a_part_know_no_array(loan):
+    p, q, _ = loan
+    optimizer = SGD([p, q], lr=1.0)
+    optimizer.step()
+    assert lent(p, q) == [True, True]
+    for again in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        assert again._part._loan is None
+        assert again._part.values == tuple(again.parameters)
+
+
+# Large numbers.
+
+
+def test_large_numbers_overflow_as_quietly_as_floats_do():
+    p, q = parameters(1.0, 1.0)
+    large = compile(lambda x: x * p * q)
+    optimizer = SGD([p, q], lr=1e308)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            large(1e308).backward()
+        assert lent(p, q) == [True, True]
+        optimizer.step()
+        assert lent(p, q) == [True, True]
+        assert (p.grad, p.data) == (float("inf"), -float("inf"))
+        p.data = q.data = 1.0
+        large(-1e308).backward()
+        assert p.grad == float("inf")
+        Adam([p, q], lr=0.1).step()
+        assert p.data != p.data
+
+
+# A cell is interrupted.
+
+
+def interrupted(function, codes, place):
+    """Call a function, and interrupt it at one of the instructions of these pieces of code; whether it was."""
+    count = place
+
+    def at_opcode(frame, event, arg):
+        nonlocal count
+        if event == "opcode":
+            count -= 1
+            if count == -1:
+                raise KeyboardInterrupt
+        return at_opcode
+
+    def at_call(frame, event, arg):
+        if frame.f_code in codes:
+            frame.f_trace_opcodes = True
+            return at_opcode
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(at_call)
+    try:
+        function()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+MOMENTS = {
+    "begin": ((Loan.begin, Loan._give_back), lambda p, product: product(1.0).backward()),
+    "end": ((Loan.end, Loan._give_back), lambda p, product: p.grad),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_wherever_a_loan_is_interrupted_every_number_is_right(loan, moment):
+    p, q, product = loan
+    functions, act = MOMENTS[moment]
+    codes = {function.__code__ for function in functions}
+    place, was_interrupted = 0, True
+    while was_interrupted:
+        p.data, q.data, p.grad, q.grad = 2.0, 3.0, 3.0, 2.0
+        if moment == "end":
+            product(0.0).backward()
+        was_interrupted = interrupted(lambda: act(p, product), codes, place)
+        assert lent(p, q) in ([True, True], [False, False])
+        done = moment == "begin" and not was_interrupted
+        assert (p.data, q.data) == (2.0, 3.0)
+        assert (p.grad, q.grad) == ((6.0, 4.0) if done else (3.0, 2.0))
+        assert type(p) is type(q) is Value
+        place += 1
+    assert place > 50
+    product(1.0).backward()
+    assert (p.grad, q.grad) == (9.0, 6.0) if moment == "begin" else (6.0, 4.0)
+
+
+class Interrupting:
+    """A slot that is written to so many times, and then interrupts once."""
+
+    def __init__(self, slot, times):
+        self.slot, self.times = slot, times
+
+    def __get__(self, value, kind=None):
+        return self.slot.__get__(value)
+
+    def __set__(self, value, x):
+        self.times -= 1
+        if self.times == -1:
+            raise KeyboardInterrupt
+        self.slot.__set__(value, x)
+
+
+@pytest.mark.parametrize("times", range(2))
+@pytest.mark.parametrize("slot", ["_data", "_grad", "_time"])
+def test_a_loan_that_is_interrupted_at_a_slot_gives_every_number_back(loan, slot, times, monkeypatch):
+    p, q, product = loan
+    SGD([p, q], lr=1.0).step()
+    assert lent(p, q) == [True, True]
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_lending, slot, Interrupting(getattr(engine_lending, slot), times))
+        with pytest.raises(KeyboardInterrupt):
+            repr(q)
+    assert lent(p, q) == [False, False]
+    assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 3.0, 2.0)
+    if slot == "_data":
+        with monkeypatch.context() as patch:
+            patch.setattr(engine_lending, slot, Interrupting(getattr(engine_lending, slot), times))
+            with pytest.raises(KeyboardInterrupt):
+                product(1.0).backward()
+        assert lent(p, q) == [False, False]
+        assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 3.0, 2.0)
+    product(1.0).backward()
+    assert (p.grad, q.grad) == (4.0, 1.0)
