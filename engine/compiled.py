@@ -117,8 +117,8 @@ class Compiled:
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
         parameters = recording.parameters
         results, by_inputs, by_parameters, fine = recording.single.run(numbers, parameters, learning)
-        if not fine & 1 and recording.single.goes_bad(numbers, parameters):
-            self._complain(args, options)
+        if not fine & 1:
+            self._complain(recording, numbers, args, options)
         if expected is not None:
             self._confirm(recording, expected, results)
         if not learning:
@@ -183,8 +183,7 @@ class Compiled:
             _, gradient, total, fine = self._in_lanes(recording, expected, batch, group, seed)
             data = total * share
             if not isfinite(data):  # perhaps the sum alone was too large
-                (results,) = self._outputs(recording, group)
-                data = (results * share).sum().item()
+                data = float(sum((self._outputs(recording, group)[0] * share).tolist()))
             if learning:
                 rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.parameters, fine)
                 parts.append(replayed(data, time, [], rule))
@@ -202,11 +201,10 @@ class Compiled:
         if bad >= 0:
             outputs = self._outputs(recording, group)
             for i in range(bad, len(group.places)):
-                if (i == bad or not all(map(isfinite, outputs[:, i]))) and recording.single.goes_bad(
-                    group.leaves(i), recording.parameters
-                ):
-                    self._complain(batch.example(group.places[i]), batch.options)
-                    break
+                if i == bad or not all(map(isfinite, outputs[:, i])):
+                    args = batch.example(group.places[i])
+                    if self._complain(recording, group.leaves(i), args, batch.options):
+                        break
         if expected is not None:
             self._confirm(recording, expected, results[:, -1].tolist())
         return results, gradients, total, fine
@@ -253,8 +251,10 @@ class Compiled:
     def _recorded(self, key: Key, leaves: list[Any], other: list[Any]) -> "Recording":
         (inputs, outputs, look), (inputs_again, outputs_again, _) = self._traced(key, leaves), self._traced(key, other)
         tapes = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
-        lasting = set(tapes[0].parameters) & set(tapes[1].parameters)
-        if len(lasting) < len(tapes[0].parameters):  # the others are made in the function, anew at each call
+        lasting: set[Value] | None = None
+        known = set(tapes[0].parameters) & set(tapes[1].parameters)
+        if len(known) < len(tapes[0].parameters):  # the others are made in the function, anew at each call
+            lasting = known
             tapes = Tape(inputs, outputs, lasting), Tape(inputs_again, outputs_again, lasting)
         self._compare(*tapes)
         return Recording(tapes[0], look, lasting)
@@ -327,18 +327,31 @@ class Compiled:
             f"{self.__name__}.map(...), for many examples"
         )
 
-    def _complain(self, args: Any, options: dict[str, Any]) -> None:
-        """Warn, or raise, as the plain function does for an example in which a number went bad."""
-        with no_grad():
+    def _complain(self, recording: "Recording", leaves: list[Any], args: Any, options: dict[str, Any]) -> bool:
+        """Warn, or raise, as the plain function does for an example with a number that is not finite.
+
+        Gives whether one went bad, from operands that are finite.
+        """
+        bad = recording.single.goes_bad(leaves, recording.parameters)
+        if not bad and all(map(isfinite, leaves)):
+            return False
+        leaves = []
+        key = _look(args, options, leaves)
+        refusal: Exception | None = None
+        numbers, named = _rebuilt(key, iter(leaves))
+        with switched(recording=False, warning=False):  # of plain numbers, for which a wrong target is told as such
             try:
-                self._function(*args, **options)  # of plain numbers, so that a wrong target is told as such
-            except (ArithmeticError, AttributeError, TypeError) as error:  # Values are more than plain numbers
-                leaves: list[Any] = []
-                key = _look(args, options, leaves)
-                try:
-                    self._plain(key, leaves)
-                except TypeError:
-                    raise error from None
+                self._function(*numbers, **named)
+            except (ValueError, IndexError):
+                raise
+            except Exception as error:  # Values can do more than plain numbers
+                refusal = error
+        with switched(warning=bad and mode.get().warning):
+            try:
+                self._plain(key, leaves)
+            except TypeError as error:
+                raise refusal or error from None
+        return bad
 
 
 def _look(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> Key:
@@ -380,12 +393,12 @@ class Recording:
     Attributes:
         tape: the instructions.
         key: what the function's result looks like.
-        lasting: the leaves that are parameters.
+        lasting: the leaves that are parameters; None if all are.
         parameters: the same, and where their numbers are.
         confirmed: how many calls gave the same tape, and as machine code what they give in plain Python.
     """
 
-    def __init__(self, tape: Tape, key: Key, lasting: set[Value]) -> None:
+    def __init__(self, tape: Tape, key: Key, lasting: set[Value] | None) -> None:
         self.tape, self.key, self.lasting = tape, key, lasting
         self.parameters = Part(tape.parameters)
         self.confirmed = 0

@@ -11,6 +11,7 @@ from typing import Any
 from engine.value import Value, tick
 
 _data, _grad, _time = (Value.__dict__[slot] for slot in ("_data", "grad", "_time"))
+_class: Any = object.__dict__["__class__"]
 _lending = RLock()
 
 
@@ -18,6 +19,7 @@ class Lent(Value):
     """A Value whose numbers are lent: whoever asks for one of them ends the loan."""
 
     __slots__ = ()
+    __class__ = property(lambda self: Value)  # for copies, which are not lent
 
     def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
         with _lending:
@@ -89,7 +91,7 @@ class Loan:
         self.unreached = {p for p in self.values if p.grad is None}
         try:
             for p in self.values:  # the class first: from then on other threads wait for the lock
-                p.__class__ = Lent
+                _class.__set__(p, Lent)
                 _data.__set__(p, self)
             self.lent = True
         except BaseException:  # a cell was interrupted
@@ -112,7 +114,7 @@ class Loan:
                 _grad.__set__(p, None if p in self.unreached else grad)
                 _time.__set__(p, time)
                 _data.__set__(p, data)
-                p.__class__ = Value  # type: ignore[assignment]
+                _class.__set__(p, Value)
         self.lent = False
 
 

@@ -387,7 +387,7 @@ class Value:
     # Copies.
 
     def _copy_onto(self: V, parents: "tuple[Value, ...]") -> V:
-        copy = new(type(self))
+        copy = new(self.__class__)
         for slot in ("_data", "grad", "rule", "label", "role", "_time"):
             setattr(copy, slot, getattr(self, slot))
         copy._x, copy._y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
@@ -408,7 +408,7 @@ class Value:
                 "only leaves can be pickled, and this Value was computed from others. "
                 "Pickle the model or the inputs it came from, or value.detach() for the number alone"
             )
-        return type(self), (self._data, self.label, self.role), (None, {"grad": self.grad})
+        return self.__class__, (self._data, self.label, self.role), (None, {"grad": self.grad})
 
 
 # How a node is made.

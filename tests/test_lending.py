@@ -504,6 +504,8 @@ def test_whoever_looks_while_another_trains_sees_a_number_that_there_was():
             while not stopped.is_set():
                 seen[i].add(pair[i].data)
                 seen[i].add((pair[i] + 0.0).data)
+                seen[i].add(copy.deepcopy(pair[i]).data)
+                seen[i].add(pickle.loads(pickle.dumps(pair[i])).data)
         except BaseException as error:
             errors.append(error)
 
@@ -758,7 +760,10 @@ def test_large_numbers_overflow_as_quietly_as_floats_do():
         p.data = q.data = 1.0
         large(-1e308).backward()
         assert p.grad == float("inf")
-        Adam([p, q], lr=0.1).step()
+        large(1.0).backward()
+        assert lent(p, q) == [True, True]
+        Adam([p, q], lr=0.1).step()  # inf / inf
+        assert lent(p, q) == [True, True]
         assert p.data != p.data
 
 
