@@ -300,7 +300,7 @@ class Compiled:
         """A name for every number among the arguments."""
         try:
             known = inspect.signature(self._function).parameters.values()
-            names = [each.name for each in known if each.kind is not inspect.Parameter.VAR_POSITIONAL]
+            names = [each.name for each in known if each.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
         except (TypeError, ValueError):
             names = []
         args, options = key

@@ -119,7 +119,10 @@ def select(values: Sequence[Any], index: Any) -> Any:
     number = index
     if isinstance(index, Value):
         with switched(tracing=False):
-            number = int(index.data) if index.data.is_integer() else index
+            number = index.data
+        if not number.is_integer():
+            raise TypeError(f"select takes an integer, got {number}")
+        number = int(number)
     i = operator.index(number)
     if not 0 <= i < len(values):
         raise IndexError(f"select takes an index from 0 to {len(values) - 1}, got {i}")

@@ -9,11 +9,13 @@ whose operands stand one after the other. A kernel of *lanes* works on a row of 
 instruction for many examples at once.
 """
 
+import atexit
 import dis
 import hashlib
 import inspect
 import operator
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,7 +128,19 @@ def source(operands: int, lanes: bool) -> str:
 
 def compiled(function: Callable[..., None]) -> Any:
     """A function with the `SIGNATURE` of kernels as machine code, from disk if it is there."""
-    return numba.cfunc(SIGNATURE, nopython=True, cache=True, **OPTIONS)(function)
+    return kept(numba.cfunc, SIGNATURE, nopython=True, **OPTIONS)(function)
+
+
+def kept(make: Any, *args: Any, **options: Any) -> Callable[[Any], Any]:
+    """A decorator of numba's, whose machine code is kept on disk where there is a folder to write to."""
+
+    def decorate(function: Any) -> Any:
+        try:
+            return make(*args, cache=True, **options)(function)
+        except RuntimeError:
+            return make(*args, **options)(function)
+
+    return decorate
 
 
 @numba.njit(**INNER)
@@ -239,12 +253,28 @@ def _loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, An
     """What a module of this text defines, given some names. It is written to a file, beside which numba keeps code."""
     name = hashlib.sha256(f"{identity} {numba.__version__}".encode()).hexdigest()[:32]
     path = folder() / f"{name}.py"
+    try:
+        _write(path, text)
+    except OSError:
+        path = _folder_of_this_process() / path.name
+        _write(path, text)
+    module = {**namespace, "opened": opened, "__name__": __name__}
+    exec(compile(text, path, "exec"), module)
+    return module
+
+
+def _write(path: Path, text: str) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "w") as file:
             file.write(text)
         os.replace(temporary, path)
-    module = {**namespace, "opened": opened, "__name__": __name__}
-    exec(compile(text, path, "exec"), module)
-    return module
+
+
+@cache
+def _folder_of_this_process() -> Path:
+    """Where machine code goes if it can't be kept."""
+    name = tempfile.mkdtemp(prefix="chalkgrad-")
+    atexit.register(shutil.rmtree, name, ignore_errors=True)
+    return Path(name)

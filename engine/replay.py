@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 from engine.lending import Part
 from engine.loops import LOOPS
-from engine.machine import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kernel
+from engine.machine import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kept, kernel
 from engine.rules import Rule
 from engine.schedule import scheduled
 from engine.steps import table_name
@@ -147,6 +147,8 @@ def _lanes(address):
     results, seed = _floats(job[RESULTS], job[OUTPUT_COUNT] * examples), floats[SEED]
     _gather(job, v)
     _forwards(job, 0, job[SHARED], 1, 0)
+    if not _finite(v[:uniform]):
+        bad = 0
     g[:uniform] = 0.0
     for begin in range(0, examples, stride):
         width, row = min(stride, examples - begin), uniform
@@ -176,13 +178,13 @@ def _lanes(address):
     if seed != 0.0:
         _backwards(job, 0, job[SHARED], 1, 0)
     floats[TOTAL] = total
-    return bad if _finite(g[:uniform]) else -2 - bad
+    return bad if _finite(g[:uniform]) else -3 - bad
 
 
 @cache
 def _entry(driver: Any) -> Any:
     """Where Python enters the machine code of a driver: it takes the address of a job."""
-    return numba.cfunc(types.int64(types.int64), nopython=True, cache=True, **OPTIONS)(driver)
+    return kept(numba.cfunc, types.int64(types.int64), nopython=True, **OPTIONS)(driver)
 
 
 class Code:
@@ -454,4 +456,4 @@ class Lanes(Program):
         gradients = job.g[: told[COUNT]].copy() if seed else None
         total = job.floats[TOTAL]
         self._spare.append(job)
-        return results, gradients, total, bad if bad >= -1 else -2 - bad, bad >= -1
+        return results, gradients, total, bad if bad >= -1 else -3 - bad, bad >= -1

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from engine.loops import LOOPS
-from engine.machine import INNER, OPTIONS
+from engine.machine import INNER, OPTIONS, kept
 from engine.rules import dot
 from engine.tape import Tape
 
@@ -27,7 +27,7 @@ def scheduled(tape: Tape) -> tuple[Any, Any, Any]:
     return integers, begins, place
 
 
-@numba.njit(cache=True, **OPTIONS)
+@kept(numba.njit, **OPTIONS)
 def _levels(program, starts, groups, size):
     """The level of every instruction."""
     level_of, levels = np.zeros(size, np.int64), np.empty(len(starts), np.int64)
@@ -47,7 +47,7 @@ def _levels(program, starts, groups, size):
     return levels
 
 
-@numba.njit(cache=True, **OPTIONS)
+@kept(numba.njit, **OPTIONS)
 def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
     """The instructions in another order, with the places that results get in that order.
 

@@ -22,8 +22,10 @@ def what_stands_outside(function: Any) -> Callable[[], list[Any]]:
     waiting = [function]
     while waiting:
         for found in set(_functions(waiting.pop())) - seen:
+            if found.__code__.co_filename.startswith(PACKAGES):
+                continue
             variables = variables or found.__globals__
-            if found.__globals__ is variables and not found.__code__.co_filename.startswith(PACKAGES):
+            if found.__globals__ is variables:
                 seen.add(found)
                 own, closure = _outer_names(found.__code__), found.__closure__ or ()
                 names.update(dict.fromkeys(own))

@@ -114,7 +114,10 @@ def check_lanes(function, points, shared=frozenset()):
             if k not in shared:
                 assert agrees(tables[k][i].grad or 0.0, slope, size), (point, k, tables[k][i].grad, slope)
     for k, parameter in common.items():
-        slope = sum(answer[1 + k][0] for answer in answers)
+        slopes = [answer[1 + k][0] for answer in answers]
+        slope = sum(slopes)
+        if slope != slope and all(x == x for x in slopes):
+            continue  # inf - inf: lanes meet where they begin to share, which may be before a slope is infinite
         size = lambda k=k: sum(answer[1 + k][1]() + abs(answer[1 + k][0]) for answer in answers)  # noqa: E731
         assert agrees(parameter.grad or 0.0, slope, size), (points, k, parameter.grad, slope)
     size = lambda: sum(answer[0][1]() + abs(answer[0][0]) for answer in answers)  # noqa: E731

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import warnings
+import weakref
+from fractions import Fraction
 from math import inf, nan
 from pathlib import Path
 
@@ -19,7 +21,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-import nn
 from engine import (
     Rule,
     TraceError,
@@ -31,7 +32,6 @@ from engine import (
     gradients,
     hessian,
     jvp,
-    log_softmax,
     mean,
     no_grad,
     rules,
@@ -40,10 +40,10 @@ from engine import (
 )
 from engine import sum as total
 from engine.graph import topological_order
-from nn import MLP, SGD, binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
-from tests.agreement import agrees, check, check_lanes, expected, quietly
+from nn import MLP, SGD, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
+from tests.agreement import agrees, check, check_lanes
 from tests.programs import programs
-from tests.rule_samples import AWKWARD, FAMILY_SAMPLES, NAMED, SAMPLED, SAMPLES
+from tests.rule_samples import AWKWARD, NAMED, SAMPLED
 from viz import draw_dot
 
 pytest.importorskip("numba", reason="without numba there is no machine code; what then runs is tested below by asking")
@@ -66,16 +66,16 @@ def both(f, *args, **options):
     return compiled(*args, **options), compiled(*args, **options)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def busy(elsewhere):
+    """What other processes do begins before all tests."""
+
+
 # The same numbers, for random programs over the whole table.
 
 
-def step_of(name, n):
-    if name == "take":  # a choice is a whole number, and never nan
-        return lambda x, y, *xs: rules.take(rules.equal(x, y), *xs), n + 1
-    return NAMED[name], n
-
-
-STEPS = [step_of(name, len(sample.symbols)) for name, sample in SAMPLED]
+# All but `take`: it is what a choice becomes in machine code alone, and passes nothing on to those not chosen.
+STEPS = [(NAMED[name], len(sample.symbols)) for name, sample in SAMPLED if name != "take"]
 OPERATORS = [NAMED[name] for name in ("add", "sub", "mul", "div")]
 TAME_STEPS = [(lambda *xs, f=f: rules.tanh(f(*xs)), n) for f, n in STEPS]  # keeps numbers from -1 to 1
 tame = st.floats(-3, 3, width=32)
@@ -138,7 +138,7 @@ def added_up(tree):
 ARGUMENTS = {
     "a number": (2.0, 3.0),
     "a whole number": (2, 3.0),
-    "a fraction": (engine.value.Real and __import__("fractions").Fraction(1, 4), 0.375),
+    "a fraction": (Fraction(1, 4), 0.375),
     "a number of NumPy": (np.float32(0.5), 0.75),
     "a whole number of NumPy": (np.int8(-2), -3.0),
     "a truth of NumPy": (np.bool_(True), 1.5),
@@ -206,7 +206,7 @@ def test_a_new_structure_is_recorded_anew_and_numbers_alone_never():
     assert len(calls) == once
     for new in ({"xs": [1.0, 2.0]}, {"xs": [1.0, 2.0, 3.0], "kind": "mean"}, {"xs": [[1.0], 2.0][1:] * 4}):
         before = len(calls)
-        for i in range(4):
+        for _ in range(4):
             compiled(**new)
         assert len(calls) == before + 3, new
 
@@ -409,9 +409,9 @@ def test_what_is_given_may_be_given_back():
 
 def test_a_dead_branch_stays_dead_in_machine_code():
     x, w = Value(0.0), Value(-1.0)
-    f = compile(lambda x: x.sqrt() * 0 + (w * x).relu() * x.log())
+    f = compile(lambda x: x.sqrt() * 0 + (w * x.sqrt() - 5).relu())
     for _ in range(2):
-        quietly(f, x).backward()
+        f(x).backward()
     assert (x.grad, w.grad) == (0.0, 0.0)
 
 
@@ -544,13 +544,11 @@ def test_several_values_are_refused_where_one_is_due():
 
 
 def test_a_function_that_gives_nothing_is_told():
+    def nothing(x):
+        x * 2
+
     with pytest.raises(TypeError, match="nothing gave no Value; is a return missing in it"):
-
-        @compile
-        def nothing(x):
-            x * 2
-
-        nothing(1.0)
+        compile(nothing)(1.0)
 
 
 # What leaves the graph.
@@ -566,13 +564,17 @@ def with_no_grad(x):
         return x * 2
 
 
+def made(x):
+    return Rule("mine", lambda x: x, lambda z, x: (1.0,))(x)
+
+
 GROWING = []
 LEAKS = {
     "a comparison": (lambda x: x if x > 0 else -x, "x = 1.0 was compared .* write what depends on it with relu, step"),
     "the largest of Python": (lambda x: max(x, W), "was compared .* relu, step, maximum, minimum, clamp or abs"),
     "sorting": (lambda x: sorted([W, x])[0], "was compared"),
     "a condition": (lambda x: x * 2 if x else x, "was compared"),
-    "float": (lambda x: float(x) * W, r"was made a plain number, or an index .* its own methods \(x.exp\(\), not math.exp"),
+    "float": (lambda x: float(x) * W, r"made a plain number, or an index .* its own methods \(x.exp\(\), not math"),
     "int": (lambda x: int(x) * W, "was made a plain number"),
     "math": (lambda x: math.exp(x) * W, r"x.exp\(\), not math.exp\(x\)"),
     "an index": (lambda x: [W, W][x], r"select\(values, i\) for values\[i\]"),
@@ -581,13 +583,13 @@ LEAKS = {
     "the data of a parameter": (lambda x: x * W.data, "w = 1.5 was asked for its number"),
     "text": (lambda x: x * float(f"{x:.3f}"), "was made text"),
     "no_grad": (with_no_grad, r"was used in no_grad\(\) .* write x.detach\(\) instead"),
-    "random numbers": (lambda x: x * random.random(), r"the number 0\.\d+ in v1 = x \* 0\.\d+ is 0\.\d+ now, and it is no argument"),
-    "a counter": (lambda x: x * counting(), r"the number \d\.0 in v1 = x \* \d is \d\.0 now, and it is no argument"),
-    "a power that changes": (lambda x: x ** counting(), r"another way: v1 = x\*\*\d was recorded, and now it is v1 = x\*\*\d"),
-    "a list that grows": (lambda x: GROWING.append(x) or total(GROWING), r"another way: v1 = sum\(.*x\) was recorded, and now"),
-    "a rule made in the function": (lambda x: Rule("mine", lambda x: x, lambda z, x: (1.0,))(x), "the rule 'mine' was another one; make it once"),
-    "random ways": (lambda x: [x.sin, x.cos][counting() % 2](), r"v1 = (sin|cos)\(x\) was recorded, and now it is v1 = (sin|cos)\(x\)"),
-    "the numbers of another compiled function": (lambda x: W * compile(lambda y: y * 2).map([x])[0], "was asked for its number|was used in no_grad"),
+    "random numbers": (lambda x: x * random.random(), r"number 0\.\d+ in v1 = x \* 0\.\d+ is 0\.\d+ now, and it is no"),
+    "a counter": (lambda x: x * counting(), r"the number \d+\.0 in v1 = x \* \d+ is \d+\.0 now, and it is no argument"),
+    "a power that changes": (lambda x: x ** counting(), r"v1 = x\*\*\d+ was recorded, and now it is v1 = x\*\*\d+\."),
+    "a list that grows": (lambda x: GROWING.append(x) or total(GROWING), r"way: v1 = sum\(.*x\) was recorded, and now"),
+    "a rule made in the function": (lambda x: made(x), "the rule 'mine' was another one; make it once, outside"),
+    "changing ways": (lambda x: [x.sin, x.cos][counting() % 2](), r"= (sin|cos)\(x\) was recorded, and now it is v1"),
+    "another one's numbers": (lambda x: W * compile(lambda y: y * 2).map([x])[0], r"was used in no_grad\("),
 }  # fmt: skip
 
 
@@ -602,7 +604,7 @@ def test_what_leaves_the_graph_is_refused_with_what_to_write_instead(kind):
 @pytest.mark.parametrize("kind", LEAKS)
 def test_a_refusal_says_how_to_go_on(kind):
     function, _ = LEAKS[kind]
-    with pytest.raises(TraceError, match="call the function without compile$"):
+    with pytest.raises(TraceError, match=r"call the function without compile$"):
         compile(lambda x: function(x))(1.0)
 
 
@@ -627,12 +629,20 @@ def test_another_way_is_named_where_it_begins_and_not_where_numbers_differ():
         f(3.0)
 
 
-def test_a_parameter_in_place_of_another_is_noticed_at_the_second_call():
-    state = {"w": Value(2.0, "first")}
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (("", ""), "it used another leaf, 3.0, in the place of 2.0"),
+        (("w", "w"), "it used another leaf, w = 3.0, in the place of w = 2.0"),
+        (("w", "u"), "it used another leaf, u = 3.0, in the place of w = 2.0"),
+    ],
+)
+def test_a_parameter_in_place_of_another_is_noticed_at_the_second_call(labels, message):
+    state = {"w": Value(2.0, labels[0])}
     f = compile(lambda x: x * state["w"])
     f(1.0)
-    state["w"] = Value(3.0, "second")
-    with pytest.raises(TraceError, match="it used another leaf, second = 3.0, in the place of first = 2.0"):
+    state["w"] = Value(3.0, labels[1])
+    with pytest.raises(TraceError, match=message):
         f(1.0)
 
 
@@ -663,7 +673,7 @@ def test_machine_code_that_gives_another_number_is_refused_at_every_call(monkeyp
 
 def test_a_difference_by_rounding_alone_is_no_other_number():
     f = compile(lambda x: (rules.hypot(x, 50.0) - math.hypot(30.0, 50.0)) ** 2 + (x - x * (1 - 1e-16)))
-    assert [f(30.0).data < 1e-20 for _ in range(3)] == [True] * 3
+    assert [f(30.0).data < 1e-12 for _ in range(3)] == [True] * 3
     g = compile(lambda x: total([x * 1e16, 1.0, x * -1e16]))
     for _ in range(3):
         g(1.0)
@@ -702,26 +712,31 @@ def notebook(*cells):
 SETUP = "import random; from engine import Value, compile; from nn import MLP, Module, hinge_loss; w = Value(2.0)"
 
 
-@pytest.mark.parametrize(
-    ("definition", "again", "answers"),
-    [
-        ("f = compile(lambda x: x * w)", "w = Value(5.0)", (6.0, 15.0)),
-        ("@compile\ndef f(x): return x * scale + w\nscale = 2.0", "scale = 3.0", (8.0, 11.0)),
-        ("def helper(x): return x * w\n@compile\ndef f(x): return helper(x)", "w = Value(5.0)", (6.0, 15.0)),
-        ("def helper(x): return x * w\n@compile\ndef f(x): return helper(x)", "def helper(x): return x + w", (6.0, 5.0)),
-        ("class Net(Module):\n def forward(self, x): return x * w\nnet = Net()\n@compile\ndef f(x): return net(x)", "w = Value(5.0)", (6.0, 15.0)),
-        ("class Net(Module):\n def forward(self, x): return x * w\nf = compile(Net())", "w = Value(5.0)", (6.0, 15.0)),
-        ("@compile\ndef f(xs): return (lambda: [x * w for x in [xs]])()[0]", "w = Value(5.0)", (6.0, 15.0)),
-        ("import engine.rules as r\n@compile\ndef f(x, a=Value.relu): return act(x) * w\nact = Value.relu", "act = Value.__neg__", (6.0, -6.0)),
-    ],
-)  # fmt: skip
-def test_a_cell_that_is_run_again_is_noticed(definition, again, answers):
-    variables = notebook(SETUP, definition)
+USES = {
+    "a Value": ("f = compile(lambda x: x * w)", "w = Value(5.0)", 15.0),
+    "a number": ("s = 2.0\n@compile\ndef f(x): return x * s", "s = 3.0", 9.0),
+    "what is defined later": ("@compile\ndef f(x): return x * s", "s = 3.0", 9.0),
+    "what a helper uses": ("def helper(x): return x * w\n@compile\ndef f(x): return helper(x)", "w = Value(5.0)", 15.0),
+    "a helper": ("def helper(x): return x * w\nf = compile(lambda x: helper(x))", "def helper(x): return x + w", 5.0),
+    "a model": ("net = Net()\nf = compile(lambda x: net(x))", "class Two(Net):\n s = 2.0\nnet = Two()", 12.0),
+    "what a model uses": ("net = Net()\n@compile\ndef f(x): return net(x)", "w = Value(5.0)", 15.0),
+    "what the model itself uses": ("f = compile(Net())", "w = Value(5.0)", 15.0),
+    "what its method uses": ("f = compile(Net().forward)", "w = Value(5.0)", 15.0),
+    "a function within": ("@compile\ndef f(x): return (lambda: [y * w for y in [x]])()[0]", "w = Value(5.0)", 15.0),
+    "a method": ("act = Value.relu\n@compile\ndef f(x): return act(x) * w", "act = Value.__neg__", -6.0),
+}
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_a_cell_that_is_run_again_is_noticed(kind):
+    definition, again, answer = USES[kind]
+    net = "class Net(Module):\n s = 1.0\n def forward(self, x): return x * w * self.s"
+    variables = notebook(SETUP, "s = 2.0", net, definition)
     for _ in range(4):
-        assert variables["f"](3.0).data == answers[0]
+        assert variables["f"](3.0).data == variables["f"].map([3.0])[0] == 6.0
     exec(again, variables)
     for _ in range(4):
-        assert variables["f"](3.0).data == answers[1]
+        assert variables["f"](3.0).data == variables["f"].map([3.0])[0] == answer
 
 
 def test_a_new_model_is_trained_and_not_the_old_one():
@@ -804,40 +819,43 @@ def as_values(f):
 
 
 BAD = {
-    "a logarithm": (lambda x: x.log() * W, 0.0),
-    "a quotient": (lambda x: W / x, 0.0),
-    "a quotient of arguments": (lambda x: x[0] / x[1], [1.0, 0.0]),
-    "an overflow": (lambda x: (x * 1e200).exp(), 1.0),
-    "two in a row": (lambda x: (x.log() * W, (W - 1.5).log())[0] + 1 / (x * 1.0), 0.0),
-    "on the way to a finite result": (lambda x: 1 / x.exp(), 800.0),
-    "what was not finite before": (lambda x: x.exp() + 1, inf),
-    "nan before": (lambda x: x * W, nan),
-    "a fractional power": (lambda x: x**0.5, -2.0),
-    "several operands": (lambda x: total([x, x, W]), 1.7e308),
-    "parameters alone": (lambda x: x + 1 / (W - 1.5), 1.0),
-    "parameters on the way": (lambda x: x + 1 / (1 / (W - 1.5)), 1.0),
+    "a logarithm": (lambda x: x.log() * W, 0.0, 0.5),
+    "a quotient": (lambda x: W / x, 0.0, 0.5),
+    "a quotient of arguments": (lambda x: x[0] / x[1], [1.0, 0.0], [1.0, 0.5]),
+    "an overflow": (lambda x: (x * 1e200).exp(), 1.0, -1.0),
+    "two in a row": (lambda x: 1 / (x.log() * W + 1) + 1 / x, 0.0, 1.0),
+    "on the way to a finite result": (lambda x: 1 / x.exp(), 800.0, 1.0),
+    "what was not finite before": (lambda x: x.exp() + 1, inf, 1.0),
+    "nan before": (lambda x: x * W, nan, 1.0),
+    "a fractional power": (lambda x: x**0.5, -2.0, 2.0),
+    "several operands": (lambda x: total([x, x, W]), 1.7e308, 1.0),
+    "parameters alone": (lambda x: x + 1 / (W - 1.5), 1.0, None),
+    "parameters on the way": (lambda x: x + 1 / (1 / (W - 1.5)), 1.0, None),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
 def test_numbers_that_are_not_finite_are_told_as_in_the_plain_function(kind):
-    f, x = BAD[kind]
-    ordinary = [0.5, 0.5] if isinstance(x, list) else 0.5
+    f, x, ordinary = BAD[kind]
     compiled = compile(f)
     answer, warned = told(as_values(f), x)
     for _ in range(3):
         found, caught = told(compiled, x)
         assert agrees(found, answer, lambda: 0.0)
         assert caught == warned
-    assert told(compiled.map, [ordinary, x, ordinary])[1] == warned
     assert told(compiled.mean, [x])[1] == warned
-    quietly(compiled, ordinary)
+    assert told(compiled.map, [x, x])[1] == warned, "the first is told"
+    if ordinary is not None:
+        assert told(compiled, ordinary)[1] == []
+        assert told(compiled.map, [ordinary, x, ordinary])[1] == warned
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        if warned:
-            for call in (lambda: compiled(x), lambda: compiled.sum([ordinary, x])):
-                with pytest.raises(RuntimeWarning, match="gave (inf|-inf|nan)"):
+        for call in (lambda: compiled(x), lambda: compiled.sum([x]), lambda: compiled.map([x])):
+            if warned:
+                with pytest.raises(RuntimeWarning, match=r"gave (inf|-inf|nan)"):
                     call()
+            else:
+                call()
 
 
 def test_a_warning_stands_where_the_user_wrote_the_operation():
@@ -861,7 +879,7 @@ def test_a_gradient_that_is_not_finite_is_told_as_in_the_plain_function():
             leaf = Value(x, "leaf")
             yield leaf, g(leaf), g
 
-    for f, x in ((lambda x: x.sqrt() * W, 0.0), (lambda x: (x * 1e200) * 1e200 * 0.5 ** (x + 2000), 0.0)):
+    for f, x in ((lambda x: x.sqrt() * W, 0.0), (lambda x: (x * 1e200) * 1e200, 0.0)):
         found = [(told(z.backward)[1][0][1:3], leaf.grad) for leaf, z, _ in plain_and_compiled(f, x)]
         assert found[0] == found[1] == found[2]
         assert found[0][0][1] == __file__ or "agreement" not in found[0][0][1]
@@ -886,7 +904,7 @@ def test_detect_anomaly_raises_and_names_the_line():
             root.backward()
     assert w.grad is None
     root = compile(lambda x: w.sqrt() * x)(1.0)
-    with detect_anomaly(), pytest.raises(FloatingPointError, match="<lambda>.* has the slope"):
+    with detect_anomaly(), pytest.raises(FloatingPointError, match=r"<lambda>.* has the slope"):
         root.backward()
     assert w.grad is None
 
@@ -937,3 +955,468 @@ def test_a_warning_is_of_the_overflow_and_not_of_a_target_in_an_array_of_floats(
         f.mean(np.array([0.5, 25.0]), np.array([0.0, 1.0]))
     with pytest.warns(RuntimeWarning, match=r"\*\(.*1e\+308\) gave inf"):
         f(25.0, 1.0)
+
+
+# Without numba.
+
+
+def without_numba(monkeypatch):
+    monkeypatch.setattr("engine.compiled.machine_is_there", lambda: False)
+
+
+def test_without_numba_the_same_calls_give_the_same_numbers(monkeypatch):
+    def answers():
+        model = MLP(2, [3, 1], activation="tanh", rng=random.Random(0))
+        loss = compile(lambda x, y: hinge_loss(model(x), y))
+        x = Value(0.5)
+        single = loss([x, 2.0], 1)
+        single.backward()
+        mean_loss, sum_loss = loss.mean(ROWS, TARGETS), loss.sum(np.array(ROWS), np.array(TARGETS))
+        (mean_loss * 2 + sum_loss).backward()
+        scores = compile(model).map(ROWS)
+        pairs = compile(lambda x: {"x": x, "pair": [x * W, 2]}).map([1.0, 2.0])
+        ragged = compile(lambda xs: total(xs) * W).sum([[1.0], [2.0, 3.0]])
+        numbers = [single.data, x.grad, mean_loss.data, sum_loss.data, ragged.data, *scores]
+        return numbers + [p.grad for p in model.parameters()], pairs, str(loss.tape)
+
+    numbers, pairs, tape = answers()
+    without_numba(monkeypatch)
+    numbers_without, *others = answers()
+    assert numbers_without == pytest.approx(numbers, rel=1e-12)
+    assert others == [pairs, tape]
+
+
+@pytest.mark.parametrize("kind", LEAKS)
+def test_without_numba_the_same_is_refused(kind, monkeypatch):
+    without_numba(monkeypatch)
+    test_what_leaves_the_graph_is_refused_with_what_to_write_instead(kind)
+
+
+def test_without_numba_several_values_are_refused_too(monkeypatch):
+    without_numba(monkeypatch)
+    test_several_values_are_refused_where_one_is_due()
+
+
+def test_without_numba_a_function_is_recorded_no_more_often(monkeypatch):
+    without_numba(monkeypatch)
+    f, calls = count_calls(lambda x: x * W)
+    compiled = compile(f)
+    for _ in range(10):
+        compiled(2.0)
+    assert len(calls) == 10 + 4
+
+
+def test_without_numba_it_is_said_once_what_makes_it_fast(monkeypatch):
+    from engine.compiled import machine_is_there
+
+    machine_is_there.cache_clear()
+    monkeypatch.setattr("engine.compiled.find_spec", lambda name: None)
+    try:
+        f = compile(lambda x: x * W)
+        with pytest.warns(RuntimeWarning, match=r"plain Python here; `pip install 'chalkgrad\[fast\]'` lets") as caught:
+            z = f(2.0)
+        assert [warning.filename for warning in caught] == [__file__]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert [f(2.0).data, compile(lambda x: x + 1)(2.0).data, z.data] == [3.0, 3.0, 3.0]
+    finally:
+        machine_is_there.cache_clear()
+
+
+def test_without_numba_the_standard_library_is_enough():
+    code = """
+import sys, warnings
+sys.path.insert(0, sys.argv[1])
+warnings.simplefilter("ignore")
+from engine import Value, compile
+from nn import MLP, SGD, hinge_loss
+model = MLP(2, [2, 1])
+optimizer = SGD(model.parameters(), lr=0.1)
+loss = compile(lambda x, y: hinge_loss(model(x), y))
+for _ in range(3):
+    value = loss.mean([[1.0, 2.0], [3.0, 4.0]], [1, -1]) + loss([1.0, 2.0], 1)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+print(len(compile(model).map([[1.0, 2.0]])))
+"""
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, str(root)], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+# What is kept on disk.
+
+TRAINING = """
+from numba.core import caching, event
+from engine import Rule, Value, compile
+import sys
+if "nowhere" in sys.argv:
+    caching.CacheImpl._locator_classes = []
+passes = event.RecordingListener()
+cube = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
+w = Value(2.0)
+f = compile(lambda x: cube(w * x))
+with event.install_listener("numba:run_pass", passes):
+    f(1.0).backward()
+    if "nowhere" not in sys.argv:
+        f.sum([1.0, 1.0]).backward()
+print(w.grad, "compiled" if passes.buffer else "loaded")
+"""
+
+
+def start(folder, *args):
+    """Another process that trains a little."""
+    environment, root = {**os.environ, "CHALKGRAD_CACHE": str(folder)}, Path(__file__).parent.parent
+    command = [sys.executable, "-c", TRAINING, *args]
+    return subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def end(process, folder):
+    """What it prints, and the files it leaves."""
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return *printed.split(), {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """Processes that train a little while other tests run, each with its own folder for machine code."""
+    folder = tmp_path_factory.mktemp("machine code")
+    (folder / "file").write_text("no folder")
+    folders = {"empty": folder / "new" / "folder", "no folder": folder / "file" / "folder", "nowhere": folder / "file"}
+    processes = {name: (start(each, name), each) for name, each in folders.items()}
+    yield processes
+    for process, _ in processes.values():
+        with process:
+            process.kill()
+
+
+def test_the_next_process_finds_the_machine_code(elsewhere):
+    process, folder = elsewhere["empty"]
+    answer, how, files = end(process, folder)
+    assert (answer, how) == ("36.0", "compiled")
+    assert len(files) > 10
+    assert end(start(folder), folder) == (answer, "loaded", files)
+
+
+@pytest.mark.parametrize("name", ["no folder", "nowhere"])
+def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
+    answer, how, files = end(*elsewhere[name])
+    assert (answer, how, files) == ("12.0" if name == "nowhere" else "36.0", "compiled", {})
+
+
+# Threads and interrupts.
+
+
+def test_eight_threads_use_a_function_at_once():
+    w, b = Value(0.5), Value(-0.25)
+    f = compile(lambda x, k: (w * x * k + b).tanh() * x)
+    barrier, wrong = threading.Barrier(8), []
+
+    def plain(x, k):
+        z = (w * x * k + b).tanh() * x
+        return z.data
+
+    def work(number):
+        rng = random.Random(number)
+        barrier.wait()
+        for i in range(150):
+            x, k = Value(rng.uniform(-2, 2)), rng.uniform(-1, 1)
+            expected_value = (0.5 * x.data * k - 0.25, x.data)
+            value = f(x, k)
+            value.backward()
+            tanh = math.tanh(expected_value[0])
+            slope = tanh + x.data * (1 - tanh**2) * 0.5 * k
+            if abs(value.data - tanh * x.data) > 1e-12 or abs(x.grad - slope) > 1e-9:
+                wrong.append((number, i, value.data, x.grad))
+            if i % 10 == 0:
+                xs = [rng.uniform(-2, 2) for _ in range(200)]
+                if f.map(xs, [k] * 200) != [f(x, k).data for x in xs[:3]] + f.map(xs[3:], [k] * 197):
+                    wrong.append((number, i, "map"))
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert w.data == 0.5
+
+
+def test_gradients_from_many_threads_add_up():
+    w = Value(2.0)
+    f = compile(lambda x: w * x)
+    barrier = threading.Barrier(8)
+
+    def work():
+        barrier.wait()
+        for _ in range(100):
+            f(3.0).backward()
+            f.sum([1.0, 2.0]).backward()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert w.grad == 8 * 100 * 6.0
+
+
+ENGINE = str(Path(engine.__file__).parent)
+
+
+def interrupted(action, line):
+    """Run something and interrupt it before so many lines of the engine; whether it had as many."""
+    count = 0
+
+    def trace(frame, event, arg):
+        nonlocal count
+        if not frame.f_code.co_filename.startswith(ENGINE):
+            return None
+        if event == "line":
+            count += 1
+            if count > line:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_a_cell_that_is_interrupted_anywhere_leaves_everything_usable():
+    """Before each line in turn: a parameter has its number of before or after, and all that follows is right."""
+    line = 0
+    while True:
+        p, q = Value(2.0, "p"), Value(3.0, "q")
+        f, optimizer = compile(lambda x: x * p * q), SGD([p, q], lr=0.125)  # noqa: B023
+        for _ in range(2):
+            f(1.0)
+        stopped = [
+            interrupted(lambda: f(1.0).backward(), line),  # noqa: B023
+            interrupted(lambda: f.mean([1.0, 2.0]).backward(), line),  # noqa: B023
+            interrupted(optimizer.step, line) if p.grad is not None else True,
+            interrupted(lambda: p.data, line),  # noqa: B023
+            interrupted(optimizer.zero_grad, line),
+            interrupted(lambda: (p * 2).backward(), line),  # noqa: B023
+        ]
+        a, b = p.data, q.data
+        assert a in (2.0, 2.0 - 0.125 * 3.0, 2.0 - 0.125 * 7.5, 2.0 - 0.125 * 4.5)
+        assert b in (3.0, 3.0 - 0.125 * 2.0, 3.0 - 0.125 * 5.0, 3.0 - 0.125 * 3.0)
+        p.grad = q.grad = 0.0
+        value = f(4.0)
+        value.backward()
+        f.sum([1.0, 2.0]).backward()
+        assert (value.data, p.grad, q.grad) == (4 * a * b, 7 * b, 7 * a), line
+        optimizer.step()
+        assert (p.data, q.data) == (a - 0.125 * 7 * b, b - 0.125 * 7 * a), line
+        line += 1
+        if not any(stopped):
+            break
+    assert line > 40
+
+
+def test_a_recording_that_is_interrupted_is_begun_again():
+    line = 0
+    while True:
+        p = Value(2.0, "p")
+        f = compile(lambda x: x * p + 1)  # noqa: B023
+        stopped = interrupted(lambda: f.mean([1.0, 3.0]), line)  # noqa: B023
+        for x in (1.0, 2.0, 3.0):
+            assert f(x).data == 2.0 * x + 1
+        assert f.map([1.0, 2.0]) == [3.0, 5.0]
+        line += 7
+        if not stopped:
+            break
+    assert line > 200
+
+
+# What a compiled call gives.
+
+
+def test_a_second_derivative_is_refused_and_the_first_is_given():
+    f = compile(lambda x, y: x**3 * y)
+    assert grad(f)(2.0, 5.0) == 60.0
+    assert grad(f, 1)(2.0, 5.0) == 8.0
+    assert jvp(f, (2.0, 5.0), (1.0, 0.0)) == (40.0, 60.0)
+    x = Value(2.0)
+    assert gradients(f(x, 5.0), [x]) == [60.0]
+    for second in (lambda: grad(grad(f))(2.0, 5.0), lambda: hessian(f)(2.0, 5.0)):
+        with pytest.raises(TypeError, match="<lambda> was compiled and has no second derivative; call the function"):
+            second()
+    with pytest.raises(TypeError, match="has no second derivative"):
+        gradients(f(x, 5.0), [x], create_graph=True)
+
+
+def test_computing_again_is_refused():
+    w = Value(2.0)
+    value = compile(lambda x: w * x)(3.0)
+    with pytest.raises(RuntimeError, match=r"<lambda> was compiled: call it again, forward\(\) has no graph to go"):
+        (value + 1).forward()
+    assert value.data == 6.0
+    with pytest.raises(AttributeError, match="was computed, and its data follows from its operands"):
+        value.data = 3.0
+
+
+def test_a_leaf_changed_after_the_call_is_named():
+    w, x = Value(2.0, "w"), Value(3.0, "x")
+    f = compile(lambda x: w * x)
+    for change in (w, x):
+        f(x)
+        value = f(x) * 2
+        direct = f(x)
+        change.data = change.data + 1
+        for stale in (value, direct):
+            with pytest.raises(RuntimeError, match=rf"{change.label} = \d\.0 was changed after the forward pass"):
+                stale.backward()
+        assert (w.grad, x.grad) == (None, None)
+        f(x).backward()
+        w.grad = x.grad = None
+
+
+def test_a_compiled_value_is_a_node_like_others():
+    w, u = Value(2.0, "w"), Value(0.5, "u")
+    f = compile(lambda x: (w * x).tanh())
+    for _ in range(3):
+        h = u * 3
+        z = f(h) * u + f(0.25)
+        w.grad = u.grad = None
+        z.backward()
+        t, s = math.tanh(3.0), math.tanh(0.5)
+        slope = 1 - t * t
+        assert z.data == pytest.approx(t * 0.5 + s)
+        assert u.grad == pytest.approx(t + 0.5 * slope * 2 * 3)
+        assert w.grad == pytest.approx(0.5 * slope * 1.5 + (1 - s * s) * 0.25)
+
+
+def test_a_compiled_value_stands_for_one_node_in_pictures_and_steps():
+    w, x = Value(2.0, "w"), Value(3.0, "x")
+    z = compile(named_score)(x, w) * 2
+    assert len(topological_order(z)) == 5
+    assert "named_score" in draw_dot(z).source
+    steps = [str(step) for step in z.backward_steps()]
+    assert steps[0].startswith("∂v2/∂v1 += ")
+    assert steps[-1] == "∂v2/∂w += ∂v2/∂v1 · ∂v1/∂w = 2 · 3 = 6   (w has 1 of 1 contribution)"
+    assert (x.grad, w.grad) == (4.0, 6.0)
+
+
+def named_score(x, w):
+    return w * x
+
+
+def test_a_compiled_value_is_freed_without_the_garbage_collector():
+    f = compile(lambda x: x * W)
+    gc.collect()
+    gc.disable()
+    try:
+        z = f(2.0) * 3
+        z.backward()
+        nodes = [weakref.ref(node) for node in topological_order(z) if node is not W]
+        del z
+        assert not any(node() for node in nodes)
+    finally:
+        gc.enable()
+
+
+def test_a_copy_of_a_compiled_value_has_parameters_of_its_own():
+    w = Value(2.0)
+    value = compile(lambda x, y: w * x * y)(3.0, y := Value(5.0))
+    copied, own_w, own_y = copy.deepcopy((value, w, y))
+    copied.backward()
+    assert (copied.data, own_w.grad, own_y.grad, w.grad, y.grad) == (30.0, 15.0, 6.0, None, None)
+    alone = copy.copy(value)
+    alone.backward()
+    assert (w.grad, y.grad, value.grad) == (15.0, 6.0, None)
+
+
+def test_a_model_is_copied_and_saved_after_compiled_training():
+    model = MLP(2, [2, 1], rng=random.Random(0))
+    loss, optimizer = compile(lambda x, y: hinge_loss(model(x), y)), SGD(model.parameters(), lr=0.1)
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss.mean(ROWS, TARGETS).backward()
+        optimizer.step()
+    for make in (copy.deepcopy, copy.copy, lambda model: pickle.loads(pickle.dumps(model))):
+        loss.mean(ROWS, TARGETS).backward()
+        copied = make(model)
+        assert [repr(p) for p in copied.parameters()] == [repr(p) for p in model.parameters()]
+        assert copied(ROWS[0]).data == model(ROWS[0]).data == compile(copied)(ROWS[0]).data
+
+
+# The compiled function itself.
+
+
+def test_a_compiled_function_calls_another():
+    inner = compile(lambda x: (x * W).tanh())
+    outer = compile(lambda x: inner(x) * 2 + inner(x * 0.5))
+    batch = compile(lambda xs: inner.mean(xs))
+    for _ in range(3):
+        x = Value(0.5)
+        z = outer(x)
+        z.backward()
+        assert z.data == pytest.approx(2 * math.tanh(0.75) + math.tanh(0.375))
+        assert x.grad == pytest.approx(3 / math.cosh(0.75) ** 2 + 0.75 / math.cosh(0.375) ** 2)
+        assert batch([0.5, 1.0]).data == pytest.approx((math.tanh(0.75) + math.tanh(1.5)) / 2)
+    assert outer.map([0.5])[0] == pytest.approx(z.data)
+    assert len(outer.tape) == 7
+
+
+def test_a_compiled_function_introduces_itself():
+    @compile
+    def score(x, y):
+        """What it is for."""
+        return x * y
+
+    assert (repr(score), score.__name__, score.__doc__) == ("compile(score)", "score", "What it is for.")
+    assert repr(compile(MLP(1, [1]))) == "compile(MLP)"
+    with pytest.raises(RuntimeError, match="score has no tape yet: it is recorded at the first call"):
+        print(score.tape)
+    score(2.0, 3.0)
+    assert str(score.tape) == "2 inputs, 0 parameters, 0 constants, 1 instruction\n  v1 = x * y  6"
+    score([1.0, 2.0][1], y=[3.0][0])
+    score.map([1.0], [2.0])
+    assert str(score.tape).endswith("v1 = x * y  6")
+
+
+def test_inputs_are_named_after_the_arguments_of_the_function():
+    def f(x, rows, *more, key, **options):
+        return total([x, *rows[0], rows[1], *more, key["a"], options["other"]])
+
+    compiled = compile(f)
+    compiled(1.0, ([2.0, 3.0], 4.0), 5.0, 6.0, key={"a": 7.0}, other=8.0)
+    names = "x, rows[0][0], rows[0][1], rows[1], x2, x3, key['a'], other"
+    assert str(compiled.tape).splitlines()[1] == f"  v1 = sum({names})  36"
+
+
+@pytest.mark.parametrize("thing", [3.0, Value(1.0), "f"])
+def test_what_is_no_function_cannot_be_compiled(thing):
+    with pytest.raises(
+        TypeError, match=r"takes a function of Values, got .*; write compile\(f\), not compile\(f\(x\)\)"
+    ):
+        compile(thing)
+
+
+def test_a_large_graph_is_compiled_and_the_plain_one_can_be_dropped():
+    def f(x):
+        y = x
+        for _ in range(5_000):
+            y = y * 0.5 + x
+        return y
+
+    compiled = compile(f)
+    x = Value(3.0)
+    z = compiled(x)
+    z.backward()
+    assert (z.data, x.grad) == (pytest.approx(6.0), pytest.approx(2.0))
+    assert compiled.map([1.0, 2.0]) == [pytest.approx(2.0), pytest.approx(4.0)]
+    assert len(topological_order(z)) == 2

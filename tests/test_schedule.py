@@ -262,6 +262,15 @@ def test_a_tape_without_instructions(outputs, expected, slopes):
     assert not single.goes_bad([3.0], Part(tape.parameters))
 
 
+def test_what_a_run_gave_stays_when_there_is_another():
+    w = parameter(2.0)
+    tape, *_ = taped(lambda x: x * w, 3.0)
+    single, part = Single(tape), Part(tape.parameters)
+    results, by_inputs, by_parameters, _ = single.run([3.0], part, True)
+    single.run([5.0], part, True)
+    assert (results, by_inputs, by_parameters.tolist()) == ([6.0], [2.0], [3.0])
+
+
 def test_what_goes_bad_is_told():
     tape, *_ = taped(lambda x: [(x * 2.0).log()], 1.0)
     single, part = Single(tape), Part(())

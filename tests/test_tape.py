@@ -313,6 +313,10 @@ def test_two_tapes_say_where_they_differ(before, now, words):
     assert found.startswith("it took another way: ") == (" was recorded, and now" in found)
 
 
+def test_the_same_instructions_with_other_outputs_differ():
+    assert differ(lambda a, b: a, lambda a, b: b, 3.0, 5.0) == "other Values were given"
+
+
 def test_a_difference_in_the_middle_of_a_long_instruction_is_found():
     xs = [Value(float(i), f"x{i}") for i in range(40)]
     lasting = set(xs)
