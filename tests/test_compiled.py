@@ -20,7 +20,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine
 from engine import (
     Rule,
     TraceError,
@@ -1108,7 +1107,7 @@ def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
     assert (answer, how, files) == ("12.0" if name == "nowhere" else "36.0", "compiled", {})
 
 
-# Threads and interrupts.
+# Threads.
 
 
 def test_eight_threads_use_a_function_at_once():
@@ -1163,82 +1162,6 @@ def test_gradients_from_many_threads_add_up():
     for thread in threads:
         thread.join()
     assert w.grad == 8 * 100 * 6.0
-
-
-ENGINE = str(Path(engine.__file__).parent)
-
-
-def interrupted(action, line):
-    """Run something and interrupt it before so many lines of the engine; whether it had as many."""
-    count = 0
-
-    def trace(frame, event, arg):
-        nonlocal count
-        if not frame.f_code.co_filename.startswith(ENGINE):
-            return None
-        if event == "line":
-            count += 1
-            if count > line:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        action()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
-def test_a_cell_that_is_interrupted_anywhere_leaves_everything_usable():
-    """Before each line in turn: a parameter has its number of before or after, and all that follows is right."""
-    line = 0
-    while True:
-        p, q = Value(2.0, "p"), Value(3.0, "q")
-        f, optimizer = compile(lambda x: x * p * q), SGD([p, q], lr=0.125)  # noqa: B023
-        for _ in range(2):
-            f(1.0)
-        stopped = [
-            interrupted(lambda: f(1.0).backward(), line),  # noqa: B023
-            interrupted(lambda: f.mean([1.0, 2.0]).backward(), line),  # noqa: B023
-            interrupted(optimizer.step, line) if p.grad is not None else True,
-            interrupted(lambda: p.data, line),  # noqa: B023
-            interrupted(optimizer.zero_grad, line),
-            interrupted(lambda: (p * 2).backward(), line),  # noqa: B023
-        ]
-        a, b = p.data, q.data
-        assert a in (2.0, 2.0 - 0.125 * 3.0, 2.0 - 0.125 * 7.5, 2.0 - 0.125 * 4.5)
-        assert b in (3.0, 3.0 - 0.125 * 2.0, 3.0 - 0.125 * 5.0, 3.0 - 0.125 * 3.0)
-        p.grad = q.grad = 0.0
-        value = f(4.0)
-        value.backward()
-        f.sum([1.0, 2.0]).backward()
-        assert (value.data, p.grad, q.grad) == (4 * a * b, 7 * b, 7 * a), line
-        optimizer.step()
-        assert (p.data, q.data) == (a - 0.125 * 7 * b, b - 0.125 * 7 * a), line
-        line += 1
-        if not any(stopped):
-            break
-    assert line > 40
-
-
-def test_a_recording_that_is_interrupted_is_begun_again():
-    line = 0
-    while True:
-        p = Value(2.0, "p")
-        f = compile(lambda x: x * p + 1)  # noqa: B023
-        stopped = interrupted(lambda: f.mean([1.0, 3.0]), line)  # noqa: B023
-        for x in (1.0, 2.0, 3.0):
-            assert f(x).data == 2.0 * x + 1
-        assert f.map([1.0, 2.0]) == [3.0, 5.0]
-        line += 7
-        if not stopped:
-            break
-    assert line > 200
 
 
 # What a compiled call gives.
