@@ -18,7 +18,7 @@ Without numba the same functions run in plain Python.
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property, update_wrapper
 from importlib.util import find_spec
 from math import isclose, isfinite
@@ -37,7 +37,8 @@ from engine.tape import Tape
 from engine.value import Value, as_value, clock
 
 if TYPE_CHECKING:
-    from engine.replay import Lanes, Single
+    from engine.lanes import Lanes
+    from engine.replay import Single
 
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
@@ -76,6 +77,7 @@ class Compiled:
         self._recordings: dict[Any, Recording] = {}
         self._look_around()
         self._latest: Recording | None = None
+        self._batch: Batch | None = None
         self._lock = RLock()
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -167,7 +169,9 @@ class Compiled:
         return answers
 
     def _over_all(self, how: str, args: tuple[Any, ...], options: dict[str, Any]) -> Value:
-        batch = Batch(self.__name__, args, options)
+        batch = self._batch
+        if batch is None or not batch.is_of(args, options):
+            batch = self._batch = Batch(self.__name__, args, options)
         time, learning = clock(), mode.get().recording
         share = 1 / batch.size if how == "mean" else 1.0
         parts: list[Value] = []
@@ -195,9 +199,9 @@ class Compiled:
         self, recording: "Recording", expected: Any, batch: "Batch", group: "Group", seed: float, keep: bool = False
     ) -> tuple[Any, Any, float, bool]:
         """The outputs if they are to be kept, the gradients, the sum of the first output, and whether all is finite."""
-        keep = keep or expected is not None
         lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
-        results, gradients, total, bad, fine = lanes.run(group.numbers, group.others, recording.parameters, seed, keep)
+        results = lanes.outputs_of(group.numbers) if keep or expected is not None else None
+        gradients, total, bad, fine = lanes.run(group.numbers, group.others, recording.parameters, seed, results)
         if bad >= 0:
             outputs = self._outputs(recording, group)
             for i in range(bad, len(group.places)):
@@ -212,7 +216,25 @@ class Compiled:
     def _outputs(self, recording: "Recording", group: "Group") -> Any:
         """The outputs, a row for each and in it every example."""
         lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
-        return lanes.run(group.numbers, group.others, recording.parameters, 0.0, True)[0]
+        results = lanes.outputs_of(group.numbers)
+        lanes.run(group.numbers, group.others, recording.parameters, 0.0, results)
+        return results
+
+    def over(self, columns: Sequence[Any], results: Any, numbers: Sequence[float]) -> bool:
+        """What the function gives for columns of numbers, and for some that are the same for all, as rows of an array,
+        whatever is not finite in it.
+
+        Tells whether it was done: not so without machine code, or if the function does not give as many numbers.
+        """
+        others: list[Any] = []
+        key = (*[NUMBER] * len(columns), structure(numbers, others)), ()
+        recording, expected = self._recording(key, lambda i: [*[float(column[i]) for column in columns], *others])
+        if recording is None or len(recording.tape.outputs) != len(results):
+            return False
+        recording.lanes(len(columns), len(columns)).run(columns, others, recording.parameters, 0.0, results)
+        if expected is not None:
+            self._confirm(recording, expected, results[:, -1].tolist())
+        return True
 
     def _recording(self, key: Key, leaves: Callable[[int], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
@@ -429,7 +451,7 @@ class Recording:
         """The program for many examples, of which so many inputs, the first ones, in so many arrays, differ."""
         lanes = self._lanes.get((varying, arguments))
         if lanes is None:
-            from engine.replay import Lanes
+            from engine.lanes import Lanes
 
             with self._lock:
                 lanes = self._lanes[varying, arguments] = Lanes(self.tape, varying, arguments)

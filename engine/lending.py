@@ -129,6 +129,8 @@ class Part:
         self._loan: Loan | None = None
         self._places: Any = slice(0)
         self._where: tuple[int, int, Any] = 0, 0, None
+        self._views: Any = None
+        self._moves = 0
 
     def __reduce__(self) -> Any:
         return Part, (self.values,)  # a copy knows no array, nor where it is in memory
@@ -167,6 +169,21 @@ class Part:
             loan.begin()
             return self._settle(loan)
 
+    def lend_in_a_row(self) -> Loan | None:
+        """As `lend`; these Values get their places one beside the other.
+
+        Not more than a few times, for Parts that overlap can't both have that.
+        """
+        loan = self.lend()
+        if loan is None or self._views is not None or self._moves == 5:
+            return loan
+        self._moves += 1
+        others = [value for value in loan.values if value not in set(self.values)]
+        loan.end()
+        loan = Loan([*self.values, *others])
+        loan.begin()
+        return self._settle(loan)
+
     def _settle(self, loan: Loan) -> Loan:
         import numpy as np
 
@@ -175,13 +192,9 @@ class Part:
         in_a_row = places == list(range(places[0], places[0] + len(places)))
         self._places = slice(places[0], places[0] + len(places)) if in_a_row else listed
         self._where = loan.address, listed.ctypes.data, (loan.data, listed)
+        self._views = (loan.data[self._places], loan.grad[self._places]) if in_a_row else None
         self._loan = loan
         return loan
-
-    def numbers(self) -> Any:
-        """The data of the Values, not to be written to."""
-        loan = self.loan
-        return loan.data[self._places] if loan is not None else [value._data for value in self.values]
 
     def addresses(self) -> tuple[int, int, Any] | None:
         """Where in memory the numbers of the loan are, and the places of these Values in it, and what to hold on to
@@ -199,44 +212,39 @@ class Part:
         return loan.changed > time and bool((loan.times[self._places] > time).any())
 
     def add(self, gradient: Any) -> None:
-        """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent.
-
-        The arrays overflow as quietly as floats do.
-        """
-        import numpy as np
-
+        """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
         if not self.values:
             return
-        with np.errstate(all="ignore"), _lending:
+        with _lending:
             loan = self.lend()
             if loan is not None:
-                loan.grad[self._places] += gradient
-                loan.unreached.difference_update(self.values if loan.unreached else ())
+                from engine.replay import add_at
+
+                add_at(loan.grad, self._where[2][1], gradient)
+                if loan.unreached:
+                    loan.unreached.difference_update(self.values)
             else:
                 for value, slope in zip(self.values, gradient.tolist()):
                     value.grad = (value.grad or 0.0) + slope
 
-    def map(self, update: Callable[..., Any], *memories: Any) -> Any:
-        """Change lent numbers: ``data, *memories = update(data, grad, *memories)``; gives the memories.
+    def change(self, update: Callable[[Any, Any], Any]) -> bool:
+        """Change lent numbers to those that ``update(data, grad)`` gives, if it gives any; tells whether it did.
 
-        `update` gets copies, so that it may change them, or keep them as a memory. They overflow as quietly as floats.
+        `update` gets arrays, not to be written to.
         """
-        import numpy as np
-
-        with np.errstate(all="ignore"), _lending:
-            loan = self.lend()
+        with _lending:
+            loan = self.lend_in_a_row()
             assert loan is not None
-            lent = loan.data[self._places], loan.grad[self._places], *memories
-            data, *memories_after = update(*map(np.array, lent))
-            loan = self.lend()  # anew, if `update` looked at a Value
-            assert loan is not None
+            data = update(*(self._views or (loan.data[self._places], loan.grad[self._places])))
+            if data is None:
+                return False
+            if not loan.lent:  # `update` looked at a Value
+                loan = self.lend()
+                assert loan is not None
             loan.data[self._places] = data
             loan.changed = tick()
-            if len(self.values) == len(loan.values):
-                loan.times.fill(loan.changed)
-            else:
-                loan.times[self._places] = loan.changed
-        return memories_after
+            loan.times[self._places] = loan.changed
+        return True
 
     def zero_grad(self) -> None:
         """Set the gradient of every Value to 0."""

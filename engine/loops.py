@@ -14,6 +14,7 @@ import numpy as np
 
 from engine import ieee, rules
 from engine.machine import INNER, opened, translated
+from engine.vectors import added_up, plus, plus_products, several, store
 
 exp_difference = translated(ieee.exp_difference).code
 
@@ -147,6 +148,73 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
             gbs = g[bias : bias + width]
             for lane in range(width):
                 gbs[lane] += gs[lane]
+
+
+# Four dots of the same inputs, in lanes, of weights that all examples share and that stand in a row: where the four
+# results go, where the weights of each begin, where the biases are, and where the inputs are.
+
+load8, fill8 = several(8)
+load4, fill4 = several(4)
+
+
+def four_dots(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = opened(operands_, v_, g_)
+    n, xs = count - 12, operands[12:count]
+    w0, w1, w2, w3 = _rows(operands, v, n)
+    for lane in range(0, width, 8):
+        z0, z1 = fill8(v[operands[8]]), fill8(v[operands[9]])
+        z2, z3 = fill8(v[operands[10]]), fill8(v[operands[11]])
+        for k in range(n):
+            x = load8(v, xs[k] + lane)
+            z0, z1, z2, z3 = plus(z0, w0[k], x), plus(z1, w1[k], x), plus(z2, w2[k], x), plus(z3, w3[k], x)
+        store(v, operands[0] + lane, z0)
+        store(v, operands[1] + lane, z1)
+        store(v, operands[2] + lane, z2)
+        store(v, operands[3] + lane, z3)
+
+
+def four_dots_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = opened(operands_, v_, g_)
+    n, xs = count - 12, operands[12:count]
+    w0, w1, w2, w3 = _rows(operands, v, n)
+    u0, u1, u2, u3 = _rows(operands, g, n)
+    whole = 0.0
+    for i in range(4):
+        whole += added(v[operands[i] : operands[i] + width], width)
+    if not math.isfinite(whole):  # then some factor may not be finite
+        for lane in range(width):
+            for i in range(4):
+                upstream, w = g[operands[i] + lane], operands[i + 4]
+                if upstream != 0.0:
+                    for k in range(n):
+                        g[w + k] += upstream * v[xs[k] + lane]
+                        g[xs[k] + lane] += upstream * v[w + k]
+    else:
+        z0, z1, z2, z3 = operands[0], operands[1], operands[2], operands[3]
+        for k in range(n):
+            x = xs[k]
+            s0 = s1 = s2 = s3 = fill4(0.0)
+            a0, a1, a2, a3 = fill4(w0[k]), fill4(w1[k]), fill4(w2[k]), fill4(w3[k])
+            for lane in range(0, width, 4):
+                g0, g1, g2, g3 = load4(g, z0 + lane), load4(g, z1 + lane), load4(g, z2 + lane), load4(g, z3 + lane)
+                gx = plus_products(plus_products(load4(g, x + lane), a0, g0), a1, g1)
+                store(g, x + lane, plus_products(plus_products(gx, a2, g2), a3, g3))
+                vx = load4(v, x + lane)
+                s0, s1 = plus_products(s0, vx, g0), plus_products(s1, vx, g1)
+                s2, s3 = plus_products(s2, vx, g2), plus_products(s3, vx, g3)
+            u0[k] += added_up(s0)
+            u1[k] += added_up(s1)
+            u2[k] += added_up(s2)
+            u3[k] += added_up(s3)
+    for i in range(4):
+        g[operands[8 + i]] += added(g[operands[i] : operands[i] + width], width)
+
+
+@numba.njit(**INNER)
+def _rows(operands, numbers, n):
+    """The four rows of weights, or of their gradients."""
+    a, b, c, d = operands[4], operands[5], operands[6], operands[7]
+    return numbers[a : a + n], numbers[b : b + n], numbers[c : c + n], numbers[d : d + n]
 
 
 # dot of weights that stand in a row and inputs that do, of which there may be several in a run: where the result goes,
@@ -395,5 +463,6 @@ LOOPS = {
     "softmax": (softmax, softmax_back),
     "log_softmax": (log_softmax, log_softmax_back),
     "spread": (spread, spread_back),
+    "four dots": (four_dots, four_dots_back),
     "dot of rows": (dot_of_rows, dot_of_rows_back),
 }

@@ -5,11 +5,8 @@ are, how many operands each has, and the operands. All that a run of a program n
 a *job*, so that calling it costs next to nothing; an array in it is told by its address.
 """
 
-from array import array
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import chain
-from operator import is_
 from typing import Any
 
 import numba
@@ -136,7 +133,7 @@ def _single(address):
     return VALUES * _finite(v[job[LEAVES] :]) + (ALL - VALUES) * fine
 
 
-def _lanes(address):
+def in_lanes(address):
     """Run a program for every example, a row of lanes at a time; gives the first example with a number that is not
     finite, or -1, and less than that if the gradients are not.
     """
@@ -152,14 +149,16 @@ def _lanes(address):
     g[:uniform] = 0.0
     for begin in range(0, examples, stride):
         width, row = min(stride, examples - begin), uniform
+        lanes = (width + 7) // 8 * 8  # the last ones do the last example again, and get no gradient
         for k in range(job[ARGUMENTS]):
             step, columns = job[ARGUMENT + 3 * k + 1], job[ARGUMENT + 3 * k + 2]
             numbers = _floats(job[ARGUMENT + 3 * k], step * examples)
             for column in range(columns):
                 for lane in range(width):
                     v[row + lane] = numbers[(begin + lane) * step + column]
+                v[row + width : row + lanes] = v[row + width - 1]
                 row += stride
-        _forwards(job, job[SHARED], job[RUNS], width, uniform)
+        _forwards(job, job[SHARED], job[RUNS], lanes, uniform)
         if bad < 0 and not _finite(v[row : uniform + job[ROWS] * stride]):
             for lane in range(width):
                 for place in range(row, uniform + job[ROWS] * stride, stride):
@@ -167,22 +166,28 @@ def _lanes(address):
                         bad = begin + lane
         if job[RESULTS] != 0:
             for k in range(job[OUTPUT_COUNT]):
-                for lane in range(width):
-                    results[k * examples + begin + lane] = v[outputs[k] + lane]
+                results[k * examples + begin : k * examples + begin + width] = v[outputs[k] : outputs[k] + width]
         for lane in range(width):
             total += v[outputs[0] + lane]
         if seed != 0.0:
             g[uniform:] = 0.0
             g[outputs[0] : outputs[0] + width] = seed
-            _backwards(job, job[SHARED], job[RUNS], width, uniform)
+            _backwards(job, job[SHARED], job[RUNS], lanes, uniform)
     if seed != 0.0:
         _backwards(job, 0, job[SHARED], 1, 0)
     floats[TOTAL] = total
     return bad if _finite(g[:uniform]) else -3 - bad
 
 
+@kept(numba.njit, "void(float64[::1], int64[::1], float64[::1])", **OPTIONS)
+def add_at(totals, places, numbers):
+    """Add each number at its place."""
+    for i in range(len(places)):
+        totals[places[i]] += numbers[i]
+
+
 @cache
-def _entry(driver: Any) -> Any:
+def entry(driver: Any) -> Any:
     """Where Python enters the machine code of a driver: it takes the address of a job."""
     return kept(numba.cfunc, types.int64(types.int64), nopython=True, **OPTIONS)(driver)
 
@@ -216,7 +221,7 @@ class Job:
     """A job for one run at a time: places for the numbers and gradients of a program, and the array that tells all."""
 
     def __init__(self, program: "Program") -> None:
-        self.v, self.g = np.zeros(program.size), np.zeros(program.size)
+        self.v, self.g = _zeros(program.size), _zeros(program.size)
         self.v[program.constants] = program.tape.constants
         told = np.zeros(ARGUMENT + 3 * program.arguments, np.int64)
         arrays = {
@@ -230,9 +235,11 @@ class Job:
         floats = np.zeros(2)
         told[FLOATS] = floats.ctypes.data
         self.floats: Any = floats.data
-        self.examples: Sequence[Any] = [None] * program.arguments
+        self._examples: list[Any] = [None] * program.arguments
+        self._rows: list[Any] = [None] * program.arguments
         self._alive = told, program
         self._lent: Any = None
+        self.results: Any = None
         self.told: Any = told.data
         self.numbers: Any = self.v.data
         self.gradients: Any = self.g.data
@@ -240,13 +247,20 @@ class Job:
 
     def show(self, examples: Sequence[Any]) -> None:
         """Tell where the examples are."""
-        self.told[EXAMPLES] = n = len(examples[0])
-        arrays = [np.ascontiguousarray(numbers, dtype=float) for numbers in examples]
-        for k, numbers in enumerate(arrays):
-            entry = ARGUMENT + 3 * k
-            self.told[entry] = numbers.__array_interface__["data"][0]
-            self.told[entry + 1] = self.told[entry + 2] = numbers.size // n
-        self.examples = arrays  # kept, and as long as they are the same not looked at again
+        told, n = self.told, len(examples[0])
+        if told[EXAMPLES] != n:
+            self._examples = [None] * len(examples)
+        told[EXAMPLES] = n
+        for k, numbers in enumerate(examples):
+            if numbers is not self._examples[k]:
+                self._examples[k] = None
+                self._rows[k] = held = np.ascontiguousarray(numbers, dtype=float)
+                entry = ARGUMENT + 3 * k
+                told[entry] = held.__array_interface__["data"][0]
+                told[entry + 1] = told[entry + 2] = held.size // n
+                self._examples[k] = numbers
+            elif numbers is not self._rows[k]:  # no array of floats, and perhaps other numbers now
+                self._rows[k][...] = numbers
 
     def bring(self, parameters: Part) -> None:
         """See that the run finds the parameters' numbers."""
@@ -259,6 +273,13 @@ class Job:
             if parameters.values:
                 first = told[FIRST]
                 self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
+
+
+def _zeros(size: int) -> Any:
+    """An array that begins where a line of the machine's memory does."""
+    numbers = np.zeros(size + 8)
+    skipped = -numbers.ctypes.data // 8 % 8
+    return numbers[skipped : skipped + size]
 
 
 class Program:
@@ -296,7 +317,7 @@ class Single(Program):
         super().__init__()
         self.tape = tape
         self.code = Code([*((what, n, False) for what, n in tape.operations), ("dot of rows", 0, False)])
-        self._run = _entry(_single).ctypes
+        self._run = entry(_single).ctypes
         self.integers, self.starts, place = scheduled(tape)
         self.outputs = place[tape.outputs].astype(np.int64)
         self._root, *self._others = self.outputs.tolist()
@@ -349,111 +370,3 @@ class Single(Program):
 
 
 _NONE = np.zeros(0)
-LANES = 128  # at most: more do not make an instruction's own cost any smaller
-_ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own memory holds
-
-
-class Lanes(Program):
-    """A tape as a program for many examples at once, a lane for each.
-
-    What does not depend on the examples has one place for all of them: the parameters, the constants, and what is
-    computed from these alone. All else has a row of places.
-
-    Args:
-        tape: of one example.
-        varying: how many of the inputs, the first ones, differ between examples.
-        arguments: over how many arguments these are spread.
-
-    Raises:
-        Uncompilable: if a rule can't be made machine code.
-    """
-
-    def __init__(self, tape: Tape, varying: int, arguments: int) -> None:
-        super().__init__()
-        self.tape, self.arguments = tape, arguments
-        # A number's place: p for the p-th that all lanes share, ~r for row r, until it is known where the rows begin.
-        leaves = [*range(tape.inputs, tape.leaves), *range(varying, tape.inputs)]  # the parameters first
-        place = {slot: p for p, slot in enumerate(leaves)} | {slot: ~slot for slot in range(varying)}
-        uniform, rows = len(leaves), varying
-        spread: dict[int, int] = {}
-        instructions: list[tuple[Rule | str, bool, list[int], list[int], list[int]]] = []
-        for i in range(len(tape)):
-            what, operands, results, indices = tape.instruction(i)
-            places = [place[slot] for slot in operands]
-            in_lanes = min(places) < 0
-            if in_lanes and what not in LOOPS:
-                for p in dict.fromkeys(p for p in places if p >= 0 and p not in spread):
-                    spread[p] = ~rows
-                    instructions.append(("spread", True, [p], [~rows], []))
-                    rows += 1
-                places = [spread[p] if p >= 0 else p for p in places]
-            for slot in results:
-                place[slot] = ~rows if in_lanes else uniform
-                rows, uniform = rows + in_lanes, uniform + (not in_lanes)
-            instructions.append((what, in_lanes, places, [place[slot] for slot in results], indices))
-        for slot in tape.outputs:
-            if place[slot] >= 0:
-                instructions.append(("spread", True, [place[slot]], [~rows], []))
-                place[slot], rows = ~rows, rows + 1
-        instructions.sort(key=lambda instruction: instruction[1])  # what all lanes share comes first
-        stride = max(8, min(LANES, _ROOM // rows))
-
-        def settled(place: int) -> int:
-            return place if place >= 0 else uniform + ~place * stride
-
-        program, starts = array("I"), array("I")
-        codes: dict[tuple[Rule | str, int, bool], int] = {}
-        for what, in_lanes, places, results, indices in instructions:
-            operands, results = list(map(settled, places)), list(map(settled, results))
-            if isinstance(what, str) and what != "spread":
-                integers = [len(operands), *operands, *chain.from_iterable(zip(indices, results))]
-            else:
-                integers = [*results, *operands]
-            starts.append(len(program))
-            program.extend((codes.setdefault((what, len(operands), in_lanes), len(codes)), 1, len(integers), *integers))
-        self.integers, self.starts = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
-        self.code = Code(codes)
-        self._run = _entry(_lanes).ctypes
-        self.outputs = np.array([settled(place[slot]) for slot in tape.outputs], np.int64)
-        self.size = uniform + rows * stride
-        parameters = len(tape.parameters)
-        self.constants = slice(parameters, parameters + len(tape.constants))
-        self.told = {
-            RUNS: len(starts), SIZE: self.size, FIRST: 0, COUNT: parameters, UNIFORM: uniform, STRIDE: stride,
-            SHARED: sum(not in_lanes for _, in_lanes, *_ in instructions), ROWS: rows,
-            OUTPUT_COUNT: len(tape.outputs), ARGUMENTS: arguments,
-        }  # fmt: skip
-
-    def run(
-        self, examples: Sequence[Any], others: Sequence[float], parameters: Part, seed: float, keep: bool
-    ) -> tuple[Any, Any, float, int, bool]:
-        """One run for each example, safe in many threads at once.
-
-        Args:
-            examples: for each argument an array, or lists, with a row for each example.
-            others: the inputs that do not vary.
-            parameters: the tape's parameters.
-            seed: what the gradient of the first output is in each example; 0 for no gradients.
-            keep: whether the outputs are wanted.
-
-        Returns:
-            The outputs, a row for each and in it every example, or None; the gradients by the parameters; the sum of
-            the first output; the first example with a number that is not finite, -1 if there is none; and whether the
-            gradients are finite.
-        """
-        job = self.job()
-        told, n = job.told, len(examples[0])
-        if not all(map(is_, examples, job.examples)):
-            job.show(examples)
-        if others:
-            first = self.constants.stop
-            job.v[first : first + len(others)] = others
-        job.bring(parameters)
-        results = np.empty((len(self.outputs), n)) if keep else None
-        told[RESULTS] = 0 if results is None else results.ctypes.data
-        job.floats[SEED] = seed
-        bad = self._run(job.address)
-        gradients = job.g[: told[COUNT]].copy() if seed else None
-        total = job.floats[TOTAL]
-        self._spare.append(job)
-        return results, gradients, total, bad if bad >= -1 else -3 - bad, bad >= -1

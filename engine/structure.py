@@ -13,6 +13,7 @@ from typing import Any
 
 Key = Any  # NUMBER; (n, key) of n alike; ("list", key, ...); ("dict", (name, key), ...); ("as it is", type, thing)
 NUMBER = "number"
+_PLAIN = {float, int}
 
 
 def structure(tree: Any, leaves: list[Any]) -> Key:
@@ -27,6 +28,9 @@ def structure(tree: Any, leaves: list[Any]) -> Key:
         leaves.append(tree)
         return NUMBER
     if isinstance(tree, (list, tuple)):
+        if tree and {*map(type, tree)} <= _PLAIN:
+            leaves += tree
+            return len(tree), NUMBER
         keys = [structure(branch, leaves) for branch in tree]
         return (len(keys), keys[0]) if keys and all(key == keys[0] for key in keys) else ("list", *keys)
     if isinstance(tree, dict):

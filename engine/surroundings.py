@@ -4,6 +4,7 @@ import dis
 from collections.abc import Callable
 from functools import cache
 from itertools import chain
+from operator import attrgetter
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -32,7 +33,14 @@ def what_stands_outside(function: Any) -> Callable[[], list[Any]]:
                 cells += closure
                 waiting += [*map(variables.get, own), *map(_content, closure)]
     known = tuple(names)
-    return lambda: [*map(variables.get, known), *map(_content, cells)]
+
+    def meant() -> list[Any]:
+        try:
+            return [*map(variables.get, known), *map(_CONTENT, cells)]
+        except ValueError:  # nothing stands in one of the cells yet
+            return [*map(variables.get, known), *map(_content, cells)]
+
+    return meant
 
 
 def _functions(thing: Any) -> list[FunctionType]:
@@ -42,6 +50,9 @@ def _functions(thing: Any) -> list[FunctionType]:
         return [thing]
     kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
     return [part for kind in kinds for part in vars(kind).values() if isinstance(part, FunctionType)]
+
+
+_CONTENT = attrgetter("cell_contents")
 
 
 def _content(cell: CellType) -> Any:

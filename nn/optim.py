@@ -1,14 +1,16 @@
 """Gradient descent and its kin: from a parameter and its gradient to the next parameter.
 
 An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and the optimizer's memory of that
-parameter: on floats, or on arrays of all parameters when compiled code holds their numbers in one. The memory lives in
-the optimizer, not in the Values.
+parameter. It is written once, for floats; when compiled code holds the parameters' numbers in arrays, the rule is
+compiled too. The memory lives in the optimizer, not in the Values.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
+from operator import is_not
 from typing import Any
 
-from engine import Value
+from engine import TraceError, Value, compile, rules
 from engine.lending import Part
 
 
@@ -41,7 +43,13 @@ class Optimizer:
         self.lr = lr
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
-        self._part = Part(self.parameters)
+
+    @cached_property
+    def _in_arrays(self) -> "InArrays":
+        return InArrays(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: part for name, part in vars(self).items() if name != "_in_arrays"}
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """The next ``p`` and the next memory, from a parameter, its gradient, and the memory of both."""
@@ -53,23 +61,82 @@ class Optimizer:
         Raises:
             RuntimeError: if no parameter has a gradient.
         """
-        lent = self._part.joined() is not None  # compiled code has moved the numbers to arrays: see engine/lending.py
-        if not lent and all(parameter.grad is None for parameter in self.parameters):
+        if self._in_arrays.step(self):
+            return
+        if all(parameter.grad is None for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
         self.steps += 1
-        if lent:
-            memories = self._part.map(self.update, *self.state.values())
-        else:
-            each = zip(self.parameters, *[list(map(float, memory)) for memory in self.state.values()])
-            updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in each]
-            for parameter, (data, *_) in zip(self.parameters, updated):
-                parameter.data = data
-            memories = [[new[i] for new in updated] for i, _ in enumerate(self.memory, start=1)]
-        self.state = dict(zip(self.memory, memories))
+        each = zip(self.parameters, *[list(map(float, memory)) for memory in self.state.values()])
+        updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in each]
+        for parameter, (data, *_) in zip(self.parameters, updated):
+            parameter.data = data
+        self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
-        self._part.zero_grad()
+        self._in_arrays.part.zero_grad()
+
+
+class InArrays:
+    """The steps of an optimizer while compiled code has moved the parameters' numbers to arrays (engine/lending.py).
+
+    The update rule is recorded with Values in the place of all numbers, the optimizer's own included: a learning rate
+    may change.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.part = Part(optimizer.parameters)
+        self._rule: Any = None
+        self._refused = False
+        self._names: list[str] = []
+        self._fixed: dict[str, Any] = {}
+        self._results: Any = None
+        self._memory: list[Any] = []
+
+    def step(self, optimizer: Optimizer) -> bool:
+        """One step, if it can be done in arrays."""
+        if self._refused or self.part.joined() is None:
+            return False
+        optimizer.steps += 1
+        done = False
+        try:
+            done = self.part.change(lambda data, grad: self._next(optimizer, data, grad))
+        except TraceError:  # the rule asks for the numbers, to branch perhaps
+            self._refused = True
+        finally:
+            optimizer.steps -= not done
+        return done
+
+    def _next(self, optimizer: Optimizer, data: Any, grad: Any) -> Any:
+        """The next numbers of all parameters; None if the rule can't be machine code."""
+        own = vars(optimizer)
+        if any(own.get(name) is not x for name, x in self._fixed.items()) or self._rule is None:
+            self._record(optimizer)
+        if self._results is None or any(map(is_not, optimizer.state.values(), self._memory)):
+            self._results = data.repeat(1 + len(optimizer.memory)).reshape(-1, len(data))
+            self._memory = [*self._results[1:]]
+            for row, memory in zip(self._memory, optimizer.state.values()):
+                row[:] = memory
+            optimizer.state = dict(zip(optimizer.memory, self._memory))
+        numbers = [own[name] for name in self._names]
+        done = self._rule.over([data, grad, *self._memory], self._results, numbers)
+        return self._results[0] if done else None
+
+    def _record(self, optimizer: Optimizer) -> None:
+        kind, own = type(optimizer), {name: x for name, x in vars(optimizer).items() if name not in _APART}
+        names = self._names = [name for name, x in own.items() if type(x) in (int, float)]
+        fixed = self._fixed = {name: x for name, x in own.items() if name not in names}
+
+        def update(p: Any, g: Any, *rest: Any) -> Any:
+            *memory, numbers = rest
+            twin = object.__new__(kind)
+            vars(twin).update(fixed, **dict(zip(names, numbers)))
+            return twin.update(p, g, *memory)
+
+        self._rule = compile(update)
+
+
+_APART = {"parameters", "state", "_in_arrays"}
 
 
 class SGD(Optimizer):
@@ -96,8 +163,6 @@ class SGD(Optimizer):
     0.8
     """
 
-    memory = ("velocity",)
-
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -106,6 +171,7 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
+        self.memory = ("velocity",) if momentum else ()
         super().__init__(parameters, lr)
         _check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
         _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
@@ -115,10 +181,10 @@ class SGD(Optimizer):
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """``velocity = momentum · velocity + g``, and a step against it."""
-        (velocity,) = memory
-        if self.weight_decay:
-            g = g + self.weight_decay * p
-        velocity = self.momentum * velocity + g if self.momentum else g
+        g = g + self.weight_decay * p
+        if not memory:
+            return (p - self.lr * g,)
+        velocity = self.momentum * memory[0] + g
         direction = g + self.momentum * velocity if self.nesterov else velocity
         return p - self.lr * direction, velocity
 
@@ -165,7 +231,7 @@ class Adam(Optimizer):
         square = keep_square * square + (1 - keep_square) * g * g
         full_mean = mean / (1 - keep**self.steps)
         full_square = square / (1 - keep_square**self.steps)
-        return p - self.lr * full_mean / (full_square**0.5 + self.eps), mean, square
+        return p - self.lr * full_mean / (rules.sqrt(full_square) + self.eps), mean, square
 
     def decay(self, p: Any, g: Any) -> tuple[Any, Any]:
         """Weight decay by way of the gradient, and so divided like it."""

@@ -1,5 +1,6 @@
 """`compile`: the same numbers as the plain function, whatever is done with it, or a refusal that says what to write."""
 
+import _thread
 import copy
 import gc
 import math
@@ -9,6 +10,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import weakref
 from fractions import Fraction
@@ -1107,7 +1109,7 @@ def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
     assert (answer, how, files) == ("12.0" if name == "nowhere" else "36.0", "compiled", {})
 
 
-# Threads.
+# Threads and interrupts.
 
 
 def test_eight_threads_use_a_function_at_once():
@@ -1162,6 +1164,60 @@ def test_gradients_from_many_threads_add_up():
     for thread in threads:
         thread.join()
     assert w.grad == 8 * 100 * 6.0
+
+
+def interrupted_at_last(action, seconds):
+    """Do something over and over until an interrupt comes, after so many seconds."""
+    sent = threading.Event()
+
+    def send():
+        time.sleep(seconds)
+        _thread.interrupt_main()
+        sent.set()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        while not sent.is_set():
+            action()
+        for _ in range(1000):  # it is on its way
+            time.sleep(0)
+    except KeyboardInterrupt:
+        thread.join()
+        return
+    raise AssertionError("no interrupt came")
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_cell_that_is_interrupted_leaves_everything_usable(anew):
+    rng = random.Random(0)
+    p, q = Value(2.0, "p"), Value(3.0, "q")
+    f, optimizer = compile(lambda x: x * p * q), SGD([p, q], lr=1e-9)
+
+    def train():
+        loss = compile(lambda x: (x * p - q) ** 2) if anew else f
+        optimizer.zero_grad()
+        loss(1.0).backward()
+        loss.mean([1.0, -1.0]).backward()
+        optimizer.step()
+        if rng.random() < 0.5:
+            assert type(p.data) is float
+
+    for _ in range(60):
+        interrupted_at_last(train, rng.uniform(0, 0.002))
+        seen = []
+        thread = threading.Thread(target=lambda: seen.extend([p.data, q.data]))  # noqa: B023
+        thread.start()
+        thread.join(10)
+        a, b = seen
+        assert (a, b) == (p.data, q.data) == (pytest.approx(2.0, abs=1e-3), pytest.approx(3.0, abs=1e-3))
+        p.grad = q.grad = 0.0
+        value = f(4.0)
+        value.backward()
+        f.sum([1.0, 2.0]).backward()
+        assert (value.data, p.grad, q.grad) == (4 * a * b, 7 * b, 7 * a)
+        optimizer.step()
+        assert (p.data, q.data) == (a - 1e-9 * (7 * b), b - 1e-9 * (7 * a))
 
 
 # What a compiled call gives.

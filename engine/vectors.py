@@ -1,0 +1,105 @@
+"""Several floats at a time, as the machine has them: for the loops in which most of the time is spent.
+
+numba finds by itself which loops can be run so, but before each it lets the machine test whether the rows overlap, and
+every row is loaded and stored anew for every weight. Written out, a sum stays in a register until it is done.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+
+class Several(types.Type):
+    """So many floats, for numba."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"Several({size})")
+        self.size = size
+        self.llvm = ir.VectorType(ir.DoubleType(), size)
+
+
+@register_model(Several)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Several) -> None:
+        super().__init__(manager, kind, kind.llvm)
+
+
+def several(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``load(array, index)``: so many numbers from there on; and ``fill(number)``: so many times the same."""
+    kind = Several(size)
+
+    @intrinsic
+    def load(typing, array, index):
+        def generate(context, builder, signature, arguments):
+            result = builder.load(_place(context, builder, signature, arguments, kind))
+            result.align = 8
+            return result
+
+        return kind(array, index), generate
+
+    @intrinsic
+    def fill(typing, number):
+        return kind(types.float64), lambda context, builder, signature, given: _filled(builder, given[0], kind)
+
+    return load, fill
+
+
+@intrinsic
+def store(typing, array, index, numbers):
+    """Store several numbers in an array, from an index on."""
+
+    def generate(context, builder, signature, arguments):
+        stored = builder.store(arguments[2], _place(context, builder, signature, arguments, numbers))
+        stored.align = 8
+        return context.get_dummy_value()
+
+    return types.void(array, index, numbers), generate
+
+
+@intrinsic
+def plus(typing, total, number, numbers):
+    """``total + number * numbers``, rounded as two operations."""
+
+    def generate(context, builder, signature, arguments):
+        total, number, numbers_ = arguments
+        return builder.fadd(total, builder.fmul(_filled(builder, number, numbers), numbers_))
+
+    return numbers(numbers, types.float64, numbers), generate
+
+
+@intrinsic
+def plus_products(typing, total, xs, ys):
+    """``total + xs * ys``, rounded as the machine likes it best."""
+
+    def generate(context, builder, signature, arguments):
+        total, xs, ys = arguments
+        return builder.fadd(total, builder.fmul(xs, ys, flags=("contract",)), flags=("contract",))
+
+    return xs(xs, xs, xs), generate
+
+
+@intrinsic
+def added_up(typing, numbers):
+    """Their sum, in any order."""
+
+    def generate(context, builder, signature, arguments):
+        parts = [builder.extract_element(arguments[0], ir.IntType(32)(i)) for i in range(numbers.size)]
+        while len(parts) > 1:
+            parts = [builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2])]
+        return parts[0]
+
+    return types.float64(numbers), generate
+
+
+def _place(context: Any, builder: Any, signature: Any, arguments: Any, kind: Several) -> Any:
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
+    return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.llvm.as_pointer())
+
+
+def _filled(builder: Any, number: Any, kind: Several) -> Any:
+    one = builder.insert_element(ir.Constant(kind.llvm, ir.Undefined), number, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.size), [0] * kind.size)
+    return builder.shuffle_vector(one, ir.Constant(kind.llvm, ir.Undefined), zeros)
