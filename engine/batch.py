@@ -58,8 +58,9 @@ class Batch:
 
     def is_of(self, args: tuple[Any, ...], options: dict[str, Any]) -> bool:
         """Whether it is of these very arrays, whatever numbers are in them now."""
-        same = self._shapes is not None and not options and len(args) == len(self.args)
-        return same and all(map(is_, args, self.args)) and [arg.shape for arg in args] == self._shapes
+        if self._shapes is None or options or len(args) != len(self.args):
+            return False
+        return all(map(is_, args, self.args)) and [arg.shape for arg in args] == self._shapes
 
     def groups(self) -> "Iterable[Group]":
         """The examples by how they look, the numbers of each laid out in a row."""

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from engine import functions
 from engine.batch import Batch, Group
 from engine.lending import Part
-from engine.modes import TraceError, callers_depth, mode, no_grad, switched
+from engine.modes import NORMAL, TraceError, callers_depth, mode, no_grad, switched
 from engine.replayed import Replay, replayed
 from engine.structure import NUMBER, Key, described, rebuilt, structure
 from engine.surroundings import what_stands_outside
@@ -38,7 +38,7 @@ from engine.value import Value, as_value, clock
 
 if TYPE_CHECKING:
     from engine.lanes import Lanes
-    from engine.replay import Single
+    from engine.replay import Job, Single
 
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
@@ -78,6 +78,7 @@ class Compiled:
         self._look_around()
         self._latest: Recording | None = None
         self._batch: Batch | None = None
+        self._ready: Any = (None, None, None, None)
         self._lock = RLock()
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -118,7 +119,7 @@ class Compiled:
         else:
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
         parameters = recording.parameters
-        results, by_inputs, by_parameters, fine = recording.single.run(numbers, parameters, learning)
+        results, by_inputs, by_parameters, fine = recording.single.run(recording.single.job(numbers, parameters, learning))
         if not fine & 1:
             self._complain(recording, numbers, args, options)
         if expected is not None:
@@ -201,7 +202,8 @@ class Compiled:
         """The outputs if they are to be kept, the gradients, the sum of the first output, and whether all is finite."""
         lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
         results = lanes.outputs_of(group.numbers) if keep or expected is not None else None
-        gradients, total, bad, fine = lanes.run(group.numbers, group.others, recording.parameters, seed, results)
+        job = lanes.job(group.numbers, group.others, recording.parameters, seed, results)
+        gradients, total, bad, fine = lanes.run(job)
         if bad >= 0:
             outputs = self._outputs(recording, group)
             for i in range(bad, len(group.places)):
@@ -217,24 +219,47 @@ class Compiled:
         """The outputs, a row for each and in it every example."""
         lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
         results = lanes.outputs_of(group.numbers)
-        lanes.run(group.numbers, group.others, recording.parameters, 0.0, results)
+        lanes.run(lanes.job(group.numbers, group.others, recording.parameters, 0.0, results))
         return results
 
-    def over(self, columns: Sequence[Any], results: Any, numbers: Sequence[float]) -> bool:
-        """What the function gives for columns of numbers, and for some that are the same for all, as rows of an array,
-        whatever is not finite in it.
-
-        Tells whether it was done: not so without machine code, or if the function does not give as many numbers.
+    def over(self, columns: Sequence[Any], numbers: Sequence[float]) -> "tuple[Lanes, bool] | None":
+        """The program for columns of numbers, and for some numbers that are the same for all, and whether it is sure
+        that it always does the same. None without machine code.
         """
         others: list[Any] = []
         key = (*[NUMBER] * len(columns), structure(numbers, others)), ()
         recording, expected = self._recording(key, lambda i: [*[float(column[i]) for column in columns], *others])
-        if recording is None or len(recording.tape.outputs) != len(results):
-            return False
-        recording.lanes(len(columns), len(columns)).run(columns, others, recording.parameters, 0.0, results)
-        if expected is not None:
-            self._confirm(recording, expected, results[:, -1].tolist())
-        return True
+        if recording is None:
+            return None
+        recording.confirmed += expected is not None
+        return recording.lanes(len(columns), len(columns)), recording.confirmed > 1
+
+    def gradient_job(self, how: str, args: tuple[Any, ...]) -> "tuple[Lanes | Single, Job, Part] | None":
+        """A job, to be done, of the gradient of a call, or of the mean or the sum over many examples.
+
+        None if there is more to do than to run it.
+        """
+        if mode.get() is not NORMAL:
+            return None
+        if how == "call":
+            leaves: list[Any] = []
+            recording, expected = self._recording(_look(args, {}, leaves), lambda _: leaves)
+            if recording is None or expected is not None or any(isinstance(leaf, Value) for leaf in leaves):
+                return None
+            single = recording.single
+            job = single.job(leaves, recording.parameters, True)
+            return (single, job, recording.parameters) if recording.key == NUMBER else None
+        batch, recordings, lanes, parameters = self._ready
+        if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings or self._has_news():
+            batch = self._batch = Batch(self.__name__, args, {})
+            group, *several = batch.groups()
+            recording, expected = self._recording(group.key, group.leaves)
+            if several or recording is None or expected is not None or recording.key != NUMBER:
+                return None
+            lanes, parameters = recording.lanes(recording.tape.inputs, len(group.numbers)), recording.parameters
+            self._ready = batch, self._recordings, lanes, parameters
+        seed = 1 / batch.size if how == "mean" else 1.0
+        return lanes, lanes.job(batch.args, (), parameters, seed), parameters
 
     def _recording(self, key: Key, leaves: Callable[[int], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
@@ -245,8 +270,7 @@ class Compiled:
         now = mode.get()
         if now.anomaly or now.tracing:
             return None, None
-        outside, surroundings = self._surroundings
-        if not all(map(is_, outside(), surroundings)):  # a cell was run again: the names mean other things
+        if self._has_news():
             self._recordings = {}
             self._look_around()
         recording = self._recordings.get(key)
@@ -265,6 +289,11 @@ class Compiled:
                 self._look_around()  # what the function itself has changed, a counter say, is no news
         self._latest = recording
         return (recording, expected) if machine_is_there() and recording.possible() else (None, None)
+
+    def _has_news(self) -> bool:
+        """Whether a cell was run again, and the names in the function mean other things."""
+        outside, surroundings = self._surroundings
+        return not all(map(is_, outside(), surroundings))
 
     def _look_around(self) -> None:
         outside = what_stands_outside(self._function)

@@ -16,7 +16,7 @@ from engine.lending import Part
 from engine.loops import LOOPS
 from engine.replay import (
     ARGUMENTS, COUNT, FIRST, OUTPUT_COUNT, RESULTS, ROWS, RUNS, SEED, SHARED, SIZE, STRIDE, TOTAL, UNIFORM,
-    Code, Program, entry, in_lanes,
+    Code, Job, Program, entry, in_lanes,
 )  # fmt: skip
 from engine.rules import Rule, dot
 from engine.tape import Tape
@@ -73,7 +73,7 @@ class Lanes(Program):
             program.extend((code, 1, len(integers), *integers))
         self.integers, self.starts = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
         self.code = Code(codes)
-        self._run = entry(in_lanes).ctypes
+        self.driver, self.address = entry(in_lanes).ctypes, entry(in_lanes).address
         self.outputs = np.array(settled(outputs), np.int64)
         self.size = uniform + rows * stride
         parameters = len(tape.parameters)
@@ -84,10 +84,10 @@ class Lanes(Program):
             OUTPUT_COUNT: len(tape.outputs), ARGUMENTS: arguments,
         }  # fmt: skip
 
-    def run(
+    def job(
         self, examples: Sequence[Any], others: Sequence[float], parameters: Part, seed: float, results: Any = None
-    ) -> tuple[Any, float, int, bool]:
-        """One run for each example, safe in many threads at once.
+    ) -> Job:
+        """A run for each example, to be done; safe in many threads at once.
 
         Args:
             examples: for each argument an array, or lists, with a row for each example.
@@ -96,25 +96,29 @@ class Lanes(Program):
             seed: what the gradient of the first output is in each example; 0 for no gradients.
             results: an array for the outputs, if they are wanted: a row for each, and in it every example. Where an
                 argument is one number an example it may be one of these rows.
-
-        Returns:
-            The gradients by the parameters; the sum of the first output; the first example with a number that is not
-            finite, -1 if there is none; and whether the gradients are finite.
         """
-        job = self.job()
-        told = job.told
+        job = self.spare()
         job.show(examples)
         for i, x in enumerate(others, self.constants.stop):
             job.numbers[i] = x
         job.bring(parameters)
         if results is not job.results:
-            told[RESULTS] = 0 if results is None else results.__array_interface__["data"][0]
+            job.told[RESULTS] = 0 if results is None else results.__array_interface__["data"][0]
             job.results = results
         job.floats[SEED] = seed
-        bad = self._run(job.address)
-        gradients = job.g[: told[COUNT]].copy() if seed else None
+        return job
+
+    def run(self, job: Job) -> tuple[Any, float, int, bool]:
+        """Do it.
+
+        Returns:
+            The gradients by the parameters; the sum of the first output; the first example with a number that is not
+            finite, -1 if there is none; and whether the gradients are finite.
+        """
+        bad = self.driver(job.address)
+        gradients = job.g[: job.told[COUNT]].copy() if job.floats[SEED] else None
         total = job.floats[TOTAL]
-        self._spare.append(job)
+        self.put_back(job)
         return gradients, total, bad if bad >= -1 else -3 - bad, bad >= -1
 
     def outputs_of(self, examples: Sequence[Any]) -> Any:

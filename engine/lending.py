@@ -12,7 +12,7 @@ from engine.value import Value, tick
 
 _data, _grad, _time = (Value.__dict__[slot] for slot in ("_data", "grad", "_time"))
 _class: Any = object.__dict__["__class__"]
-_lending = RLock()
+lending = RLock()
 
 
 class Lent(Value):
@@ -22,12 +22,12 @@ class Lent(Value):
     __class__ = property(lambda self: Value)  # for copies, which are not lent
 
     def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
-        with _lending:
+        with lending:
             recall(self)
             return Value._copy_onto(self, parents)
 
     def __reduce__(self) -> Any:
-        with _lending:
+        with lending:
             recall(self)
             return Value.__reduce__(self)
 
@@ -36,12 +36,12 @@ def _recalled(slot: Any) -> property:
     """The slot, once the loan has ended. In the slot of the data a lent Value keeps its loan."""
 
     def get(self: Value) -> Any:
-        with _lending:
+        with lending:
             recall(self)
             return slot.__get__(self)
 
     def put(self: Value, x: Any) -> None:
-        with _lending:
+        with lending:
             recall(self)
             slot.__set__(self, x)
 
@@ -100,7 +100,7 @@ class Loan:
 
     def end(self) -> None:
         """Give every Value its numbers back."""
-        with _lending:
+        with lending:
             try:
                 self._give_back()
             except BaseException:
@@ -122,6 +122,11 @@ class Part:
     """Some Values that are used together, by a compiled function or an optimizer, lent or not.
 
     Whoever uses Values of several loans makes one loan of them.
+
+    Attributes:
+        values: the Values.
+        views: the loan's numbers and gradients that are theirs, where these stand in a row; else None.
+        where: the addresses of the loan's numbers and gradients, the first place of these Values, and how many they are.
     """
 
     def __init__(self, values: Sequence[Value]) -> None:
@@ -129,7 +134,8 @@ class Part:
         self._loan: Loan | None = None
         self._places: Any = slice(0)
         self._where: tuple[int, int, Any] = 0, 0, None
-        self._views: Any = None
+        self.views: Any = None
+        self.where = 0, 0, 0, 0
         self._moves = 0
 
     def __reduce__(self) -> Any:
@@ -142,7 +148,7 @@ class Part:
             return self._loan
         if not self.values or type(self.values[0]) is not Lent:
             return None
-        with _lending:
+        with lending:
             loan = _data.__get__(self.values[0])
             if not isinstance(loan, Loan) or not loan.places.keys() >= set(self.values):
                 return None
@@ -158,7 +164,7 @@ class Part:
         loan = self.loan
         if loan is not None or not self.values:
             return loan
-        with _lending:
+        with lending:
             loans = {_data.__get__(value): None for value in self.values if type(value) is Lent}
             everyone = [*self.values, *(value for other in loans for value in other.values)]
             for other in loans:
@@ -175,7 +181,7 @@ class Part:
         Not more than a few times, for Parts that overlap can't both have that.
         """
         loan = self.lend()
-        if loan is None or self._views is not None or self._moves == 5:
+        if loan is None or self.views is not None or self._moves == 5:
             return loan
         self._moves += 1
         others = [value for value in loan.values if value not in set(self.values)]
@@ -192,7 +198,8 @@ class Part:
         in_a_row = places == list(range(places[0], places[0] + len(places)))
         self._places = slice(places[0], places[0] + len(places)) if in_a_row else listed
         self._where = loan.address, listed.ctypes.data, (loan.data, listed)
-        self._views = (loan.data[self._places], loan.grad[self._places]) if in_a_row else None
+        self.views = (loan.data[self._places], loan.grad[self._places]) if in_a_row else None
+        self.where = loan.address, loan.grad.ctypes.data, places[0], len(places)
         self._loan = loan
         return loan
 
@@ -215,7 +222,7 @@ class Part:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
         if not self.values:
             return
-        with _lending:
+        with lending:
             loan = self.lend()
             if loan is not None:
                 from engine.replay import add_at
@@ -232,23 +239,30 @@ class Part:
 
         `update` gets arrays, not to be written to.
         """
-        with _lending:
+        with lending:
             loan = self.lend_in_a_row()
             assert loan is not None
-            data = update(*(self._views or (loan.data[self._places], loan.grad[self._places])))
+            data = update(*(self.views or (loan.data[self._places], loan.grad[self._places])))
             if data is None:
                 return False
             if not loan.lent:  # `update` looked at a Value
                 loan = self.lend()
                 assert loan is not None
             loan.data[self._places] = data
-            loan.changed = tick()
-            loan.times[self._places] = loan.changed
+            self.changed(loan)
         return True
+
+    def changed(self, loan: Loan) -> None:
+        """Note that the lent numbers of these Values are others now."""
+        loan.changed = tick()
+        if len(self.values) == len(loan.values):
+            loan.times.fill(loan.changed)
+        else:
+            loan.times[self._places] = loan.changed
 
     def zero_grad(self) -> None:
         """Set the gradient of every Value to 0."""
-        with _lending:
+        with lending:
             loan = self.loan
             if loan is not None:
                 loan.grad[self._places] = 0.0

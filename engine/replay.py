@@ -67,12 +67,14 @@ def _pointer(typing, address):
 
 
 @numba.njit(**INNER)
-def _integers(address):
+def integers(address):
+    """The whole numbers at an address."""
     return numba.carray(_pointer(address), (1 << 40,), np.int64)
 
 
 @numba.njit(**INNER)
-def _floats(address, length):
+def floats(address, length):
+    """So many floats at an address."""
     return numba.carray(_pointer(address), (length,), np.float64)
 
 
@@ -80,7 +82,7 @@ def _floats(address, length):
 def _forwards(job, begin, end, width, uniform):
     """Run the program from one run of instructions up to another."""
     program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
-    starts, kernels = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), _integers(job[KERNELS])
+    starts, kernels = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), integers(job[KERNELS])
     for i in range(begin, end):
         at = starts[i]
         repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
@@ -92,7 +94,7 @@ def _forwards(job, begin, end, width, uniform):
 def _backwards(job, begin, end, width, uniform):
     """Run the chain rule from the last instruction before one run back to another."""
     program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
-    starts, backs = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), _integers(job[BACKS])
+    starts, backs = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), integers(job[BACKS])
     for i in range(end - 1, begin - 1, -1):
         at = starts[i]
         repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
@@ -100,28 +102,28 @@ def _backwards(job, begin, end, width, uniform):
         _call(backs[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
 
 
-@numba.njit(**INNER)
+@numba.njit(fastmath={"reassoc", "contract"}, **INNER)
 def _finite(numbers):
-    """Whether all of them are."""
-    bad = 0
+    """Whether all of them are: 0 times any other number is nan."""
+    total = 0.0
     for i in range(numbers.size):  # without a way out in the middle, so that several are looked at at a time
-        bad |= int(numbers[i] - numbers[i] != 0.0)
-    return bad == 0
+        total += 0.0 * numbers[i]
+    return total == 0.0
 
 
 @numba.njit(**INNER)
 def _gather(job, v):
     """Bring the parameters' numbers, if they are lent."""
     if job[LENT] != 0:
-        lent, places = _floats(job[LENT], 1 << 40), _integers(job[PLACES])
+        lent, places = floats(job[LENT], 1 << 40), integers(job[PLACES])
         for i in range(job[COUNT]):
             v[job[FIRST] + i] = lent[places[i]]
 
 
-def _single(address):
+def single(address):
     """Run a program once; gives what is finite."""
-    job = _integers(address)
-    v, g = _floats(job[NUMBERS], job[SIZE]), _floats(job[GRADIENTS], job[SIZE])
+    job = integers(address)
+    v, g = floats(job[NUMBERS], job[SIZE]), floats(job[GRADIENTS], job[SIZE])
     _gather(job, v)
     _forwards(job, 0, job[RUNS], 1, 0)
     fine = True
@@ -137,11 +139,11 @@ def in_lanes(address):
     """Run a program for every example, a row of lanes at a time; gives the first example with a number that is not
     finite, or -1, and less than that if the gradients are not.
     """
-    job = _integers(address)
-    v, g = _floats(job[NUMBERS], job[SIZE]), _floats(job[GRADIENTS], job[SIZE])
-    floats, outputs = _floats(job[FLOATS], 2), _integers(job[OUTPUTS])
+    job = integers(address)
+    v, g = floats(job[NUMBERS], job[SIZE]), floats(job[GRADIENTS], job[SIZE])
+    few, outputs = floats(job[FLOATS], 2), integers(job[OUTPUTS])
     uniform, stride, examples, bad, total = job[UNIFORM], job[STRIDE], job[EXAMPLES], -1, 0.0
-    results, seed = _floats(job[RESULTS], job[OUTPUT_COUNT] * examples), floats[SEED]
+    results, seed = floats(job[RESULTS], job[OUTPUT_COUNT] * examples), few[SEED]
     _gather(job, v)
     _forwards(job, 0, job[SHARED], 1, 0)
     if not _finite(v[:uniform]):
@@ -152,7 +154,7 @@ def in_lanes(address):
         lanes = (width + 7) // 8 * 8  # the last ones do the last example again, and get no gradient
         for k in range(job[ARGUMENTS]):
             step, columns = job[ARGUMENT + 3 * k + 1], job[ARGUMENT + 3 * k + 2]
-            numbers = _floats(job[ARGUMENT + 3 * k], step * examples)
+            numbers = floats(job[ARGUMENT + 3 * k], step * examples)
             for column in range(columns):
                 for lane in range(width):
                     v[row + lane] = numbers[(begin + lane) * step + column]
@@ -175,7 +177,7 @@ def in_lanes(address):
             _backwards(job, job[SHARED], job[RUNS], lanes, uniform)
     if seed != 0.0:
         _backwards(job, 0, job[SHARED], 1, 0)
-    floats[TOTAL] = total
+    few[TOTAL] = total
     return bad if _finite(g[:uniform]) else -3 - bad
 
 
@@ -232,9 +234,9 @@ class Job:
             told[entry] = held.ctypes.data
         for entry, number in program.told.items():
             told[entry] = number
-        floats = np.zeros(2)
-        told[FLOATS] = floats.ctypes.data
-        self.floats: Any = floats.data
+        few = np.zeros(2)
+        told[FLOATS] = few.ctypes.data
+        self.floats: Any = few.data
         self._examples: list[Any] = [None] * program.arguments
         self._rows: list[Any] = [None] * program.arguments
         self._alive = told, program
@@ -274,6 +276,10 @@ class Job:
                 first = told[FIRST]
                 self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
 
+    def is_lent(self) -> bool:
+        """Whether it reads the parameters' numbers where they are lent."""
+        return bool(self.told[LENT])
+
 
 def _zeros(size: int) -> Any:
     """An array that begins where a line of the machine's memory does."""
@@ -283,7 +289,10 @@ def _zeros(size: int) -> Any:
 
 
 class Program:
-    """What a job is made for: instructions, their machine code, and where things are."""
+    """What a job is made for: instructions, their machine code, and where things are.
+
+    Its driver, which begins at an address, takes the address of a job.
+    """
 
     tape: Tape
     code: Code
@@ -294,16 +303,22 @@ class Program:
     constants: slice
     arguments = 0
     told: dict[int, int]
+    driver: Any
+    address: int
 
     def __init__(self) -> None:
         self._spare: list[Job] = []
 
-    def job(self) -> Job:
+    def spare(self) -> Job:
         """A job that nobody uses; to be put back."""
         try:
             return self._spare.pop()
         except IndexError:
             return Job(self)
+
+    def put_back(self, job: Job) -> None:
+        """What it held is needed no more."""
+        self._spare.append(job)
 
 
 class Single(Program):
@@ -317,7 +332,7 @@ class Single(Program):
         super().__init__()
         self.tape = tape
         self.code = Code([*((what, n, False) for what, n in tape.operations), ("dot of rows", 0, False)])
-        self._run = entry(_single).ctypes
+        self.driver, self.address = entry(single).ctypes, entry(single).address
         self.integers, self.starts, place = scheduled(tape)
         self.outputs = place[tape.outputs].astype(np.int64)
         self._root, *self._others = self.outputs.tolist()
@@ -329,38 +344,39 @@ class Single(Program):
         }  # fmt: skip
         self._inputs, self._end = tape.inputs, tape.inputs + parameters
 
-    def run(
-        self, inputs: Sequence[float], parameters: Part, gradient: bool
-    ) -> tuple[list[float], list[float], Any, int]:
-        """One run on these numbers, safe in many threads at once.
+    def job(self, inputs: Sequence[float], parameters: Part, gradient: bool) -> Job:
+        """A run on these numbers, to be done; safe in many threads at once."""
+        job = self.spare()
+        numbers = job.numbers
+        for i, x in enumerate(inputs):
+            numbers[i] = x
+        job.bring(parameters)
+        job.told[ROOT] = self._root if gradient else -1
+        return job
+
+    def run(self, job: Job) -> tuple[list[float], list[float], Any, int]:
+        """Do it.
 
         Returns:
             The outputs; the gradients of the first of them by the inputs, and by the parameters; and what is finite.
         """
-        job = self.job()
-        numbers, told = job.numbers, job.told
-        for i, x in enumerate(inputs):
-            numbers[i] = x
-        job.bring(parameters)
-        told[ROOT] = self._root if gradient else -1
-        fine = self._run(job.address)
-        results = [numbers[self._root]]
-        if self._others:
-            results += [numbers[place] for place in self._others]
-        n = self._inputs
+        fine = self.driver(job.address)
+        results, n = self.results(job), self._inputs
+        gradient = job.told[ROOT] >= 0
         by_inputs = job.gradients[:n].tolist() if gradient else []
         by_parameters = job.g[n : self._end].copy() if gradient and n < self._end else _NONE
-        self._spare.append(job)
+        self.put_back(job)
         return results, by_inputs, by_parameters, fine
+
+    def results(self, job: Job) -> list[float]:
+        """The outputs of a job that is done."""
+        return [job.numbers[self._root], *[job.numbers[place] for place in self._others]]
 
     def goes_bad(self, inputs: Sequence[float], parameters: Part) -> bool:
         """Whether finite operands have a result that is not finite somewhere."""
         _, _, place = scheduled(self.tape)
-        job = self.job()
-        job.v[: self.tape.inputs] = inputs
-        job.bring(parameters)
-        job.told[ROOT] = -1
-        self._run(job.address)
+        job = self.job(inputs, parameters, False)
+        self.driver(job.address)
         v = job.v[place]
         for i in range(len(self.tape)):
             _, operands, results, _ = self.tape.instruction(i)

@@ -5,12 +5,13 @@ parameter. It is written once, for floats; when compiled code holds the paramete
 compiled too. The memory lives in the optimizer, not in the Values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from operator import is_not
 from typing import Any
 
 from engine import TraceError, Value, compile, rules
+from engine.compiled import Compiled
 from engine.lending import Part
 
 
@@ -72,6 +73,31 @@ class Optimizer:
             parameter.data = data
         self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
 
+    def minimize(self, function: Callable[..., Value], *args: Any) -> float:
+        """One training step: the gradient of what a function gives for these arguments, and a step against it.
+
+        It does what ``value = function(*args)``, `zero_grad`, ``value.backward()`` and `step` do. For a compiled
+        function, or its ``mean`` or ``sum`` over many examples, this is all one call of machine code.
+
+        Returns:
+            The number that the function gave.
+
+        >>> w = Value(1.0)
+        >>> SGD([w], lr=0.1).minimize(lambda x: (w * x) ** 2, 1.0), w.data
+        (1.0, 0.8)
+        """
+        compiled = getattr(function, "__self__", function)
+        if isinstance(compiled, Compiled):
+            how = "call" if compiled is function else function.__name__
+            number = self._in_arrays.minimize(self, compiled, how, args) if how in ("call", "mean", "sum") else None
+            if number is not None:
+                return number
+        value = function(*args)
+        self.zero_grad()
+        value.backward()
+        self.step()
+        return value.data
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
         self._in_arrays.part.zero_grad()
@@ -87,6 +113,8 @@ class InArrays:
     def __init__(self, optimizer: Optimizer) -> None:
         self.part = Part(optimizer.parameters)
         self._rule: Any = None
+        self._lanes: Any = None
+        self._training_step: Any = None
         self._refused = False
         self._names: list[str] = []
         self._fixed: dict[str, Any] = {}
@@ -100,17 +128,42 @@ class InArrays:
         optimizer.steps += 1
         done = False
         try:
-            done = self.part.change(lambda data, grad: self._next(optimizer, data, grad))
+            done = self.part.change(lambda data, grad: self._changed(optimizer, data, grad))
         except TraceError:  # the rule asks for the numbers, to branch perhaps
             self._refused = True
         finally:
             optimizer.steps -= not done
         return done
 
-    def _next(self, optimizer: Optimizer, data: Any, grad: Any) -> Any:
+    def minimize(self, optimizer: Optimizer, loss: Any, how: str, args: tuple[Any, ...]) -> float | None:
+        """A whole step, if all is prepared by one that was done bit by bit; gives the loss."""
+        if self._results is None:
+            return None
+        if self._training_step is None:
+            from engine.training import training_step
+
+            self._training_step = training_step
+        optimizer.steps += 1
+        number = None
+        try:
+            number = self._training_step(self.part, loss, how, args, self._update, optimizer)
+        finally:
+            optimizer.steps -= number is None
+        return number
+
+    def _changed(self, optimizer: Optimizer, data: Any, grad: Any) -> Any:
         """The next numbers of all parameters; None if the rule can't be machine code."""
+        update = self._update(optimizer, data, grad)
+        if update is None:
+            return None
+        lanes, job = update
+        lanes.run(job)
+        return self._results[0]
+
+    def _update(self, optimizer: Optimizer, data: Any, grad: Any) -> Any:
+        """What is to be run to get the next numbers of all parameters; None if the rule can't be machine code."""
         own = vars(optimizer)
-        if any(own.get(name) is not x for name, x in self._fixed.items()) or self._rule is None:
+        if self._rule is None or any(map(is_not, map(own.get, self._fixed), self._fixed.values())):
             self._record(optimizer)
         if self._results is None or any(map(is_not, optimizer.state.values(), self._memory)):
             self._results = data.repeat(1 + len(optimizer.memory)).reshape(-1, len(data))
@@ -118,9 +171,15 @@ class InArrays:
             for row, memory in zip(self._memory, optimizer.state.values()):
                 row[:] = memory
             optimizer.state = dict(zip(optimizer.memory, self._memory))
-        numbers = [own[name] for name in self._names]
-        done = self._rule.over([data, grad, *self._memory], self._results, numbers)
-        return self._results[0] if done else None
+        columns, numbers = [data, grad, *self._memory], [*map(own.get, self._names)]
+        lanes = self._lanes
+        if lanes is None:
+            found = self._rule.over(columns, numbers)
+            if found is None or len(found[0].outputs) != len(self._results):
+                return None
+            lanes, sure = found
+            self._lanes = lanes if sure else None
+        return lanes, lanes.job(columns, numbers, _NOBODY, 0.0, self._results)
 
     def _record(self, optimizer: Optimizer) -> None:
         kind, own = type(optimizer), {name: x for name, x in vars(optimizer).items() if name not in _APART}
@@ -133,9 +192,10 @@ class InArrays:
             vars(twin).update(fixed, **dict(zip(names, numbers)))
             return twin.update(p, g, *memory)
 
-        self._rule = compile(update)
+        self._rule, self._lanes = compile(update), None
 
 
+_NOBODY = Part([])
 _APART = {"parameters", "state", "_in_arrays"}
 
 

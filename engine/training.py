@@ -1,0 +1,92 @@
+"""A whole training step as one call of machine code: a loss and its gradient, and the update of all parameters."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from engine.compiled import Compiled
+from engine.lending import Part, lending
+from engine.replay import (
+    ALL, COUNT, FIRST, GRADIENTS, PLACES, RESULTS, SEED, SIZE, TOTAL, Single, entry, floats, integers,
+)  # fmt: skip
+from engine.value import tick
+
+# What a step is told: the driver and the job of the loss, and what it gives if all is finite; the driver and the job of
+# the update; where the data and the gradients of the loan are; the first place of the parameters, and how many they are.
+DRIVER, JOB, FINE, UPDATE_DRIVER, UPDATE_JOB, DATA, GRADIENT, BEGIN, PARAMETERS = range(9)
+
+
+@intrinsic
+def _enter(typing, driver, job):
+    """Call the driver at an address, on the job at an address."""
+
+    def generate(context, builder, signature, arguments):
+        whole = context.get_value_type(types.int64)
+        kind = ir.FunctionType(whole, [whole]).as_pointer()
+        return builder.call(builder.inttoptr(arguments[0], kind), [arguments[1]])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+def _step(address):
+    """Find the gradient; if all is finite, put it in the place of that of the parameters, and change them."""
+    told = integers(address)
+    if _enter(told[DRIVER], told[JOB]) != told[FINE]:
+        return 0
+    job, count = integers(told[JOB]), told[PARAMETERS]
+    found = floats(job[GRADIENTS], job[SIZE])
+    gradient = floats(told[GRADIENT], 1 << 40)
+    gradient[told[BEGIN] : told[BEGIN] + count] = 0.0
+    places = integers(job[PLACES])
+    for i in range(job[COUNT]):
+        gradient[places[i]] += found[job[FIRST] + i]
+    _enter(told[UPDATE_DRIVER], told[UPDATE_JOB])
+    results = floats(integers(told[UPDATE_JOB])[RESULTS], count)
+    floats(told[DATA], 1 << 40)[told[BEGIN] : told[BEGIN] + count] = results
+    return 1
+
+
+def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], rule: Any, whose: Any) -> float | None:
+    """One step, and the loss before it; None if there is more to do, and nothing was done.
+
+    Args:
+        part: the parameters to change.
+        loss: what is to become smaller.
+        how: ``"call"``, ``"mean"`` or ``"sum"``.
+        args: the arguments of that.
+        rule: called as ``rule(whose, data, grad)``, gives the program and the job of the update of these arrays, or None.
+    """
+    loan = part.loan
+    found = loss.gradient_job(how, args) if loan is not None and part.views is not None else None
+    if found is None:
+        return None
+    program, job, parameters = found
+    with lending:
+        still = part.loan is loan and parameters.loan is loan and job.is_lent()
+        update = rule(whose, *part.views) if still else None
+        if update is None or loan is None:
+            program.put_back(job)
+            return None
+        lanes, change = update
+        told, address, run = _step_told()
+        told[DRIVER], told[JOB], told[FINE] = program.address, job.address, ALL if isinstance(program, Single) else -1
+        told[UPDATE_DRIVER], told[UPDATE_JOB] = lanes.address, change.address
+        told[DATA], told[GRADIENT], told[BEGIN], told[PARAMETERS] = part.where
+        done = run(address)
+        if done:
+            part.changed(loan)
+    number = program.results(job)[0] if isinstance(program, Single) else job.floats[TOTAL] * job.floats[SEED]
+    program.put_back(job)
+    lanes.put_back(change)
+    return number if done else None
+
+
+@cache
+def _step_told() -> tuple[Any, int, Any]:
+    """What the steps of this process are told, one at a time; where it is; and what does them."""
+    told = np.zeros(PARAMETERS + 1, np.int64)
+    return told.data, told.ctypes.data, entry(_step).ctypes
