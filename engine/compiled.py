@@ -32,7 +32,7 @@ from engine.lending import Part
 from engine.modes import NORMAL, TraceError, callers_depth, mode, no_grad, switched
 from engine.replayed import Replay, replayed
 from engine.structure import NUMBER, Key, described, rebuilt, structure
-from engine.surroundings import what_stands_outside
+from engine.surroundings import switches, training, what_stands_outside
 from engine.tape import Tape
 from engine.value import Value, as_value, clock
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from engine.replay import Job, Single
 
 
-def compile(function: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
+def compile(function: Callable[..., Any] | None = None, *, check: bool = False, aux: bool = False) -> Any:
     """A function that does the same as machine code, from its second call on: what others call a jit.
 
     Its arguments are numbers, or nested lists, tuples or arrays of them, and reach it as Values, in lists. Every other
@@ -51,13 +51,15 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False) 
     Args:
         function: of Values; or a model. It must do the same operations whatever the numbers are.
         check: compare every call with a plain run, and not only the second of each structure.
+        aux: the function gives a pair, a Value to differentiate and more that is wanted as plain numbers; and so does
+            a call.
 
     Returns:
         A `Compiled`: called on one example, ``.mean(X, Y)`` and ``.sum(X, Y)`` on many, ``.map(X)`` for results alone.
     """
     if function is None:
-        return lambda function: Compiled(function, check)
-    return Compiled(function, check)
+        return lambda function: Compiled(function, check, aux)
+    return Compiled(function, check, aux)
 
 
 class Compiled:
@@ -68,13 +70,15 @@ class Compiled:
         TypeError: if `function` can't be called, or an argument is no number and can't be told from others.
     """
 
-    def __init__(self, function: Callable[..., Any], check: bool = False) -> None:
+    def __init__(self, function: Callable[..., Any], check: bool = False, aux: bool = False) -> None:
         if not callable(function):
             raise TypeError(
                 f"compile takes a function of Values, got {function!r:.60}; write compile(f), not compile(f(x))"
             )
-        self._function, self._check = function, check
+        self._function, self._check, self._aux = function, check, aux
+        self._kept: dict[tuple[bool, ...], dict[Any, Recording]] = {}  # for the modes that modules can be in
         self._recordings: dict[Any, Recording] = {}
+        self._switches = -1
         self._look_around()
         self._latest: Recording | None = None
         self._batch: Batch | None = None
@@ -110,7 +114,7 @@ class Compiled:
         recording, expected = self._recording(key, lambda _: leaves)
         if recording is None:
             return self._only(self._plain(key, leaves))
-        if recording.key != NUMBER:
+        if recording.key != NUMBER and not self._aux:
             raise self._gives_several()
         time, learning = clock(), mode.get().recording
         given = [leaf for leaf in leaves if isinstance(leaf, Value)]
@@ -119,17 +123,21 @@ class Compiled:
         else:
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
         parameters = recording.parameters
-        results, by_inputs, by_parameters, fine = recording.single.run(recording.single.job(numbers, parameters, learning))
+        results, by_inputs, by_parameters, fine = recording.single.run(
+            recording.single.job(numbers, parameters, learning)
+        )
         if not fine & 1:
             self._complain(recording, numbers, args, options)
         if expected is not None:
             self._confirm(recording, expected, results)
         if not learning:
-            return Value(results[0])
-        if len(given) < len(leaves):
-            by_inputs = [slope for slope, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
-        rule = Replay(self.__name__, by_inputs, by_parameters, parameters, fine == 3)
-        return replayed(results[0], time, given, rule)
+            value = Value(results[0])
+        else:
+            if len(given) < len(leaves):
+                by_inputs = [slope for slope, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
+            rule = Replay(self.__name__, by_inputs, by_parameters, parameters, fine == 3)
+            value = replayed(results[0], time, given, rule)
+        return (value, rebuilt(recording.key, iter(results))[1]) if self._aux else value
 
     def mean(self, *args: Any, **options: Any) -> Value:
         """The mean over many examples, as one Value.
@@ -201,7 +209,7 @@ class Compiled:
     ) -> tuple[Any, Any, float, bool]:
         """The outputs if they are to be kept, the gradients, the sum of the first output, and whether all is finite."""
         lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
-        results = lanes.outputs_of(group.numbers) if keep or expected is not None else None
+        results: Any = lanes.outputs_of(group.numbers) if keep or expected is not None else None
         job = lanes.job(group.numbers, group.others, recording.parameters, seed, results)
         gradients, total, bad, fine = lanes.run(job)
         if bad >= 0:
@@ -249,8 +257,9 @@ class Compiled:
             single = recording.single
             job = single.job(leaves, recording.parameters, True)
             return (single, job, recording.parameters) if recording.key == NUMBER else None
+        self._follow()
         batch, recordings, lanes, parameters = self._ready
-        if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings or self._has_news():
+        if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings:
             batch = self._batch = Batch(self.__name__, args, {})
             group, *several = batch.groups()
             recording, expected = self._recording(group.key, group.leaves)
@@ -270,9 +279,7 @@ class Compiled:
         now = mode.get()
         if now.anomaly or now.tracing:
             return None, None
-        if self._has_news():
-            self._recordings = {}
-            self._look_around()
+        self._follow()
         recording = self._recordings.get(key)
         expected = None
         if recording is None or recording.confirmed < 2 or self._check:
@@ -290,10 +297,20 @@ class Compiled:
         self._latest = recording
         return (recording, expected) if machine_is_there() and recording.possible() else (None, None)
 
-    def _has_news(self) -> bool:
-        """Whether a cell was run again, and the names in the function mean other things."""
+    def _follow(self) -> None:
+        """See that the recordings are of what the function does now: a cell that was run again may have given another
+        meaning to its names, and a module may have gone from training to evaluation.
+        """
         outside, surroundings = self._surroundings
-        return not all(map(is_, outside(), surroundings))
+        if not all(map(is_, outside(), surroundings)):
+            self._kept = {}
+            self._look_around()
+            self._switches = -1
+        if self._switches != switches():
+            self._switches = switches()
+            owner = getattr(self._function, "__self__", None)
+            state = training((self._function, owner, *self._surroundings[1]))
+            self._recordings = self._kept.setdefault(state, {})
 
     def _look_around(self) -> None:
         outside = what_stands_outside(self._function)
@@ -341,7 +358,10 @@ class Compiled:
         args, options = _rebuilt(key, iter(numbers))
         with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
             outputs: list[Any] = []
-            look = structure(self._function(*args, **options), outputs)
+            result = self._function(*args, **options)
+            if self._aux and not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(f"{self.__name__} is compiled with aux=True and gives a pair; write return loss, more")
+            look = structure(result, outputs)
             values = [as_value(output) for output in outputs]
         if not values:
             raise TypeError(f"{self.__name__} gave no Value; is a return missing in it?")
@@ -365,8 +385,11 @@ class Compiled:
         args, options = _rebuilt(key, iter([leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]))
         return self._function(*args, **options)
 
-    def _only(self, result: Any) -> Value:
-        """The Value that the plain function gave, if it is one."""
+    def _only(self, result: Any) -> Any:
+        """The Value that the plain function gave, if it is one; and what it gave besides, if that is wanted."""
+        if self._aux:
+            value, more = result
+            return as_value(value), _numbers(more)
         outputs: list[Any] = []
         if structure(result, outputs) != NUMBER:
             raise self._gives_several()

@@ -8,18 +8,36 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engine.lending import Part
 from engine.loops import LOOPS
 from engine.replay import (
-    ARGUMENTS, COUNT, FIRST, OUTPUT_COUNT, RESULTS, ROWS, RUNS, SEED, SHARED, SIZE, STRIDE, TOTAL, UNIFORM,
-    Code, Job, Program, entry, in_lanes,
+    ARGUMENTS,
+    COUNT,
+    FIRST,
+    OUTPUT_COUNT,
+    RESULTS,
+    ROWS,
+    RUNS,
+    SEED,
+    SHARED,
+    SIZE,
+    STRIDE,
+    TOTAL,
+    UNIFORM,
+    Code,
+    Job,
+    Program,
+    entry,
+    in_lanes,
 )  # fmt: skip
 from engine.rules import Rule, dot
 from engine.tape import Tape
+
+if TYPE_CHECKING:
+    from engine.lending import Part
 
 LANES = 120  # at most: 15 lines of the machine's memory, an odd number, so that rows do not fall on the same lines
 _ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own memory holds
@@ -85,7 +103,7 @@ class Lanes(Program):
         }  # fmt: skip
 
     def job(
-        self, examples: Sequence[Any], others: Sequence[float], parameters: Part, seed: float, results: Any = None
+        self, examples: Sequence[Any], others: Sequence[float], parameters: "Part", seed: float, results: Any = None
     ) -> Job:
         """A run for each example, to be done; safe in many threads at once.
 

@@ -126,7 +126,7 @@ class Part:
     Attributes:
         values: the Values.
         views: the loan's numbers and gradients that are theirs, where these stand in a row; else None.
-        where: the addresses of the loan's numbers and gradients, the first place of these Values, and how many they are.
+        where: the addresses of the loan's numbers and gradients, the first place of these Values, and their count.
     """
 
     def __init__(self, values: Sequence[Value]) -> None:

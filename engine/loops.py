@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import ieee, rules
 from engine.machine import INNER, opened, translated
-from engine.vectors import added_up, plus, plus_products, several, store
+from engine.vectors import added_up, four, plus, plus_products, several, store, times, together, turned
 
 exp_difference = translated(ieee.exp_difference).code
 
@@ -217,19 +217,52 @@ def _rows(operands, numbers, n):
     return numbers[a : a + n], numbers[b : b + n], numbers[c : c + n], numbers[d : d + n]
 
 
-# dot of weights that stand in a row and inputs that do, of which there may be several in a run: where the result goes,
-# how many weights, where they begin, where the inputs begin, and perhaps the place of a bias.
+# dot of weights that stand in a row and inputs that do, of which there may be several in a run, their results side by
+# side: where the result goes, how many weights, where they begin, where the inputs begin, and perhaps the place of a
+# bias. Four of the same length are done at once, and each is added up in its own order.
 
 
 def dot_of_rows(operands_, repeats, count, width, uniform, v_, g_):
     operands, v, g = opened(operands_, v_, g_)
-    for first in range(0, repeats * count, count):
-        n, w, x = operands[first + 1], operands[first + 2], operands[first + 3]
-        ws, xs = v[w : w + n], v[x : x + n]
-        z = v[operands[first + 4]] if count == 5 else 0.0
-        for k in range(n):
-            z += ws[k] * xs[k]
-        v[operands[first]] = z
+    a, end = 0, repeats * count
+    while a < end:
+        b, c, d = a + count, a + 2 * count, a + 3 * count
+        n = np.int64(operands[a + 1])
+        if d < end and n == operands[b + 1] and n == operands[c + 1] and n == operands[d + 1]:
+            z = four(
+                _bias(operands, a, count, v), _bias(operands, b, count, v),
+                _bias(operands, c, count, v), _bias(operands, d, count, v),
+            )  # fmt: skip
+            wa, wb, wc, wd = operands[a + 2], operands[b + 2], operands[c + 2], operands[d + 2]
+            xa, xb, xc, xd = operands[a + 3], operands[b + 3], operands[c + 3], operands[d + 3]
+            for k in range(0, n - 3, 4):
+                p, q = times(load4(v, wa + k), load4(v, xa + k)), times(load4(v, wb + k), load4(v, xb + k))
+                r, s = times(load4(v, wc + k), load4(v, xc + k)), times(load4(v, wd + k), load4(v, xd + k))
+                p, q, r, s = turned(p, q, r, s)
+                z = together(together(together(together(z, p), q), r), s)
+            store(v, operands[a], z)
+            for first in (a, b, c, d):
+                _go_on(operands, first, n - n % 4, n, v)
+            a = d + count
+        else:
+            v[operands[a]] = _bias(operands, a, count, v)
+            _go_on(operands, a, 0, n, v)
+            a += count
+
+
+@numba.njit(**INNER)
+def _go_on(operands, first, begin, end, v):
+    """Add some of a dot's products to its result."""
+    z, w, x = v[operands[first]], operands[first + 2], operands[first + 3]
+    for k in range(begin, end):
+        z += v[w + k] * v[x + k]
+    v[operands[first]] = z
+
+
+@numba.njit(**INNER)
+def _bias(operands, first, count, v):
+    """What the sum of a dot begins with."""
+    return v[operands[first + 4]] if count == 5 else 0.0
 
 
 def dot_of_rows_back(operands_, repeats, count, width, uniform, v_, g_):
@@ -237,12 +270,14 @@ def dot_of_rows_back(operands_, repeats, count, width, uniform, v_, g_):
     for first in range((repeats - 1) * count, -1, -count):
         upstream = g[operands[first]]
         if upstream != 0.0:
-            n, w, x = operands[first + 1], operands[first + 2], operands[first + 3]
-            ws, xs, gws, gxs = v[w : w + n], v[x : x + n], g[w : w + n], g[x : x + n]
-            for k in range(n):
-                gws[k] += upstream * xs[k]
-            for k in range(n):
-                gxs[k] += upstream * ws[k]
+            n, w, x = np.int64(operands[first + 1]), np.int64(operands[first + 2]), np.int64(operands[first + 3])
+            upstreams = fill4(upstream)
+            for k in range(0, n - 3, 4):
+                store(g, w + k, plus_products(load4(g, w + k), upstreams, load4(v, x + k)))
+                store(g, x + k, plus_products(load4(g, x + k), upstreams, load4(v, w + k)))
+            for k in range(n - n % 4, n):
+                g[w + k] += upstream * v[x + k]
+                g[x + k] += upstream * v[w + k]
             if count == 5:
                 g[operands[first + 4]] += upstream
 
@@ -387,11 +422,23 @@ def softmax(operands_, repeats, count, width, uniform, v_, g_):
     operands, v, g = opened(operands_, v_, g_)
     n = operands[0]
     for lane in range(width):
-        top = peak(operands, 1, n, lane, uniform, v, 1.0)
-        rest = others(operands, 1, n, lane, uniform, v, top)
-        for k in range(n + 1, count, 2):
-            x = v[at(operands[1 + operands[k]], lane, uniform)]
-            v[operands[k + 1] + lane] = exp_difference(x, top) / (1 + rest)
+        top, rest, skipped = peak(operands, 1, n, lane, uniform, v, 1.0), 0.0, False
+        if count == 3 * n + 1:  # every output is needed, and so has a place for its power
+            for k in range(n + 1, count, 2):
+                x = v[at(operands[1 + operands[k]], lane, uniform)]
+                power = exp_difference(x, top)
+                v[operands[k + 1] + lane] = power
+                if not skipped and (x == top or top != top):
+                    skipped = True
+                else:
+                    rest += power
+            for k in range(n + 1, count, 2):
+                v[operands[k + 1] + lane] /= 1 + rest
+        else:
+            rest = others(operands, 1, n, lane, uniform, v, top)
+            for k in range(n + 1, count, 2):
+                x = v[at(operands[1 + operands[k]], lane, uniform)]
+                v[operands[k + 1] + lane] = exp_difference(x, top) / (1 + rest)
 
 
 def log_softmax(operands_, repeats, count, width, uniform, v_, g_):
@@ -423,8 +470,20 @@ def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
 
 def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
     operands, v, g = opened(operands_, v_, g_)
+    n = operands[0]
     for lane in range(width):
-        softmax_gradient(operands, count, lane, uniform, v, g, False)
+        if count == 3 * n + 1:
+            for k in range(count - 2, n, -2):
+                upstream, p, rest = g[operands[k + 1] + lane], v[operands[k + 1] + lane], 0.0
+                if upstream != 0.0:
+                    for j in range(n + 1, count, 2):
+                        other, x = v[operands[j + 1] + lane], at(operands[1 + operands[j]], lane, uniform)
+                        if j != k:
+                            g[x] -= upstream * (p * other)
+                            rest += other
+                    g[at(operands[1 + operands[k]], lane, uniform)] += upstream * (p * rest)
+        else:
+            softmax_gradient(operands, count, lane, uniform, v, g, False)
 
 
 def log_softmax_back(operands_, repeats, count, width, uniform, v_, g_):

@@ -7,7 +7,7 @@ a *job*, so that calling it costs next to nothing; an array in it is told by its
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -15,13 +15,15 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from engine.lending import Part
 from engine.loops import LOOPS
 from engine.machine import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kept, kernel
 from engine.rules import Rule
 from engine.schedule import scheduled
 from engine.steps import table_name
 from engine.tape import Tape
+
+if TYPE_CHECKING:
+    from engine.lending import Part
 
 # What a job tells: the program; the numbers, the gradients and how many they are; how many of the first numbers are no
 # results; which one to differentiate, or -1; the parameters: where they begin, how many they are, and where in a loan
@@ -264,7 +266,7 @@ class Job:
             elif numbers is not self._rows[k]:  # no array of floats, and perhaps other numbers now
                 self._rows[k][...] = numbers
 
-    def bring(self, parameters: Part) -> None:
+    def bring(self, parameters: "Part") -> None:
         """See that the run finds the parameters' numbers."""
         lent = parameters.addresses()
         told = self.told
@@ -344,7 +346,7 @@ class Single(Program):
         }  # fmt: skip
         self._inputs, self._end = tape.inputs, tape.inputs + parameters
 
-    def job(self, inputs: Sequence[float], parameters: Part, gradient: bool) -> Job:
+    def job(self, inputs: Sequence[float], parameters: "Part", gradient: bool) -> Job:
         """A run on these numbers, to be done; safe in many threads at once."""
         job = self.spare()
         numbers = job.numbers
@@ -372,7 +374,7 @@ class Single(Program):
         """The outputs of a job that is done."""
         return [job.numbers[self._root], *[job.numbers[place] for place in self._others]]
 
-    def goes_bad(self, inputs: Sequence[float], parameters: Part) -> bool:
+    def goes_bad(self, inputs: Sequence[float], parameters: "Part") -> bool:
         """Whether finite operands have a result that is not finite somewhere."""
         _, _, place = scheduled(self.tape)
         job = self.job(inputs, parameters, False)

@@ -1,7 +1,7 @@
 """What the names in a function mean that stand outside it: a cell that is run again may have changed them."""
 
 import dis
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import chain
 from operator import attrgetter
@@ -50,6 +50,26 @@ def _functions(thing: Any) -> list[FunctionType]:
         return [thing]
     kinds = thing.__mro__ if isinstance(thing, type) else type(thing).__mro__
     return [part for kind in kinds for part in vars(kind).values() if isinstance(part, FunctionType)]
+
+
+_switches = 0
+
+
+def note_switch() -> None:
+    """To be called when a module goes from training to evaluation or back: it may do another thing from then on."""
+    global _switches
+    _switches += 1
+
+
+def switches() -> int:
+    """How often a module was switched in this process."""
+    return _switches
+
+
+def training(things: Iterable[Any]) -> tuple[bool, ...]:
+    """Which of the modules among some things, and of those within, are in training."""
+    modules = [module for module in things if callable(getattr(type(module), "named_modules", None))]
+    return tuple([part.training for module in modules for _, part in module.named_modules()])
 
 
 _CONTENT = attrgetter("cell_contents")

@@ -11,12 +11,24 @@ from numba.extending import intrinsic
 from engine.compiled import Compiled
 from engine.lending import Part, lending
 from engine.replay import (
-    ALL, COUNT, FIRST, GRADIENTS, PLACES, RESULTS, SEED, SIZE, TOTAL, Single, entry, floats, integers,
+    ALL,
+    COUNT,
+    FIRST,
+    GRADIENTS,
+    PLACES,
+    RESULTS,
+    SEED,
+    SIZE,
+    TOTAL,
+    Single,
+    entry,
+    floats,
+    integers,
 )  # fmt: skip
-from engine.value import tick
 
-# What a step is told: the driver and the job of the loss, and what it gives if all is finite; the driver and the job of
-# the update; where the data and the gradients of the loan are; the first place of the parameters, and how many they are.
+# What a step is told: the driver and the job of the loss, and what the driver gives if all is finite; the driver and
+# the job of the update; where the data and the gradients of a loan are; the first place of the parameters, and how many
+# they are.
 DRIVER, JOB, FINE, UPDATE_DRIVER, UPDATE_JOB, DATA, GRADIENT, BEGIN, PARAMETERS = range(9)
 
 
@@ -58,7 +70,8 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
         loss: what is to become smaller.
         how: ``"call"``, ``"mean"`` or ``"sum"``.
         args: the arguments of that.
-        rule: called as ``rule(whose, data, grad)``, gives the program and the job of the update of these arrays, or None.
+        rule: called as ``rule(whose, data, grad)``; gives the program and the job of the update, or None.
+        whose: the optimizer.
     """
     loan = part.loan
     found = loss.gradient_job(how, args) if loan is not None and part.views is not None else None

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic, models, register_model
 
 
-class Several(types.Type):
+class Several(types.Type):  # type: ignore[misc]
     """So many floats, for numba."""
 
     def __init__(self, size: int) -> None:
@@ -22,7 +22,7 @@ class Several(types.Type):
 
 
 @register_model(Several)
-class _Model(models.PrimitiveModel):
+class _Model(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Several) -> None:
         super().__init__(manager, kind, kind.llvm)
 
@@ -79,6 +79,49 @@ def plus_products(typing, total, xs, ys):
         return builder.fadd(total, builder.fmul(xs, ys, flags=("contract",)), flags=("contract",))
 
     return xs(xs, xs, xs), generate
+
+
+@intrinsic
+def times(typing, xs, ys):
+    """``xs * ys``."""
+    return xs(xs, xs), lambda context, builder, signature, arguments: builder.fmul(*arguments)
+
+
+@intrinsic
+def together(typing, xs, ys):
+    """``xs + ys``."""
+    return xs(xs, xs), lambda context, builder, signature, arguments: builder.fadd(*arguments)
+
+
+@intrinsic
+def turned(typing, a, b, c, d):
+    """Rows as columns: the first numbers of four fours, the second, the third and the fourth."""
+
+    def generate(context, builder, signature, arguments):
+        def mixed(xs, ys, *places):
+            return builder.shuffle_vector(xs, ys, ir.Constant(ir.VectorType(ir.IntType(32), 4), places))
+
+        a, b, c, d = arguments
+        even, odd = (0, 4, 2, 6), (1, 5, 3, 7)
+        pairs = [(mixed(a, b, *places), mixed(c, d, *places)) for places in (even, odd)]
+        columns = [mixed(x, y, *places) for places in ((0, 1, 4, 5), (2, 3, 6, 7)) for x, y in pairs]
+        return context.make_tuple(builder, signature.return_type, columns)
+
+    return types.UniTuple(a, 4)(a, a, a, a), generate
+
+
+@intrinsic
+def four(typing, a, b, c, d):
+    """Four numbers side by side."""
+    kind = Several(4)
+
+    def generate(context, builder, signature, arguments):
+        result = ir.Constant(kind.llvm, ir.Undefined)
+        for i, number in enumerate(arguments):
+            result = builder.insert_element(result, number, ir.IntType(32)(i))
+        return result
+
+    return kind(*[types.float64] * 4), generate
 
 
 @intrinsic

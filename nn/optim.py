@@ -10,8 +10,8 @@ from functools import cached_property
 from operator import is_not
 from typing import Any
 
-from engine import TraceError, Value, compile, rules
-from engine.compiled import Compiled
+from engine import Value, rules
+from engine.compiled import Compiled, compile
 from engine.lending import Part
 
 
@@ -123,28 +123,27 @@ class InArrays:
 
     def step(self, optimizer: Optimizer) -> bool:
         """One step, if it can be done in arrays."""
-        if self._refused or self.part.joined() is None:
+        loan = None if self._refused else self.part.joined()
+        if loan is None or (loan.unreached and loan.unreached.issuperset(self.part.values)):
             return False
         optimizer.steps += 1
         done = False
         try:
             done = self.part.change(lambda data, grad: self._changed(optimizer, data, grad))
-        except TraceError:  # the rule asks for the numbers, to branch perhaps
-            self._refused = True
         finally:
             optimizer.steps -= not done
         return done
 
     def minimize(self, optimizer: Optimizer, loss: Any, how: str, args: tuple[Any, ...]) -> float | None:
         """A whole step, if all is prepared by one that was done bit by bit; gives the loss."""
-        if self._results is None:
+        if self._results is None or self._refused:
             return None
         if self._training_step is None:
             from engine.training import training_step
 
             self._training_step = training_step
         optimizer.steps += 1
-        number = None
+        number: float | None = None
         try:
             number = self._training_step(self.part, loss, how, args, self._update, optimizer)
         finally:
@@ -174,8 +173,12 @@ class InArrays:
         columns, numbers = [data, grad, *self._memory], [*map(own.get, self._names)]
         lanes = self._lanes
         if lanes is None:
-            found = self._rule.over(columns, numbers)
+            try:
+                found = self._rule.over(columns, numbers)
+            except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
+                found = None
             if found is None or len(found[0].outputs) != len(self._results):
+                self._refused = True
                 return None
             lanes, sure = found
             self._lanes = lanes if sure else None
@@ -188,9 +191,12 @@ class InArrays:
 
         def update(p: Any, g: Any, *rest: Any) -> Any:
             *memory, numbers = rest
-            twin = object.__new__(kind)
-            vars(twin).update(fixed, **dict(zip(names, numbers)))
-            return twin.update(p, g, *memory)
+            twin, settings = object.__new__(kind), {**fixed, **dict(zip(names, numbers))}
+            vars(twin).update(settings)
+            updated = twin.update(p, g, *memory)
+            if vars(twin) != settings:
+                raise TypeError("an update rule that remembers something of its own is for floats")
+            return updated
 
         self._rule, self._lanes = compile(update), None
 
@@ -289,9 +295,9 @@ class Adam(Optimizer):
         p, g = self.decay(p, g)
         mean = keep * mean + (1 - keep) * g
         square = keep_square * square + (1 - keep_square) * g * g
-        full_mean = mean / (1 - keep**self.steps)
-        full_square = square / (1 - keep_square**self.steps)
-        return p - self.lr * full_mean / (rules.sqrt(full_square) + self.eps), mean, square
+        rate = self.lr / (1 - keep**self.steps)
+        root = rules.sqrt(square) / rules.sqrt(1 - keep_square**self.steps)
+        return p - rate * mean / (root + self.eps), mean, square
 
     def decay(self, p: Any, g: Any) -> tuple[Any, Any]:
         """Weight decay by way of the gradient, and so divided like it."""

@@ -600,7 +600,7 @@ def test_what_it_remembers_is_the_same_whoever_looks(name):
 
 def test_what_an_optimizer_remembers_is_its_own():
     p, q = parameters(2.0, 3.0)
-    product, optimizer = compile(lambda x: x * p * q), SGD([p, q], lr=0.5)
+    product, optimizer = compile(lambda x: x * p * q), SGD([p, q], lr=0.5, momentum=0.5)
     product(1.0).backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -738,8 +738,8 @@ def test_copies_of_a_part_know_no_array(loan):
     optimizer.step()
     assert lent(p, q) == [True, True]
     for again in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
-        assert again._part._loan is None
-        assert again._part.values == tuple(again.parameters)
+        assert again._in_arrays.part._loan is None
+        assert again._in_arrays.part.values == tuple(again.parameters)
 
 
 # Large numbers.

@@ -8,7 +8,7 @@ from math import inf, nan
 import pytest
 
 from engine import Rule, Value, compile, dot, log_softmax, rules, softmax
-from tests.agreement import check, check_lanes
+from tests.agreement import agrees, check, check_lanes, quietly
 from tests.rule_samples import AWKWARD, FEW, NAMED, awkward_points, every_rule
 
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
@@ -131,7 +131,7 @@ def drawn(rng, what, n, numbers):
 
 def test_every_loop_is_tested():
     """What spreads a number over lanes, and what takes operands in rows, comes in where a program is laid out."""
-    assert LOOPS.keys() - {"spread", "dot of rows"} == LOOP_FUNCTIONS.keys()
+    assert LOOPS.keys() - {"spread", "four dots", "dot of rows"} == LOOP_FUNCTIONS.keys()
 
 
 every_loop = pytest.mark.parametrize("what", LOOP_FUNCTIONS, ids=lambda what: getattr(what, "name", what))
@@ -200,6 +200,57 @@ def test_layers_of_dots_are_the_same():
     check(layers, points)
     check_lanes(layers, points)
     check_lanes(layers, points[:1] * 5, {0, 2})
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("neurons", [4, 5, 9])
+def test_layers_of_parameters_are_the_same_in_lanes(neurons, biased):
+    """Four dots at a time, and what is left over; of a width that fills no row of lanes and of one that needs two."""
+    rng = random.Random(neurons)
+    inner = [[Value(rng.uniform(-1, 1)) for _ in range(3 + biased)] for _ in range(neurons)]
+    outer = [[Value(rng.uniform(-1, 1)) for _ in range(neurons + biased)] for _ in range(4)]
+    parameters = [p for row in (*inner, *outer) for p in row]
+
+    def layer(rows, xs):
+        n = len(xs)
+        return [dot(row[:n], xs, bias=row[n] if biased else None) for row in rows]
+
+    def f(x):
+        return dot([1.0, -2.0, 0.5, 3.0], layer(outer, [z.relu() for z in layer(inner, x)]))
+
+    for size in (1, 3, 8, 123):
+        rows = [[rng.uniform(-2, 2) for _ in range(3)] for _ in range(size)]
+        for awkward in ([], [[inf, 0.0, 1.0]], [[0.0, nan, 1.0]], [[1e300, 1.0, -1e300]]):
+            examples = rows[: size - len(awkward)] + awkward
+            total = quietly(compile(f).sum, examples)
+            quietly(total.backward)
+            found = [p.grad for p in parameters]
+            for p in parameters:
+                p.grad = 0.0
+            plain = [quietly(f, list(map(Value, row))) for row in examples]
+            for z in plain:
+                quietly(z.backward)
+            largest = max([abs(z.data) for z in plain if math.isfinite(z.data)], default=1.0)
+            terms = 100 * (1e300 if awkward else largest)
+            assert agrees(total.data, sum(z.data for z in plain), terms.__float__)
+            for a, p in zip(found, parameters):
+                assert agrees(a, p.grad, terms.__float__), (a, p.grad)
+                p.grad = 0.0
+
+
+def test_a_layer_in_lanes_gives_the_very_bits_of_the_plain_sum():
+    """What a kink turns on, the sign of a small difference, is the same."""
+    rng = random.Random(0)
+    weights = [[rng.uniform(-1, 1) for _ in range(7)] for _ in range(4)]
+    parameters = [[Value(x) for x in row] for row in weights]
+    rows = [[rng.uniform(-1, 1) for _ in range(6)] for _ in range(50)]
+    found = compile(lambda x: [dot(row[:6], x, bias=row[6]) for row in parameters]).map(rows)
+    for row, numbers in zip(rows, found):
+        for (*w, b), number in zip(weights, numbers):
+            total = b
+            for a, x in zip(w, row):
+                total += a * x
+            assert number == total
 
 
 def test_many_lanes_give_the_sum_of_their_gradients():

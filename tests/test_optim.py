@@ -1,12 +1,16 @@
 """The optimizers against PyTorch, step by step, and what they refuse."""
 
 import json
+import random
+import re
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from engine import Value
-from nn import MLP, SGD, Adam, AdamW, Optimizer, cross_entropy
+from engine import Value, compile
+from nn import MLP, SGD, Adam, AdamW, Optimizer, cross_entropy, hinge_loss
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch_nn.json").read_text())
 KINDS = {"sgd": SGD, "momentum": SGD, "nesterov": SGD, "adam": Adam, "adamw": AdamW}
@@ -78,3 +82,154 @@ def test_a_step_that_fails_changes_nothing():
     with pytest.raises(ZeroDivisionError):
         Broken([first, second], lr=0.1).step()
     assert (first.data, second.data) == (1.0, 2.0)
+
+
+# Whole steps, in arrays and bit by bit.
+
+
+def points(n=40):
+    rng = random.Random(3)
+    return [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(n)], [rng.choice([-1.0, 1.0]) for _ in range(n)]
+
+
+MAKERS = {
+    "sgd": lambda p: SGD(p, lr=0.05, weight_decay=0.01),
+    "momentum": lambda p: SGD(p, lr=0.05, momentum=0.9, nesterov=True),
+    "adam": lambda p: Adam(p, lr=0.02, betas=(0.8, 0.99), weight_decay=0.01),
+    "adamw": lambda p: AdamW(p, lr=0.02, weight_decay=0.1),
+}
+
+
+def trained(make, how, step):
+    """The losses and the parameters after some steps, with a learning rate that changes."""
+    model = MLP(2, [5, 1], activation="tanh", rng=random.Random(0))
+    X, Y = points()
+    optimizer = make(model.parameters())
+    loss = compile(lambda x, y: hinge_loss(model(x), y))
+    if how == "call":
+        loss = compile(lambda X, Y: hinge_loss([model(x) for x in X], Y))
+    losses = []
+    for i in range(12):
+        optimizer.lr = 0.05 if i < 6 else 0.01
+        losses.append(step(optimizer, loss if how == "call" else getattr(loss, how), np.array(X), np.array(Y)))
+    return losses + [p.data for p in model.parameters()]
+
+
+def bit_by_bit(optimizer, function, *args):
+    value = function(*args)
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.data
+
+
+def without_arrays(optimizer, function, *args):
+    value = function(*args)
+    optimizer.zero_grad()
+    value.backward()
+    assert all(type(p.data) is float for p in optimizer.parameters)  # who looks ends the loan
+    optimizer.step()
+    return value.data
+
+
+@pytest.mark.parametrize("how", ["call", "mean", "sum"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_whole_step_does_what_its_parts_do(name, how):
+    whole = trained(MAKERS[name], how, lambda optimizer, function, *args: optimizer.minimize(function, *args))
+    assert whole == pytest.approx(trained(MAKERS[name], how, bit_by_bit), rel=1e-12)
+    assert whole == pytest.approx(trained(MAKERS[name], how, without_arrays), rel=1e-12)
+    assert len(set(whole[:12])) == 12
+
+
+def test_a_whole_step_is_one_call_of_machine_code(monkeypatch):
+    model = MLP(2, [5, 1], rng=random.Random(0))
+    loss, optimizer = compile(lambda x, y: hinge_loss(model(x), y)), SGD(model.parameters(), lr=0.05)
+    X, Y = map(np.array, points())
+    for _ in range(3):
+        optimizer.minimize(loss.mean, X, Y)
+    monkeypatch.setattr(Value, "backward", None)
+    before = optimizer.minimize(loss.mean, X, Y)
+    assert optimizer.minimize(loss.mean, X, Y) < before
+
+
+def test_a_whole_step_of_a_plain_function():
+    w = Value(3.0)
+    assert SGD([w], lr=0.5).minimize(lambda: w * w) == 9.0
+    assert w.data == 0.0
+
+
+def test_a_whole_step_that_finds_no_number_warns_as_its_parts_do():
+    w = Value(1.0, "w")
+    loss, optimizer = compile(lambda x: (w * x).log()), SGD([w], lr=0.1)
+    for _ in range(4):
+        optimizer.minimize(loss.mean, np.array([1.0, 2.0]))
+    steps, before = optimizer.steps, w.data
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        optimizer.minimize(loss.mean, np.array([1.0, 0.0]))
+    told = [str(each.message) for each in caught]
+    assert re.match(r"log\(.*\) gave -inf", told[0])
+    assert "gradient of w" in told[1]
+    assert optimizer.steps == steps + 1
+    assert before != w.data != w.data
+
+
+def test_a_whole_step_leaves_its_gradient():
+    w, outside = Value(2.0), Value(3.0)
+    loss, optimizer = compile(lambda x: w * x * outside), SGD([w], lr=0.1)
+    for _ in range(5):
+        optimizer.minimize(loss.mean, np.array([1.0, 3.0]))
+    assert w.grad == pytest.approx(6.0)
+    assert outside.grad == pytest.approx(8.0)  # of five steps: it is not the optimizer's, which sets only its own to 0
+
+
+def test_a_rule_that_branches_runs_on_floats():
+    class Signs(Optimizer):
+        def update(self, p, g, *memory):
+            return (p - self.lr if g > 0 else p + self.lr,)
+
+    w = Value(1.0)
+    loss, optimizer = compile(lambda x: (w - x) ** 2), Signs([w], lr=0.25)
+    for _ in range(3):
+        optimizer.minimize(loss, 0.25)
+    assert w.data == 0.25
+
+
+def test_a_rule_that_counts_runs_on_floats():
+    class Counting(SGD):
+        count = 0
+
+        def update(self, p, g, *memory):
+            self.count += 1
+            return super().update(p, g, *memory)
+
+    p, q = Value(1.0), Value(2.0)
+    loss, optimizer = compile(lambda x: x * p * q), Counting([p, q], lr=0.1)
+    for _ in range(3):
+        optimizer.minimize(loss, 1.0)
+    assert optimizer.count == 6
+
+
+def test_a_step_that_nothing_led_to_is_told_when_the_numbers_are_lent():
+    p, q = Value(1.0), Value(2.0)
+    compile(lambda x: x * p + 0 * q)(1.0).backward()
+    lonely = Value(5.0)
+    both = SGD([p, lonely], lr=0.1)
+    both.step()
+    with pytest.raises(RuntimeError, match="no parameter has a gradient"):
+        SGD([lonely], lr=0.1).step()
+
+
+def test_two_optimizers_share_what_is_lent():
+    p, q = Value(1.0), Value(2.0)
+    loss = compile(lambda x: x * p * q)
+    first, second = SGD([q], lr=0.1), SGD([p, q], lr=0.01, momentum=0.5)
+    for _ in range(8):
+        first.minimize(loss, 1.0)
+        second.minimize(loss, 1.0)
+    a, b, velocity = 1.0, 2.0, [0.0, 0.0]
+    for _ in range(8):
+        b -= 0.1 * a
+        velocity = [0.5 * velocity[0] + b, 0.5 * velocity[1] + a]
+        a, b = a - 0.01 * velocity[0], b - 0.01 * velocity[1]
+    assert (p.data, q.data) == pytest.approx((a, b), rel=1e-12)
