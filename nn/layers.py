@@ -9,7 +9,7 @@ MLP(2, [3, 1], activation='relu')
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 from typing import Any
 
@@ -126,6 +126,25 @@ class Layer(Module):
     def forward(self, x: Any) -> list[Value]:
         """A list of one number for each neuron."""
         return self._fire(_inputs(x, len(self.neurons[0].w), self))
+
+    @property
+    def weight(self) -> list[list[Value]]:
+        """The weights, ``[nout][nin]``: a row for each neuron."""
+        return [neuron.w for neuron in self.neurons]
+
+    @property
+    def bias(self) -> list[Value]:
+        """The biases, one for each neuron."""
+        return [neuron.b for neuron in self.neurons]
+
+    def tensors(self) -> Iterator[tuple[str, Any]]:
+        """The parameters of its neurons, as ``weight`` and ``bias``."""
+        yield "weight", self.weight
+        yield "bias", self.bias
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """None: its neurons are the rows of its tensors."""
+        return iter(())
 
     def _fire(self, xs: list[Value]) -> list[Value]:
         return [neuron._fire(xs) for neuron in self.neurons]
