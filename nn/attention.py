@@ -13,8 +13,7 @@ from typing import Any
 
 from engine import Value, dot, softmax
 from engine.trees import is_row
-from nn.layers import _check_size
-from nn.linear import Linear
+from nn.layers import Linear, _check_size
 from nn.module import Module
 
 
@@ -50,6 +49,7 @@ class CausalSelfAttention(Module):
         if width % heads:
             raise ValueError(f"heads must divide the width, got width={width} and heads={heads}")
         self.width, self.heads = width, heads
+        self.label = label
         prefix = f"{label}." if label else ""
         self.query = Linear(width, width, bias=bias, rng=rng, label=f"{prefix}query")
         self.key = Linear(width, width, bias=bias, rng=rng, label=f"{prefix}key")

@@ -19,8 +19,10 @@ from typing import Any
 from engine import Value, rules
 from engine.trees import flat, is_row, mapped
 from engine.value import record
+from nn.activations import as_input
 from nn.layers import _check_size
 from nn.module import Module
+from nn.summary import shape, written
 from nn.tensors import tensor
 
 Size = int | tuple[int, int]  # of both sides, or of rows and of columns
@@ -71,10 +73,11 @@ class Conv2d(Module):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair("kernel_size", kernel_size)
         self.stride, self.padding = _pair("stride", stride), _pair("padding", padding, least=0)
-        shape = out_channels, in_channels, *self.kernel_size
+        sizes = out_channels, in_channels, *self.kernel_size
         bound = sqrt(6 / (in_channels * self.kernel_size[0] * self.kernel_size[1]))
+        self.label = label
         prefix = f"{label}." if label else ""
-        self.weight = tensor(shape, lambda: rng.uniform(-bound, bound), f"{prefix}weight")
+        self.weight = tensor(sizes, lambda: rng.uniform(-bound, bound), f"{prefix}weight")
         self.bias = tensor([out_channels], lambda: 0.0, f"{prefix}bias") if bias else None
 
     def forward(self, x: Any) -> Image:
@@ -167,24 +170,12 @@ def _pair(name: str, size: Any, least: int = 1) -> tuple[int, int]:
 
 def _image(x: Any, module: Module, channels: int | None = None) -> Image:
     """The image as Values, after a look at its shape."""
-    image: Image = mapped(lambda number: number if isinstance(number, Value) else Value(number), x)
-    shape = _shape(image)
-    if len(shape) != 3 or "uneven" in shape or channels not in (None, shape[0]):
-        expected = f"{channels or 'channels'}×rows×columns"
-        raise ValueError(f"{module!r} expects an image of {expected}, got {_written(shape)}")
+    image: Image = mapped(as_input, x)
+    sizes = shape(image)
+    if sizes is None or len(sizes) != 3 or channels not in (None, sizes[0]):
+        expected = f"[{channels or 'channels'}, rows, columns]"
+        raise ValueError(f"{module!r} expects an image of shape {expected}, got {written(sizes)}")
     return image
-
-
-def _shape(tree: Any) -> tuple[Any, ...]:
-    """How many there are along each axis, to where the lists are of uneven lengths."""
-    if not isinstance(tree, list):
-        return ()
-    shapes = {_shape(branch) for branch in tree} or {()}
-    return (len(tree), *shapes.pop()) if len(shapes) == 1 else (len(tree), "uneven")
-
-
-def _written(shape: tuple[Any, ...]) -> str:
-    return "×".join(map(str, shape)) or "a number"
 
 
 def _padded(image: Image, rows: int, columns: int) -> Image:

@@ -42,6 +42,7 @@ class Embedding(Module):
     def __init__(self, num_embeddings: int, embedding_dim: int, rng: Any = random, label: str = "") -> None:
         _check_size("num_embeddings", num_embeddings)
         _check_size("embedding_dim", embedding_dim)
+        self.label = label
         prefix = f"{label}." if label else ""
         self.weight = tensor([num_embeddings, embedding_dim], lambda: rng.gauss(0.0, 1.0), f"{prefix}weight")
 

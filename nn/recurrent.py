@@ -55,6 +55,7 @@ class GRUCell(Module):
         _check_size("hidden_size", hidden_size)
         self.input_size, self.hidden_size = input_size, hidden_size
         bound = 1 / sqrt(hidden_size)
+        self.label = label
         prefix = f"{label}." if label else ""
 
         def draw() -> float:

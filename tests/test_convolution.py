@@ -72,27 +72,27 @@ def test_flatten_makes_the_row_that_a_layer_takes():
 @pytest.mark.parametrize(
     ("image", "got"),
     [
-        ([[[1.0] * 4] * 4], "1×4×4"),
-        ([[1.0] * 4] * 4, "4×4"),
-        ([[[1.0, 2.0], [3.0]]] * 2, "2×2×uneven"),
-        (1.0, "a number"),
+        ([[[1.0] * 4] * 4], r"\[1, 4, 4\]"),
+        ([[1.0] * 4] * 2, r"\[2, 4\]"),
+        ([[[1.0, 2.0], [3.0]]] * 2, "uneven"),
+        (1.0, r"\[\]"),
     ],
 )
 def test_what_is_no_such_image_is_told_with_its_shape(image, got):
     layer = Conv2d(2, 3, 2)
-    expected = r"Conv2d\(2, 3, kernel_size=\(2, 2\), stride=\(1, 1\)\) expects an image of 2×rows×columns, got "
+    expected = r"Conv2d\(2, 3, kernel.*\) expects an image of shape \[2, rows, columns\], got "
     with pytest.raises(ValueError, match=f"{expected}{got}$"):
         layer(image)
 
 
 def test_pooling_takes_any_channels_but_wants_an_image():
-    expected = r"MaxPool2d\(kernel_size=\(2, 2\), stride=\(2, 2\)\) expects an image of channels×rows×columns, got 4"
+    expected = r"MaxPool2d\(kernel.*\) expects an image of shape \[channels, rows, columns\], got \[4\]"
     with pytest.raises(ValueError, match=expected):
         MaxPool2d(2)([1.0] * 4)
 
 
 @pytest.mark.parametrize("layer", [Conv2d(1, 1, (2, 3)), MaxPool2d((2, 3)), AvgPool2d((2, 3))])
-@pytest.mark.parametrize(("rows", "columns"), [(1, 3), (2, 2), (2, 0)])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 3), (2, 2)])
 def test_an_image_smaller_than_the_window_is_refused(layer, rows, columns):
     with pytest.raises(ValueError, match=f"expects at least 2×3 rows and columns, got {rows}×{columns}"):
         layer([[[1.0] * columns] * rows])
