@@ -1,22 +1,43 @@
 """Neurons, networks, losses and optimizers on top of the engine."""
 
-from nn.layers import ACTIVATIONS, MLP, Layer, Neuron
+from nn import init
+from nn.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from nn.dropout import Dropout
+from nn.layers import MLP, Layer, Linear, Neuron
 from nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
 from nn.module import Module
+from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
 from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.sequential import Sequential
 
 __all__ = [
     "ACTIVATIONS",
+    "ELU",
+    "GELU",
     "MLP",
     "SGD",
     "Adam",
     "AdamW",
+    "BatchNorm1d",
+    "Dropout",
     "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
     "Module",
     "Neuron",
     "Optimizer",
+    "RMSNorm",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
     "hinge_loss",
+    "init",
     "mse_loss",
 ]
