@@ -25,6 +25,7 @@ class Module:
     those of the Values that are leaves, and neither constants nor buffers.
 
     Attributes:
+        label: what it is called in pictures, if anything.
         training: whether it is being trained; what behaves otherwise once it is in use, as `Dropout`, looks at it.
 
     >>> class Line(Module):
@@ -39,6 +40,7 @@ class Module:
     """
 
     training = True
+    label = ""
     _frozen = False
     _buffers: tuple[str, ...] = ()
 
@@ -69,7 +71,7 @@ class Module:
         Args:
             frozen: give those of frozen modules as well; see `freeze`.
         """
-        leaves = [each for each in _walk(self) if isinstance(each[1], Value)]
+        leaves = [each for each in walk(self) if isinstance(each[1], Value)]
         done = set() if frozen else {leaf for _, leaf, owner in leaves if owner._frozen}
         for path, leaf, _ in leaves:
             if leaf not in done:
@@ -195,7 +197,7 @@ class Module:
         return self
 
     def _all(self) -> "list[Module]":
-        return [thing for _, thing, _ in _walk(self) if isinstance(thing, Module)]
+        return [thing for _, thing, _ in walk(self) if isinstance(thing, Module)]
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass; of frozen ones too."""
@@ -215,7 +217,7 @@ def _inside(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _inside(part, f"{path}.{i}")
 
 
-def _walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any, Module]]:
+def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any, Module]]:
     """Every module within, and every leaf that is no buffer: its path, itself, and the module that has it."""
     seen = {id(module)} if seen is None else seen
     yield path, module, module
@@ -226,7 +228,7 @@ def _walk(module: Module, path: str = "", seen: set[int] | None = None) -> Itera
                     yield inner, thing, module
                 elif id(thing) not in seen:
                     seen.add(id(thing))
-                    yield from _walk(thing, inner, seen)
+                    yield from walk(thing, inner, seen)
 
 
 def _tree(module: Module, path: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
