@@ -69,7 +69,9 @@ class GRUCell(Module):
     def forward(self, x: Any, h: Any = None) -> list[Value]:
         """The next hidden state, from a row of inputs and the hidden state, which is zeros to begin with."""
         xs = _inputs(x, self.input_size, self)
-        hs = [0.0] * self.hidden_size if h is None else list(h) if is_row(h) else [h]
+        if h is None:
+            h = [Value(0.0, role="constant")] * self.hidden_size
+        hs = list(h) if is_row(h) else [h]
         if len(hs) != self.hidden_size:
             raise ValueError(f"{self!r} expects a hidden state of {self.hidden_size} numbers, got {len(hs)}")
         from_x = _sums(self.weight_ih, xs, self.bias_ih)

@@ -5,10 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from engine import Value
+from engine import Value, compile
 from engine.graph import topological_order
 from engine.trees import flat
-from nn import AvgPool2d, Conv2d, Flatten, Layer, MaxPool2d
+from nn import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from tests.torch_layers import cases, check
 
 
@@ -60,6 +60,15 @@ def test_numbers_that_tie_for_the_largest_share_the_gradient():
     [[[most]]] = MaxPool2d((1, 3))(image)
     most.backward()
     assert [x.grad for x in flat(image)] == [0.5, 0.5, 0.0]
+
+
+def test_they_stand_in_a_sequential_with_the_names_of_pytorch():
+    rng = random.Random(0)
+    model = Sequential(Conv2d(1, 2, 2, rng=rng), ReLU(), MaxPool2d(2), Flatten(), Linear(2, 3, rng=rng))
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "4.weight", "4.bias"]
+    assert model[0].weight[0][0][0][1].label == "L0.weight0_0_0_1"
+    image = [[[1.0, 2.0, 0.5], [0.0, 1.0, 2.0], [1.0, -1.0, 1.0]]]
+    assert compile(model).map([image])[0] == pytest.approx([y.data for y in model(image)], rel=1e-12)
 
 
 def test_flatten_makes_the_row_that_a_layer_takes():
