@@ -20,7 +20,7 @@ from engine import Value, rules
 from engine.trees import flat, is_row, mapped
 from engine.value import record
 from nn.activations import as_input
-from nn.layers import _check_size
+from nn.layers import _check_size, _without
 from nn.module import Module
 from nn.summary import shape, written
 from nn.tensors import tensor
@@ -90,7 +90,7 @@ class Conv2d(Module):
 
     def __repr__(self) -> str:
         padding = f", padding={self.padding}" if any(self.padding) else ""
-        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}{padding}"
+        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}{padding}{_without(self.bias)}"
         return f"Conv2d({self.in_channels}, {self.out_channels}, {sizes})"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine import Value, dot
 from engine.trees import is_row
-from nn.layers import _check_size, _inputs
+from nn.layers import _check_size, _inputs, _without
 from nn.module import Module
 from nn.tensors import tensor
 
@@ -86,7 +86,7 @@ class GRUCell(Module):
         return state
 
     def __repr__(self) -> str:
-        return f"GRUCell({self.input_size}, {self.hidden_size})"
+        return f"GRUCell({self.input_size}, {self.hidden_size}{_without(self.bias_ih)})"
 
 
 def _sums(weight: list[list[Value]], xs: list[Any], bias: list[Any] | None) -> list[Value]:

@@ -131,5 +131,6 @@ def test_impossible_windows_are_refused(make, message):
 
 def test_layers_say_what_they_are():
     assert repr(Conv2d(1, 2, 3, padding=1)) == "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))"
+    assert repr(Conv2d(1, 2, 3, bias=False)) == "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), bias=False)"
     assert repr(AvgPool2d(3, 1)) == "AvgPool2d(kernel_size=(3, 3), stride=(1, 1))"
     assert repr(Flatten()) == "Flatten()"

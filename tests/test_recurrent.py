@@ -36,6 +36,10 @@ def test_parameters_are_labelled():
     assert labels[-1] == "memory.bias_hh2"
 
 
+def test_a_cell_says_what_it_is():
+    assert [repr(GRUCell(1, 2)), repr(GRUCell(1, 2, bias=False))] == ["GRUCell(1, 2)", "GRUCell(1, 2, bias=False)"]
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
