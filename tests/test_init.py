@@ -153,7 +153,7 @@ def test_twenty_layers_train_from_the_first_weights(seed, fill):
 def test_twenty_layers_are_dead_with_weights_a_tenth_of_it():
     signals, slopes, losses = deep(0, shrink=0.1)
     assert signals[-1] < 1e-15
-    assert max(slopes[:10]) < 1e-10
+    assert max(slopes[:10]) < 1e-9
     assert losses[-1] > 0.98 * losses[0]  # the last bias alone learns
 
 
