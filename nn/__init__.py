@@ -13,6 +13,7 @@ from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
 from nn.optim import SGD, Adam, AdamW, Optimizer
 from nn.recurrent import GRUCell
 from nn.sequential import Sequential
+from nn.weights import load, save
 
 __all__ = [
     "ACTIVATIONS",
@@ -50,5 +51,7 @@ __all__ = [
     "cross_entropy",
     "hinge_loss",
     "init",
+    "load",
     "mse_loss",
+    "save",
 ]
