@@ -6,6 +6,7 @@ from nn.attention import CausalSelfAttention
 from nn.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
 from nn.dropout import Dropout
 from nn.embedding import Embedding
+from nn.graduation import from_torch, to_torch
 from nn.layers import MLP, Layer, Linear, Neuron
 from nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
 from nn.module import Module
@@ -49,9 +50,11 @@ __all__ = [
     "Tanh",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "from_torch",
     "hinge_loss",
     "init",
     "load",
     "mse_loss",
     "save",
+    "to_torch",
 ]
