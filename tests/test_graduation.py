@@ -227,6 +227,7 @@ def test_the_same_outputs_and_gradients_and_names(torch, name):
     again = from_torch(network)
     assert repr(again).replace("Value.tanh", "'tanh'") == repr(model).replace(repr(Value.tanh), "'tanh'")
     assert again.state_dict() == state == model.state_dict()
+    assert [p.label for p in again.parameters()] == [p.label for p in model.parameters()]
     assert not any(module.training for _, module in again.named_modules())
     alike(torch, again, to_torch(again), sizes, rng)
     fresh = make()
@@ -401,7 +402,7 @@ def test_a_module_of_ones_own_is_named(torch):
     for thing in (torch.nn.Identity(), Linear(1, 1), None, torch.nn.Linear(1, 1).state_dict()):
         with pytest.raises(TypeError, match="knows PyTorch's modules"):
             from_torch(thing)
-    with pytest.raises(TypeError, match="got builtins.list"):
+    with pytest.raises(TypeError, match=r"got builtins\.list"):
         to_torch([Linear(1, 1)])
 
 
