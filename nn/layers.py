@@ -9,32 +9,18 @@ MLP(2, [3, 1], activation='relu')
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 from typing import Any
 
 from engine import Value, rules
 from engine.trees import is_row
 from engine.value import record
+from nn.activations import ACTIVATIONS
+from nn.init import gain
 from nn.module import Module
 
 Activation = str | Callable[[Value], Value]
-
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "linear": Value.__pos__,
-    "relu": Value.relu,
-    "leaky_relu": Value.leaky_relu,
-    "elu": Value.elu,
-    "gelu": Value.gelu,
-    "silu": Value.silu,
-    "softplus": Value.softplus,
-    "sigmoid": Value.sigmoid,
-    "tanh": Value.tanh,
-}
-
-# By how much an activation shrinks what passes through it, made up for in the first weights (He et al., 2015,
-# https://arxiv.org/abs/1502.01852); for tanh as PyTorch has it.
-_GAIN = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3}
 
 
 class Neuron(Module):
@@ -49,6 +35,7 @@ class Neuron(Module):
         fused: make ``w · x + b`` one node; if False, a node for every addition and multiplication, for the blackboard.
         rng: where the first weights come from, as `random` or a `random.Random(seed)`.
         label: what the neuron is called: ``L0.n3`` has the parameters ``L0.n3.w0``, ``L0.n3.w1``, ``L0.n3.b``.
+        bias: whether there is a `b`; without, the attribute is None.
 
     Raises:
         ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called, if there are
@@ -60,7 +47,14 @@ class Neuron(Module):
     """
 
     def __init__(
-        self, nin: int, activation: Activation = "relu", fused: bool = True, rng: Any = random, label: str = ""
+        self,
+        nin: int,
+        activation: Activation = "relu",
+        fused: bool = True,
+        rng: Any = random,
+        label: str = "",
+        *,
+        bias: bool = True,
     ) -> None:
         _check_size("nin", nin)
         if not callable(activation) and activation not in ACTIVATIONS:
@@ -69,21 +63,22 @@ class Neuron(Module):
             )
         self.activation, self.fused = activation, fused
         self._activate: Any = activation if callable(activation) else ACTIVATIONS[activation]
-        bound = _GAIN.get(str(activation), sqrt(2)) * sqrt(3 / nin)
+        bound = gain(activation) * sqrt(3 / nin)
         self.label = label
         prefix = f"{label}." if label else ""
         self.w = [Value(rng.uniform(-bound, bound), f"{prefix}w{i}", role="parameter") for i in range(nin)]
-        self.b = Value(0.0, f"{prefix}b", role="parameter")
+        self.b = Value(0.0, f"{prefix}b", role="parameter") if bias else None
 
     def forward(self, x: Any) -> Value:
         """One number, from as many inputs as there are weights."""
         return self._fire(_inputs(x, len(self.w), self))
 
     def _fire(self, xs: list[Value]) -> Value:
+        total: Any
         if self.fused:
-            total = record(rules.dot, (*self.w, *xs, self.b))
+            total = record(rules.dot, (*self.w, *xs) if self.b is None else (*self.w, *xs, self.b))
         else:
-            total = self.b
+            total = 0.0 if self.b is None else self.b
             for weight, value in zip(self.w, xs):
                 total = total + weight * value
         activated: Value = self._activate(total)
@@ -92,7 +87,7 @@ class Neuron(Module):
         return activated
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, activation={self.activation!r})"
+        return f"Neuron({len(self.w)}, activation={self.activation!r}{_without(self.b)})"
 
 
 class Layer(Module):
@@ -105,6 +100,7 @@ class Layer(Module):
         fused: as in `Neuron`.
         rng: as in `Neuron`.
         label: what the layer is called; its neurons are ``label.n0``, ``label.n1``.
+        bias: as in `Neuron`.
 
     Raises:
         ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
@@ -118,21 +114,72 @@ class Layer(Module):
         fused: bool = True,
         rng: Any = random,
         label: str = "",
+        *,
+        bias: bool = True,
     ) -> None:
         _check_size("nout", nout)
+        self.label = label
         prefix = f"{label}." if label else ""
-        self.neurons = [Neuron(nin, activation, fused, rng, f"{prefix}n{i}") for i in range(nout)]
+        self.neurons = [Neuron(nin, activation, fused, rng, f"{prefix}n{i}", bias=bias) for i in range(nout)]
 
     def forward(self, x: Any) -> list[Value]:
         """A list of one number for each neuron."""
         return self._fire(_inputs(x, len(self.neurons[0].w), self))
+
+    @property
+    def weight(self) -> list[list[Value]]:
+        """The weights, ``[nout][nin]``: a row for each neuron."""
+        return [neuron.w for neuron in self.neurons]
+
+    @property
+    def bias(self) -> list[Value]:
+        """The biases, one for each neuron; none in a layer without."""
+        return [neuron.b for neuron in self.neurons if neuron.b is not None]
+
+    def tensors(self) -> Iterator[tuple[str, Any]]:
+        """The parameters of its neurons, as ``weight`` and ``bias``."""
+        yield "weight", self.weight
+        if self.bias:
+            yield "bias", self.bias
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """None: its neurons are the rows of its tensors."""
+        return iter(())
 
     def _fire(self, xs: list[Value]) -> list[Value]:
         return [neuron._fire(xs) for neuron in self.neurons]
 
     def __repr__(self) -> str:
         first = self.neurons[0]
-        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r})"
+        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r}{_without(first.b)})"
+
+
+class Linear(Layer):
+    """A `Layer` without activation, under PyTorch's name.
+
+    Its first weights keep the size of a signal that no activation follows; before `ReLU` and others call a function of
+    `nn.init`.
+
+    Args:
+        nin: the number of inputs.
+        nout: the number of outputs.
+        bias: whether a bias is added.
+        rng: where the first weights come from, as `random` or a `random.Random(seed)`.
+        label: as in `Layer`.
+
+    Raises:
+        ValueError: as in `Layer`.
+
+    >>> len(Linear(2, 3)([1.0, 2.0]))
+    3
+    """
+
+    def __init__(self, nin: int, nout: int, bias: bool = True, rng: Any = random, label: str = "") -> None:
+        super().__init__(nin, nout, "linear", rng=rng, label=label, bias=bias)
+
+    def __repr__(self) -> str:
+        first = self.neurons[0]
+        return f"Linear({len(first.w)}, {len(self.neurons)}{_without(first.b)})"
 
 
 class MLP(Module):
@@ -144,6 +191,7 @@ class MLP(Module):
         activation: as in `Neuron`, for all layers but the last.
         fused: as in `Neuron`.
         rng: as in `Neuron`.
+        bias: as in `Neuron`, for all layers.
 
     Raises:
         TypeError: if `nouts` is not a list.
@@ -160,6 +208,8 @@ class MLP(Module):
         activation: Activation = "relu",
         fused: bool = True,
         rng: Any = random,
+        *,
+        bias: bool = True,
     ) -> None:
         if not isinstance(nouts, Sequence):
             raise TypeError(f"MLP takes a list of layer sizes, got {nouts!r}; write MLP({nin}, [{nouts}])")
@@ -169,7 +219,7 @@ class MLP(Module):
         last = len(nouts) - 1
         self.activation = activation
         self.layers = [
-            Layer(sizes[i], sizes[i + 1], "linear" if i == last else activation, fused, rng, f"L{i}")
+            Layer(sizes[i], sizes[i + 1], "linear" if i == last else activation, fused, rng, f"L{i}", bias=bias)
             for i in range(len(nouts))
         ]
 
@@ -181,8 +231,12 @@ class MLP(Module):
         return xs[0] if len(xs) == 1 else xs
 
     def __repr__(self) -> str:
-        sizes = [len(layer.neurons) for layer in self.layers]
-        return f"MLP({len(self.layers[0].neurons[0].w)}, {sizes}, activation={self.activation!r})"
+        sizes, first = [len(layer.neurons) for layer in self.layers], self.layers[0].neurons[0]
+        return f"MLP({len(first.w)}, {sizes}, activation={self.activation!r}{_without(first.b)})"
+
+
+def _without(bias: Value | None) -> str:
+    return ", bias=False" if bias is None else ""
 
 
 def _check_size(name: str, size: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from engine import Value
 from engine.graph import topological_order
-from nn import ACTIVATIONS, MLP, Layer, Module, Neuron
+from nn import ACTIVATIONS, MLP, Layer, Linear, Module, Neuron
 
 
 def test_fused_and_chopped_are_the_same_network():
@@ -95,6 +95,46 @@ def test_parameters_are_labelled_and_named_once():
     assert len(set(labels)) == len(labels) == 13
     names = [name for name, _ in model.named_parameters()]
     assert names[:3] == ["layers.0.neurons.0.w.0", "layers.0.neurons.0.w.1", "layers.0.neurons.0.b"]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_without_a_bias_only_the_weights_are_there(fused):
+    neuron, biased = (Neuron(3, "tanh", fused, random.Random(0), bias=bias) for bias in (False, True))
+    assert neuron.b is None
+    assert neuron([1.0, 2.0, 3.0]).data == pytest.approx(biased([1.0, 2.0, 3.0]).data, rel=1e-15)
+    assert [p.label for p in neuron.parameters()] == ["w0", "w1", "w2"]
+    alone = Neuron(1, "linear", fused, bias=False)
+    alone.w[0].data = 3.0
+    assert alone(2.0).data == 6.0
+    model = MLP(2, [3, 1], fused=fused, bias=False)
+    assert list(model.state_dict()) == ["layers.0.weight", "layers.1.weight"]
+    assert model([0.0, 0.0]).data == 0.0
+    assert len(model.parameters()) == 9
+    assert [layer.bias for layer in model.layers] == [[], []]
+
+
+def test_linear_is_a_layer_without_activation():
+    linear = Linear(2, 3, rng=random.Random(0), label="out")
+    layer = Layer(2, 3, "linear", rng=random.Random(0), label="out")
+    assert [y.data for y in linear([1.0, -2.0])] == [y.data for y in layer([1.0, -2.0])]
+    assert [p.label for p in linear.parameters()] == [p.label for p in layer.parameters()]
+    assert np.shape(linear.weight) == (3, 2)
+    linear.load_state_dict({"weight": np.arange(6.0).reshape(3, 2), "bias": [1.0, 2.0, 3.0]})
+    assert [y.data for y in linear([1.0, 10.0])] == [11.0, 34.0, 57.0]
+    assert linear.weight[2][1].data == 5.0
+    assert linear.bias[2].data == 3.0
+    assert list(Linear(2, 3, False).state_dict()) == ["weight"]
+
+
+def test_they_say_what_they_are():
+    made = [Neuron(2), Layer(2, 3, bias=False), Linear(2, 3), Linear(2, 3, bias=False), MLP(2, [3, 1], bias=False)]
+    assert list(map(repr, made)) == [
+        "Neuron(2, activation='relu')",
+        "Layer(2, 3, activation='relu', bias=False)",
+        "Linear(2, 3)",
+        "Linear(2, 3, bias=False)",
+        "MLP(2, [3, 1], activation='relu', bias=False)",
+    ]
 
 
 def test_a_parameter_shared_by_two_modules_counts_once():

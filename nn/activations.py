@@ -1,0 +1,134 @@
+"""Activation functions: the table of their names, and a module for each, to stand in a `Sequential`.
+
+>>> [[y.data for y in row] for row in ReLU()([[1.0, -2.0], [-3.0, 4.0]])]
+[[1.0, 0.0], [0.0, 4.0]]
+>>> [round(p.data, 3) for p in Softmax()([0.0, 1.0])]
+[0.269, 0.731]
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import Value, softmax
+from engine.trees import is_row, mapped
+from nn.module import Module
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "linear": Value.__pos__,
+    "relu": Value.relu,
+    "leaky_relu": Value.leaky_relu,
+    "elu": Value.elu,
+    "gelu": Value.gelu,
+    "silu": Value.silu,
+    "softplus": Value.softplus,
+    "sigmoid": Value.sigmoid,
+    "tanh": Value.tanh,
+}
+
+
+def as_input(x: Any) -> Value:
+    """A Value as it is; a plain number as an input of the graph."""
+    return x if isinstance(x, Value) else Value(x)
+
+
+def each_row(f: Callable[[list[Value]], list[Value]], x: Any) -> list[Any]:
+    """A row, or rows nested in lists, with `f` of every row; a lone number counts as a row of one."""
+    parts = list(x) if is_row(x) else [x]
+    return [each_row(f, part) for part in parts] if parts and is_row(parts[0]) else f([as_input(v) for v in parts])
+
+
+class Activation(Module):
+    """A function of a number, or of every number in a nested list; a subclass gives its name in `ACTIVATIONS`."""
+
+    name = "linear"
+
+    def activate(self, x: Value) -> Value:
+        """The function of one number."""
+        activated: Value = ACTIVATIONS[self.name](x)
+        return activated
+
+    def forward(self, x: Any) -> Any:
+        """The function of every number, in lists nested as those given."""
+        return mapped(lambda v: self.activate(as_input(v)), x)
+
+
+class ReLU(Activation):
+    """``max(0, x)``."""
+
+    name = "relu"
+
+
+class LeakyReLU(Activation):
+    """``x`` above 0, ``negative_slope · x`` below."""
+
+    name = "leaky_relu"
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def activate(self, x: Value) -> Value:
+        """The function of one number."""
+        return x.leaky_relu(self.negative_slope)
+
+    def __repr__(self) -> str:
+        return f"LeakyReLU({self.negative_slope})"
+
+
+class ELU(Activation):
+    """``x`` above 0, ``alpha · (exp(x) - 1)`` below. Source: Clevert et al., 2016, https://arxiv.org/abs/1511.07289."""
+
+    name = "elu"
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def activate(self, x: Value) -> Value:
+        """The function of one number."""
+        return x.elu() if self.alpha == 1 else self.alpha * x.elu() + (1 - self.alpha) * x.relu()
+
+    def __repr__(self) -> str:
+        return f"ELU({self.alpha})"
+
+
+class GELU(Activation):
+    """``x · Φ(x)``, with the normal distribution. Source: Hendrycks, Gimpel, 2016, https://arxiv.org/abs/1606.08415."""
+
+    name = "gelu"
+
+
+class SiLU(Activation):
+    """``x · sigmoid(x)``, also called swish."""
+
+    name = "silu"
+
+
+class Softplus(Activation):
+    """``log(1 + exp(x))``: a smooth `ReLU`."""
+
+    name = "softplus"
+
+
+class Sigmoid(Activation):
+    """``1 / (1 + exp(-x))``, from 0 to 1."""
+
+    name = "sigmoid"
+
+
+class Tanh(Activation):
+    """The hyperbolic tangent, from -1 to 1."""
+
+    name = "tanh"
+
+
+class Softmax(Module):
+    """``exp(x) / Σ exp(x)`` over a row, or over each of the innermost rows.
+
+    Raises:
+        ValueError: when called, if it is not a row, or an empty one.
+    """
+
+    def forward(self, x: Any) -> list[Any]:
+        """Numbers above 0, those of a row 1 together."""
+        if not is_row(x):
+            raise ValueError(f"Softmax takes a row of numbers, got {x!r}; of one number it is always 1")
+        return each_row(softmax, x)

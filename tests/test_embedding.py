@@ -1,0 +1,73 @@
+"""Embedding against PyTorch's numbers, and what it refuses."""
+
+import random
+from statistics import mean, stdev
+
+import pytest
+
+from engine import Value, compile, sum
+from nn import Embedding
+from tests.torch_layers import cases, check
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", cases("Embedding"))
+def test_rows_and_gradients_are_pytorchs(name, compiled):
+    check(name, compiled)
+
+
+def test_only_the_row_that_was_asked_for_gets_a_gradient():
+    letters = Embedding(3, 2)
+    sum(letters(1)).backward()
+    assert [[p.grad for p in row] for row in letters.weight] == [[None, None], [1.0, 1.0], [None, None]]
+
+
+def test_a_number_may_be_a_value():
+    letters = Embedding(3, 2)
+    row = letters(Value(2))
+    assert [x.data for x in row] == [p.data for p in letters.weight[2]]
+    sum(row).backward()
+    assert [[p.grad for p in row] for row in letters.weight] == [[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def test_the_given_row_can_be_changed_without_changing_the_table():
+    letters = Embedding(3, 2)
+    letters(1).append(0.0)
+    assert len(letters.weight[1]) == 2
+
+
+def test_rows_start_with_a_normal_distribution_from_the_rng():
+    numbers = [p.data for p in Embedding(200, 10, rng=random.Random(0)).parameters()]
+    assert mean(numbers) == pytest.approx(0, abs=0.07)
+    assert stdev(numbers) == pytest.approx(1, abs=0.05)
+    assert numbers == [p.data for p in Embedding(200, 10, rng=random.Random(0)).parameters()]
+
+
+def test_parameters_are_labelled():
+    assert [p.label for p in Embedding(2, 2, label="token").parameters()][1:3] == ["token.weight0_1", "token.weight1_0"]
+    assert Embedding(2, 2).weight[0][0].label == "weight0_0"
+
+
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_a_number_without_a_row_is_told_with_the_range(wrong):
+    letters = Embedding(3, 2)
+    with pytest.raises(IndexError, match=rf"Embedding\(3, 2\) takes numbers from 0 to 2, one for each .* got {wrong}"):
+        letters(wrong)
+    with pytest.raises(IndexError, match=f"from 0 to 2, got {wrong}"):
+        letters(Value(wrong))
+    compiled = compile(lambda token: sum(letters(token)))
+    compiled(1), compiled(2)
+    with pytest.raises(IndexError, match=f"from 0 to 2.*, got {wrong}"):
+        compiled(wrong)
+
+
+@pytest.mark.parametrize("wrong", [1.5, "a"])
+def test_a_number_that_is_not_whole_is_refused(wrong):
+    with pytest.raises(TypeError, match="integer"):
+        Embedding(3, 2)(wrong)
+
+
+@pytest.mark.parametrize(("sizes", "message"), [((0, 2), "num_embeddings"), ((2, 0.5), "embedding_dim")])
+def test_impossible_sizes_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=f"{message} must be a whole number of at least 1"):
+        Embedding(*sizes)

@@ -1,0 +1,65 @@
+"""Layers held against the numbers of PyTorch, which `data/make_torch_layers.py` wrote down."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import nn
+from engine import Value, compile, dot
+from engine.trees import flat, mapped
+
+CASES = json.loads((Path(__file__).parent / "data" / "torch_layers.json").read_text())["cases"]
+OURS = {"Attention": "CausalSelfAttention"}
+
+
+def cases(*layers):
+    """The names of what PyTorch wrote of these layers."""
+    return [name for name, case in CASES.items() if case["layer"] in layers]
+
+
+def layer_of(case):
+    """Our layer with PyTorch's weights."""
+    layer = getattr(nn, OURS.get(case["layer"], case["layer"]))(**case["options"])
+    layer.load_state_dict(case["state"])
+    assert layer.state_dict() == case["state"]
+    assert list(layer.state_dict()) == list(case["state"])
+    return layer
+
+
+def close(numbers, expected):
+    assert mapped(type, numbers) == mapped(type, expected)
+    assert [*flat(numbers)] == pytest.approx([*flat(expected)], rel=1e-9, abs=1e-9)
+
+
+def tensors(layer):
+    """Every tensor of Values, by PyTorch's name."""
+    for path, module in layer.named_modules():
+        for name, tensor in module.tensors():
+            yield f"{path}.{name}" if path else name, tensor
+
+
+def check(name, compiled):
+    """Output, and gradients by every weight and every input; tokens are plain numbers, unless compiled."""
+    case = CASES[name]
+    layer = layer_of(case)
+    tokens = case["layer"] == "Embedding"
+    inputs = case["inputs"] if tokens and not compiled else mapped(Value, case["inputs"])
+
+    def loss(*inputs):
+        return dot(flat(case["upstream"]), flat(layer(*inputs)))
+
+    if compiled:
+        output = compile(layer).map(*([x] for x in case["inputs"]))[0]
+        total = compile(loss)(*inputs)
+    else:
+        output = mapped(lambda value: value.data, layer(*inputs))
+        total = loss(*inputs)
+    close(output, case["output"])
+    total.backward()
+    gradients = {key: mapped(lambda value: value.grad or 0.0, tensor) for key, tensor in tensors(layer)}
+    assert gradients.keys() == case["gradients"].keys()
+    for key, gradient in gradients.items():
+        close(gradient, case["gradients"][key])
+    if not tokens:
+        close([mapped(lambda value: value.grad or 0.0, x) for x in inputs], case["input_gradients"])
