@@ -241,8 +241,9 @@ def _checked(name: str, examples: Any, ragged: bool = False) -> Any:
         examples = examples.to_numpy()
     if not is_row(examples):
         raise TypeError(f"{name} must be a list or an array of examples, got {examples!r:.40}")
+    mixed = hasattr(examples, "dtype") and not is_array(examples)  # a table with columns of several kinds
     if not is_array(examples):
-        examples = list(examples)
+        examples = list(examples.tolist() if mixed else examples)
     if not len(examples):
         raise ValueError(f"{name} must hold at least one example, got none")
     if is_array(examples) and _all_finite(examples):
@@ -252,14 +253,15 @@ def _checked(name: str, examples: Any, ragged: bool = False) -> Any:
         for x in flat(row):
             if not _is_finite(x):
                 raise ValueError(
-                    f"row {i} of {name} holds {x!r:.40}, and not a finite number; leave the row out, or put one there"
+                    f"row {i} of {name} holds {float(x) if isinstance(x, float) else x!r:.40}, and not a finite number; "
+                    "leave the row out, or put one there"
                 )
         if not ragged and mapped(_nothing, row) != first:
             raise ValueError(
                 f"row {i} of {name} holds {_size(row)} and row 0 holds {_size(examples[0])}; rows must be alike, or "
                 "for texts write ragged=True"
             )
-    return examples
+    return _array(examples) if mixed else examples
 
 
 def _table(name: str, X: Any) -> Any:
