@@ -79,7 +79,7 @@ def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
     for parameter in listed:
         if not isinstance(parameter, Value):
             raise TypeError(f"clipping takes Values, got {parameter!r:.40}; write model.parameters()")
-    part = Part(list(dict.fromkeys(listed)))
+    part = Part(listed)
     if part.joined() is not None:  # compiled code has moved the numbers to arrays: see engine/lending.py
         part.change_gradients(change)
         return
@@ -89,8 +89,9 @@ def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
 
 
 def _length(gradients: list[float], error_if_nonfinite: bool) -> float:
-    norm = hypot(*gradients) if all(map(isfinite, gradients)) else sum(map(abs, gradients))  # nan wins over inf
+    norm = hypot(*gradients)
     if not isfinite(norm):
+        norm = sum(map(abs, gradients))  # hypot(inf, nan) is inf
         message = f"the norm of the gradients is {norm}; detect_anomaly() finds where it arose"
         if error_if_nonfinite:
             raise RuntimeError(message)

@@ -252,9 +252,10 @@ def _checked(name: str, examples: Any, ragged: bool = False) -> Any:
     for i, row in enumerate(examples):
         for x in flat(row):
             if not _is_finite(x):
+                shown = float(x) if isinstance(x, float) else x  # nan, and not np.float64(nan)
                 raise ValueError(
-                    f"row {i} of {name} holds {float(x) if isinstance(x, float) else x!r:.40}, and not a finite number; "
-                    "leave the row out, or put one there"
+                    f"row {i} of {name} holds {shown!r:.40}, and not a finite number; leave the row out, or put one "
+                    "there"
                 )
         if not ragged and mapped(_nothing, row) != first:
             raise ValueError(

@@ -136,12 +136,6 @@ def test_a_change_gets_a_copy():
     assert (p.grad, q.grad) == (2.0, 4.0)
 
 
-def test_a_parameter_given_twice_counts_once():
-    p, q = parameters([3.0, 4.0])
-    assert clip_grad_norm_([p, q, p], 1.0) == 5.0
-    assert p.grad == pytest.approx(0.6, rel=1e-6)
-
-
 def test_gradients_that_nobody_has_have_the_norm_0():
     made = parameters([None, None])
     assert clip_grad_norm_(made, 1.0) == 0.0

@@ -74,11 +74,11 @@ def test_the_same_seed_gives_the_same_split_in_every_form():
 def test_a_stratified_split_takes_the_same_share_of_each_class(classes, size):
     labels = [c for c, n in enumerate(classes) for _ in range(n)]
     random.Random(1).shuffle(labels)
-    *_, y_test = train_test_split([[i] for i in range(100)], labels, size, stratify=True)
+    *_, y_train, y_test = train_test_split([[i] for i in range(100)], labels, size, stratify=True)
     counts = Counter(y_test)
     assert sum(counts.values()) == round(100 * size)
     assert all(abs(counts[c] - size * n) < 1 for c, n in enumerate(classes))
-    assert y_test != sorted(y_test) or len(set(y_test)) == 1
+    assert all(part != sorted(part) or len(set(part)) == 1 for part in (y_train, y_test))
 
 
 def test_a_stratified_split_takes_rows_as_classes():

@@ -93,6 +93,7 @@ def test_rows_of_one_output_are_paired_with_plain_targets(name):
 
 @pytest.mark.parametrize("name", [*TARGETS, "cross_entropy"])
 def test_compiled_losses_with_targets_as_values_are_the_plain_ones(name):
+    pytest.importorskip("numba", reason="without numba there is no machine code")
     loss = getattr(nn, name)
     targets = TARGETS.get(name, [1, 0])
     w = [Value(0.5, role="parameter"), Value(-1.5, role="parameter")]
@@ -115,6 +116,7 @@ def test_compiled_losses_with_targets_as_values_are_the_plain_ones(name):
 
 
 def test_compiled_penalties_follow_the_parameters():
+    pytest.importorskip("numba", reason="without numba there is no machine code")
     w = [Value(0.5, role="parameter"), Value(-1.5, role="parameter")]
     fast = compile(lambda x: x + l1_penalty(w) + l2_penalty(w))
     for data in (-1.5, 2.0, -3.0):

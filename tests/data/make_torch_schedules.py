@@ -46,12 +46,15 @@ PLATEAUS = {
     "cooldown": {"patience": 2, "cooldown": 4, "factor": 0.5},
     "least": {"patience": 0, "factor": 0.3, "min_lr": 0.02},
     "threshold": {"patience": 1, "threshold": 0.2, "factor": 0.7},
-    "max": {"mode": "max", "patience": 2, "threshold": 0.01, "factor": 0.5},
+    "max": {"mode": "max", "patience": 2, "threshold": 0.02, "factor": 0.5},
+    "max, without patience": {"mode": "max", "patience": 0},
     "no change worth making": {"patience": 0, "factor": 0.01},
 }
 # It falls, wanders, falls again; now and then it is not finite.
 measured = [2 / (1 + t) + 0.3 * math.sin(1.7 * t) + (1.5 if t > 25 else 2.0) for t in range(STEPS)]
 measured[0], measured[17], measured[18] = math.inf, math.nan, math.inf
+accuracies = [1 - 3 / (4 + t) + 0.05 * math.sin(1.7 * t) for t in range(STEPS)]
+accuracies[0] = -math.inf
 
 
 def optimizer():
@@ -74,10 +77,11 @@ for name, options in PLATEAUS.items():
     steps = optimizer()
     schedule = lr_scheduler.ReduceLROnPlateau(steps, **options)
     rates = []
-    for x in measured:
+    seen = accuracies if options.get("mode") == "max" else measured
+    for x in seen:
         schedule.step(x)
         rates.append(steps.param_groups[0]["lr"])
-    plateaus[name] = {"options": options, "rates": rates}
+    plateaus[name] = {"options": options, "measured": seen, "rates": rates}
 
 GRADIENTS = [3.0, -4.0, None, 0.0, 12.0]
 CLIPPED = {
@@ -126,7 +130,6 @@ written = {
     "pytorch": torch.__version__,
     "lr": LR,
     "runs": runs,
-    "measured": measured,
     "plateaus": plateaus,
     "clip_grad_norm_": norms,
     "clip_grad_value_": values,
