@@ -1,0 +1,142 @@
+"""The picture of a network as columns of neurons, each coloured by its share in the error."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from engine.trees import is_row
+from viz.plots import COLOURS, axes, ink, numbers, readable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN = 20  # neurons in one column; of more, the first and the last few stand for all
+
+
+def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = None) -> "Axes":
+    """A network layer by layer, each neuron in the colour of its error contribution ``∂loss/∂activation``.
+
+    Vermilion neurons raise the loss when they fire more strongly, blue ones lower it; the number, or at least its sign,
+    stands in the circle. A line is a weight: the wider, the larger among those of its layer; dashed if below 0.
+
+    Args:
+        model: an MLP, or anything with layers that have ``neurons`` or a ``weight[out][in]``; or the sizes of the
+            layers, the inputs first, for a picture without weights.
+        contributions: a list for each layer with the number of each neuron; that of the inputs may be left out, or be
+            None.
+        ax: the axes to draw on; new ones if None.
+
+    Raises:
+        TypeError: if `model` has no such layers.
+        ValueError: if there are not as many lists as layers, or not as many numbers as neurons.
+        ImportError: if matplotlib is not installed.
+
+    >>> ax = plot_neurons([2, 3, 1], [[0.1, -0.2, 0.0], [1.0]])
+    >>> [text.get_text() for text in ax.texts]
+    ['2 inputs', '3 neurons', '+0.1', '−0.2', '0', '1 output', '+1']
+    """
+    sizes, weights = _network(model)
+    layers = _contributions(contributions, sizes)
+    ax = axes(ax, (8, 5))
+    import matplotlib as mpl
+
+    largest = max((abs(c) for each in layers for c in each or () if isfinite(c)), default=0.0) or 1.0
+    norm = mpl.colors.Normalize(-largest, largest)
+    face = mpl.colors.to_hex(ax.get_facecolor())
+    shades = mpl.colors.LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[5]])
+    bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, shades), ax=ax, pad=0.02)
+    bar.set_label("error contribution ∂loss/∂activation", fontsize="large")
+    bar.ax.tick_params(labelsize="large")
+    columns = [_column(size) for size in sizes]
+    rows = max(2.0, *(1 + 2 * max(column.values()) for column in columns))
+    ax.set_axis_off()
+    ax.figure.figure.draw_without_rendering()  # the layout is now as it will be
+    box, points = ax.get_window_extent(), 72 / ax.figure.dpi
+    wide, high = box.width * points / len(sizes), box.height * points
+    row = (high - 28) / rows  # the height of a neuron; below all is a line of words
+    ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-rows / 2 - 28 / row, rows / 2))
+    size = min(0.86 * row, 0.6 * wide, 64)
+    for x, weight in enumerate(weights):
+        _draw_weights(ax, x, columns[x], columns[x + 1], weight)
+    for x, (column, each) in enumerate(zip(columns, layers)):
+        name = "input" if x == 0 else "output" if x == len(sizes) - 1 else "neuron"
+        words = f"{sizes[x]:,} {name}{'s' * (sizes[x] != 1)}"
+        font = min(14, wide / 0.62 / len(words))
+        ax.text(x, -rows / 2 - 24 / row, words, fontsize=font, color=ink(ax), ha="center", va="bottom")
+        if len(column) < sizes[x]:
+            ax.plot([x] * 3, [-0.5, 0, 0.5], "o", color=ink(ax), markersize=min(5, row / 4))  # an ellipsis
+        fills = [shades(norm(each[i])) if each and isfinite(each[i]) else face for i in column]
+        look: dict[str, Any] = {"s": size**2, "c": fills, "edgecolors": [ink(ax)], "linewidths": 1.5, "zorder": 2}
+        ax.scatter([x] * len(column), list(column.values()), **look)
+        for (i, y), fill in zip(column.items(), fills):
+            if each:
+                _write(ax, x, y, each[i], readable(fill), size)
+    return ax
+
+
+def _write(ax: "Axes", x: float, y: float, contribution: float, colour: str, size: float) -> None:
+    """The number in a circle of so many points, or, where it would be too small to read, its sign."""
+    words = f"{contribution:+.2g}".replace("-", "−") if contribution else "0"
+    room = 0.88 * size / 0.66 / len(words)
+    if room < 8 and isfinite(contribution):
+        words, room = words[0], 0.8 * size
+    ax.text(x, y, words, fontsize=min(14, room), color=colour, ha="center", va="center_baseline", zorder=3)
+
+
+def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, float], weight: Any) -> None:
+    """The lines between the neurons shown of two layers; thin ones if there are no weights."""
+    from matplotlib.collections import LineCollection
+
+    ends = [(i, j) for j in right for i in left]
+    each = [weight[j][i] for i, j in ends] if weight else []
+    largest = max(map(abs, each), default=0.0) or 1.0
+    shares = [abs(w) / largest for w in each] or [0.2] * len(ends)
+    lines = LineCollection(
+        [[(x, left[i]), (x + 1, right[j])] for i, j in ends],
+        linewidths=[0.3 + 2.7 * share for share in shares],
+        colors=[ink(ax)] * len(ends),
+        alpha=[0.08 + 0.72 * share for share in shares],
+        linestyles=["-" if w >= 0 else (0, (3, 1.5)) for w in each] or "-",
+        zorder=1,
+    )
+    ax.add_collection(lines, autolim=False)
+
+
+def _column(size: int) -> dict[int, float]:
+    """The neurons of a layer that are shown, from the top, and how far above the middle each stands."""
+    if size <= SHOWN:
+        return {i: (size - 1) / 2 - i for i in range(size)}
+    return {**{i: 6.5 - i for i in range(6)}, **{size - 6 + i: -1.5 - i for i in range(6)}}
+
+
+def _network(model: Any) -> tuple[list[int], list[Any]]:
+    """The size of each layer, the inputs first, and the weights between them, ``[out][in]``; None if not known."""
+    layers = list(model) if is_row(model) else list(getattr(model, "layers", ()))
+    if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
+        return [int(size) for size in layers], [None] * (len(layers) - 1)
+    weights = []
+    for layer in layers:
+        rows = getattr(layer, "weight", None) or [neuron.w for neuron in getattr(layer, "neurons", ())]
+        if is_row(rows) and rows and is_row(rows[0]):
+            weights.append([numbers(row) for row in rows])
+    if not weights:
+        raise TypeError(
+            f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"
+        )
+    return [len(weights[0][0]), *map(len, weights)], weights
+
+
+def _contributions(given: Sequence[Any], sizes: list[int]) -> list[list[float] | None]:
+    """A list of numbers for each layer, the inputs first; None if they have none."""
+    layers = [None if each is None else numbers(each) for each in given]
+    if len(layers) == len(sizes) - 1:
+        layers = [None, *layers]
+    if len(layers) != len(sizes):
+        raise ValueError(
+            f"plot_neurons takes a list of contributions for each of {len(sizes)} layers, or for all but the inputs, "
+            f"got {len(layers)}"
+        )
+    for i, (each, size) in enumerate(zip(layers, sizes)):
+        if each is not None and len(each) != size:
+            raise ValueError(f"plot_neurons takes {size} contributions for layer {i} of {sizes}, got {len(each)}")
+    return layers
