@@ -14,7 +14,7 @@ SHOWN = 20  # neurons in one column; of more, the first and the last few stand f
 
 
 def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = None) -> "Axes":
-    """A network layer by layer, each neuron in the colour of its error contribution ``∂loss/∂activation``.
+    r"""A network layer by layer, each neuron in the colour of its error contribution ``∂loss/∂activation``.
 
     Vermilion neurons raise the loss when they fire more strongly, blue ones lower it; the number, or at least its sign,
     stands in the circle. A line is a weight: the wider, the larger among those of its layer; dashed if below 0.
@@ -33,7 +33,7 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
 
     >>> ax = plot_neurons([2, 3, 1], [[0.1, -0.2, 0.0], [1.0]])
     >>> [text.get_text() for text in ax.texts]
-    ['2 inputs', '3 neurons', '+0.1', '−0.2', '0', '1 output', '+1']
+    ['2\ninputs', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
     """
     sizes, weights = _network(model)
     layers = _contributions(contributions, sizes)
@@ -45,7 +45,7 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
     face = mpl.colors.to_hex(ax.get_facecolor())
     shades = mpl.colors.LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[5]])
     bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, shades), ax=ax, pad=0.02)
-    bar.set_label("error contribution ∂loss/∂activation", fontsize="large")
+    bar.set_label("∂loss/∂activation", fontsize="x-large")
     bar.ax.tick_params(labelsize="large")
     columns = [_column(size) for size in sizes]
     rows = max(2.0, *(1 + 2 * max(column.values()) for column in columns))
@@ -53,16 +53,16 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
     ax.figure.figure.draw_without_rendering()  # the layout is now as it will be
     box, points = ax.get_window_extent(), 72 / ax.figure.dpi
     wide, high = box.width * points / len(sizes), box.height * points
-    row = (high - 28) / rows  # the height of a neuron; below all is a line of words
-    ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-rows / 2 - 28 / row, rows / 2))
-    size = min(0.86 * row, 0.6 * wide, 64)
+    row = (high - 44) / rows  # the height of a neuron; below all are two lines of words
+    ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-rows / 2 - 44 / row, rows / 2))
+    size = min(0.8 * row, 0.6 * wide, 64)
     for x, weight in enumerate(weights):
         _draw_weights(ax, x, columns[x], columns[x + 1], weight)
     for x, (column, each) in enumerate(zip(columns, layers)):
         name = "input" if x == 0 else "output" if x == len(sizes) - 1 else "neuron"
-        words = f"{sizes[x]:,} {name}{'s' * (sizes[x] != 1)}"
-        font = min(14, wide / 0.62 / len(words))
-        ax.text(x, -rows / 2 - 24 / row, words, fontsize=font, color=ink(ax), ha="center", va="bottom")
+        words = f"{sizes[x]:,}\n{name}{'s' * (sizes[x] != 1)}"
+        font = min(14, wide / 0.62 / len(name + "s"))
+        ax.text(x, -rows / 2 - 6 / row, words, fontsize=font, color=ink(ax), ha="center", va="top")
         if len(column) < sizes[x]:
             ax.plot([x] * 3, [-0.5, 0, 0.5], "o", color=ink(ax), markersize=min(5, row / 4))  # an ellipsis
         fills = [shades(norm(each[i])) if each and isfinite(each[i]) else face for i in column]
@@ -80,7 +80,7 @@ def _write(ax: "Axes", x: float, y: float, contribution: float, colour: str, siz
     room = 0.88 * size / 0.66 / len(words)
     if room < 8 and isfinite(contribution):
         words, room = words[0], 0.8 * size
-    ax.text(x, y, words, fontsize=min(14, room), color=colour, ha="center", va="center_baseline", zorder=3)
+    ax.text(x, y, words, fontsize=min(18, room), color=colour, ha="center", va="center_baseline", zorder=3)
 
 
 def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, float], weight: Any) -> None:
@@ -91,11 +91,12 @@ def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, f
     each = [weight[j][i] for i, j in ends] if weight else []
     largest = max(map(abs, each), default=0.0) or 1.0
     shares = [abs(w) / largest for w in each] or [0.2] * len(ends)
+    thin = min(1.0, (40 / len(ends)) ** 0.5)  # where there are many lines
     lines = LineCollection(
         [[(x, left[i]), (x + 1, right[j])] for i, j in ends],
-        linewidths=[0.3 + 2.7 * share for share in shares],
+        linewidths=[0.3 + 3 * thin * share for share in shares],
         colors=[ink(ax)] * len(ends),
-        alpha=[0.08 + 0.72 * share for share in shares],
+        alpha=[0.06 + (0.2 + 0.5 * thin) * share ** (2 - thin) for share in shares],
         linestyles=["-" if w >= 0 else (0, (3, 1.5)) for w in each] or "-",
         zorder=1,
     )

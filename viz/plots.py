@@ -66,7 +66,8 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
         ax.scatter(x1, x2, s=55, label=f"class {label}", zorder=3, **look)
     ax.set(xlim=(left, right), ylim=(bottom, top))
     dress(ax, "x₁", "x₂")
-    ax.legend(loc="upper right", fontsize="large" if len(classes) <= 4 else "medium", borderpad=0.3, handletextpad=0.1)
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(classes) > 4 else {}
+    ax.legend(**{"loc": "upper right", "fontsize": "large", "borderpad": 0.3, "handletextpad": 0.1, **beside})
     return ax
 
 
@@ -172,7 +173,7 @@ def readable(colour: Any) -> str:
 
     linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in to_rgb(colour)]
     light = sum(share * x for share, x in zip((0.2126, 0.7152, 0.0722), linear))
-    return "black" if light > 0.179 else "white"
+    return "black" if light > 0.26 else "white"
 
 
 def dress(ax: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
@@ -211,8 +212,8 @@ def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, Any]]) -> Non
             "arrowprops": line,
         }
         text = ax.annotate(name, (x, y), (18, place - height), textcoords="offset points", **look)
-        width = max(width, text.get_window_extent().x1 - ax.transData.transform((x, y))[0])
-    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        width = max(width, text.get_window_extent().x1 + 6 / points - ax.transData.transform((x, y))[0])
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     first = 1 if last > 1 else 0
     left = first - 0.03 * (last - first)
     ax.set_xlim(left, last + (last - left) * width / max(box.width - width, 0.2 * box.width))

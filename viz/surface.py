@@ -79,12 +79,14 @@ def plot_loss_surface(
         heights = _losses(loss, values, [*points.tolist(), *way.tolist()])
         ax.plot(grids[0], heights[:steps], color=COLOURS[0], linewidth=2.5)
         ax.grid(alpha=0.3)
+        ax.margins(y=0.18)
         _draw_way(ax, seen[:, 0].tolist(), heights[steps:], bool(snapshots))
         names = [*names, "loss"]
     else:
         _draw_map(ax, grids[0], grids[1], np.reshape(_losses(loss, values, points.tolist()), (steps, steps)))
         _draw_way(ax, seen[:, 0].tolist(), seen[:, 1].tolist(), bool(snapshots))
     dress(ax, *names)
+    ax.locator_params(nbins=6)
     return ax
 
 
@@ -255,24 +257,12 @@ def _draw_way(ax: "Axes", xs: list[float], ys: list[float], moves: bool) -> None
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=5, foreground="white")]
-    ax.plot(xs, ys, "o-", color=COLOURS[5], linewidth=2, markersize=4, path_effects=halo, label="path")
-    ends = [("start", 0, "o", 9), ("end", -1, "*", 18)] if moves else [("now", 0, "X", 10)]
-    for i, (name, at, marker, size) in enumerate(ends):
+    ax.plot(xs, ys, color=COLOURS[5], linewidth=2, path_effects=halo, label="path")
+    ax.plot(xs, ys, "o", color=COLOURS[5], markersize=5, markevery=max(1, len(xs) // 20))
+    ends = [("start", 0, "o", 11, "bottom"), ("end", -1, "*", 20, "top")]
+    for name, at, marker, size, side in ends if moves else [("now", 0, "X", 14, "bottom")]:
         look: dict[str, Any] = {"color": COLOURS[5], "markeredgecolor": "black", "zorder": 4, "clip_on": False}
         ax.plot(xs[at], ys[at], marker, markersize=size, label=name, **look)
-        words: dict[str, Any] = {
-            "fontsize": "x-large",
-            "weight": "bold",
-            "color": "black",
-            "path_effects": halo,
-            "zorder": 5,
-        }
-        ax.annotate(
-            name,
-            (xs[at], ys[at]),
-            (0, 10 - 20 * i),
-            textcoords="offset points",
-            ha="center",
-            va=("bottom", "top")[i],
-            **words,
-        )
+        words: dict[str, Any] = {"fontsize": "x-large", "weight": "bold", "color": "black", "path_effects": halo}
+        offset = (0, 10 if side == "bottom" else -10)
+        ax.annotate(name, (xs[at], ys[at]), offset, textcoords="offset points", ha="center", va=side, **words)

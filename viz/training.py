@@ -60,7 +60,8 @@ def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
         ax.plot(epochs, curve, dash, marker=marker, label=name, **look)
         drawn = [(x, y) for x, y in zip(epochs, curve) if isfinite(y)]
         if drawn:
-            ends.append((*drawn[-1], _NAMES.get(name, name), colour))
+            last = "" if isfinite(curve[-1]) else f": {curve[-1]}"
+            ends.append((*drawn[-1], _NAMES.get(name, name) + last, colour))
         if drawn and _NAMES.get(name, name) == "validation":
             epoch, best = min(drawn, key=lambda point: point[1])
             title = f"★ best validation loss: {number(best)} at epoch {epoch}"
@@ -111,36 +112,35 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
             raise ValueError(f"plot_gradients takes norms, which are at least 0, got {min(each)} in {name}")
     ax = axes(ax, (8, 5.5))
     import matplotlib as mpl
+    from matplotlib.patheffects import withStroke
 
-    visible = [norm for each in norms.values() for norm in each if 0 < norm < inf] or [1.0]
-    bottom, top = min(visible) / 4, max(visible) * 4
-    dark = sum(mpl.colors.to_rgb(ax.get_facecolor())) < 1.5
-    shades = mpl.colormaps["viridis"]
+    every = [norm for each in norms.values() for norm in each]
+    visible = [norm for norm in every if 0 < norm < inf] or [1.0]
+    bottom = min(min(visible) / 4, VANISHING / 10 if 0 in every else inf)
+    top = max(max(visible) * 4, EXPLODING * 10 if not all(map(isfinite, every)) else 0.0)
+    face = mpl.colors.to_rgb(ax.get_facecolor())
+    first, last = (0.3, 1.0) if sum(face) < 1.5 else (0.0, 0.85)  # neither end of the map looks like its background
     ends = []
     for i, ((name, each), dash) in enumerate(zip(norms.items(), cycle(DASHES))):
-        colour = shades(0.85 * i / max(1, len(norms) - 1) + 0.15 * dark)  # neither end of the map in its background
+        colour = mpl.colormaps["viridis"](first + (last - first) * i / max(1, len(norms) - 1))
         steps = range(1, len(each) + 1)
         heights = [bottom if norm == 0 else norm if norm < inf else top for norm in each]
         ax.plot(steps, heights, dash, color=colour, linewidth=2.5, label=name)
         for height, marker, edge in ((bottom, "v", 0.0), (top, "^", inf)):
             there = [x for x, norm in zip(steps, each) if norm == edge or (edge == inf and not isfinite(norm))]
-            ax.plot(there, [height] * len(there), marker, color=colour, markersize=10, clip_on=False)
+            if there:
+                ax.plot(there, [height] * len(there), marker, color=colour, markersize=10, clip_on=False)
         if each:
             ends.append((len(each), heights[-1], name, colour))
     ax.set(yscale="log", ylim=(bottom, top))
     ax.grid(alpha=0.3)
     dress(ax, "step", "norm of the gradient")
-    words: dict[str, Any] = {
-        "transform": ax.get_yaxis_transform(),
-        "fontsize": "x-large",
-        "style": "italic",
-        "color": ink(ax),
-    }
-    for word, low, high in (("vanishing", 0.0, VANISHING), ("exploding", EXPLODING, inf)):
-        if bottom < high and low < top and (bottom < VANISHING if low == 0 else top > EXPLODING):
-            low, high = max(low, bottom), min(high, top)
+    words: dict[str, Any] = {"fontsize": "x-large", "weight": "bold", "color": ink(ax), "va": "center", "zorder": 4}
+    halo = [withStroke(linewidth=5, foreground=face)]
+    for word, low, high in (("vanishing", bottom, min(VANISHING, top)), ("exploding", max(EXPLODING, bottom), top)):
+        if low < high:
             ax.axhspan(low, high, color=COLOURS[5], alpha=0.2, linewidth=0)
-            ax.text(0.02, (low * high) ** 0.5, word, va="center", **words)
+            ax.text(0.02, (low * high) ** 0.5, word, transform=ax.get_yaxis_transform(), path_effects=halo, **words)
     label_ends(ax, ends)
     return ax
 
@@ -201,7 +201,7 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
     ax.spines[:].set_visible(False)
     ax.figure.figure.draw_without_rendering()
     cell = ax.get_window_extent().width / len(names) * 72 / ax.figure.dpi
-    size = min(20.0, cell / 2, cell / 0.75 / len(str(most)))
+    size = min(28.0, cell / 2, cell / 0.75 / len(str(most)))
     for i, row in enumerate(counts):
         for j, n in enumerate(row):
             look: dict[str, Any] = {"color": readable(image[i][j]), "alpha": 1.0 if n else 0.5}
