@@ -43,7 +43,7 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
     largest = max((abs(c) for each in layers for c in each or () if isfinite(c)), default=0.0) or 1.0
     norm = mpl.colors.Normalize(-largest, largest)
     face = mpl.colors.to_hex(ax.get_facecolor())
-    shades = mpl.colors.LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[5]])
+    shades = mpl.colors.LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[5]], N=257)
     bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, shades), ax=ax, pad=0.02)
     bar.set_label("∂loss/∂activation", fontsize="x-large")
     bar.ax.tick_params(labelsize="large")
@@ -58,6 +58,8 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
     size = min(0.8 * row, 0.6 * wide, 64)
     for x, weight in enumerate(weights):
         _draw_weights(ax, x, columns[x], columns[x + 1], weight)
+    shown = [_words(each[i]) for column, each in zip(columns, layers) if each for i in column]
+    room = 0.88 * size / 0.66 / max(map(len, shown), default=1) >= 8  # for numbers that can be read
     for x, (column, each) in enumerate(zip(columns, layers)):
         name = "input" if x == 0 else "output" if x == len(sizes) - 1 else "neuron"
         words = f"{sizes[x]:,}\n{name}{'s' * (sizes[x] != 1)}"
@@ -69,18 +71,16 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
         look: dict[str, Any] = {"s": size**2, "c": fills, "edgecolors": [ink(ax)], "linewidths": 1.5, "zorder": 2}
         ax.scatter([x] * len(column), list(column.values()), **look)
         for (i, y), fill in zip(column.items(), fills):
-            if each:
-                _write(ax, x, y, each[i], readable(fill), size)
+            words = _words(each[i])[: None if room else 1] if each else ""
+            font = min(18, 0.8 * size, 0.88 * size / 0.66 / max(1, len(words)))
+            if words:
+                ax.text(x, y, words, fontsize=font, color=readable(fill), ha="center", va="center_baseline", zorder=3)
     return ax
 
 
-def _write(ax: "Axes", x: float, y: float, contribution: float, colour: str, size: float) -> None:
-    """The number in a circle of so many points, or, where it would be too small to read, its sign."""
-    words = f"{contribution:+.2g}".replace("-", "−") if contribution else "0"
-    room = 0.88 * size / 0.66 / len(words)
-    if room < 8 and isfinite(contribution):
-        words, room = words[0], 0.8 * size
-    ax.text(x, y, words, fontsize=min(18, room), color=colour, ha="center", va="center_baseline", zorder=3)
+def _words(contribution: float) -> str:
+    """A number short enough for a circle, with its sign first."""
+    return f"{contribution:+.2g}".replace("-", "−") if contribution else "0"
 
 
 def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, float], weight: Any) -> None:
@@ -114,12 +114,16 @@ def _network(model: Any) -> tuple[list[int], list[Any]]:
     """The size of each layer, the inputs first, and the weights between them, ``[out][in]``; None if not known."""
     layers = list(model) if is_row(model) else list(getattr(model, "layers", ()))
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
+        if min(layers) < 1:
+            raise ValueError(f"plot_neurons takes layers of at least one neuron, got sizes {layers}")
         return [int(size) for size in layers], [None] * (len(layers) - 1)
     weights = []
     for layer in layers:
-        rows = getattr(layer, "weight", None) or [neuron.w for neuron in getattr(layer, "neurons", ())]
-        if is_row(rows) and rows and is_row(rows[0]):
+        rows = getattr(layer, "weight", None)
+        rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
+        if is_row(rows) and all(map(is_row, rows)):
             weights.append([numbers(row) for row in rows])
+    weights = [rows for rows in weights if rows]
     if not weights:
         raise TypeError(
             f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"

@@ -63,7 +63,7 @@ def plot_loss_surface(
     import numpy as np
 
     centre = np.array([value.data for value in values])
-    snapshots = [_checked("a snapshot of the path", each, len(values)) for each in path or ()]
+    snapshots = [_checked("a snapshot of the path", each, len(values)) for each in (() if path is None else path)]
     way = np.array(snapshots or [centre.tolist()])
     if directions is None and len(values) <= 2:
         plane, start = np.eye(len(values)), centre  # the axes show the parameters themselves
@@ -234,7 +234,7 @@ def _draw_map(ax: "Axes", xs: Any, ys: Any, heights: Any) -> None:
     import matplotlib as mpl
     import numpy as np
 
-    heights = np.ma.masked_invalid(heights)
+    heights = np.ma.masked_where(~(np.abs(heights) < 1e200), heights)  # matplotlib's own bands end soon after
     known = heights.compressed() if heights.count() else np.zeros(1)
     bounds = np.quantile(known, np.linspace(0, 1, 14)).tolist()
     for digits in range(2, 17):  # as few as tell the bands apart
@@ -242,7 +242,8 @@ def _draw_map(ax: "Axes", xs: Any, ys: Any, heights: Any) -> None:
         if len(levels) > 8:
             break
     if len(levels) < 2:
-        levels = [levels[0] - 0.5, levels[0] + 0.5]
+        around = abs(levels[0]) / 2 or 0.5
+        levels = [levels[0] - around, levels[0] + around]
     norm = mpl.colors.BoundaryNorm(levels, 256, extend="both")
     bands = ax.contourf(xs, ys, heights, levels=levels, norm=norm, cmap="viridis", extend="both")
     if len(levels) > 2:
