@@ -227,7 +227,7 @@ def test_an_interrupt_while_the_numbers_are_given_back_leaves_none_behind():
 
     parameters = [Value(7.0), Slow(1.0), Value(8.0)]
     with pytest.raises(KeyboardInterrupt):
-        plot_loss_surface(lambda: parameters[0] * 1, parameters, directions=[[1, 2, 3]], steps=2)
+        plot_loss_surface(lambda: parameters[0] * 1, parameters, directions=[[1, 2, 3], [1, 0, 0]], steps=2)
     assert [p.data for p in parameters] == [7.0, 1.0, 8.0]
 
 

@@ -165,6 +165,7 @@ def test_vanishing_and_exploding_gradients_lie_in_a_band(norms, expected):
 def test_norms_that_no_logarithm_has_are_triangles_on_the_edge():
     ax = plot_gradients({"L0": [1.0, 0.0, np.inf, np.nan]})
     low, high = ax.get_ylim()
+    assert curve(ax, "L0").get_ydata().tolist() == [1.0, low, high, high]
     marks = {line.get_marker(): line.get_xydata().tolist() for line in ax.lines if line.get_marker() in "v^"}
     assert marks == {"v": [[2, low]], "^": [[3, high], [4, high]]}
 

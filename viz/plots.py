@@ -203,7 +203,14 @@ def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, Any]]) -> Non
     width = 0.0
     places = spread(heights, 1.25 * size, size / 2, box.height * points - size / 2)
     for (x, y, name, colour), height, place in zip(ends, heights, places):
-        line: dict[str, Any] = {"arrowstyle": "-", "color": colour, "relpos": (0, 0.5), "shrinkA": 1, "shrinkB": 0}
+        line: dict[str, Any] = {
+            "arrowstyle": "-",
+            "color": colour,
+            "linewidth": 1.5,
+            "relpos": (0, 0.5),
+            "shrinkA": 1,
+            "shrinkB": 0,
+        }
         look: dict[str, Any] = {
             "color": colour,
             "fontsize": size,

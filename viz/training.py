@@ -77,7 +77,7 @@ def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-_PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3], COLOURS[1], COLOURS[4])  # the first two dark enough for text
+_PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3], COLOURS[1], COLOURS[4])
 
 
 def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = None) -> "Axes":
@@ -119,7 +119,7 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
     bottom = min(min(visible) / 4, VANISHING / 10 if 0 in every else inf)
     top = max(max(visible) * 4, EXPLODING * 10 if not all(map(isfinite, every)) else 0.0)
     face = mpl.colors.to_rgb(ax.get_facecolor())
-    first, last = (0.3, 1.0) if sum(face) < 1.5 else (0.0, 0.85)  # neither end of the map looks like its background
+    first, last = (0.3, 1.0) if sum(face) < 1.5 else (0.0, 0.8)  # neither end of the map looks like its background
     ends = []
     for i, ((name, each), dash) in enumerate(zip(norms.items(), cycle(DASHES))):
         colour = mpl.colormaps["viridis"](first + (last - first) * i / max(1, len(norms) - 1))
