@@ -129,6 +129,7 @@ def test_gradients_are_lines_in_order_of_colour_with_labels_apart(layers, style)
     assert min(abs(b - background) for b in brightness) > 0.2
     labels = [text for text in ax.texts if text.get_text() in norms]
     assert [text.get_text() for text in labels] == list(norms)
+    assert {text.get_color() for text in ax.texts} == {ax.xaxis.label.get_color()}
     assert_words_are_apart(ax)
     middles = [mpl.text.Text.get_window_extent(text).y0 for text in labels]
     assert middles == sorted(middles)

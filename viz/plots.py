@@ -212,7 +212,7 @@ def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, Any]]) -> Non
             "shrinkB": 0,
         }
         look: dict[str, Any] = {
-            "color": colour,
+            "color": ink(ax),
             "fontsize": size,
             "va": "center",
             "annotation_clip": False,
