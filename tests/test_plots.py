@@ -1,7 +1,9 @@
 """The plots show what they are given, on the axes they are given."""
 
+import math
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -10,9 +12,9 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from engine import Value
+from engine import Rule, Value, compile, compiled
 from viz import plot_decision_boundary, plot_loss
-from viz.plots import COLOURS
+from viz.plots import COLOURS, readable, spread
 
 ROWS, LABELS = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [0.5, 3.0]], [-1, 1, 1, -1]
 
@@ -107,3 +109,135 @@ def test_labels_that_stand_for_no_class_are_refused(ax):
 def test_more_curves_than_colours_are_all_drawn(ax):
     plot_loss({str(i): [1.0, 2.0] for i in range(8)}, ax=ax)
     assert len(ax.lines) == 8
+
+
+def boundary(ax):
+    """Where the line between two classes runs, as sorted x coordinates."""
+    paths = [path.vertices for collection in ax.collections for path in collection.get_paths()]
+    return [x for path in paths if len(path) == 31 and np.ptp(path[:, 0]) < 1e-9 for x in path[:1, 0]]
+
+
+def asks_for_floats(row):
+    return math.sin(float(row[0]) - 0.75)
+
+
+MODELS = {
+    "one score": lambda row: Value(row[0]) - 0.75,
+    "a list of one": lambda row: [row[0] - 0.75],
+    "two scores": lambda row: [0.75 - row[0], row[0] - 0.75],
+    "floats": asks_for_floats,
+    "compiled": compile(lambda row: row[0] - 0.75),
+    "compiled, two scores": compile(lambda row: [0.75 - row[0], row[0] - 0.75]),
+    "NumPy": lambda row: np.dot([1.0, 0.0], np.asarray(row, dtype=float)) - 0.75,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_form_of_model_draws_the_same_boundary(ax, name):
+    plot_decision_boundary(MODELS[name], ROWS, LABELS, ax=ax, steps=31)
+    found = boundary(ax)
+    assert found
+    assert found == pytest.approx([0.75] * len(found), abs=1e-3)
+
+
+class Switching:
+    """A module with train and eval modes, of two parts, one of which is in eval mode all along."""
+
+    def __init__(self):
+        self.parts = [self, SimpleNamespace(training=False)]
+        self.training, self.seen = True, []
+
+    def modules(self):
+        return iter(self.parts)
+
+    def train(self):
+        for part in self.parts:
+            part.training = True
+        return self
+
+    def eval(self):
+        for part in self.parts:
+            part.training = False
+        return self
+
+    def __call__(self, row):
+        self.seen.append([part.training for part in self.parts])
+        return row[0] - 0.75
+
+
+def test_a_module_is_asked_in_eval_mode_and_is_as_before_afterwards(ax):
+    model = Switching()
+    plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=3)
+    plot_decision_boundary(compile(model), ROWS, LABELS, ax=ax, steps=3)
+    assert model.seen
+    assert all(modes == [False, False] for modes in model.seen)
+    assert [part.training for part in model.parts] == [True, False]
+    model.parts.append(SimpleNamespace(training=True))
+    model.seen = None  # the call fails
+    with pytest.raises(AttributeError):
+        plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=3)
+    assert [part.training for part in model.parts] == [True, False, True]
+
+
+def test_a_model_is_asked_as_machine_code_where_numba_is(ax, monkeypatch):
+    pytest.importorskip("numba")
+    calls = []
+
+    def model(row):
+        calls.append(row)
+        return row[0] - 0.75
+
+    plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
+    assert 0 < len(calls) < 10
+    calls.clear()
+    monkeypatch.setattr("viz.plots.find_spec", lambda name: None)
+    plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
+    assert len(calls) == 400
+
+
+def test_plain_python_is_no_reason_to_warn(ax, monkeypatch):
+    strange = Rule("strange", lambda x: x + len(f"{x}") * 0, lambda z, x: (1.0,))
+    plot_decision_boundary(lambda row: strange(row[0]) - 0.75, ROWS, LABELS, ax=ax, steps=31)
+    assert boundary(ax)
+    monkeypatch.setattr("engine.compiled.find_spec", lambda name: None)
+    compiled.machine_is_there.cache_clear()
+    try:
+        plot_decision_boundary(compile(lambda row: row[0] - 0.75), ROWS, LABELS, ax=ax, steps=31)
+    finally:
+        compiled.machine_is_there.cache_clear()
+
+
+def test_ten_classes_are_all_apart(ax):
+    directions = [(np.cos(t), np.sin(t)) for t in np.linspace(0, 2 * np.pi, 10, endpoint=False)]
+    plot_decision_boundary(lambda row: [row[0] * c + row[1] * s for c, s in directions], directions, range(10), ax=ax)
+    points = [c for c in ax.collections if "class" in str(c.get_label())]
+    looks = {(mpl.colors.to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in points}
+    assert len(points) == len(looks) == 10
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1  # not on the examples
+
+
+def test_dark_styles_have_light_lines():
+    with plt.style.context("dark_background"):
+        axes = plot_decision_boundary(lambda row: row[0] - 0.75, ROWS, LABELS, steps=5)
+    lines = [c for c in axes.collections if len(c.get_edgecolor()) and not len(c.get_facecolor())]
+    assert {mpl.colors.to_hex(c.get_edgecolor()[0]) for c in lines} == {"#ffffff"}
+    plt.close(axes.figure)
+
+
+def test_labels_are_spread_as_little_as_can_be():
+    from sklearn.isotonic import IsotonicRegression
+
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        n, gap = int(rng.integers(1, 20)), 3.0
+        wanted = np.sort(rng.uniform(0, 100, n))
+        start = IsotonicRegression(y_min=5, y_max=95 - gap * (n - 1)).fit_transform(
+            range(n), wanted - gap * np.arange(n)
+        )
+        assert spread(wanted.tolist(), gap, 5, 95) == pytest.approx((start + gap * np.arange(n)).tolist())
+
+
+@pytest.mark.parametrize(("background", "expected"), [("white", "black"), ("#0072b2", "white"), ("#e69f00", "black")])
+def test_what_is_written_stands_out(background, expected):
+    assert readable(background) == expected

@@ -1,11 +1,16 @@
-"""Plots of a network and of its training, on matplotlib axes."""
+"""Plots of what a network says and of its loss, on matplotlib axes; and what all plots share."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
-from engine.trees import is_row
+from engine.compiled import compile
+from engine.trees import flat
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,13 +18,18 @@ if TYPE_CHECKING:
 # Two classes and more, apart in every form of colour blindness (M. Okabe, K. Ito, 2008), and by marker in print.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 MARKERS = ("o", "^", "s", "D", "v", "P")
+HATCHES = ("", "..", "//")  # of the regions of the first six classes, the next six, ...
+DASHES = ("-", "--", "-.", ":")
 
 
 def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None, steps: int = 60) -> "Axes":
     """Where a network says which class, over its two inputs, with the examples on top.
 
+    A module is asked in eval mode, and is as it was afterwards.
+
     Args:
-        model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class.
+        model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class. It
+            is asked as machine code if it was compiled, or can be and numba is there.
         X: rows of two numbers.
         y: the class of each row: 0, 1, 2, ... or any two labels, of which the first in order is the negative one.
         ax: the axes to draw on; new ones if None.
@@ -40,18 +50,24 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     ax = axes(ax)
     (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     xs, ys = np.linspace(left, right, steps), np.linspace(bottom, top, steps)
-    with no_grad():
-        scores = np.array([[_scores(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
+    answers = _answers(model, [[x, y] for y in ys.tolist() for x in xs.tolist()])
+    scores = np.array([_scores(answer) for answer in answers]).reshape(steps, steps, -1)
+    classes = _classes(np.unique(labels).tolist(), scores.shape[2])
     for i in range(scores.shape[2]):
         lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best of the other classes
-        ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], alpha=0.22)
-        ax.contour(xs, ys, lead, levels=[0], colors="#1a1a1a", linewidths=1.2)
-    for label, i in _classes(np.unique(labels).tolist(), scores.shape[2]).items():
+        if lead.max() > 0:
+            hatches = [HATCHES[i // 6 % 3]]
+            ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], hatches=hatches, alpha=0.22)
+        if lead.min() < 0 < lead.max():
+            ax.contour(xs, ys, lead, levels=[0], colors=ink(ax), linewidths=1.5)
+    for label, i in classes.items():
         x1, x2 = points[labels == label].T
-        colour, marker = COLOURS[i % 6], MARKERS[i % 6]
-        ax.scatter(x1, x2, c=colour, marker=marker, edgecolors="white", label=f"class {label}", zorder=3)
-    ax.set(xlabel="x₁", ylabel="x₂", xlim=(left, right), ylim=(bottom, top))
-    ax.legend(loc="upper right")
+        look: dict[str, Any] = {"c": COLOURS[i % 6], "marker": MARKERS[(i + i // 6) % 6], "edgecolors": "white"}
+        ax.scatter(x1, x2, s=55, label=f"class {label}", zorder=3, **look)
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    dress(ax, "x₁", "x₂")
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(classes) > 4 else {}
+    ax.legend(**{"loc": "upper right", "fontsize": "large", "borderpad": 0.3, "handletextpad": 0.1, **beside})
     return ax
 
 
@@ -67,20 +83,56 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
     """
     ax = axes(ax)
     curves = losses if isinstance(losses, Mapping) else {"": losses}
-    for (name, curve), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(("-", "--", "-.", ":"))):
-        numbers = [x.data if isinstance(x, Value) else float(x) for x in curve]
-        ax.plot(range(1, len(numbers) + 1), numbers, dash, color=colour, label=name, linewidth=2)
-    ax.set(xlabel="step", ylabel="loss")
+    for (name, curve), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(DASHES)):
+        each = numbers(curve)
+        ax.plot(range(1, len(each) + 1), each, dash, color=colour, label=name, linewidth=2.5)
+    dress(ax, "step", "loss")
     ax.grid(alpha=0.3)
     if isinstance(losses, Mapping):
-        ax.legend()
+        ax.legend(fontsize="large")
     return ax
+
+
+def _answers(model: Any, points: list[list[float]]) -> Sequence[Any]:
+    """What a model gives for each of many points, the fastest way there is."""
+    with evaluating(model), no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*runs? in plain Python")
+        if hasattr(model, "map"):
+            each: Sequence[Any] = model.map(points)
+            return each
+        if find_spec("numba") is not None:
+            try:
+                return compile(model).map(points)  # type: ignore[no-any-return]
+            except (
+                Exception
+            ):  # what can't be recorded can still be asked; if it is the model's own error, it comes again
+                pass
+        return [model(point) for point in points]
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A block in which a module, or the one that a compiled function was made of, is in eval mode."""
+    module = inspect.unwrap(model)
+    if not hasattr(module, "training") or not hasattr(module, "eval"):
+        yield
+        return
+    within = module.modules() if hasattr(module, "modules") else [module]
+    before = [(part, part.training) for part in within]
+    try:
+        module.eval()
+        yield
+    finally:
+        if module.training != before[0][1]:
+            module.train()
+        for part, training in before:
+            part.training = training
 
 
 def _scores(output: Any) -> list[float]:
     """A score for each class: of a lone score, its negative for the first class and itself for the second."""
-    numbers = [x.data if isinstance(x, Value) else float(x) for x in (output if is_row(output) else [output])]
-    return numbers if len(numbers) > 1 else [-numbers[0], numbers[0]]
+    each = numbers(output)
+    return each if len(each) > 1 else [-each[0], each[0]]
 
 
 def _classes(labels: list[Any], count: int) -> dict[Any, int]:
@@ -94,12 +146,101 @@ def _classes(labels: list[Any], count: int) -> dict[Any, int]:
     return {label: int(i > 0 or label == 1) for i, label in enumerate(labels)}
 
 
-def axes(ax: "Axes | None") -> "Axes":
-    """The axes as they are; new ones if None."""
+def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
+    """The axes as they are; new ones, of a size in inches, if None."""
     if ax is not None:
         return ax
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError("plots need matplotlib; install it with `pip install 'chalkgrad[plot]'`") from error
-    return plt.subplots(figsize=(6, 4.5), layout="constrained")[1]
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def numbers(values: Any) -> list[float]:
+    """Plain numbers, from Values or numbers, in a list or alone."""
+    return [x.data if isinstance(x, Value) else float(x) for x in flat(values)]
+
+
+def ink(ax: "Axes") -> Any:
+    """The colour that is written in on these axes: black, or white under a dark style."""
+    return ax.xaxis.label.get_color()
+
+
+def readable(colour: Any) -> str:
+    """Black or white, whichever stands out from a background."""
+    from matplotlib.colors import to_rgb
+
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in to_rgb(colour)]
+    light = sum(share * x for share, x in zip((0.2126, 0.7152, 0.0722), linear))
+    return "black" if light > 0.26 else "white"
+
+
+def dress(ax: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
+    """Words that the last row can read, and no frame where it says nothing."""
+    ax.set_xlabel(xlabel, fontsize="x-large")
+    ax.set_ylabel(ylabel, fontsize="x-large")
+    ax.set_title(title, fontsize="x-large")
+    ax.tick_params(labelsize="large")
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, Any]]) -> None:
+    """Write at the right end of each line what it is, one below the other, and make room for it within the axes.
+
+    Args:
+        ax: the axes, with the lines drawn and the limits of y set.
+        ends: the x and y of each line's end, its name and its colour; x is an epoch or a step, counted from 1.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    ax.figure.figure.draw_without_rendering()  # the layout is now as it will be
+    box, points = ax.get_window_extent(), 72 / ax.figure.dpi
+    last = max(x for x, *_ in ends)
+    size = min(14.0, box.height * points / len(ends) / 1.25)
+    ends = sorted(ends, key=lambda end: end[1])
+    heights = [(ax.transData.transform((x, y))[1] - box.y0) * points for x, y, *_ in ends]
+    width = 0.0
+    places = spread(heights, 1.25 * size, size / 2, box.height * points - size / 2)
+    for (x, y, name, colour), height, place in zip(ends, heights, places):
+        line: dict[str, Any] = {
+            "arrowstyle": "-",
+            "color": colour,
+            "linewidth": 1.5,
+            "relpos": (0, 0.5),
+            "shrinkA": 1,
+            "shrinkB": 0,
+        }
+        look: dict[str, Any] = {
+            "color": ink(ax),
+            "fontsize": size,
+            "va": "center",
+            "annotation_clip": False,
+            "arrowprops": line,
+        }
+        text = ax.annotate(name, (x, y), (18, place - height), textcoords="offset points", **look)
+        width = max(width, text.get_window_extent().x1 + 6 / points - ax.transData.transform((x, y))[0])
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    first = 1 if last > 1 else 0
+    left = first - 0.03 * (last - first)
+    ax.set_xlim(left, last + (last - left) * width / max(box.width - width, 0.2 * box.width))
+    ax.set_xticks([tick for tick in ax.get_xticks() if 1 <= tick <= last])
+    ax.spines["bottom"].set_bounds(left, last)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places in the same order, at least `gap` apart, from `low` to `high`, as near as can be to those wanted.
+
+    >>> spread([1.0, 1.0, 9.0], 2.0, 0.0, 10.0)
+    [0.0, 2.0, 9.0]
+    """
+    blocks: list[tuple[float, int]] = []  # the mean place of the first in each block that stands close, and how many
+    for i, place in enumerate(wanted):
+        start, count = place - i * gap, 1
+        while blocks and blocks[-1][0] > start:
+            before, many = blocks.pop()
+            start, count = (before * many + start * count) / (many + count), many + count
+        blocks.append((start, count))
+    starts = [start for start, count in blocks for _ in range(count)]
+    highest = high - gap * (len(wanted) - 1)
+    return [max(low, min(start, highest)) + i * gap for i, start in enumerate(starts)]

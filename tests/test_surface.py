@@ -1,0 +1,269 @@
+"""The surface shows the loss where it says it does, and leaves the parameters alone."""
+
+import random
+from itertools import pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+from sklearn.decomposition import PCA
+
+from engine import Value, compile
+from nn import MLP
+from viz import plot_loss_surface, random_directions
+from viz.plots import COLOURS
+from viz.surface import _filter
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def line(ax, name):
+    return next(line for line in ax.lines if line.get_label() == name)
+
+
+def bowl(parameters, centre):
+    return lambda: sum((i + 1) * (p - c) ** 2 for i, (p, c) in enumerate(zip(parameters, centre)))
+
+
+def contour(ax):
+    return next(c for c in ax.collections if isinstance(c, mpl.contour.ContourSet) and c.filled)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_one_parameter_is_a_curve_with_the_path_on_it(style):
+    w = Value(1.0, "w")
+    with plt.style.context(style):
+        ax = plot_loss_surface(lambda: w**4 - w, [w], path=[[3.5], [2.0], [1.0]], steps=11)
+    xs, ys = ax.lines[0].get_data()
+    assert ys == pytest.approx(xs**4 - xs)
+    assert (xs[0], xs[-1] > 3.5) == (0.0, True)
+    assert line(ax, "path").get_xydata() == pytest.approx(np.array([[3.5, 3.5**4 - 3.5], [2, 14], [1, 0]]))
+    assert line(ax, "start").get_xydata().tolist() == [pytest.approx([3.5, 3.5**4 - 3.5])]
+    assert line(ax, "end").get_xydata().tolist() == [pytest.approx([1.0, 0.0])]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("w", "loss")
+    assert_ends_are_apart(ax, ["start", "end"])
+
+
+def assert_ends_are_apart(ax, expected):
+    ax.figure.draw_without_rendering()
+    assert [text.get_text() for text in ax.texts] == expected
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
+    assert all(ax.get_window_extent().y0 <= box.y0 and box.y1 <= ax.get_window_extent().y1 for box in boxes)
+
+
+def test_a_lone_value_without_a_path_shows_where_it_is():
+    w = Value(2.0)
+    ax = plot_loss_surface(lambda: (w * w).data, w, span=0.5, steps=5)
+    assert ax.lines[0].get_xdata().tolist() == [1.5, 1.75, 2.0, 2.25, 2.5]
+    assert line(ax, "now").get_xydata().tolist() == [[2.0, 4.0]]
+    assert (ax.get_xlabel(), [text.get_text() for text in ax.texts]) == ("parameter 1", ["now"])
+
+
+def test_two_parameters_are_the_axes_of_a_map():
+    a, b = Value(1.0, "a"), Value(-2.0, "b")
+    seen = {}
+
+    def loss():
+        seen[a.data, b.data] = (a - 1) ** 2 + 3 * (b + 2) ** 2
+        return seen[a.data, b.data]
+
+    ax = plot_loss_surface(loss, [a, b], path=[[2.0, -1.5], [1.5, -2.5]], span=1.0, steps=9)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
+    assert sorted({x for x, _ in seen}) == pytest.approx(np.linspace(0, 2, 9))
+    assert sorted({y for _, y in seen}) == pytest.approx(np.linspace(-3, -1, 9))
+    assert ax.get_xlim() == pytest.approx((0, 2))
+    assert line(ax, "path").get_xydata() == pytest.approx(np.array([[2.0, -1.5], [1.5, -2.5]]))
+    for level, path in zip(contour(ax).levels, ax.collections[-1].get_paths()):  # the lines lie where the loss is so
+        x, y = path.vertices.T
+        if len(x):
+            assert (x - 1) ** 2 + 3 * (y + 2) ** 2 == pytest.approx(level, abs=0.15)
+    assert_ends_are_apart(ax, ["start", "end"])
+
+
+def test_bands_are_of_equal_area_and_dark_where_the_loss_is_low():
+    a, b = Value(0.0), Value(0.0)
+    ax = plot_loss_surface(lambda: (8 * (a * a + b * b)).exp(), [a, b])
+    drawn = contour(ax)
+    xs, ys = np.meshgrid(np.linspace(-1, 1, 41), np.linspace(-1, 1, 41))
+    counts, _ = np.histogram(np.exp(8 * (xs**2 + ys**2)), drawn.levels)
+    assert len(counts) == 13
+    assert counts.min() > 0.7 * counts.max()
+    colours = [np.dot(mpl.colors.to_rgb(colour), (0.2126, 0.7152, 0.0722)) for colour in drawn.get_facecolor()]
+    assert colours == sorted(colours)
+    assert [axes.get_ylabel() for axes in ax.figure.axes] == ["parameter 2", "loss"]
+
+
+@pytest.mark.parametrize("loss", [lambda: 3.0, lambda: float("nan"), lambda: 1e300, lambda: -1e100])
+def test_a_flat_surface_is_drawn_too(loss):
+    assert plot_loss_surface(loss, [Value(0.0), Value(1.0)], steps=3).get_xlim() == (-1, 1)
+
+
+def test_where_the_loss_is_not_finite_nothing_is_drawn_and_nothing_warned():
+    a, b = Value(0.0), Value(0.0)
+    ax = plot_loss_surface(lambda: (a + 0 * b).log(), [a, b], steps=11)
+    assert min(path.vertices[:, 0].min() for path in contour(ax).get_paths() if len(path.vertices)) > 0
+
+
+def test_a_path_through_many_parameters_is_seen_in_its_principal_components():
+    rng = np.random.default_rng(0)
+    way = np.cumsum(rng.standard_normal((12, 5)) * [3, 1, 0.1, 0.1, 0.1], axis=0)
+    parameters = [Value(x) for x in way[-1]]
+    ax = plot_loss_surface(bowl(parameters, [0] * 5), parameters, way, steps=3)
+    pca = PCA(2).fit(way)
+    expected = (way - way[-1]) @ pca.components_.T
+    drawn = line(ax, "path").get_xydata()
+    assert np.abs(drawn) == pytest.approx(np.abs(expected))  # the sign of a component is free
+    assert line(ax, "end").get_xydata() == pytest.approx(np.zeros((1, 2)), abs=1e-9)
+    for label, share in zip((ax.get_xlabel(), ax.get_ylabel()), pca.explained_variance_ratio_):
+        assert f"({share:.0%})" in label
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert ((drawn > (left, bottom)) & (drawn < (right, top))).all()
+
+
+def test_directions_lead_from_the_present_parameters():
+    parameters, seen = [Value(1.0), Value(2.0), Value(3.0)], []
+
+    def loss():
+        seen.append([p.data for p in parameters])
+        return parameters[0] + 0.0
+
+    plot_loss_surface(loss, parameters, directions=[[1, 0, 1], [0, 2, 0]], span=0.5, steps=3)
+    assert seen == [[1 + x, 2 + 2 * y, 3 + x] for y in (-0.5, 0, 0.5) for x in (-0.5, 0, 0.5)]
+    ax = plot_loss_surface(loss, parameters, path=[[0.0, 0, 0], [1, 2, 3]], directions=[[0, 0, 3]], steps=3)
+    assert line(ax, "path").get_xydata().tolist() == [pytest.approx([-1, 0]), pytest.approx([0, 1])]
+    assert ax.get_xlabel() == "direction 1"
+
+
+def test_random_directions_are_as_long_as_each_neurons_weights():
+    model = MLP(3, [4, 2], rng=random.Random(0))
+    flat = [p.data for p in model.parameters()]
+    one, other = random_directions(model, 2, random.Random(1))
+    assert one != other
+    at = 0
+    for layer in model.layers:
+        for neuron in layer.neurons:
+            n = len(neuron.w)
+            for direction in (one, other):
+                assert np.linalg.norm(direction[at : at + n]) == pytest.approx(np.linalg.norm(flat[at : at + n]))
+                assert direction[at + n] == 0  # the bias is 0 still
+            at += n + 1
+    assert random_directions(model.parameters(), 2, random.Random(1)) == [one, other]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("L0.n3.w0", "L0.n3.w12", True),
+        ("L0.n3.w0", "L0.n4.w0", False),
+        ("L0.n3.w0", "L0.n3.b", False),
+        ("0.weight[3][1]", "0.weight[3][12]", True),
+        ("0.weight[3][1]", "0.weight[4][1]", False),
+        ("weight[3][0][1][1]", "weight[3][2][0][1]", True),
+        ("layers.0.neurons.3.w.0", "layers.0.neurons.3.w.1", True),
+        ("layers.0.neurons.3.w.0", "layers.0.neurons.2.w.0", False),
+        ("bias[0]", "bias[1]", True),
+        ("", "", True),
+    ],
+)
+def test_the_weights_of_a_neuron_are_known_by_their_names(one, other, same):
+    assert (_filter(one) == _filter(other)) is same
+
+
+def test_a_compiled_loss_is_drawn_and_its_parameters_are_as_before():
+    pytest.importorskip("numba")
+    model = MLP(2, [3, 1], rng=random.Random(0))
+    loss = compile(lambda x: model(x) ** 2)
+    value = loss.mean([[1.0, 2.0], [0.5, -1.0]])
+    value.backward()
+    before = [(p.data, p.grad) for p in model.parameters()]
+    random.seed(0)
+    ax = plot_loss_surface(lambda: loss.mean([[1.0, 2.0], [0.5, -1.0]]), model, steps=5)
+    assert ax.get_xlabel() == "random direction 1"
+    assert [(p.data, p.grad) for p in model.parameters()] == before
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_parameters_are_as_before_whatever_happens(error):
+    parameters = [Value(0.1), Value(1 / 3), Value(-0.0)]
+    before = [repr(p) for p in parameters]
+    calls = []
+
+    def loss():
+        calls.append(1)
+        if len(calls) == 5:
+            raise error
+        return parameters[0] * 2
+
+    with pytest.raises(error):
+        plot_loss_surface(loss, parameters, steps=3)
+    assert [repr(p) for p in parameters] == before
+    calls += [1] * 9
+    plot_loss_surface(loss, parameters, steps=3)
+    assert [repr(p) for p in parameters] == before
+
+
+def test_an_interrupt_while_the_numbers_are_given_back_leaves_none_behind():
+    class Slow(Value):
+        interrupted = False
+
+        @property
+        def data(self):
+            return Value.data.fget(self)
+
+        @data.setter
+        def data(self, number):
+            if number == 1.0 and not Slow.interrupted:
+                Slow.interrupted = True
+                raise KeyboardInterrupt
+            Value.data.fset(self, number)
+
+    parameters = [Value(7.0), Slow(1.0), Value(8.0)]
+    with pytest.raises(KeyboardInterrupt):
+        plot_loss_surface(lambda: parameters[0] * 1, parameters, directions=[[1, 2, 3], [1, 0, 0]], steps=2)
+    assert [p.data for p in parameters] == [7.0, 1.0, 8.0]
+
+
+W = [Value(1.0), Value(2.0), Value(3.0)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((W[0] * 2, W), TypeError, r"a function that gives the loss, got Value\(data=2.0, grad=—\); write lambda"),
+        ((lambda: None, W), TypeError, "loss must give a Value or a number, got None"),
+        ((lambda: [W[0]], W), TypeError, "loss must give a Value or a number, got "),
+        ((lambda: 1.0, []), ValueError, r"at least one parameter, got none; write model.parameters\(\)"),
+        ((lambda: 1.0, [1.0]), TypeError, r"takes Values that can be set, got 1.0; write model.parameters\(\)"),
+        ((lambda: 1.0, [W[0] * 2]), TypeError, "takes Values that can be set, got Value"),
+        ((lambda: 1.0, W, [[1.0, 2.0]]), ValueError, "a snapshot of the path has a number for each of 3 .*, got 2"),
+        ((lambda: 1.0, W, [[1.0, 2.0, np.nan]]), ValueError, "a snapshot of the path holds finite numbers, got nan"),
+        ((lambda: 1.0, W, [[0, 0, 0], [1, 1, 1]]), ValueError, "the path lies on one line.*directions=random_dir"),
+        ((lambda: 1.0, W, None, None, [[1.0]]), ValueError, "a direction has a number for each of 3 parameters, got 1"),
+        ((lambda: 1.0, W, None, None, np.eye(3)), ValueError, "one or two directions, apart from each other, got 3"),
+        ((lambda: 1.0, W, None, None, [[1, 1, 1], [2, 2, 2]]), ValueError, "one or two directions, apart"),
+        ((lambda: 1.0, W, None, None, None, 0.0), ValueError, "a span above 0, got 41 and 0.0"),
+        ((lambda: 1.0, W, None, None, None, 1.0, 1), ValueError, "steps of at least 2 and a span above 0, got 1"),
+    ],
+)
+def test_what_can_not_be_drawn_is_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        plot_loss_surface(*arguments)
+    assert [w.data for w in W] == [1.0, 2.0, 3.0]
+
+
+def test_a_loss_that_was_computed_before_is_refused():
+    stale = W[0] * W[1]
+    with pytest.raises(ValueError, match=r"gave the same Value twice, .* compute it inside the function"):
+        plot_loss_surface(lambda: stale, W)
+
+
+def test_the_path_is_drawn_in_a_colour_of_its_own():
+    assert line(plot_loss_surface(lambda: W[0] * 1.0, W[0], steps=3), "path").get_color() == COLOURS[5]

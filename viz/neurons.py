@@ -1,0 +1,147 @@
+"""The picture of a network as columns of neurons, each coloured by its share in the error."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from engine.trees import is_row
+from viz.plots import COLOURS, axes, ink, numbers, readable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN = 20  # neurons in one column; of more, the first and the last few stand for all
+
+
+def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = None) -> "Axes":
+    r"""A network layer by layer, each neuron in the colour of its error contribution ``∂loss/∂activation``.
+
+    Vermilion neurons raise the loss when they fire more strongly, blue ones lower it; the number, or at least its sign,
+    stands in the circle. A line is a weight: the wider, the larger among those of its layer; dashed if below 0.
+
+    Args:
+        model: an MLP, or anything with layers that have ``neurons`` or a ``weight[out][in]``; or the sizes of the
+            layers, the inputs first, for a picture without weights.
+        contributions: a list for each layer with the number of each neuron; that of the inputs may be left out, or be
+            None.
+        ax: the axes to draw on; new ones if None.
+
+    Raises:
+        TypeError: if `model` has no such layers.
+        ValueError: if there are not as many lists as layers, or not as many numbers as neurons.
+        ImportError: if matplotlib is not installed.
+
+    >>> ax = plot_neurons([2, 3, 1], [[0.1, -0.2, 0.0], [1.0]])
+    >>> [text.get_text() for text in ax.texts]
+    ['2\ninputs', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
+    """
+    sizes, weights = _network(model)
+    layers = _contributions(contributions, sizes)
+    ax = axes(ax, (8, 5))
+    import matplotlib as mpl
+
+    largest = max((abs(c) for each in layers for c in each or () if isfinite(c)), default=0.0) or 1.0
+    norm = mpl.colors.Normalize(-largest, largest)
+    face = mpl.colors.to_hex(ax.get_facecolor())
+    shades = mpl.colors.LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[5]], N=257)
+    bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, shades), ax=ax, pad=0.02)
+    bar.set_label("∂loss/∂activation", fontsize="x-large")
+    bar.ax.tick_params(labelsize="large")
+    columns = [_column(size) for size in sizes]
+    rows = max(2.0, *(1 + 2 * max(column.values()) for column in columns))
+    ax.set_axis_off()
+    ax.figure.figure.draw_without_rendering()  # the layout is now as it will be
+    box, points = ax.get_window_extent(), 72 / ax.figure.dpi
+    wide, high = box.width * points / len(sizes), box.height * points
+    row = (high - 44) / rows  # the height of a neuron; below all are two lines of words
+    ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-rows / 2 - 44 / row, rows / 2))
+    size = min(0.8 * row, 0.6 * wide, 64)
+    for x, weight in enumerate(weights):
+        _draw_weights(ax, x, columns[x], columns[x + 1], weight)
+    shown = [_words(each[i]) for column, each in zip(columns, layers) if each for i in column]
+    room = 0.88 * size / 0.66 / max(map(len, shown), default=1) >= 8  # for numbers that can be read
+    for x, (column, each) in enumerate(zip(columns, layers)):
+        name = "input" if x == 0 else "output" if x == len(sizes) - 1 else "neuron"
+        words = f"{sizes[x]:,}\n{name}{'s' * (sizes[x] != 1)}"
+        font = min(14, wide / 0.62 / len(name + "s"))
+        ax.text(x, -rows / 2 - 6 / row, words, fontsize=font, color=ink(ax), ha="center", va="top")
+        if len(column) < sizes[x]:
+            ax.plot([x] * 3, [-0.5, 0, 0.5], "o", color=ink(ax), markersize=min(5, row / 4))  # an ellipsis
+        fills = [shades(norm(each[i])) if each and isfinite(each[i]) else face for i in column]
+        look: dict[str, Any] = {"s": size**2, "c": fills, "edgecolors": [ink(ax)], "linewidths": 1.5, "zorder": 2}
+        ax.scatter([x] * len(column), list(column.values()), **look)
+        for (i, y), fill in zip(column.items(), fills):
+            words = _words(each[i])[: None if room else 1] if each else ""
+            font = min(18, 0.8 * size, 0.88 * size / 0.66 / max(1, len(words)))
+            if words:
+                ax.text(x, y, words, fontsize=font, color=readable(fill), ha="center", va="center_baseline", zorder=3)
+    return ax
+
+
+def _words(contribution: float) -> str:
+    """A number short enough for a circle, with its sign first."""
+    return f"{contribution:+.2g}".replace("-", "−") if contribution else "0"
+
+
+def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, float], weight: Any) -> None:
+    """The lines between the neurons shown of two layers; thin ones if there are no weights."""
+    from matplotlib.collections import LineCollection
+
+    ends = [(i, j) for j in right for i in left]
+    each = [weight[j][i] for i, j in ends] if weight else []
+    largest = max(map(abs, each), default=0.0) or 1.0
+    shares = [abs(w) / largest for w in each] or [0.2] * len(ends)
+    thin = min(1.0, (40 / len(ends)) ** 0.5)  # where there are many lines
+    lines = LineCollection(
+        [[(x, left[i]), (x + 1, right[j])] for i, j in ends],
+        linewidths=[0.3 + 3 * thin * share for share in shares],
+        colors=[ink(ax)] * len(ends),
+        alpha=[0.06 + (0.2 + 0.5 * thin) * share ** (2 - thin) for share in shares],
+        linestyles=["-" if w >= 0 else (0, (3, 1.5)) for w in each] or "-",
+        zorder=1,
+    )
+    ax.add_collection(lines, autolim=False)
+
+
+def _column(size: int) -> dict[int, float]:
+    """The neurons of a layer that are shown, from the top, and how far above the middle each stands."""
+    if size <= SHOWN:
+        return {i: (size - 1) / 2 - i for i in range(size)}
+    return {**{i: 6.5 - i for i in range(6)}, **{size - 6 + i: -1.5 - i for i in range(6)}}
+
+
+def _network(model: Any) -> tuple[list[int], list[Any]]:
+    """The size of each layer, the inputs first, and the weights between them, ``[out][in]``; None if not known."""
+    layers = list(model) if is_row(model) else list(getattr(model, "layers", ()))
+    if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
+        if min(layers) < 1:
+            raise ValueError(f"plot_neurons takes layers of at least one neuron, got sizes {layers}")
+        return [int(size) for size in layers], [None] * (len(layers) - 1)
+    weights = []
+    for layer in layers:
+        rows = getattr(layer, "weight", None)
+        rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
+        if is_row(rows) and all(map(is_row, rows)):
+            weights.append([numbers(row) for row in rows])
+    weights = [rows for rows in weights if rows]
+    if not weights:
+        raise TypeError(
+            f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"
+        )
+    return [len(weights[0][0]), *map(len, weights)], weights
+
+
+def _contributions(given: Sequence[Any], sizes: list[int]) -> list[list[float] | None]:
+    """A list of numbers for each layer, the inputs first; None if they have none."""
+    layers = [None if each is None else numbers(each) for each in given]
+    if len(layers) == len(sizes) - 1:
+        layers = [None, *layers]
+    if len(layers) != len(sizes):
+        raise ValueError(
+            f"plot_neurons takes a list of contributions for each of {len(sizes)} layers, or for all but the inputs, "
+            f"got {len(layers)}"
+        )
+    for i, (each, size) in enumerate(zip(layers, sizes)):
+        if each is not None and len(each) != size:
+            raise ValueError(f"plot_neurons takes {size} contributions for layer {i} of {sizes}, got {len(each)}")
+    return layers

@@ -1,0 +1,269 @@
+"""The loss around the present parameters, as a curve or as a map, with the optimizer's way on it."""
+
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import hypot, isfinite
+from typing import TYPE_CHECKING, Any
+
+from engine import Value
+from engine.modes import switched
+from engine.trees import is_row
+from viz.plots import COLOURS, axes, dress, numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plot_loss_surface(
+    loss: Callable[[], Any],
+    parameters: Any,
+    path: Sequence[Any] | None = None,
+    ax: "Axes | None" = None,
+    directions: Sequence[Any] | None = None,
+    span: float = 1.0,
+    steps: int = 41,
+) -> "Axes":
+    """The loss around the present parameters: a curve over one parameter or direction, a map over two.
+
+    One or two parameters are their own axes. Of more, the map shows the plane in which the path lies best, its two
+    principal components, or, without a path, two `random_directions`. The bands of a map are of equal area, and
+    so show a shape whatever the numbers. The parameters get their numbers back, whatever happens.
+
+    Args:
+        loss: without arguments, gives the loss at the parameters' present numbers, as a Value or a number; called
+            `steps` times for a curve, `steps`² times for a map.
+        parameters: the Values to change, or a module.
+        path: the numbers of all parameters at several moments, as ``[p.data for p in parameters]`` gives them.
+        ax: the axes to draw on; new ones if None.
+        directions: one or two lists of a number for each parameter.
+        span: how far each way from the present parameters, in units of the directions; a path may go further.
+        steps: how many points each way.
+
+    Raises:
+        TypeError: if `loss` is no function that gives a number, or a parameter is not a Value that can be set.
+        ValueError: if there is no parameter, a direction or a snapshot does not have a number for each of them, or
+            `span` or `steps` is too small; if `loss` gives a Value that it did not compute anew.
+        ImportError: if matplotlib is not installed.
+
+    Source: H. Li et al., 2018, https://arxiv.org/abs/1712.09913.
+
+    >>> a, b = Value(1.0, "a"), Value(2.0, "b")
+    >>> ax = plot_loss_surface(lambda: a * a + 3 * b * b, [a, b], steps=5)
+    >>> ax.get_xlabel(), ax.get_ylabel(), a.data
+    ('a', 'b', 1.0)
+    """
+    values = _values(parameters)
+    if not callable(loss):
+        raise TypeError(f"plot_loss_surface takes a function that gives the loss, got {loss!r:.60}; write lambda: ...")
+    if steps < 2 or not span > 0:
+        raise ValueError(f"plot_loss_surface takes steps of at least 2 and a span above 0, got {steps} and {span}")
+    ax = axes(ax, (7, 5))
+    import numpy as np
+
+    centre = np.array([value.data for value in values])
+    snapshots = [_checked("a snapshot of the path", each, len(values)) for each in (() if path is None else path)]
+    way = np.array(snapshots or [centre.tolist()])
+    if directions is None and len(values) <= 2:
+        plane, start = np.eye(len(values)), centre  # the axes show the parameters themselves
+        names = [value.label or f"parameter {i + 1}" for i, value in enumerate(values)]
+    else:
+        plane, names = _plane(parameters, way, directions)
+        start = np.zeros(len(plane))
+    seen = np.linalg.lstsq(plane.T, (way - centre).T, rcond=None)[0].T + start  # the path, as it lies in the plane
+    grids = [_around(middle, span, column, steps) for middle, column in zip(start.tolist(), seen.T)]
+    places = np.stack(np.meshgrid(*grids), axis=-1).reshape(-1, len(plane))
+    points = centre + (places - start) @ plane
+    if len(plane) == 1:
+        heights = _losses(loss, values, [*points.tolist(), *way.tolist()])
+        ax.plot(grids[0], heights[:steps], color=COLOURS[0], linewidth=2.5)
+        ax.grid(alpha=0.3)
+        ax.margins(y=0.18)
+        _draw_way(ax, seen[:, 0].tolist(), heights[steps:], bool(snapshots))
+        names = [*names, "loss"]
+    else:
+        _draw_map(ax, grids[0], grids[1], np.reshape(_losses(loss, values, points.tolist()), (steps, steps)))
+        _draw_way(ax, seen[:, 0].tolist(), seen[:, 1].tolist(), bool(snapshots))
+    dress(ax, *names)
+    ax.locator_params(nbins=6)
+    return ax
+
+
+def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> list[list[float]]:
+    """Random directions through all parameters, as long in the weights of each neuron as these are themselves.
+
+    So a step of 1 means the same to a neuron of large weights as to one of small weights; of a convolution each filter
+    counts as a neuron, and the biases of a layer count as one. The weights of a neuron are known by their names in the
+    module, or by the labels of the Values: ``n3.w0`` and ``n3.w1``, or ``weight[3][0]`` and ``weight[3][1]``.
+
+    Args:
+        parameters: the Values, or a module.
+        count: how many directions.
+        rng: where they come from, as `random` or a `random.Random(seed)`.
+
+    Source: H. Li et al., 2018, https://arxiv.org/abs/1712.09913.
+
+    >>> weights = [Value(3.0, "n0.w0"), Value(4.0, "n0.w1"), Value(0.0, "n0.b")]
+    >>> [[x, y, z]] = random_directions(weights, 1)
+    >>> round((x * x + y * y) ** 0.5, 9), abs(z)
+    (5.0, 0.0)
+    """
+    values = _values(parameters)
+    named = hasattr(parameters, "named_parameters")
+    names = [name for name, _ in parameters.named_parameters()] if named else [value.label for value in values]
+    filters: dict[tuple[str, ...], list[int]] = {}
+    for i, name in enumerate(names):
+        filters.setdefault(_filter(name), []).append(i)
+    directions = []
+    for _ in range(count):
+        direction = [rng.gauss(0.0, 1.0) for _ in values]
+        for places in filters.values():
+            length = hypot(*[direction[i] for i in places])
+            wanted = hypot(*[values[i].data for i in places])
+            for i in places:
+                direction[i] *= wanted / length
+        directions.append(direction)
+    return directions
+
+
+def _filter(name: str) -> tuple[str, ...]:
+    """What the weights of one neuron or filter have in common: all but the last index, of weight[3][1][0] the first."""
+    parts = re.findall(r"\d+|[^\W\d]+", name)
+    last = len(parts)
+    while last and parts[last - 1].isdigit():
+        last -= 1
+    indices = len(parts) - last
+    return tuple(parts[: last + (indices > 1)])
+
+
+def _plane(parameters: Any, way: Any, directions: Sequence[Any] | None) -> tuple[Any, list[str]]:
+    """One or two directions as rows, and what they are called."""
+    import numpy as np
+
+    count = way.shape[1]
+    if directions is not None:
+        plane = np.array([_checked("a direction", each, count) for each in directions])
+        if len(plane) not in (1, 2) or np.linalg.matrix_rank(plane) < len(plane):
+            raise ValueError(f"plot_loss_surface takes one or two directions, apart from each other, got {len(plane)}")
+        return plane, [f"direction {i + 1}" for i in range(len(plane))]
+    if len(way) == 1:
+        return np.array(random_directions(parameters)), ["random direction 1", "random direction 2"]
+    _, sizes, components = np.linalg.svd(way - way.mean(axis=0), full_matrices=False)
+    if sizes[1] <= 1e-12 * sizes[0]:
+        raise ValueError(
+            "the path lies on one line, which has no plane of its own; give one of three snapshots or more, or "
+            "directions=random_directions(parameters)"
+        )
+    shares = sizes**2 / (sizes**2).sum()
+    return components[:2], [f"principal component {i + 1} ({shares[i]:.0%})" for i in range(2)]
+
+
+def _around(middle: float, span: float, path: Any, steps: int) -> Any:
+    """Points from `span` before the middle to `span` after it, or as far as the path goes and a little further."""
+    import numpy as np
+
+    low, high = min(middle - span, *path), max(middle + span, *path)
+    margin = 0.15 * (high - low)
+    return np.linspace(low - margin * (low < middle - span), high + margin * (high > middle + span), steps)
+
+
+def _losses(loss: Callable[[], Any], values: list[Value], points: Iterable[list[float]]) -> list[float]:
+    """The loss at each point, which may be inf or nan; the parameters are as before when it is done, or fails."""
+    heights, before = [], None
+    with _kept(values), switched(recording=False, warning=False):
+        for point in points:
+            _put(values, point)
+            result = loss()
+            if isinstance(result, Value) and result.rule is not None and result is before:
+                raise ValueError(
+                    f"loss gave the same Value twice, {result!r}, and so not the loss at changed parameters; compute "
+                    "it inside the function"
+                )
+            before = result
+            try:
+                heights.append(result.data if isinstance(result, Value) else float(result))
+            except TypeError as error:
+                raise TypeError(f"loss must give a Value or a number, got {result!r:.60}") from error
+    return heights
+
+
+@contextmanager
+def _kept(values: list[Value]) -> Iterator[None]:
+    """A block after which the Values have the numbers that they had before."""
+    before = [value.data for value in values]
+    try:
+        yield
+    finally:
+        try:
+            _put(values, before)
+        finally:
+            _put(values, before)  # once more, for an interrupt may have stopped the first
+
+
+def _put(values: list[Value], data: Iterable[float]) -> None:
+    for value, number in zip(values, data):
+        value.data = number
+
+
+def _values(parameters: Any) -> list[Value]:
+    """The parameters as a list, each a leaf."""
+    own = getattr(parameters, "parameters", None)
+    values = list(own() if callable(own) else parameters if is_row(parameters) else [parameters])
+    if not values:
+        raise ValueError("plot_loss_surface takes at least one parameter, got none; write model.parameters()")
+    for value in values:
+        if not isinstance(value, Value) or value.rule is not None:
+            raise TypeError(
+                f"plot_loss_surface takes Values that can be set, got {value!r:.60}; write model.parameters()"
+            )
+    return values
+
+
+def _checked(what: str, given: Any, count: int) -> list[float]:
+    each = numbers(given)
+    if len(each) != count:
+        raise ValueError(f"{what} has a number for each of {count} parameters, got {len(each)}")
+    if not all(map(isfinite, each)):
+        raise ValueError(f"{what} holds finite numbers, got {next(x for x in each if not isfinite(x))}")
+    return each
+
+
+def _draw_map(ax: "Axes", xs: Any, ys: Any, heights: Any) -> None:
+    """Bands of equal area, dark where the loss is low; empty where it is not finite."""
+    import matplotlib as mpl
+    import numpy as np
+
+    heights = np.ma.masked_where(~(np.abs(heights) < 1e200), heights)  # matplotlib's own bands end soon after
+    known = heights.compressed() if heights.count() else np.zeros(1)
+    bounds = np.quantile(known, np.linspace(0, 1, 14)).tolist()
+    for digits in range(2, 17):  # as few as tell the bands apart
+        levels = sorted({float(f"{bound:.{digits}g}") for bound in bounds})
+        if len(levels) > 8:
+            break
+    if len(levels) < 2:
+        around = abs(levels[0]) / 2 or 0.5
+        levels = [levels[0] - around, levels[0] + around]
+    norm = mpl.colors.BoundaryNorm(levels, 256, extend="both")
+    bands = ax.contourf(xs, ys, heights, levels=levels, norm=norm, cmap="viridis", extend="both")
+    if len(levels) > 2:
+        ax.contour(xs, ys, heights, levels=levels, colors="white", linewidths=0.6, alpha=0.6)
+    bar = ax.figure.colorbar(bands, ax=ax, spacing="uniform", ticks=levels[::2], format="%g")
+    bar.set_label("loss", fontsize="x-large")
+    bar.ax.tick_params(labelsize="large")
+
+
+def _draw_way(ax: "Axes", xs: list[float], ys: list[float], moves: bool) -> None:
+    """The path with its start and its end, or the present parameters alone."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=5, foreground="white")]
+    ax.plot(xs, ys, color=COLOURS[5], linewidth=2, path_effects=halo, label="path")
+    ax.plot(xs, ys, "o", color=COLOURS[5], markersize=5, markevery=max(1, len(xs) // 20))
+    ends = [("start", 0, "o", 11, "bottom"), ("end", -1, "*", 20, "top")]
+    for name, at, marker, size, side in ends if moves else [("now", 0, "X", 14, "bottom")]:
+        look: dict[str, Any] = {"color": COLOURS[5], "markeredgecolor": "black", "zorder": 4, "clip_on": False}
+        ax.plot(xs[at], ys[at], marker, markersize=size, label=name, **look)
+        words: dict[str, Any] = {"fontsize": "x-large", "weight": "bold", "color": "black", "path_effects": halo}
+        offset = (0, 10 if side == "bottom" else -10)
+        ax.annotate(name, (xs[at], ys[at]), offset, textcoords="offset points", ha="center", va=side, **words)
