@@ -267,7 +267,7 @@ class Part:
         """
         import numpy as np
 
-        with np.errstate(all="ignore"), _lending:
+        with np.errstate(all="ignore"), lending:
             loan = self.lend()
             assert loan is not None
             gradients = change(np.array(loan.grad[self._places]))

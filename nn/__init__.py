@@ -21,7 +21,7 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
-from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.recurrent import GRUCell
 from nn.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
 from nn.sequential import Sequential
@@ -34,6 +34,7 @@ __all__ = [
     "GELU",
     "MLP",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AvgPool2d",
@@ -56,6 +57,7 @@ __all__ = [
     "Neuron",
     "Optimizer",
     "RMSNorm",
+    "RMSprop",
     "ReLU",
     "ReduceLROnPlateau",
     "Schedule",

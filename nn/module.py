@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from engine import Value
 from engine.lending import Part
+from engine.surroundings import note_switch
 from engine.trees import flat, mapped
 from engine.value import to_float
 from nn.summary import Summary, is_list, shape, written
@@ -97,6 +98,10 @@ class Module:
                 seen.add(id(module))
                 yield path, module
 
+    def modules(self) -> "Iterator[Module]":
+        """The same without the paths."""
+        return (module for _, module in self.named_modules())
+
     def tensors(self) -> Iterator[tuple[str, Any]]:
         """The state that is its own and not that of a module within it: names, and nested lists of Values.
 
@@ -173,7 +178,9 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Set `training` of this module and of all within it; gives the module."""
         for module in self._all():
-            module.training = mode
+            if module.training != mode:
+                module.training = mode
+                note_switch()
         return self
 
     def eval(self) -> Self:

@@ -5,7 +5,7 @@ parameter. It is written once, for floats; when compiled code holds the paramete
 compiled too. The memory lives in the optimizer, not in the Values.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from operator import is_not
 from typing import Any
@@ -97,6 +97,40 @@ class Optimizer:
         value.backward()
         self.step()
         return value.data
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a training goes on from, as plain numbers: the settings, the steps so far, and the memory.
+
+        >>> SGD([Value(1.0)], lr=0.1, momentum=0.9).state_dict()["memory"]
+        {'velocity': [0.0]}
+        """
+        own = {name: x for name, x in vars(self).items() if isinstance(x, (bool, int, float))}
+        tuples = {name: list(x) for name, x in vars(self).items() if isinstance(x, tuple) and name != "memory"}
+        memory = {name: [*map(float, numbers)] for name, numbers in self.state.items()}
+        return {"kind": type(self).__name__, "settings": own | tuples, "memory": memory}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            ValueError: if it is of another kind of optimizer, or of another number of parameters. Then nothing is
+                changed.
+        """
+        own = self.state_dict()
+        shapes = [
+            {name: len(numbers) for name, numbers in each.get("memory", {}).items()} | {"kind": each.get("kind")}
+            for each in (own, state)
+        ]
+        missing = own["settings"].keys() - state.get("settings", {}).keys()
+        if shapes[0] != shapes[1] or missing:
+            raise ValueError(
+                f"this {type(self).__name__} has a memory of {shapes[0]}, and the state is of {shapes[1]}; "
+                "make the optimizer as the one was made whose state it is"
+            )
+        memory = {name: [*map(float, state["memory"][name])] for name in self.memory}
+        settings = {name: tuple(x) if isinstance(x, list) else x for name, x in state["settings"].items()}
+        vars(self).update(settings)
+        self.state = memory
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as before each backward pass."""
@@ -323,6 +357,93 @@ class AdamW(Adam):
     def decay(self, p: Any, g: Any) -> tuple[Any, Any]:
         """Weight decay by shrinking the parameter itself."""
         return p * (1 - self.lr * self.weight_decay), g
+
+
+class RMSprop(Optimizer):
+    """A step for each parameter of its own size: its gradient over the root of the running mean of its squares.
+
+    Source: T. Tieleman, G. Hinton, 2012, lecture 6 of "Neural Networks for Machine Learning".
+
+    Args:
+        parameters: the Values to change.
+        lr: the learning rate, about the size of each step.
+        alpha: how much of the running mean is kept at each step.
+        eps: keeps the quotient finite.
+        weight_decay: adds ``weight_decay · p`` to the gradient.
+        momentum: how much of a running sum of the quotients is kept at each step, from 0 up to 1.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+    ) -> None:
+        self.memory = ("square", "velocity") if momentum else ("square",)
+        super().__init__(parameters, lr)
+        _check("alpha", alpha, 0 <= alpha < 1, "from 0 up to 1")
+        _check("eps", eps, eps > 0, "above 0")
+        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        _check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
+        self.alpha, self.eps, self.weight_decay, self.momentum = alpha, eps, weight_decay, momentum
+
+    def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
+        """``square = alpha · square + (1 - alpha) · g²``, and a step of ``g / √square``."""
+        square, *rest = memory
+        g = g + self.weight_decay * p
+        square = self.alpha * square + (1 - self.alpha) * g * g
+        direction = g / (rules.sqrt(square) + self.eps)
+        if not rest:
+            return p - self.lr * direction, square
+        velocity = self.momentum * rest[0] + direction
+        return p - self.lr * velocity, square, velocity
+
+
+class Adagrad(Optimizer):
+    """A step for each parameter of its own size: its gradient over the root of the sum of all its squares so far.
+
+    Source: J. Duchi, E. Hazan, Y. Singer, 2011, https://jmlr.org/papers/v12/duchi11a.html.
+
+    Args:
+        parameters: the Values to change.
+        lr: the learning rate, the size of the first step.
+        lr_decay: how much the learning rate falls: at step n it is ``lr / (1 + (n - 1) · lr_decay)``.
+        weight_decay: adds ``weight_decay · p`` to the gradient.
+        eps: keeps the quotient finite.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    memory = ("square",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 0.01,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(parameters, lr)
+        _check("lr_decay", lr_decay, lr_decay >= 0, "at least 0")
+        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        _check("eps", eps, eps > 0, "above 0")
+        self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
+
+    def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
+        """``square = square + g²``, and a step of ``g / √square``."""
+        (square,) = memory
+        g = g + self.weight_decay * p
+        square = square + g * g
+        lr = self.lr / (1 + (self.steps - 1) * self.lr_decay)
+        return p - lr * g / (rules.sqrt(square) + self.eps), square
 
 
 def _check(name: str, given: Any, valid: bool, expected: str) -> None:
