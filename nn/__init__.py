@@ -3,16 +3,28 @@
 from nn import init
 from nn.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from nn.attention import CausalSelfAttention
+from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
+from nn.data import DataLoader, Standardizer, standardize, train_test_split
 from nn.dropout import Dropout
 from nn.embedding import Embedding
 from nn.layers import MLP, Layer, Linear, Neuron
-from nn.losses import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
+from nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    l1_loss,
+    l1_penalty,
+    l2_penalty,
+    mse_loss,
+)
 from nn.module import Module
 from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
 from nn.optim import SGD, Adam, AdamW, Optimizer
 from nn.recurrent import GRUCell
+from nn.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
 from nn.sequential import Sequential
+from nn.toys import circles, moons, spirals, xor, yin_yang
 
 __all__ = [
     "ACTIVATIONS",
@@ -26,6 +38,8 @@ __all__ = [
     "BatchNorm1d",
     "CausalSelfAttention",
     "Conv2d",
+    "CosineAnnealingLR",
+    "DataLoader",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -34,21 +48,38 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearLR",
     "MaxPool2d",
     "Module",
     "Neuron",
     "Optimizer",
     "RMSNorm",
     "ReLU",
+    "ReduceLROnPlateau",
+    "Schedule",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Standardizer",
+    "StepLR",
     "Tanh",
     "binary_cross_entropy_with_logits",
+    "circles",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "cross_entropy",
     "hinge_loss",
     "init",
+    "l1_loss",
+    "l1_penalty",
+    "l2_penalty",
+    "moons",
     "mse_loss",
+    "spirals",
+    "standardize",
+    "train_test_split",
+    "xor",
+    "yin_yang",
 ]

@@ -4,11 +4,11 @@ Each loss takes the network's outputs and the targets, for one example or for a 
 compiled function they are Values, and a wrong one gives a number that is not finite.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import index
 from typing import Any
 
-from engine import Value, log_softmax, mean, rules, select
+from engine import Value, dot, log_softmax, mean, rules, select
 from engine.trees import flat, is_row
 from engine.value import as_value
 
@@ -23,6 +23,18 @@ def mse_loss(predictions: Any, targets: Any) -> Value:
     2.5
     """
     return _mean((as_value(p) - t) ** 2 for p, t in _pairs("mse_loss", predictions, targets))
+
+
+def l1_loss(predictions: Any, targets: Any) -> Value:
+    """Mean absolute error: the mean of ``|prediction - target|``, to which an outlier matters less.
+
+    Raises:
+        ValueError: if there are not as many predictions as targets, or none.
+
+    >>> l1_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
+    1.5
+    """
+    return _mean(abs(as_value(p) - t) for p, t in _pairs("l1_loss", predictions, targets))
 
 
 def hinge_loss(scores: Any, targets: Any) -> Value:
@@ -103,6 +115,52 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
         raise ValueError(f"cross_entropy takes a row of logits for each of {len(targets)} targets, got a single row")
     _check_lengths("cross_entropy", len(rows), len(targets))
     return _mean(loss(row, target) for row, target in zip(rows, targets))
+
+
+def l1_penalty(parameters: Iterable[Any]) -> Value:
+    """``Σ |p|``, the sum and not the mean. Times a small number and added to the loss, it draws parameters to 0.
+
+    Args:
+        parameters: Values, or nested lists of them.
+
+    Raises:
+        TypeError: if a parameter is not a Value.
+        ValueError: if there are none.
+
+    >>> l1_penalty([Value(3.0), Value(-4.0)]).data
+    7.0
+    """
+    return as_value(rules.total(*map(abs, _listed("l1_penalty", parameters))))
+
+
+def l2_penalty(parameters: Iterable[Any]) -> Value:
+    """``Σ p²``, the sum and not the mean, as one node. Times a small number and added to the loss, it keeps them small.
+
+    ``loss + 0.5 * c * l2_penalty(parameters)`` has the gradient to which an optimizer comes by ``weight_decay=c``
+    (all of them but AdamW, which keeps its decay beside the gradient).
+
+    Args:
+        parameters: Values, or nested lists of them.
+
+    Raises:
+        TypeError: if a parameter is not a Value.
+        ValueError: if there are none.
+
+    >>> l2_penalty([Value(3.0), Value(-4.0)]).data
+    25.0
+    """
+    each = _listed("l2_penalty", parameters)
+    return as_value(dot(each, each))
+
+
+def _listed(name: str, parameters: Any) -> list[Value]:
+    each = list(flat(parameters))
+    if not each:
+        raise ValueError(f"{name} takes at least one parameter, got none; write model.parameters()")
+    for parameter in each:
+        if not isinstance(parameter, Value):
+            raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
+    return each
 
 
 def _mean(losses: Iterator[Value]) -> Value:

@@ -6,10 +6,22 @@ from pathlib import Path
 import pytest
 
 import nn
-from engine import Value
-from nn import binary_cross_entropy_with_logits, cross_entropy, hinge_loss, mse_loss
+from engine import Value, compile
+from engine.graph import topological_order
+from nn import (
+    SGD,
+    Adam,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    l1_loss,
+    l1_penalty,
+    l2_penalty,
+    mse_loss,
+)
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch_nn.json").read_text())
+ROWS = json.loads((Path(__file__).parent / "data" / "torch_schedules.json").read_text())
 
 
 @pytest.mark.parametrize("name", TORCH["losses"])
@@ -21,6 +33,99 @@ def test_losses_and_their_gradients_are_pytorchs(name):
     assert loss.data == pytest.approx(expected["loss"], rel=1e-12)
     # PyTorch's sigmoid(40) - 1 is 0 where the slope is -4e-18
     assert [x.grad for x in outputs] == pytest.approx(expected["grad"], rel=1e-12, abs=1e-17)
+
+
+def rows_of_values():
+    return [[Value(x) for x in row] for row in ROWS["outputs"]]
+
+
+@pytest.mark.parametrize("name", ROWS["losses"])
+def test_losses_of_rows_and_penalties_are_pytorchs(name):
+    rows = rows_of_values()
+    loss = getattr(nn, name)(rows, *([] if "penalty" in name else [ROWS["targets"]]))
+    loss.backward()
+    assert loss.data == pytest.approx(ROWS["losses"][name]["loss"], rel=1e-14)
+    assert [[x.grad for x in row] for row in rows] == [pytest.approx(row) for row in ROWS["losses"][name]["grad"]]
+
+
+def test_a_penalty_of_squares_is_one_node():
+    penalty = l2_penalty(rows_of_values())
+    assert [node.rule is not None for node in topological_order(penalty)].count(True) == 1
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+def test_half_the_penalty_of_squares_is_weight_decay(optimizer):
+    results = []
+    for decay in (True, False):
+        w = [Value(2.0), Value(-3.0)]
+        steps = optimizer(w, lr=0.1, weight_decay=0.3 if decay else 0.0)
+        for _ in range(3):
+            steps.zero_grad()
+            loss = (w[0] * w[1] - 1) ** 2
+            (loss if decay else loss + 0.5 * 0.3 * l2_penalty(w)).backward()
+            steps.step()
+        results.append([p.data for p in w])
+    assert results[0] == pytest.approx(results[1], rel=1e-12)
+
+
+def test_a_penalty_of_a_parameter_that_is_0_has_the_slope_0():
+    w = Value(0.0)
+    (l1_penalty([w]) + l2_penalty([w])).backward()
+    assert w.grad == 0.0
+
+
+TARGETS = {  # a target for each of two rows of one output
+    "mse_loss": [0.5, -1.0],
+    "l1_loss": [0.5, -1.0],
+    "hinge_loss": [1, -1],
+    "binary_cross_entropy_with_logits": [1, 0.25],
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_rows_of_one_output_are_paired_with_plain_targets(name):
+    loss, targets = getattr(nn, name), TARGETS[name]
+    flat = loss([Value(0.25), Value(2.0)], targets).data
+    assert loss([[Value(0.25)], [Value(2.0)]], targets).data == flat
+    assert loss([[Value(0.25)], [Value(2.0)]], [[t] for t in targets]).data == flat
+    assert loss([Value(0.25), Value(2.0)], [Value(t) for t in targets]).data == pytest.approx(flat, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", [*TARGETS, "cross_entropy"])
+def test_compiled_losses_with_targets_as_values_are_the_plain_ones(name):
+    pytest.importorskip("numba", reason="without numba there is no machine code")
+    loss = getattr(nn, name)
+    targets = TARGETS.get(name, [1, 0])
+    w = [Value(0.5, role="parameter"), Value(-1.5, role="parameter")]
+
+    def example(x, target):
+        scores = [w[0] * x, w[1] * x]
+        return loss(scores, target) if name == "cross_entropy" else loss([scores[0] + w[1]], [target])
+
+    plain = (example(1.0, targets[0]) + example(-2.0, targets[1])) / 2
+    plain.backward()
+    expected, gradients = plain.data, [p.grad for p in w]
+    assert any(gradients)
+    fast = compile(example)
+    for _ in range(3):
+        w[0].grad = w[1].grad = 0.0
+        value = fast.mean([1.0, -2.0], targets)
+        value.backward()
+        assert value.data == pytest.approx(expected, rel=1e-12)
+        assert [p.grad for p in w] == pytest.approx(gradients, rel=1e-12)
+
+
+def test_compiled_penalties_follow_the_parameters():
+    pytest.importorskip("numba", reason="without numba there is no machine code")
+    w = [Value(0.5, role="parameter"), Value(-1.5, role="parameter")]
+    fast = compile(lambda x: x + l1_penalty(w) + l2_penalty(w))
+    for data in (-1.5, 2.0, -3.0):
+        w[0].grad = w[1].grad = 0.0
+        w[1].data = data
+        value = fast(1.0)
+        value.backward()
+        assert value.data == pytest.approx(1.0 + 0.5 + abs(data) + 0.25 + data * data)
+        assert [p.grad for p in w] == pytest.approx([2.0, (1 if data > 0 else -1) + 2 * data])
 
 
 def test_one_example_needs_no_list():
@@ -45,6 +150,11 @@ def test_cross_entropy_of_far_logits_is_finite():
     [
         (lambda x: mse_loss([x], [1, 2]), ValueError, "mse_loss takes as many outputs as targets, got 1 outputs and 2"),
         (lambda x: mse_loss([], []), ValueError, "mse_loss takes at least one example, got none"),
+        (lambda x: l1_loss([x, x], [1]), ValueError, "l1_loss takes as many outputs as targets, got 2 outputs and 1"),
+        (lambda x: l1_loss([], []), ValueError, "l1_loss takes at least one example, got none"),
+        (lambda x: l1_penalty([]), ValueError, r"l1_penalty takes at least one parameter.* write model.parameters\(\)"),
+        (lambda x: l2_penalty([x, 2.0]), TypeError, r"l2_penalty takes Values, got 2.0; write model.parameters\(\)"),
+        (lambda x: l2_penalty(nn.MLP(2, [1])), TypeError, r"l2_penalty takes Values, got MLP.* model.parameters\(\)"),
         (lambda x: hinge_loss([x], [0]), ValueError, r"targets of -1 or 1, got 0; from 0 or 1, write 2 \* y - 1"),
         (lambda x: binary_cross_entropy_with_logits([x], [-1]), ValueError, r"from 0 to 1, got -1; .*\(y \+ 1\) / 2"),
         (lambda x: cross_entropy([x, x], 2), IndexError, "targets from 0 to 1, one for each logit, got 2"),

@@ -1,0 +1,104 @@
+"""Gradients kept small between ``loss.backward()`` and ``optimizer.step()``: one bad batch then does little harm."""
+
+import warnings
+from collections.abc import Iterable
+from math import hypot, isfinite
+from typing import Any
+
+from engine import Value
+from engine.lending import Part
+from engine.modes import callers_depth
+
+
+def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_if_nonfinite: bool = False) -> float:
+    """Shorten the gradient, as one long vector over all parameters, to `max_norm` if it is longer.
+
+    Source: R. Pascanu, T. Mikolov, Y. Bengio, 2013, https://arxiv.org/abs/1211.5063.
+
+    Args:
+        parameters: the Values; one that no backward pass has reached counts as 0.
+        max_norm: the greatest length; infinity to measure alone.
+        error_if_nonfinite: raise an error if the length is inf or nan, instead of a warning. The gradients that PyTorch
+            leaves then, and this function too, are no use: 0 or nan.
+
+    Returns:
+        The length before.
+
+    Raises:
+        TypeError: if a parameter is not a Value.
+        ValueError: if there are no parameters, or `max_norm` is below 0.
+        RuntimeError: if the length is not finite, and `error_if_nonfinite`.
+
+    >>> x, y = Value(1.0), Value(2.0)
+    >>> (3 * x + 4 * y).backward()
+    >>> clip_grad_norm_([x, y], max_norm=1.0)
+    5.0
+    >>> round(x.grad, 3), round(y.grad, 3)
+    (0.6, 0.8)
+    """
+    _check("max_norm", max_norm)
+    norm = 0.0
+
+    def shortened(gradients: Any) -> Any:
+        nonlocal norm
+        listed = gradients if isinstance(gradients, list) else gradients.tolist()
+        norm = _length(listed, error_if_nonfinite)
+        coefficient = min(max_norm / (norm + 1e-6), 1.0)  # PyTorch's 1e-6, against a length of 0
+        return [coefficient * g for g in gradients] if gradients is listed else coefficient * gradients
+
+    _change_gradients(parameters, shortened)
+    return norm
+
+
+def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
+    """Bring every gradient that is below ``-clip_value`` or above `clip_value` there.
+
+    Args:
+        parameters: the Values; one that no backward pass has reached is left alone.
+        clip_value: the greatest size.
+
+    Raises:
+        TypeError: if a parameter is not a Value.
+        ValueError: if there are no parameters, or `clip_value` is below 0.
+    """
+    _check("clip_value", clip_value)
+
+    def clipped(gradients: Any) -> Any:
+        if isinstance(gradients, list):
+            return [min(max(g, -clip_value), clip_value) for g in gradients]  # in this order nan stays nan
+        return gradients.clip(-clip_value, clip_value)
+
+    _change_gradients(parameters, clipped)
+
+
+def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
+    """Put ``change(gradients)`` in place of the gradients that there are: a list, or an array if they are lent."""
+    listed = list(parameters) if hasattr(parameters, "__iter__") else [parameters]
+    if not listed:
+        raise ValueError("clipping takes at least one parameter, got none; write model.parameters()")
+    for parameter in listed:
+        if not isinstance(parameter, Value):
+            raise TypeError(f"clipping takes Values, got {parameter!r:.40}; write model.parameters()")
+    part = Part(listed)
+    if part.joined() is not None:  # compiled code has moved the numbers to arrays: see engine/lending.py
+        part.change_gradients(change)
+        return
+    reached = [p for p in part.values if p.grad is not None]
+    for parameter, gradient in zip(reached, change([p.grad for p in reached])):
+        parameter.grad = gradient
+
+
+def _length(gradients: list[float], error_if_nonfinite: bool) -> float:
+    norm = hypot(*gradients)
+    if not isfinite(norm):
+        norm = sum(map(abs, gradients))  # hypot(inf, nan) is inf
+        message = f"the norm of the gradients is {norm}; detect_anomaly() finds where it arose"
+        if error_if_nonfinite:
+            raise RuntimeError(message)
+        warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
+    return norm
+
+
+def _check(name: str, given: float) -> None:
+    if not given >= 0:
+        raise ValueError(f"{name} must be at least 0, got {given}")

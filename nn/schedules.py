@@ -1,0 +1,234 @@
+"""Learning rates that change while a network trains: ``schedule.step()`` after each epoch sets ``optimizer.lr``.
+
+A schedule changes the learning rate it finds, as in PyTorch, so that two of them can take turns, or act together:
+
+>>> from engine import Value
+>>> from nn.optim import SGD
+>>> optimizer = SGD([Value(1.0)], lr=0.4)
+>>> warm_up, decay = LinearLR(optimizer, start_factor=0.5, total_iters=2), StepLR(optimizer, step_size=2, gamma=0.1)
+>>> rates = []
+>>> for epoch in range(6):
+...     rates.append(round(optimizer.lr, 6))
+...     (warm_up if epoch < 2 else decay).step()
+>>> rates
+[0.2, 0.3, 0.4, 0.4, 0.04, 0.04]
+"""
+
+from math import cos, inf, pi
+from typing import Any
+
+from engine import Value
+from nn.optim import Optimizer
+
+
+class Schedule:
+    """What the schedules share: an optimizer whose learning rate they change, and a state to save.
+
+    Args:
+        optimizer: the optimizer.
+
+    Attributes:
+        base_lr: the learning rate that the optimizer had before its first schedule.
+        steps: how often `step` was called.
+
+    Raises:
+        TypeError: if `optimizer` is not an optimizer.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            name = type(self).__name__
+            raise TypeError(
+                f"{name} takes an optimizer, got {optimizer!r:.40}; write {name}(SGD(model.parameters()), ...)"
+            )
+        self.optimizer = optimizer
+        self.base_lr: float = vars(optimizer).setdefault("initial_lr", optimizer.lr)
+        self.steps = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the schedule knows, and the learning rate, as plain numbers."""
+        return {**{name: x for name, x in vars(self).items() if name != "optimizer"}, "lr": self.optimizer.lr}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state that `state_dict` gave.
+
+        Raises:
+            ValueError: if it is the state of something else.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(
+                f"{type(self).__name__} takes a state of {', '.join(self.state_dict())}; got {', '.join(state)}"
+            )
+        self.optimizer.lr = state["lr"]
+        vars(self).update({name: x for name, x in state.items() if name != "lr"})
+
+
+class StepLR(Schedule):
+    """Stairs: every so many steps the learning rate is multiplied by `gamma`.
+
+    Args:
+        optimizer: the optimizer.
+        step_size: the steps from one change to the next.
+        gamma: the factor.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        super().__init__(optimizer)
+        _check_whole("step_size", step_size, 1)
+        _check("gamma", gamma, gamma > 0, "above 0")
+        self.step_size, self.gamma = step_size, gamma
+
+    def step(self) -> None:
+        """Count a step, and change the learning rate if it is due."""
+        self.steps += 1
+        if self.steps % self.step_size == 0:
+            self.optimizer.lr *= self.gamma
+
+
+class LinearLR(Schedule):
+    """A warm-up: the learning rate starts as a fraction of itself, and grows to the whole in equal steps.
+
+    Args:
+        optimizer: the optimizer, whose learning rate is multiplied by `start_factor` at once.
+        start_factor: the fraction at the start, above 0.
+        end_factor: the fraction at the end.
+        total_iters: the number of steps from start to end; afterwards nothing changes.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        super().__init__(optimizer)
+        _check("start_factor", start_factor, 0 < start_factor <= 1, "above 0, and at most 1")
+        _check("end_factor", end_factor, 0 <= end_factor <= 1, "from 0 to 1")
+        _check_whole("total_iters", total_iters, 1)
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        optimizer.lr *= start_factor
+
+    def step(self) -> None:
+        """Change the learning rate as the line does from here to the next step."""
+        self.steps += 1
+        if self.steps <= self.total_iters:
+            self.optimizer.lr *= self._fraction(self.steps) / self._fraction(self.steps - 1)
+
+    def _fraction(self, steps: int) -> float:
+        return self.start_factor + (self.end_factor - self.start_factor) * steps / self.total_iters
+
+
+class CosineAnnealingLR(Schedule):
+    """Half a wave of the cosine: slowly away from the learning rate at the start, and slowly to `eta_min` at the end.
+
+    Source: I. Loshchilov, F. Hutter, 2017, https://arxiv.org/abs/1608.03983, without its restarts: after `T_max` steps
+    the wave goes up again.
+
+    Args:
+        optimizer: the optimizer.
+        T_max: the number of steps from the top to the bottom.
+        eta_min: the learning rate at the bottom.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        super().__init__(optimizer)
+        _check_whole("T_max", T_max, 1)
+        _check("eta_min", eta_min, eta_min >= 0, "at least 0")
+        self.T_max, self.eta_min = T_max, eta_min
+
+    def step(self) -> None:
+        """Change the learning rate as the wave does from here to the next step."""
+        self.steps += 1
+        before, after = self._height(self.steps - 1), self._height(self.steps)
+        if before == 0:  # at the bottom there is nothing to multiply
+            self.optimizer.lr += (self.base_lr - self.eta_min) * after
+        else:
+            self.optimizer.lr = self.eta_min + (self.optimizer.lr - self.eta_min) * after / before
+
+    def _height(self, steps: int) -> float:
+        return (1 + cos(pi * steps / self.T_max)) / 2
+
+
+class ReduceLROnPlateau(Schedule):
+    """The learning rate is multiplied by `factor` when the loss has not got better for a while.
+
+    Args:
+        optimizer: the optimizer.
+        mode: ``"min"`` if less is better, as of a loss; ``"max"`` if more is, as of an accuracy.
+        factor: what the learning rate is multiplied by.
+        patience: how many steps without a better loss are borne.
+        threshold: by which share of the best so far a loss must be better to count.
+        cooldown: for how many steps after a change no step counts against the patience.
+        min_lr: the least learning rate.
+
+    Raises:
+        ValueError: if a number is out of range, or `mode` is another word.
+
+    >>> from nn.optim import SGD
+    >>> optimizer = SGD([Value(1.0)], lr=1.0)
+    >>> schedule = ReduceLROnPlateau(optimizer, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> optimizer.lr
+    0.1
+    """
+
+    _LEAST_CHANGE = 1e-8  # a smaller one is not worth making; PyTorch's eps
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(optimizer)
+        _check("mode", repr(mode), mode in ("min", "max"), "'min' or 'max'")
+        _check("factor", factor, 0 < factor < 1, "between 0 and 1")
+        _check_whole("patience", patience, 0)
+        _check("threshold", threshold, threshold >= 0, "at least 0")
+        _check_whole("cooldown", cooldown, 0)
+        _check("min_lr", min_lr, min_lr >= 0, "at least 0")
+        self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
+        self.cooldown, self.min_lr = cooldown, min_lr
+        self.best: float | None = None
+        self.bad_steps = self.cooling = 0
+
+    def step(self, loss: Any) -> None:
+        """Take the loss, or whatever is watched, as a number or a Value, and change the learning rate if it is due."""
+        now = loss.data if isinstance(loss, Value) else float(loss)
+        self.steps += 1
+        if self._is_better(now):
+            self.best, self.bad_steps = now, 0
+        else:
+            self.bad_steps += 1
+        if self.cooling:
+            self.cooling, self.bad_steps = self.cooling - 1, 0
+        if self.bad_steps > self.patience:
+            self.cooling, self.bad_steps = self.cooldown, 0
+            lr = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - lr > self._LEAST_CHANGE:
+                self.optimizer.lr = lr
+
+    def _is_better(self, now: float) -> bool:
+        if self.mode == "min":
+            return now < (inf if self.best is None else self.best * (1 - self.threshold))
+        return now > (-inf if self.best is None else self.best * (1 + self.threshold))
+
+
+def _check(name: str, given: Any, valid: bool, expected: str) -> None:
+    if not valid:
+        raise ValueError(f"{name} must be {expected}, got {given}")
+
+
+def _check_whole(name: str, given: Any, least: int) -> None:
+    _check(name, given, isinstance(given, int) and given >= least, f"a whole number of at least {least}")
