@@ -1,9 +1,10 @@
 """Training: from a model, data, a loss and an optimizer to a trained model and the history of how it came about.
 
 >>> import random
->>> from nn import MLP, SGD, hinge_loss, moons
+>>> from nn import MLP, SGD, binary_cross_entropy_with_logits, moons
 >>> model = MLP(2, [8, 1], rng=random.Random(0))
->>> history = fit(model, moons(60), hinge_loss, SGD(model.parameters(), lr=0.1), epochs=20, progress=False)
+>>> optimizer = SGD(model.parameters(), lr=0.3)
+>>> history = fit(model, moons(60), binary_cross_entropy_with_logits, optimizer, epochs=20, progress=False)
 >>> history.loss[-1] < history.loss[0] / 2
 True
 
@@ -12,10 +13,8 @@ It is the loop that one writes by hand: for each mini-batch ``zero_grad``, the l
 
 import gc
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 from time import perf_counter
 from typing import Any
 
@@ -26,11 +25,13 @@ from nn.checkpoint import Checkpoint, OptimizerState, Randomness
 from nn.clipping import clip_grad_norm_
 from nn.data import DataLoader, train_test_split
 from nn.history import History
+from nn.interrupts import Interrupts
 from nn.module import Module
+from nn.normalisation import BatchNorm1d
 from nn.objective import Objective, listed
 from nn.optim import Optimizer
 from nn.progress import Progress
-from nn.schedules import ReduceLROnPlateau, Schedule
+from nn.schedules import ReduceLROnPlateau
 from nn.stopping import EarlyStopping
 
 
@@ -43,10 +44,10 @@ def fit(
     batch_size: int = 32,
     *,
     validation: Any = None,
-    schedule: Schedule | None = None,
+    schedule: Any = None,
     early_stopping: EarlyStopping | int | None = None,
     clip: float | None = None,
-    callbacks: Iterable[Callable[[History], Any]] = (),
+    callbacks: Callable[[History], Any] | Iterable[Callable[[History], Any]] = (),
     compiled: bool | str = "auto",
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -71,7 +72,8 @@ def fit(
         early_stopping: how many epochs to bear without a better validation loss, or an `EarlyStopping`. At the end the
             model has the weights of the best epoch, unless it was interrupted.
         clip: the norm to which gradients are shortened, as `clip_grad_norm_` does.
-        callbacks: functions that are called with the history after each epoch; one that returns True ends the training.
+        callbacks: a function, or several, called with the history after each epoch; one that returns True ends the
+            training.
         compiled: True, False, or ``"auto"``: compiled if numba is installed and the model allows it, else plain Python.
         seed: the same seed gives the same order of examples, and the same examples held out.
         checkpoint: a file to which all is saved after each epoch; if it is there, training goes on from it.
@@ -82,11 +84,15 @@ def fit(
         TraceError: if `compiled` is True, and the model or the loss can't be compiled.
         FileNotFoundError: if the folder for the checkpoint is not there.
     """
-    _check(model, loss, optimizer, epochs, compiled)
+    _check(model, loss, optimizer, epochs, schedule, clip, compiled)
+    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
     loader, held_out = _loaders(data, validation, batch_size, seed)
     stopping = EarlyStopping(early_stopping) if isinstance(early_stopping, int) else early_stopping
+    if not isinstance(stopping, EarlyStopping | None):
+        raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {stopping!r:.40}")
     if stopping is not None and held_out is None:
         raise ValueError(f"early_stopping={early_stopping!r:.40} watches a validation loss; write validation=0.2 too")
+    _check_last(model, loader)
     for each in (loader, held_out):
         if each is not None:
             _try(model, loss, each)
@@ -113,9 +119,9 @@ def fit(
         bar.batch()
 
     with (
-        _as_it_was(model),
+        as_it_was(model),
         Progress(progress, epochs, history.epoch, len(loader)) as bar,
-        _Interrupts() as interrupts,
+        Interrupts() as interrupts,
     ):
         try:
             while history.epoch < epochs and not history.stopped:
@@ -136,8 +142,9 @@ def fit(
                 if stopping is not None:
                     stopping.step(watched, model)
                     history.stopped = stopping.reason
-                if any([callback(history) is True for callback in callbacks]):
-                    history.stopped = history.stopped or "a callback returned True"
+                for callback in callbacks:
+                    if callback(history) is True:
+                        history.stopped = history.stopped or "a callback returned True"
                 if file is not None:
                     file.save()
                 bar.epoch(history)
@@ -150,7 +157,7 @@ def fit(
     return history
 
 
-def _mean(objective: Objective, loader: DataLoader, use: Callable[[Value], None], interrupts: "_Interrupts") -> float:
+def _mean(objective: Objective, loader: DataLoader, use: Callable[[Value], None], interrupts: Interrupts) -> float:
     """The mean loss over the examples of an epoch, each mini-batch's being used as soon as it is there."""
     total, examples = 0.0, 0
     for xs, ys in loader:
@@ -163,7 +170,7 @@ def _mean(objective: Objective, loader: DataLoader, use: Callable[[Value], None]
 
 
 @contextmanager
-def _as_it_was(model: Module) -> Iterator[None]:
+def as_it_was(model: Module) -> Iterator[None]:
     """Give every module its `training` back at the end."""
     before = [(module, module.training) for module in model._all()]
     try:
@@ -185,39 +192,10 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-class _Interrupts:
-    """Ctrl-C waits until a mini-batch is done, so that no update is left half made; a second one does not."""
-
-    def __init__(self) -> None:
-        self.asked = self.insisted = False
-
-    def __enter__(self) -> "_Interrupts":
-        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else it is somebody's own
-        self._ours = usual and current_thread() is main_thread()
-        if self._ours:
-            signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self._ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _ask(self, *_: Any) -> None:
-        self.insisted = self.asked
-        self.asked = True
-        if self.insisted:
-            raise KeyboardInterrupt
-
-    def heed(self) -> None:
-        """Raise the interrupt that was asked for, if there was one."""
-        if self.asked:
-            raise KeyboardInterrupt
-
-
 # What fit takes.
 
 
-def _check(model: Any, loss: Any, optimizer: Any, epochs: Any, compiled: Any) -> None:
+def _check(model: Any, loss: Any, optimizer: Any, epochs: Any, schedule: Any, clip: Any, compiled: Any) -> None:
     if not isinstance(model, Module):
         raise TypeError(f"fit takes a Module, got {model!r:.40}; write fit(model, (X, y), loss, optimizer)")
     if not callable(loss):
@@ -231,6 +209,10 @@ def _check(model: Any, loss: Any, optimizer: Any, epochs: Any, compiled: Any) ->
         )
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
+    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
+        raise ValueError(f"schedule must be one of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be a norm above 0, got {clip}")
     if compiled != "auto" and not isinstance(compiled, bool):
         raise ValueError(f"compiled must be True, False or 'auto', got {compiled!r}")
 
@@ -259,10 +241,19 @@ def _pair(name: str, data: Any) -> tuple[Any, Any]:
     return data
 
 
+def _check_last(model: Module, loader: DataLoader) -> None:
+    last = loader._end - (len(loader) - 1) * loader.batch_size
+    if last == 1 and any(isinstance(m, BatchNorm1d) for _, m in model.named_modules()):
+        raise ValueError(
+            f"BatchNorm1d needs 2 examples, and of {len(loader.X)} in mini-batches of {loader.batch_size} one is left "
+            "over; write another batch_size, or DataLoader(X, y, batch_size, drop_last=True)"
+        )
+
+
 def _try(model: Module, loss: Any, loader: DataLoader) -> None:
     """Let the model and the loss meet an example and every label before anything is changed."""
     X, y = listed(loader.X[:1]), listed(loader.y)
-    with _as_it_was(model), switched(recording=False, warning=False):
+    with as_it_was(model), switched(recording=False, warning=False):
         outputs = model.eval().batch(X)
         targets = y[:1] if is_row(y[0]) else list(dict.fromkeys(y))
         value = loss(outputs * len(targets), targets)

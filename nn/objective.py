@@ -6,7 +6,8 @@ from math import fsum, isclose
 from random import Random
 from typing import Any
 
-from engine import TraceError, Value, compile
+from engine import TraceError, Value
+from engine.compiled import compile
 from engine.modes import switched
 from engine.structure import is_array
 from engine.trees import mapped
@@ -65,7 +66,7 @@ class Objective:
                 value = self._each.mean(xs, ys)
                 if self._is_mean(value, xs, ys):
                     self._way = self._each.mean
-                    return value
+                    return as_value(value)
             except (TraceError, TypeError):  # a loss of one's own may be for lists alone
                 pass
         self._way = self._with_statistics if self._norms else self._batch
@@ -119,7 +120,7 @@ class Objective:
         def loss_and_statistics(xs: Any, ys: Any) -> tuple[Value, list[Any]]:
             return self.loss(self.model.batch(xs), ys), [norm.latest for norm in self._norms]
 
-        return compile(loss_and_statistics, aux=True)
+        return compile(loss_and_statistics, aux=True)  # type: ignore[call-arg]
 
 
 def listed(examples: Any) -> Any:
