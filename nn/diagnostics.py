@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from math import fsum, hypot, inf, isfinite, sqrt
 from typing import Any
 
-from engine import Value, gradients, no_grad, relu
+from engine import Value, gradients, relu
 from engine.modes import callers_depth, switched
 from engine.trees import flat
 from engine.value import as_value
@@ -80,7 +80,7 @@ def dead_relus(model: Module, xs: Iterable[Any]) -> dict[str, float]:
         xs: the examples.
     """
     kinds = ("relu", Value.relu, relu)
-    with as_it_was(model), no_grad(), recorded(model.eval()) as outputs:
+    with as_it_was(model), switched(recording=False, warning=False), recorded(model.eval()) as outputs:
         model.batch(xs)
     shares = {}
     for path, module in model.named_modules():

@@ -1,4 +1,4 @@
-"""Training: the numbers of a loop written by hand, plain and compiled; and what happens when something is in the way."""
+"""Training: the numbers of a loop written by hand, plain and compiled; and what comes in between."""
 
 import gc
 import inspect
@@ -317,10 +317,8 @@ def test_validation_measures_the_end_of_each_epoch_and_changes_nothing(compiled)
             with no_grad():
                 expected.append(mse_loss(history.model.batch(X_test), y_test).data)
 
-        runs.append(
-            fit(model, given[0], mse_loss, optimizer, 3, 5, validation=given[1], seed=7, compiled=compiled,
-                callbacks=measure, progress=False)  # fmt: skip
-        )
+        options = {"validation": given[1], "seed": 7, "compiled": compiled, "callbacks": measure, "progress": False}
+        runs.append(fit(model, given[0], mse_loss, optimizer, 3, 5, **options))
     close(runs[0].validation_loss, expected[:3])
     close(runs[1].validation_loss, expected[:3])
     assert runs[0].loss == runs[1].loss == runs[2].loss
@@ -636,9 +634,13 @@ BAD = [
     (lambda m, o: fit(m, (X, Y), mse_loss, o, clip=-1.0), ValueError, "clip must be a norm above 0, got -1.0"),
     (lambda m, o: fit(m, ([], []), mse_loss, o), ValueError, "X must hold at least one example, got none"),
     (lambda m, o: fit(m, (X, Y[:-1]), mse_loss, o), ValueError, "got 40 rows of X and 39 of y"),
-    (lambda m, o: fit(m, (X[1:] + [[1.0, NAN]], Y), mse_loss, o), ValueError, "row 39 of X holds nan"),
-    (lambda m, o: fit(m, (X, Y[1:] + [NAN]), mse_loss, o), ValueError, "row 39 of y holds nan"),
-    (lambda m, o: fit(m, (X[1:] + [[1.0]], Y), mse_loss, o), ValueError, "row 39 of X holds 1 number and row 0 holds 2"),
+    (lambda m, o: fit(m, ([*X[1:], [1.0, NAN]], Y), mse_loss, o), ValueError, "row 39 of X holds nan"),
+    (lambda m, o: fit(m, (X, [*Y[1:], NAN]), mse_loss, o), ValueError, "row 39 of y holds nan"),
+    (
+        lambda m, o: fit(m, ([*X[1:], [1.0]], Y), mse_loss, o),
+        ValueError,
+        "row 39 of X holds 1 number and row 0 holds 2",
+    ),
     (lambda m, o: fit(m, ([[*x, 1.0] for x in X], Y), mse_loss, o), ValueError, "expects 2 inputs, got 3"),
     (lambda m, o: fit(m, (X, Y), hinge_loss, o), ValueError, "targets of -1 or 1, got 0; from 0 or 1, write 2"),
     (lambda m, o: fit(m, (X, [[y, y] for y in Y]), mse_loss, o), ValueError, "got 1 outputs and 2 targets"),
@@ -673,14 +675,14 @@ def test_a_label_that_comes_late_is_found_before_the_first_step():
     model = two_classes()
     optimizer = SGD(model.parameters())
     with pytest.raises(IndexError, match="targets from 0 to 1, one for each logit, got 2"):
-        fit(model, (X, Y[:-1] + [2]), cross_entropy, optimizer, batch_size=1, progress=False)
+        fit(model, (X, [*Y[:-1], 2]), cross_entropy, optimizer, batch_size=1, progress=False)
     assert optimizer.steps == 0
 
 
 def test_a_batch_of_one_is_too_small_for_batch_normalisation():
     model = with_norm()
     optimizer = SGD(model.parameters())
-    with pytest.raises(ValueError, match="of 40 in mini-batches of 13 one is left over; write .* drop_last=True"):
+    with pytest.raises(ValueError, match=r"of 40 in mini-batches of 13 one is left over; write .* drop_last=True"):
         fit(model, (X, SIGNS), mse_loss, optimizer, batch_size=13, progress=False)
     loader = DataLoader(X, SIGNS, 13, drop_last=True)
     assert fit(model, loader, mse_loss, optimizer, 1, compiled=False, progress=False).epoch == 1
