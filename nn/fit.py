@@ -148,6 +148,7 @@ def fit(
                 if file is not None:
                     file.save()
                 bar.epoch(history)
+                interrupts.heed()
             if stopping is not None:
                 stopping.restore(model)
         except KeyboardInterrupt:

@@ -537,6 +537,16 @@ def test_an_interrupt_from_elsewhere_ends_the_training_too(compiled):
     assert (history.epoch, history.interrupted) == (2, True)
 
 
+def test_an_interrupt_in_a_callback_ends_the_training_after_the_epoch(tmp_path):
+    model = mlp()
+    path = tmp_path / "run.json"
+    options = {"compiled": False, "checkpoint": path, "progress": False}
+    history = fit(model, (X, SIGNS), mse_loss, SGD(model.parameters()), 1, **options,
+                  callbacks=lambda history: signal.raise_signal(signal.SIGINT))  # fmt: skip
+    assert (history.epoch, history.interrupted) == (1, True)
+    assert json.loads(path.read_text())["history"]["loss"] == history.loss
+
+
 def test_it_runs_in_a_thread_and_leaves_a_handler_of_ones_own_alone():
     results = []
 
