@@ -10,7 +10,7 @@ from engine import TraceError, Value
 from engine.compiled import compile
 from engine.modes import switched
 from engine.structure import is_array
-from engine.trees import mapped
+from engine.trees import flat, mapped
 from engine.value import as_value
 from nn.checkpoint import Randomness
 from nn.module import Module
@@ -80,15 +80,18 @@ class Objective:
         return self._plain(xs, ys)
 
     def _is_mean(self, value: Value, xs: Any, ys: Any) -> bool:
-        """Whether the mean over the examples is the loss of the mini-batch; here, and for slightly other outputs."""
+        """Whether no example matters to the outputs of another, and the loss of the mini-batch is the mean over them.
+
+        The loss is tried with slightly other outputs too, for at the first weights the two may be the same by chance.
+        """
         xs, ys, rng = listed(xs), listed(ys), Random(0)
         with switched(recording=False, warning=False):
-            outputs = self.model.batch(xs)
-            if not isclose(self.loss(outputs, ys).data, value.data, rel_tol=1e-9):
-                return False
+            outputs, alone = self.model.batch(xs), [self.model(x) for x in xs]
             near = [mapped(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
             each = [self.loss(output, y).data for output, y in zip(near, ys)]
-            return isclose(self.loss(near, ys).data, fsum(each) / len(each), rel_tol=1e-9)
+            pairs = [(as_value(v).data, as_value(w).data) for v, w in zip(flat(outputs), flat(alone))]
+            pairs += [(self.loss(outputs, ys).data, value.data), (self.loss(near, ys).data, fsum(each) / len(each))]
+        return all(isclose(x, y, rel_tol=1e-9) for x, y in pairs)
 
     def _with_statistics(self, xs: Any, ys: Any) -> Value:
         """The mini-batch as a whole, with the statistics that batch normalisation takes from it."""

@@ -226,6 +226,24 @@ def test_each_layer_and_kind_is_told_once():
     assert [m.split(":")[0] for m in warned(model, diagnostics, 3)] == ["the gradient vanishes in layers.0"]
 
 
+def test_sizes_are_compared_for_each_parameter():
+    model = MLP(99, [1, 1], rng=rng())
+    for layer, slope in zip(model.layers, (0.9e-7, 1.0)):
+        for p in layer.parameters():
+            p.grad = slope
+    assert [m.split(":")[0] for m in warned(model, Diagnostics(model))] == ["the gradient vanishes in layers.0"]
+
+
+def test_ratios_are_taken_since_the_last_time():
+    model = backward(MLP(2, [3, 1], rng=rng()))
+    diagnostics = Diagnostics(model)
+    for p in model.parameters():
+        p.data *= 1.1
+    diagnostics()
+    diagnostics()
+    assert diagnostics.update_ratios["layers.0"] == [pytest.approx(0.1), 0.0]
+
+
 def test_a_gradient_of_nothing_is_not_called_vanishing():
     model = backward(MLP(2, [3, 1], rng=rng()))
     for p in model.layers[0].parameters():

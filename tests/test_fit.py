@@ -13,7 +13,8 @@ import warnings
 import numpy as np
 import pytest
 
-from engine import TraceError, Value, compile, no_grad
+from engine import TraceError, Value, compile, mean, no_grad
+from engine.modes import mode
 from nn import (
     MLP,
     SGD,
@@ -45,6 +46,7 @@ from nn import (
 from nn.objective import Objective
 
 X, Y = moons(40, seed=3)
+NAN = float("nan")
 SIGNS = [2 * y - 1 for y in Y]
 REGRESSION = [[x[0] * x[1] + 1.0] for x in X]
 
@@ -91,6 +93,30 @@ class Branching(Module):
 
     def forward(self, x):
         return self.slope * x[0] if (self.slope * x[1]).data > 0 else -self.slope * x[1]
+
+
+class Mixing(Module):
+    """Compares each example with the mean of the batch, and has no statistics."""
+
+    def __init__(self):
+        self.w = Linear(2, 1, rng=rng())
+
+    def forward(self, x):
+        return self.w(x)
+
+    def batch(self, xs):
+        scores = [self.w(x)[0] for x in xs]
+        return [score - 0.5 * mean(scores) for score in scores]
+
+
+class Lengths(Module):
+    """To be compiled for rows of one number alone."""
+
+    def __init__(self):
+        self.slope = Value(0.5)
+
+    def forward(self, x):
+        return self.slope * x[0] if len(x) == 1 or (self.slope * x[1]).data > 0 else -self.slope
 
 
 def rmse(outputs, targets):
@@ -155,7 +181,7 @@ def test_losses_and_weights_are_those_of_a_loop_written_by_hand(case, compiled):
     assert len(set(losses)) == 3
 
 
-@pytest.mark.parametrize("make", [with_norm, with_dropout, Branching])
+@pytest.mark.parametrize("make", [with_norm, with_dropout, Branching, Mixing])
 def test_models_that_mix_draw_or_branch_give_the_same(make):
     expected, model = make(), make()
     losses = by_hand(expected, X, SIGNS, hinge_loss, SGD(expected.parameters(), lr=0.1), epochs=2)
@@ -183,6 +209,7 @@ def test_batch_normalisation_compiled_keeps_its_statistics():
         (mlp, hinge_loss, "loss_of_an_example"),
         (mlp, rmse, "loss_of_a_batch"),
         (mlp, for_lists, "loss_of_a_batch"),
+        (Mixing, hinge_loss, "loss_of_a_batch"),
         (with_dropout, hinge_loss, "_plain"),
         (Branching, hinge_loss, "_plain"),
     ],
@@ -221,6 +248,19 @@ def test_what_can_not_be_compiled_is_told_where_it_must_be(make):
     model = make()
     with pytest.raises(TraceError):
         fit(model, (X, SIGNS), hinge_loss, SGD(model.parameters()), 1, compiled=True, progress=False)
+
+
+def test_what_can_not_be_compiled_may_come_later():
+    rows = [[1.0]] * 4 + [[1.0, -1.0]] * 4
+    losses = []
+    for compiled in (False, "auto"):
+        model = Lengths()
+        loader = DataLoader(rows, [1.0] * 8, 4, ragged=True)
+        optimizer = SGD(model.parameters(), lr=0.1)
+        losses.append(fit(model, loader, mse_loss, optimizer, 2, compiled=compiled, progress=False).loss)
+    close(*losses)
+    with pytest.raises(TraceError):
+        fit(model, loader, mse_loss, optimizer, compiled=True, progress=False)
 
 
 def test_without_numba_auto_is_plain_and_silent(monkeypatch):
@@ -332,14 +372,14 @@ def test_the_model_trains_in_training_validates_out_of_it_and_is_left_as_it_was(
             self.seen = []
 
         def forward(self, x):
-            self.seen.append((self.training, self.inner.training))
+            self.seen.append((self.training, self.inner.training, mode.get().recording))
             return self.inner(x)
 
     model = Watched()
     model.inner.eval()
     optimizer = SGD(model.parameters())
     fit(model, (X, SIGNS), mse_loss, optimizer, 2, 40, validation=(X[:5], SIGNS[:5]), compiled=False, progress=False)
-    both, neither = (True, True), (False, False)
+    both, neither = (True, True, True), (False, False, False)
     assert model.seen == [neither] * 2 + ([both] * 40 + [neither] * 5) * 2  # two to try what fits together
     assert (model.training, model.inner.training) == (True, False)
     with pytest.raises(ZeroDivisionError):
@@ -486,8 +526,10 @@ class Interrupted(SGD):
     """Ctrl-C in the middle of the fifth update."""
 
     presses = 1
+    updates = 0
 
     def update(self, p, g, *memory):
+        self.updates += self.steps == 5
         if self.steps == 5 and self.presses and p == self.at:
             type(self).presses -= 1
             signal.raise_signal(signal.SIGINT)
@@ -520,8 +562,10 @@ def test_a_second_interrupt_does_not_wait():
     model = mlp()
     for p in model.parameters():
         p.data = 0.5  # the same, so that both presses fall into one update
+    optimizer = Interrupted(model.parameters())
     with pytest.raises(KeyboardInterrupt):
-        fit(model, (X, SIGNS), mse_loss, Interrupted(model.parameters()), 9, 10, compiled=False, progress=False)
+        fit(model, (X, SIGNS), mse_loss, optimizer, 9, 10, compiled=False, progress=False)
+    assert 2 <= optimizer.updates < 17
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -611,6 +655,11 @@ def test_silence(capfd, monkeypatch, tqdm):
 def test_a_history_is_a_table_and_a_dictionary():
     history = History()
     assert str(history) == "no epoch yet"
+    history.add(NAN, None, 0.1, 0.25)
+    assert history.best_epoch is None
+    history.add(1.0, None, 0.1, 0.25)
+    assert history.best_epoch == 2
+    history = History()
     for i in range(100):
         history.add(1 / (i + 1), abs(i - 33) + 0.5, 0.1, 0.25)
     history.stopped = "enough"
@@ -629,7 +678,6 @@ def test_a_history_is_a_table_and_a_dictionary():
 
 # What does not fit together.
 
-NAN = float("nan")
 BAD = [
     (lambda m, o: fit(o, (X, Y), mse_loss, o), TypeError, "fit takes a Module, got <"),
     (lambda m, o: fit(m, X, mse_loss, o), TypeError, r"data must be a pair \(X, y\) or a DataLoader, got list; write"),
