@@ -119,17 +119,17 @@ def fit(
         bar.batch()
 
     with (
-        as_it_was(model),
+        as_it_was(model) as train,
         Progress(progress, epochs, history.epoch, len(loader)) as bar,
         Interrupts() as interrupts,
     ):
         try:
             while history.epoch < epochs and not history.stopped:
                 lr, begin, validation_loss = optimizer.lr, perf_counter(), None
-                model.train()
+                train(True)
                 with _collector_paused():
                     training_loss = _mean(learning, loader, learn, interrupts)
-                model.eval()
+                train(False)
                 if held_out is not None:
                     with no_grad():
                         validation_loss = _mean(measuring, held_out, lambda _: None, interrupts)
@@ -171,11 +171,16 @@ def _mean(objective: Objective, loader: DataLoader, use: Callable[[Value], None]
 
 
 @contextmanager
-def as_it_was(model: Module) -> Iterator[None]:
-    """Give every module its `training` back at the end."""
+def as_it_was(model: Module) -> Iterator[Callable[[bool], None]]:
+    """A block at whose end every module has the `training` it had; gives what sets it, as `train` does, but at once."""
     before = [(module, module.training) for module in model._all()]
+
+    def train(mode: bool) -> None:
+        for module, _ in before:
+            module.training = mode
+
     try:
-        yield
+        yield train
     finally:
         for module, training in before:
             module.training = training

@@ -1,6 +1,7 @@
 """How far a training is: a bar of tqdm where that is installed, or else a line now and then."""
 
 import warnings
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ class Progress:
     def __init__(self, shown: bool, epochs: int, done: int, batches: int) -> None:
         self.shown, self.epochs, self.done = shown, epochs, done
         self._bar: Any = None
+        self._drawn = 0.0
         if shown:
             try:
                 with warnings.catch_warnings():
@@ -54,7 +56,9 @@ class Progress:
         n = history.epoch
         if self._bar is not None:
             self._bar.set_description(f"epoch {n}/{self.epochs}", refresh=False)
-            self._bar.set_postfix(now)
+            due = perf_counter() > self._drawn + 0.1  # a bar that is drawn at every epoch may take longer than these
+            self._drawn = perf_counter() if due else self._drawn
+            self._bar.set_postfix(now, refresh=due)
         elif history.stopped or n * _LINES // self.epochs > (n - 1) * _LINES // self.epochs:
             new = history.seconds[self.done :]
             left = sum(new) / len(new) * (self.epochs - n)
