@@ -6,9 +6,12 @@ from nn.attention import CausalSelfAttention
 from nn.clipping import clip_grad_norm_, clip_grad_value_
 from nn.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
 from nn.data import DataLoader, Standardizer, standardize, train_test_split
+from nn.diagnostics import Diagnostics, dead_relus, error_contributions, gradient_norms, update_ratios
 from nn.dropout import Dropout
 from nn.embedding import Embedding
+from nn.fit import fit
 from nn.graduation import from_torch, to_torch
+from nn.history import History
 from nn.layers import MLP, Layer, Linear, Neuron
 from nn.losses import (
     binary_cross_entropy_with_logits,
@@ -25,6 +28,7 @@ from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.recurrent import GRUCell
 from nn.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
 from nn.sequential import Sequential
+from nn.stopping import EarlyStopping
 from nn.toys import circles, moons, spirals, xor, yin_yang
 from nn.weights import load, save
 
@@ -43,10 +47,13 @@ __all__ = [
     "Conv2d",
     "CosineAnnealingLR",
     "DataLoader",
+    "Diagnostics",
     "Dropout",
+    "EarlyStopping",
     "Embedding",
     "Flatten",
     "GRUCell",
+    "History",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -74,7 +81,11 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "cross_entropy",
+    "dead_relus",
+    "error_contributions",
+    "fit",
     "from_torch",
+    "gradient_norms",
     "hinge_loss",
     "init",
     "l1_loss",
@@ -88,6 +99,7 @@ __all__ = [
     "standardize",
     "to_torch",
     "train_test_split",
+    "update_ratios",
     "xor",
     "yin_yang",
 ]

@@ -179,8 +179,8 @@ class Module:
         """Set `training` of this module and of all within it; gives the module."""
         for module in self._all():
             if module.training != mode:
-                module.training = mode
                 note_switch()
+            module.training = mode
         return self
 
     def eval(self) -> Self:

@@ -39,6 +39,7 @@ class BatchNorm1d(Module):
     Attributes:
         weight, bias: parameters, one for each feature; 1 and 0 at first.
         running_mean, running_var, num_batches_tracked: buffers.
+        latest: what `statistics` gives for the examples of the latest `batch`, while a function is recorded.
 
     Raises:
         ValueError: if an argument is out of range; when called in training, on one example; in `batch`, if there are
@@ -48,6 +49,7 @@ class BatchNorm1d(Module):
     running_mean: list[Value]
     running_var: list[Value]
     num_batches_tracked: Value
+    latest: list[Value] | None = None
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, label: str = "") -> None:
         _check_size("num_features", num_features)
@@ -75,13 +77,15 @@ class BatchNorm1d(Module):
         """Many examples; in training by their own mean and variance.
 
         The running numbers are brought up to date as well, but not while a function is recorded to be compiled: there
-        give back `statistics`, and call `update` with their numbers.
+        `latest` holds the means and variances, to be given back, and `update` is to be called with their numbers.
         """
         if not self.training:
             return [self(x) for x in xs]
         rows = self._rows(xs)
         centred, means, variances = self._moments(rows)
-        if not mode.get().tracing:
+        if mode.get().tracing:
+            self.latest = [*means, *variances]
+        else:
             self.update([value.data for value in (*means, *variances)], len(rows))
         return self._scaled(centred, variances)
 

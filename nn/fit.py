@@ -1,0 +1,267 @@
+"""Training: from a model, data, a loss and an optimizer to a trained model and the history of how it came about.
+
+>>> import random
+>>> from nn import MLP, SGD, binary_cross_entropy_with_logits, moons
+>>> model = MLP(2, [8, 1], rng=random.Random(0))
+>>> optimizer = SGD(model.parameters(), lr=0.3)
+>>> history = fit(model, moons(60), binary_cross_entropy_with_logits, optimizer, epochs=20, progress=False)
+>>> history.loss[-1] < history.loss[0] / 2
+True
+
+It is the loop that one writes by hand: for each mini-batch ``zero_grad``, the loss, ``backward``, ``step``.
+"""
+
+import gc
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from engine import Value, no_grad
+from engine.modes import switched
+from engine.trees import is_row
+from nn.checkpoint import Checkpoint, Randomness
+from nn.clipping import clip_grad_norm_
+from nn.data import DataLoader, train_test_split
+from nn.history import History
+from nn.interrupts import Interrupts
+from nn.module import Module
+from nn.normalisation import BatchNorm1d
+from nn.objective import Objective, listed
+from nn.optim import Optimizer
+from nn.progress import Progress
+from nn.schedules import ReduceLROnPlateau
+from nn.stopping import EarlyStopping
+
+
+def fit(
+    model: Module,
+    data: Any,
+    loss: Callable[[Any, Any], Value],
+    optimizer: Optimizer,
+    epochs: int = 10,
+    batch_size: int = 32,
+    *,
+    validation: Any = None,
+    schedule: Any = None,
+    early_stopping: EarlyStopping | int | None = None,
+    clip: float | None = None,
+    callbacks: Callable[[History], Any] | Iterable[Callable[[History], Any]] = (),
+    compiled: bool | str = "auto",
+    seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train a model.
+
+    Ctrl-C ends the training after the mini-batch that is under way, and what there is so far is returned; pressed a
+    second time, it does not wait.
+
+    Args:
+        model: the model; while it is trained its `training` is True, and afterwards what it was.
+        data: a pair ``(X, y)`` of lists, arrays or tables, of which each epoch takes mini-batches in a new order; or a
+            `DataLoader`.
+        loss: takes outputs and targets, for one example or for lists of them, as `mse_loss` does.
+        optimizer: an optimizer of the model's parameters.
+        epochs: how often to go through the data; with a checkpoint, those included that were done before.
+        batch_size: how many examples are in a mini-batch; a `DataLoader` has its own.
+        validation: examples on which the loss is measured after each epoch: a pair, a `DataLoader`, or a share of the
+            pair `data` to be held out, such as 0.2.
+        schedule: takes a step after each epoch; `ReduceLROnPlateau` watches the validation loss, if there is one.
+        early_stopping: how many epochs to bear without a better validation loss, or an `EarlyStopping`. At the end the
+            model has the weights of the best epoch, unless it was interrupted.
+        clip: the norm to which gradients are shortened, as `clip_grad_norm_` does.
+        callbacks: a function, or several, called with the history after each epoch; one that returns True ends the
+            training.
+        compiled: True, False, or ``"auto"``: compiled if numba is installed and the model allows it, else plain Python.
+        seed: the same seed gives the same order of examples, and the same examples held out.
+        checkpoint: a file to which all is saved after each epoch; if it is there, training goes on from it.
+        progress: show how far it is, with tqdm if that is installed.
+
+    Raises:
+        TypeError, ValueError: if something does not fit together. Then nothing was changed yet.
+        TraceError: if `compiled` is True, and the model or the loss can't be compiled.
+        FileNotFoundError: if the folder for the checkpoint is not there.
+    """
+    _check(model, loss, optimizer, epochs, schedule, clip, compiled)
+    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    loader, held_out = _loaders(data, validation, batch_size, seed)
+    stopping = EarlyStopping(early_stopping) if isinstance(early_stopping, int) else early_stopping
+    if not isinstance(stopping, EarlyStopping | None):
+        raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {stopping!r:.40}")
+    if stopping is not None and held_out is None:
+        raise ValueError(f"early_stopping={early_stopping!r:.40} watches a validation loss; write validation=0.2 too")
+    _check_last(model, loader)
+    for each in (loader, held_out):
+        if each is not None:
+            _try(model, loss, each)
+    history = History(model)
+    if stopping is not None:
+        stopping.begin()
+    file = None
+    if checkpoint is not None:
+        parts = {"model": model, "optimizer": optimizer, "data": loader, "history": history}
+        parts |= {"schedule": schedule} if schedule is not None else {}
+        parts |= {"early stopping": stopping} if stopping is not None else {}
+        file = Checkpoint(checkpoint, {**parts, "random": Randomness(model)})
+        if file.exists():
+            file.load()
+            history.stopped = stopping.reason if stopping is not None else ""
+    learning, measuring = Objective(model, loss, compiled), Objective(model, loss, compiled)
+
+    def learn(value: Value) -> None:
+        optimizer.zero_grad()
+        value.backward()
+        if clip is not None:
+            clip_grad_norm_(optimizer.parameters, clip)
+        optimizer.step()
+        bar.batch()
+
+    with (
+        as_it_was(model) as train,
+        Progress(progress, epochs, history.epoch, len(loader)) as bar,
+        Interrupts() as interrupts,
+    ):
+        try:
+            while history.epoch < epochs and not history.stopped:
+                lr, begin, validation_loss = optimizer.lr, perf_counter(), None
+                train(True)
+                with _collector_paused():
+                    training_loss = _mean(learning, loader, learn, interrupts)
+                train(False)
+                if held_out is not None:
+                    with no_grad():
+                        validation_loss = _mean(measuring, held_out, lambda _: None, interrupts)
+                history.add(training_loss, validation_loss, lr, perf_counter() - begin)
+                watched = training_loss if validation_loss is None else validation_loss
+                if isinstance(schedule, ReduceLROnPlateau):
+                    schedule.step(watched)
+                elif schedule is not None:
+                    schedule.step()
+                if stopping is not None:
+                    stopping.step(watched, model)
+                    history.stopped = stopping.reason
+                for callback in callbacks:
+                    if callback(history) is True:
+                        history.stopped = history.stopped or "a callback returned True"
+                if file is not None:
+                    file.save()
+                bar.epoch(history)
+                interrupts.heed()
+            if stopping is not None:
+                stopping.restore(model)
+        except KeyboardInterrupt:
+            if interrupts.insisted:
+                raise
+            history.interrupted, history.stopped = True, "interrupted"
+    return history
+
+
+def _mean(objective: Objective, loader: DataLoader, use: Callable[[Value], None], interrupts: Interrupts) -> float:
+    """The mean loss over the examples of an epoch, each mini-batch's being used as soon as it is there."""
+    total, examples = 0.0, 0
+    for xs, ys in loader:
+        value = objective(xs, ys)
+        use(value)
+        total += value.data * len(ys)
+        examples += len(ys)
+        interrupts.heed()
+    return total / examples
+
+
+@contextmanager
+def as_it_was(model: Module) -> Iterator[Callable[[bool], None]]:
+    """A block at whose end every module has the `training` it had; gives what sets it, as `train` does, but at once."""
+    before = [(module, module.training) for module in model._all()]
+
+    def train(mode: bool) -> None:
+        for module, _ in before:
+            module.training = mode
+
+    try:
+        yield train
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for cycles, of which graphs have none, and which takes half the time of a plain step."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# What fit takes.
+
+
+def _check(model: Any, loss: Any, optimizer: Any, epochs: Any, schedule: Any, clip: Any, compiled: Any) -> None:
+    if not isinstance(model, Module):
+        raise TypeError(f"fit takes a Module, got {model!r:.40}; write fit(model, (X, y), loss, optimizer)")
+    if not callable(loss):
+        raise TypeError(f"loss must be a function of outputs and targets, got {loss!r:.40}; write mse_loss, say")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"fit takes an optimizer, got {optimizer!r:.60}; write SGD(model.parameters(), lr=0.1)")
+    if set(optimizer.parameters).isdisjoint(model.parameters(frozen=True)):
+        raise ValueError(
+            f"the optimizer has {len(optimizer.parameters)} parameters, and none of this model; make it anew, with "
+            "model.parameters()"
+        )
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
+    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
+        raise ValueError(f"schedule must be one of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be a norm above 0, got {clip}")
+    if compiled != "auto" and not isinstance(compiled, bool):
+        raise ValueError(f"compiled must be True, False or 'auto', got {compiled!r}")
+
+
+def _loaders(data: Any, validation: Any, batch_size: int, seed: int) -> tuple[DataLoader, DataLoader | None]:
+    """Mini-batches to learn from, and those to measure on, if any."""
+    if isinstance(validation, float):
+        if not 0 < validation < 1:
+            raise ValueError(f"validation must be a share between 0 and 1, or a pair (X, y), got {validation}")
+        if isinstance(data, DataLoader):
+            raise TypeError("validation is a share of a pair (X, y), got a DataLoader; use train_test_split before it")
+        X, X_held_out, y, y_held_out = train_test_split(*_pair("data", data), validation, seed)
+        data, validation = (X, y), (X_held_out, y_held_out)
+    loader = data if isinstance(data, DataLoader) else DataLoader(*_pair("data", data), batch_size, True, seed=seed)
+    if loader.y is None:
+        raise ValueError("fit takes a target for each example, got a DataLoader without y; write DataLoader(X, y)")
+    if validation is None or isinstance(validation, DataLoader):
+        return loader, validation
+    return loader, DataLoader(*_pair("validation", validation), loader.batch_size)
+
+
+def _pair(name: str, data: Any) -> tuple[Any, Any]:
+    if not isinstance(data, tuple) or len(data) != 2:
+        kind = f"{len(data)} things" if isinstance(data, tuple) else type(data).__name__
+        raise TypeError(f"{name} must be a pair (X, y) or a DataLoader, got {kind}; write fit(model, (X, y), ...)")
+    return data
+
+
+def _check_last(model: Module, loader: DataLoader) -> None:
+    last = loader._end - (len(loader) - 1) * loader.batch_size
+    if last == 1 and any(isinstance(m, BatchNorm1d) for _, m in model.named_modules()):
+        raise ValueError(
+            f"BatchNorm1d needs 2 examples, and of {len(loader.X)} in mini-batches of {loader.batch_size} one is left "
+            "over; write another batch_size, or DataLoader(X, y, batch_size, drop_last=True)"
+        )
+
+
+def _try(model: Module, loss: Any, loader: DataLoader) -> None:
+    """Let the model and the loss meet an example and every label before anything is changed."""
+    X, y = listed(loader.X[:1]), listed(loader.y)
+    with as_it_was(model), switched(recording=False, warning=False):
+        outputs = model.eval().batch(X)
+        targets = y[:1] if is_row(y[0]) else list(dict.fromkeys(y))
+        value = loss(outputs * len(targets), targets)
+    if not isinstance(value, Value):
+        raise TypeError(f"loss must give one Value, got {value!r:.60}; write the mean over all outputs and targets")

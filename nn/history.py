@@ -1,0 +1,110 @@
+"""What a training did, epoch by epoch.
+
+>>> history = History()
+>>> history.add(loss=0.9, validation_loss=1.1, lr=0.1, seconds=0.5)
+>>> history.add(loss=0.5, validation_loss=0.8, lr=0.1, seconds=0.5)
+>>> history.add(loss=0.3, validation_loss=1.0, lr=0.1, seconds=0.5)
+>>> history
+epoch    loss  validation   lr  seconds
+    1     0.9         1.1  0.1      0.5
+    2     0.5         0.8  0.1      0.5  ★
+    3     0.3           1  0.1      0.5
+3 epochs in 1.5 s; the best validation loss, 0.8, was at epoch 2
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nn.module import Module
+
+_ROWS = 12  # that the table has at most, apart from the best epoch
+
+
+class History:
+    """What `fit` returns, and hands to its callbacks.
+
+    Args:
+        model: what is trained.
+
+    Attributes:
+        loss: for each epoch the mean over its examples, each at the weights that its mini-batch found.
+        validation_loss: for each epoch the loss at its end on the examples held out; empty if there are none.
+        lr: the learning rate of each epoch.
+        seconds: how long each took.
+        stopped: why the training ended before its last epoch; empty if it did not.
+        interrupted: whether it was interrupted, as by Ctrl-C.
+    """
+
+    def __init__(self, model: Module | None = None) -> None:
+        self.model = model
+        self.loss: list[float] = []
+        self.validation_loss: list[float] = []
+        self.lr: list[float] = []
+        self.seconds: list[float] = []
+        self.stopped = ""
+        self.interrupted = False
+
+    def add(self, loss: float, validation_loss: float | None, lr: float, seconds: float) -> None:
+        """Take down an epoch."""
+        self.loss.append(loss)
+        if validation_loss is not None:
+            self.validation_loss.append(validation_loss)
+        self.lr.append(lr)
+        self.seconds.append(seconds)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs there were."""
+        return len(self.loss)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the least validation loss, or else of the least loss; the first one is 1.
+
+        None if no loss was a number.
+        """
+        losses = [(loss, i) for i, loss in enumerate(self._watched(), start=1) if loss == loss]
+        return min(losses)[1] if losses else None
+
+    def _watched(self) -> list[float]:
+        return self.validation_loss or self.loss
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it but the model, as lists and plain values."""
+        return {**self.state_dict(), **{name: getattr(self, name) for name in ("best_epoch", "stopped", "interrupted")}}
+
+    def state_dict(self) -> dict[str, list[float]]:
+        """The lists, as a checkpoint has them."""
+        return {name: list(getattr(self, name)) for name in ("loss", "validation_loss", "lr", "seconds")}
+
+    def load_state_dict(self, state: Mapping[str, list[float]]) -> None:
+        """Go on from lists that `state_dict` gave.
+
+        Raises:
+            ValueError: if they are something else.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(f"a History takes a state of {', '.join(self.state_dict())}; got {', '.join(state)}")
+        for name, numbers in state.items():
+            setattr(self, name, list(numbers))
+
+    def __str__(self) -> str:
+        best, n = self.best_epoch, self.epoch
+        if not n:
+            return "no epoch yet"
+        shown = {1 + round(i * (n - 1) / (_ROWS - 1)) for i in range(_ROWS)} if n > _ROWS else range(1, n + 1)
+        columns = {"loss": self.loss, "validation": self.validation_loss, "lr": self.lr, "seconds": self.seconds}
+        lists = [(name, numbers) for name, numbers in columns.items() if numbers]
+        rows = [["epoch", *(name for name, _ in lists), ""]]
+        for epoch in sorted({*shown, best or n}):
+            numbers = [f"{numbers[epoch - 1]:.4g}" for _, numbers in lists]
+            rows.append([str(epoch), *numbers, "★" if epoch == best else ""])
+        widths = [max(6 if i == 1 else 0, *map(len, column)) for i, column in enumerate(zip(*rows))]
+        lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+        end = f"{n} epoch{'s' * (n != 1)} in {sum(self.seconds):.3g} s"
+        if best is not None:
+            name = "validation loss" if self.validation_loss else "loss"
+            end += f"; the best {name}, {self._watched()[best - 1]:.4g}, was at epoch {best}"
+        return "\n".join([*lines, end + (f"; stopped: {self.stopped}" if self.stopped else "")])
+
+    __repr__ = __str__

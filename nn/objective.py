@@ -1,0 +1,131 @@
+"""The loss of a mini-batch: in plain Python, or compiled, to the same numbers."""
+
+from functools import cached_property
+from importlib.util import find_spec
+from math import fsum, isclose
+from random import Random
+from typing import Any
+
+from engine import TraceError, Value
+from engine.compiled import compile
+from engine.modes import switched
+from engine.structure import is_array
+from engine.trees import flat, mapped
+from engine.value import as_value
+from nn.checkpoint import Randomness
+from nn.module import Module
+from nn.normalisation import BatchNorm1d
+
+
+class Objective:
+    """``loss(model.batch(xs), ys)``; which way to get it is found out at the first mini-batch.
+
+    Where the loss is a mean over the examples, and the model does not mix them, one example is compiled, for all of
+    them to be run in lanes. Else the mini-batch is compiled as a whole. What can't be compiled runs in plain Python.
+
+    Args:
+        model: the model, which stays in training or out of it.
+        loss: a function of outputs and targets, for one example or for a list of them.
+        compiled: True, False, or ``"auto"``, which is True where numba is installed and the model allows it.
+    """
+
+    def __init__(self, model: Module, loss: Any, compiled: bool | str) -> None:
+        self.model, self.loss, self.must = model, loss, compiled is True
+        plain = compiled is False or (compiled == "auto" and find_spec("numba") is None)
+        self._way: Any = self._plain if plain else None
+        self._norms: list[BatchNorm1d] = []
+
+    def __call__(self, xs: Any, ys: Any) -> Value:
+        """The loss, as a Value.
+
+        Raises:
+            TraceError: if it must be compiled and can't be.
+        """
+        if self._way is None:
+            return self._first(xs, ys)
+        try:
+            return as_value(self._way(xs, ys))
+        except (TraceError, TypeError):
+            if self.must or self._way == self._plain:
+                raise
+        self._way = self._plain
+        return self._plain(xs, ys)
+
+    def _plain(self, xs: Any, ys: Any) -> Value:
+        value: Value = self.loss(self.model.batch(listed(xs)), listed(ys))
+        return value
+
+    def _first(self, xs: Any, ys: Any) -> Value:
+        """The loss of the first mini-batch, and from then on the way by which it was found."""
+        norms = [module for _, module in self.model.named_modules() if isinstance(module, BatchNorm1d)]
+        self._norms = [norm for norm in norms if norm.training]
+        randomness = Randomness(self.model)
+        before = randomness.state_dict()
+        if not self._norms:
+            try:
+                value = self._each.mean(xs, ys)
+                if self._is_mean(value, xs, ys):
+                    self._way = self._each.mean
+                    return as_value(value)
+            except (TraceError, TypeError):  # a loss of one's own may be for lists alone
+                pass
+        self._way = self._with_statistics if self._norms else self._batch
+        try:
+            return as_value(self._way(xs, ys))
+        except (TraceError, TypeError):
+            if self.must:
+                raise
+        randomness.load_state_dict(before)  # what a recording has drawn
+        self._way = self._plain
+        return self._plain(xs, ys)
+
+    def _is_mean(self, value: Value, xs: Any, ys: Any) -> bool:
+        """Whether no example matters to the outputs of another, and the loss of the mini-batch is the mean over them.
+
+        The loss is tried with slightly other outputs too, for at the first weights the two may be the same by chance.
+        """
+        xs, ys, rng = listed(xs), listed(ys), Random(0)
+        with switched(recording=False, warning=False):
+            outputs, alone = self.model.batch(xs), [self.model(x) for x in xs]
+            near = [mapped(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
+            each = [self.loss(output, y).data for output, y in zip(near, ys)]
+            pairs = [(as_value(v).data, as_value(w).data) for v, w in zip(flat(outputs), flat(alone))]
+            pairs += [(self.loss(outputs, ys).data, value.data), (self.loss(near, ys).data, fsum(each) / len(each))]
+        return all(isclose(x, y, rel_tol=1e-9) for x, y in pairs)
+
+    def _with_statistics(self, xs: Any, ys: Any) -> Value:
+        """The mini-batch as a whole, with the statistics that batch normalisation takes from it."""
+        value, statistics = self._batch_and_statistics(xs, ys)
+        for norm, numbers in zip(self._norms, statistics):
+            norm.update(numbers, len(xs))
+        return as_value(value)
+
+    # What is compiled has a name of its own, for messages.
+
+    @cached_property
+    def _each(self) -> Any:
+        def loss_of_an_example(x: Any, y: Any) -> Value:
+            value: Value = self.loss(self.model(x), y)
+            return value
+
+        return compile(loss_of_an_example)
+
+    @cached_property
+    def _batch(self) -> Any:
+        def loss_of_a_batch(xs: Any, ys: Any) -> Value:
+            value: Value = self.loss(self.model.batch(xs), ys)
+            return value
+
+        return compile(loss_of_a_batch)
+
+    @cached_property
+    def _batch_and_statistics(self) -> Any:
+        def loss_and_statistics(xs: Any, ys: Any) -> tuple[Value, list[Any]]:
+            return self.loss(self.model.batch(xs), ys), [norm.latest for norm in self._norms]
+
+        return compile(loss_and_statistics, aux=True)
+
+
+def listed(examples: Any) -> Any:
+    """An array as a list, whose numbers are Python's."""
+    return examples.tolist() if is_array(examples) else examples

@@ -1,0 +1,65 @@
+"""How far a training is: a bar of tqdm where that is installed, or else a line now and then."""
+
+import warnings
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+from nn.history import History
+
+_LINES = 20  # that are printed at most without tqdm
+
+
+class Progress:
+    """Shows the epoch, the losses and the time left.
+
+    Args:
+        shown: whether to show anything.
+        epochs: how many epochs there are to be.
+        done: how many of them were done before.
+        batches: how many mini-batches an epoch has.
+    """
+
+    def __init__(self, shown: bool, epochs: int, done: int, batches: int) -> None:
+        self.shown, self.epochs, self.done = shown, epochs, done
+        self._bar: Any = None
+        self._drawn = 0.0
+        if shown:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # in a notebook without widgets tqdm warns that it is plain text
+                    from tqdm.auto import tqdm
+            except ImportError:
+                return
+            self._bar = tqdm(
+                total=epochs * batches, initial=done * batches, desc=f"epoch {done}/{epochs}", unit="batch"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def batch(self) -> None:
+        """A mini-batch is done."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def epoch(self, history: History) -> None:
+        """An epoch is done."""
+        if not self.shown:
+            return
+        losses = {"loss": history.loss, "validation": history.validation_loss}
+        now = {name: f"{numbers[-1]:.4g}" for name, numbers in losses.items() if numbers}
+        n = history.epoch
+        if self._bar is not None:
+            self._bar.set_description(f"epoch {n}/{self.epochs}", refresh=False)
+            due = perf_counter() > self._drawn + 0.1  # a bar that is drawn at every epoch may take longer than these
+            self._drawn = perf_counter() if due else self._drawn
+            self._bar.set_postfix(now, refresh=due)
+        elif history.stopped or n * _LINES // self.epochs > (n - 1) * _LINES // self.epochs:
+            new = history.seconds[self.done :]
+            left = sum(new) / len(new) * (self.epochs - n)
+            print(f"epoch {n}/{self.epochs}", *(f"{name} {loss}" for name, loss in now.items()), f"{left:.0f} s left")
