@@ -230,17 +230,14 @@ class Compiled:
         lanes.run(lanes.job(group.numbers, group.others, recording.parameters, 0.0, results))
         return results
 
-    def over(self, columns: Sequence[Any], numbers: Sequence[float]) -> "tuple[Lanes, bool] | None":
-        """The program for columns of numbers, and for some numbers that are the same for all, and whether it is sure
-        that it always does the same. None without machine code.
-        """
-        others: list[Any] = []
-        key = (*[NUMBER] * len(columns), structure(numbers, others)), ()
-        recording, expected = self._recording(key, lambda i: [*[float(column[i]) for column in columns], *others])
-        if recording is None:
+    def recorded(self, numbers: Sequence[Any]) -> tuple[Tape, bool] | None:
+        """The tape for some arguments, and whether it is sure that it is always the same; None without machine code."""
+        leaves: list[Any] = []
+        recording, expected = self._recording(_look(tuple(numbers), {}, leaves), lambda _: leaves)
+        if recording is None or recording.parameters.values:
             return None
         recording.confirmed += expected is not None
-        return recording.lanes(len(columns), len(columns)), recording.confirmed > 1
+        return recording.tape, recording.confirmed > 1
 
     def gradient_job(self, how: str, args: tuple[Any, ...]) -> "tuple[Lanes | Single, Job, Part] | None":
         """A job, to be done, of the gradient of a call, or of the mean or the sum over many examples.
