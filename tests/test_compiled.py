@@ -1194,6 +1194,7 @@ def interrupted(action, seconds):
     return False
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("anew", [False, True])
 def test_a_cell_that_is_interrupted_leaves_everything_usable(anew):
     rng = random.Random(0)
