@@ -82,7 +82,7 @@ class Compiled:
         self._look_around()
         self._latest: Recording | None = None
         self._batch: Batch | None = None
-        self._ready: Any = (None, None, None, None)
+        self._ready: Any = (None,) * 5
         self._lock = RLock()
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
@@ -258,17 +258,18 @@ class Compiled:
             job = single.job(leaves, recording.parameters, True)
             return (single, job, recording.parameters) if recording.key == NUMBER else None
         self._follow()
-        batch, recordings, lanes, parameters = self._ready
+        batch, recordings, lanes, examples, parameters = self._ready
         if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings:
             batch = self._batch = Batch(self.__name__, args, {})
             group, *several = batch.groups()
             recording, expected = self._recording(group.key, group.leaves)
             if several or recording is None or expected is not None or recording.key != NUMBER:
                 return None
-            lanes, parameters = recording.lanes(recording.tape.inputs, len(group.numbers)), recording.parameters
-            self._ready = batch, self._recordings, lanes, parameters
+            examples, parameters = group.numbers, recording.parameters
+            lanes = recording.lanes(recording.tape.inputs, len(examples))
+            self._ready = batch, self._recordings, lanes, examples, parameters
         seed = 1 / batch.size if how == "mean" else 1.0
-        return lanes, lanes.job(batch.args, (), parameters, seed), parameters
+        return lanes, lanes.job(examples, (), parameters, seed), parameters
 
     def _recording(self, key: Key, leaves: Callable[[int], list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.

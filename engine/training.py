@@ -92,6 +92,8 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
         done = run(address)
         if done:
             part.changed(loan)
+            if loan.unreached:
+                loan.unreached.difference_update(part.values, parameters.values)
     number = program.results(job)[0] if isinstance(program, Single) else job.floats[TOTAL] * job.floats[SEED]
     program.put_back(job)
     lanes.put_back(change)

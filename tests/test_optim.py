@@ -132,6 +132,35 @@ def without_arrays(optimizer, function, *args):
     return value.data
 
 
+@pytest.mark.parametrize("how", ["mean", "call"])
+def test_a_whole_step_takes_lists_of_any_length(how):
+    w = Value(1.0)
+    loss, optimizer = compile(lambda x, y: (w * x[0] + x[1] - y) ** 2), SGD([w], lr=0.01)
+    plain = 1.0
+    for n in (3, 3, 3, 2, 5, 3):
+        xs, ys = [[float(i), 1.0] for i in range(n)], [2.0 * i for i in range(n)]
+        if how == "mean":
+            optimizer.minimize(loss.mean, xs, ys)
+            plain -= 0.01 * sum(2 * (plain * x + 1 - y) * x for (x, _), y in zip(xs, ys)) / n
+        else:
+            optimizer.minimize(loss, xs[1], ys[1])
+            plain -= 0.01 * 2 * (plain + 1 - 2)
+    assert w.data == pytest.approx(plain, rel=1e-12)
+
+
+def test_a_gradient_that_was_taken_away_is_there_after_a_whole_step():
+    w = Value(1.0)
+    loss, optimizer = compile(lambda x: w * x), SGD([w], lr=0.01)
+    for _ in range(4):
+        optimizer.minimize(loss.mean, np.array([3.0]))
+    w.grad = None
+    loss(1.0).backward()
+    w.grad = None
+    optimizer._in_arrays.part.lend()
+    assert optimizer.minimize(loss.mean, np.array([3.0])) == pytest.approx(3 * 0.88)
+    assert w.grad == 3.0
+
+
 @pytest.mark.parametrize("how", ["call", "mean", "sum"])
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_whole_step_does_what_its_parts_do(name, how):
