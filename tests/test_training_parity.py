@@ -1,5 +1,5 @@
-"""Whole trainings against PyTorch's, which `data/make_torch_training.py` wrote down: 20 steps of every optimizer with every
-loss, and in each run schedules, clipping, batch normalisation and penalties; in each of the ways in which one can train.
+"""Whole trainings against PyTorch's, which `data/make_torch_training.py` wrote down: 20 steps of every optimizer with
+every loss, with schedules, clipping, batch normalisation and penalties; in each of the ways in which one can train.
 """
 
 import inspect
@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from engine import compile, no_grad
-from nn import DataLoader, Optimizer, ReduceLROnPlateau, Schedule, Sequential, fit, losses
+from nn import DataLoader, Optimizer, ReduceLROnPlateau, Schedule, Sequential, clipping, fit, losses
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch_training.json").read_text())
 RUNS, ROWS, EPOCHS, BATCH = TORCH["runs"], TORCH["rows"], TORCH["epochs"], TORCH["batch_size"]
@@ -152,20 +152,19 @@ def test_fit_has_pytorchs_history(name, compiled):
 
 
 def kinds(base):
-    return {name for name, thing in vars(nn).items() if inspect.isclass(thing) and issubclass(thing, base)} - {
-        base.__name__
-    }
+    """The names of all that nn has of a kind."""
+    classes = [thing for thing in vars(nn).values() if inspect.isclass(thing)]
+    return {each.__name__ for each in classes if issubclass(each, base) and each is not base}
 
 
-def of_module(module, first):
-    """The public functions of a module whose first parameter has one of these names."""
-    functions = {
-        name: f for name, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__
-    }
-    return {name for name, f in functions.items() if name[0] != "_" and [*inspect.signature(f).parameters][0] in first}
+def functions(module):
+    """The names of the functions that nn has from one of its files."""
+    return {name for name in nn.__all__ if getattr(getattr(nn, name), "__module__", "") == module.__name__}
 
 
 def test_every_optimizer_meets_every_loss_and_everything_else():
+    penalties = {run["penalty"][0] for run in RUNS.values() if run["penalty"]}
+    assert penalties == {"l1_penalty", "l2_penalty"}
     met = {}
     for run in RUNS.values():
         kind, options = run["optimizer"]
@@ -176,13 +175,12 @@ def test_every_optimizer_meets_every_loss_and_everything_else():
         seen.setdefault("options", set()).update(options)
     assert met.keys() == kinds(Optimizer)
     for kind, seen in met.items():
-        assert seen["loss"] == of_module(losses, {"predictions", "scores", "logits"})
+        assert seen["loss"] == functions(losses) - penalties
         assert seen["schedule"] == {None} | kinds(Schedule)
-        assert seen["clip"] == {None} | of_module(nn.clipping, {"parameters"})
+        assert seen["clip"] == {None} | functions(clipping)
         assert seen["model"] == {"plain", "normalised"}
         parameters = {*inspect.signature(getattr(nn, kind)).parameters} - {"parameters"}
         assert parameters - seen["options"] <= ({"betas", "eps"} if kind == "AdamW" else set())  # Adam's, which it is
-    assert {run["penalty"][0] for run in RUNS.values() if run["penalty"]} == of_module(losses, {"parameters"})
 
 
 def test_in_the_runs_something_happens():

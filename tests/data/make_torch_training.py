@@ -1,8 +1,8 @@
 """Writes torch_training.json: what PyTorch makes of 20 steps of every optimizer with every loss, in float64.
 
-Each of the 45 runs has its own mixture of the rest: a schedule, clipping, batch normalisation, a penalty. An epoch is two
-mini-batches, of 6 and of 5 examples, in the order in which they are stored; after it the loss of all examples is taken in
-eval mode, which `ReduceLROnPlateau` watches. Run it with PyTorch installed:
+Each of the 45 runs has its own mixture of the rest: a schedule, clipping, batch normalisation, a penalty. An epoch is
+two mini-batches, of 6 and of 5 examples, in the order in which they are stored; after it the loss of all examples is
+taken in eval mode, which `ReduceLROnPlateau` watches. Run it with PyTorch installed:
 
     python tests/data/make_torch_training.py
 """
