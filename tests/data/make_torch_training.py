@@ -25,7 +25,7 @@ MODELS = {
     "normalised": [["Linear", 3, 5, False], ["BatchNorm1d", 5], ["Tanh"], ["Linear", 5]],
 }
 OPTIMIZERS = {
-    "plain": ("SGD", {"lr": 0.2}),
+    "sgd": ("SGD", {"lr": 0.2}),
     "momentum": ("SGD", {"lr": 0.05, "momentum": 0.9}),
     "nesterov": ("SGD", {"lr": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.02}),
     "adam": ("Adam", {"lr": 0.05, "betas": [0.8, 0.98], "eps": 1e-3, "weight_decay": 0.03}),
