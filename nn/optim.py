@@ -217,7 +217,7 @@ class Adam(Optimizer):
             _check("betas", betas, 0 <= beta < 1, "two numbers from 0 up to 1")
         _check("eps", eps, eps > 0, "above 0")
         _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """Running means that start from 0, each divided by the share of it that is filled."""
