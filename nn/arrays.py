@@ -5,6 +5,7 @@ included: a learning rate may change. What follows from it is one loop of machin
 """
 
 from operator import is_not
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from engine.compiled import compile
@@ -73,6 +74,8 @@ class InArrays:
         own = vars(optimizer)
         if self._rule is None or any(map(is_not, map(own.get, self._fixed), self._fixed.values())):
             self._record(optimizer)
+        if self._refused:
+            return None
         if any(map(is_not, optimizer.state.values(), self._memory)) or len(self._memory) < len(optimizer.memory):
             self._memory = [data * 0 + memory for memory in optimizer.state.values()]
             optimizer.state = dict(zip(optimizer.memory, self._memory))
@@ -100,6 +103,7 @@ class InArrays:
         kind, own = type(optimizer), {name: x for name, x in vars(optimizer).items() if name not in _APART}
         names = self._names = [name for name, x in own.items() if type(x) in (int, float)]
         fixed = self._fixed = {name: x for name, x in own.items() if name not in names}
+        self._refused = not all(isinstance(x, (bool, str, tuple, NoneType)) for x in fixed.values())  # it may change
 
         def update(p: Any, g: Any, *rest: Any) -> Any:
             *memory, numbers = rest
