@@ -86,7 +86,7 @@ class Optimizer:
         (1.0, 0.8)
         """
         compiled = getattr(function, "__self__", function)
-        if isinstance(compiled, Compiled):
+        if isinstance(compiled, Compiled) and getattr(self.step, "__func__", None) is Optimizer.step:
             how = "call" if compiled is function else function.__name__
             number = self._in_arrays.minimize(self, compiled, how, args) if how in ("call", "mean", "sum") else None
             if number is not None:
