@@ -1,8 +1,7 @@
 """A network tells harmful tumours from harmless ones, and we find out how far to believe it.
 
 scikit-learn brings measurements of the cell nuclei in 569 breast tumours: 30 numbers each, such as the mean radius, and
-whether the tumour was malignant. Run it with `python notebooks/diagnosis.py`, once `pip install 'chalkgrad[lessons]'` is
-done.
+whether the tumour was malignant. Run it with `python notebooks/diagnosis.py`; first `pip install 'chalkgrad[lessons]'`.
 """
 
 import warnings
@@ -49,8 +48,8 @@ def by_scikit_learn(X, y, X_test, seed):
     from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier(
-        [HIDDEN], alpha=0, batch_size=BATCH_SIZE, learning_rate_init=LR, max_iter=EPOCHS, tol=0, random_state=seed
-    ).set_params(n_iter_no_change=EPOCHS)
+        [HIDDEN], alpha=0, batch_size=BATCH_SIZE, learning_rate_init=LR, max_iter=EPOCHS, random_state=seed
+    ).set_params(n_iter_no_change=EPOCHS)  # all of them
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that it could go on learning
         return model.fit(X, y).predict_proba(X_test)[:, 1].tolist()

@@ -1,8 +1,8 @@
 """Two networks learn to read handwritten digits, each in seconds.
 
 scikit-learn brings 1,797 images of 8×8 dots. A fifth of them is held out: the networks are tested on images that they
-have never seen, for what they could have learned by heart says nothing. Run it with `python notebooks/digits.py`, once
-`pip install 'chalkgrad[lessons]'` is done. The first run takes longer, for it makes the machine code too.
+have never seen, for what they could have learned by heart says nothing. Run it with `python notebooks/digits.py`; first
+`pip install 'chalkgrad[lessons]'`. The first run takes longer, for it makes the machine code too.
 """
 
 import warnings
@@ -10,8 +10,20 @@ from random import Random
 from time import perf_counter
 
 from engine import compile
-from nn import MLP, Adam, Conv2d, CosineAnnealingLR, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from nn import cross_entropy, fit, train_test_split
+from nn import (
+    MLP,
+    Adam,
+    Conv2d,
+    CosineAnnealingLR,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    cross_entropy,
+    fit,
+    train_test_split,
+)
 
 # What one chooses, and does not learn. These were chosen on a fifth of the training images, which for that time were
 # not trained on. Whoever chooses by the images held out has seen them after all.
@@ -61,8 +73,8 @@ def by_scikit_learn(images, digits, held_out, lr, seed):
     from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier(
-        [HIDDEN], alpha=0, batch_size=BATCH_SIZE, learning_rate_init=lr, max_iter=EPOCHS, tol=0, random_state=seed
-    ).set_params(n_iter_no_change=EPOCHS)
+        [HIDDEN], alpha=0, batch_size=BATCH_SIZE, learning_rate_init=lr, max_iter=EPOCHS, random_state=seed
+    ).set_params(n_iter_no_change=EPOCHS)  # all of them
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that it could go on learning
         return model.fit(images, digits).predict(held_out).tolist()
@@ -79,31 +91,31 @@ def main(seed=0):
     X, y = load_digits(return_X_y=True)
     X, held_out, y, truth = train_test_split(X / 16, y, stratify=True, seed=seed)  # dots from 0 to 1
     print(f"{len(X):,} images to learn from, and {len(held_out)} held out, such as this {truth[0]}:\n")
-    print(drawn(held_out[0].reshape(8, 8)), "\n")
+    print(drawn(held_out[0].reshape(8, 8)))
 
     def images(rows):
         return rows.reshape(-1, 1, 8, 8)  # of one channel, as grey images are
 
     dense, convolutional = dense_network(Random(seed)), convolutional_network(Random(seed))
     n, m = len(dense.parameters()), len(convolutional.parameters())
-    results = {}
+    lines = []
     for name, answers_of in {
         f"dense, {n:,} parameters": lambda: learn_and_read(dense, X, y, held_out, 0.003),
         f"dense, {n:,}, by scikit-learn": lambda: by_scikit_learn(X, y, held_out, 0.003, seed),
         f"convolutional, {m:,}": lambda: learn_and_read(convolutional, images(X), y, images(held_out), 0.01),
     }.items():
+        print(f"\n{name}")
         begin = perf_counter()
         answers = answers_of()
-        correct = sum(answer == digit for answer, digit in zip(answers, truth)) / len(truth)
-        results[name] = correct, perf_counter() - begin, answers
+        seconds = perf_counter() - begin
+        right = sum(answer == digit for answer, digit in zip(answers, truth)) / len(truth)
+        lines.append(f"{name:32}{right:24.1%}{seconds:9.1f}")
 
-    print(f"\n{'network':32}{'right of those held out':>24}{'seconds':>9}")
-    for name, (correct, seconds, answers) in results.items():
-        print(f"{name:32}{correct:24.1%}{seconds:9.1f}")
+    print(f"\n{'network':32}{'right of those held out':>24}{'seconds':>9}", *lines, sep="\n")
     wrong = [i for i, answer in enumerate(answers) if answer != truth[i]]
     print(f"\nThe convolutional network misread {len(wrong)}. Would you have read the first of them?")
     for i in wrong[:2]:
-        print(f"\n{drawn(held_out[i].reshape(8, 8))}\n\nread as {answers[i]}, but it is a {truth[i]}")
+        print(f"\n{drawn(held_out[i].reshape(8, 8))}\nread as {answers[i]}, but it is a {truth[i]}")
 
 
 if __name__ == "__main__":

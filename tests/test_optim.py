@@ -239,6 +239,22 @@ def test_a_rule_that_counts_runs_on_floats():
     assert optimizer.count == 6
 
 
+def test_a_step_of_ones_own_is_taken_at_every_step():
+    class Loud(SGD):
+        said = 0
+
+        def step(self):
+            self.said += 1
+            super().step()
+
+    w = Value(1.0)
+    loss, optimizer = compile(lambda x: x * w), Loud([w], lr=0.1)
+    for _ in range(5):
+        optimizer.minimize(loss, 1.0)
+    assert optimizer.said == 5
+    assert w.data == pytest.approx(0.5)
+
+
 def test_a_step_that_nothing_led_to_is_told_when_the_numbers_are_lent():
     p, q = Value(1.0), Value(2.0)
     compile(lambda x: x * p + 0 * q)(1.0).backward()
