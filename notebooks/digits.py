@@ -25,8 +25,8 @@ from nn import (
     train_test_split,
 )
 
-# What one chooses, and does not learn. These were chosen on a fifth of the training images, which for that time were
-# not trained on. Whoever chooses by the images held out has seen them after all.
+# What one chooses, and does not learn. These were chosen on some of the training images, which for that time were not
+# trained on. Whoever chooses by the images held out has seen them after all.
 EPOCHS, BATCH_SIZE = 40, 32
 HIDDEN, FILTERS = 64, 16
 
