@@ -32,7 +32,7 @@ from engine.lending import Part
 from engine.modes import NORMAL, TraceError, callers_depth, mode, no_grad, switched
 from engine.replayed import Replay, replayed
 from engine.structure import NUMBER, Key, described, rebuilt, structure
-from engine.surroundings import switches, training, what_stands_outside
+from engine.surroundings import changes, training, what_stands_outside
 from engine.tape import Tape
 from engine.value import Value, as_value, clock
 
@@ -65,6 +65,9 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 class Compiled:
     """A function that was compiled; see `compile`.
 
+    Leaf Values, names outside the function and attributes of a Module may change: what the function finds there is read
+    or recorded anew. Other numbers, such as those in a list, are built in: keep them in a Value, or hand them over.
+
     Raises:
         TraceError: if the function does not do the same operations on the same numbers at every call.
         TypeError: if `function` can't be called, or an argument is no number and can't be told from others.
@@ -78,7 +81,7 @@ class Compiled:
         self._function, self._check, self._aux = function, check, aux
         self._kept: dict[tuple[bool, ...], dict[Any, Recording]] = {}  # for the modes that modules can be in
         self._recordings: dict[Any, Recording] = {}
-        self._switches = -1
+        self._changes = -1
         self._look_around()
         self._latest: Recording | None = None
         self._batch: Batch | None = None
@@ -89,6 +92,9 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"compile({self.__name__})"
+
+    def __reduce__(self) -> Any:
+        return Compiled, (self._function, self._check, self._aux)  # a copy records for itself
 
     @property
     def tape(self) -> Tape:
@@ -230,17 +236,14 @@ class Compiled:
         lanes.run(lanes.job(group.numbers, group.others, recording.parameters, 0.0, results))
         return results
 
-    def over(self, columns: Sequence[Any], numbers: Sequence[float]) -> "tuple[Lanes, bool] | None":
-        """The program for columns of numbers, and for some numbers that are the same for all, and whether it is sure
-        that it always does the same. None without machine code.
-        """
-        others: list[Any] = []
-        key = (*[NUMBER] * len(columns), structure(numbers, others)), ()
-        recording, expected = self._recording(key, lambda i: [*[float(column[i]) for column in columns], *others])
-        if recording is None:
+    def recorded(self, numbers: Sequence[Any]) -> tuple[Tape, bool] | None:
+        """The tape for some arguments, and whether it is sure that it is always the same; None without machine code."""
+        leaves: list[Any] = []
+        recording, expected = self._recording(_look(tuple(numbers), {}, leaves), lambda _: leaves)
+        if recording is None or recording.parameters.values:
             return None
         recording.confirmed += expected is not None
-        return recording.lanes(len(columns), len(columns)), recording.confirmed > 1
+        return recording.tape, recording.confirmed > 1
 
     def gradient_job(self, how: str, args: tuple[Any, ...]) -> "tuple[Lanes | Single, Job, Part] | None":
         """A job, to be done, of the gradient of a call, or of the mean or the sum over many examples.
@@ -283,14 +286,21 @@ class Compiled:
         self._follow()
         recording = self._recordings.get(key)
         expected = None
-        if recording is None or recording.confirmed < 2 or self._check:
+        if recording is None or recording.confirmed < 2 or recording.in_doubt or self._check:
             with self._lock:
                 recording = self._recordings.get(key)
                 if recording is None:
                     recording = self._recordings[key] = self._recorded(key, leaves(-1), leaves(0))
                     tape = recording.tape
                 else:
-                    tape = self._again(recording, key, leaves(-1))
+                    try:
+                        tape = self._again(recording, key, leaves(-1))
+                    except TraceError:
+                        if not recording.in_doubt or recording.confirmed < 2:
+                            raise
+                        recording = self._recordings[key] = self._recorded(key, leaves(-1), leaves(0))
+                        tape = recording.tape
+                    recording.in_doubt = False
                     recording.confirmed += not machine_is_there()
                 largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
                 expected = [tape.numbers[slot] for slot in tape.outputs], largest
@@ -300,18 +310,20 @@ class Compiled:
 
     def _follow(self) -> None:
         """See that the recordings are of what the function does now: a cell that was run again may have given another
-        meaning to its names, and a module may have gone from training to evaluation.
+        meaning to its names, and a module may have gone from training to evaluation, or got another part.
         """
         outside, surroundings = self._surroundings
         if not all(map(is_, outside(), surroundings)):
             self._kept = {}
             self._look_around()
-            self._switches = -1
-        if self._switches != switches():
-            self._switches = switches()
+            self._changes = -1
+        if self._changes != changes():
+            self._changes = changes()
             owner = getattr(self._function, "__self__", None)
             state = training((self._function, owner, *self._surroundings[1]))
             self._recordings = self._kept.setdefault(state, {})
+            for recording in self._recordings.values():
+                recording.in_doubt = True
 
     def _look_around(self) -> None:
         outside = what_stands_outside(self._function)
@@ -471,12 +483,13 @@ class Recording:
         lasting: the leaves that are parameters; None if all are.
         parameters: the same, and where their numbers are.
         confirmed: how many calls gave the same tape, and as machine code what they give in plain Python.
+        in_doubt: whether a module was changed since; then it is looked whether the tape is still the same.
     """
 
     def __init__(self, tape: Tape, key: Key, lasting: set[Value] | None) -> None:
         self.tape, self.key, self.lasting = tape, key, lasting
         self.parameters = Part(tape.parameters)
-        self.confirmed = 0
+        self.confirmed, self.in_doubt = 0, False
         self._possible: bool | None = None
         self._lanes: dict[tuple[int, int], Lanes] = {}
         self._lock = RLock()

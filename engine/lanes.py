@@ -112,8 +112,7 @@ class Lanes(Program):
             others: the inputs that do not vary.
             parameters: the tape's parameters.
             seed: what the gradient of the first output is in each example; 0 for no gradients.
-            results: an array for the outputs, if they are wanted: a row for each, and in it every example. Where an
-                argument is one number an example it may be one of these rows.
+            results: an array for the outputs, if they are wanted: a row for each, and in it every example.
         """
         job = self.spare()
         job.show(examples)

@@ -235,20 +235,18 @@ class Part:
                 for value, slope in zip(self.values, gradient.tolist()):
                     value.grad = (value.grad or 0.0) + slope
 
-    def change(self, update: Callable[[Any, Any], Any]) -> bool:
-        """Change lent numbers to those that ``update(data, grad)`` gives, if it gives any; tells whether it did.
-
-        `update` gets arrays, not to be written to.
+    def change(self, prepare: Callable[[Any, Any], Callable[[], Any] | None]) -> bool:
+        """Change lent numbers: ``prepare(data, grad)`` gives what changes the first of these arrays in place, if
+        anything can. Tells whether it did.
         """
         with lending:
             loan = self.lend_in_a_row()
             assert loan is not None
-            data = update(*(self.views or (loan.data[self._places], loan.grad[self._places])))
-            if data is None:
+            data, grad = self.views or (loan.data[self._places], loan.grad[self._places])
+            run = prepare(data, grad)
+            if run is None or not loan.lent:
                 return False
-            if not loan.lent:  # `update` looked at a Value
-                loan = self.lend()
-                assert loan is not None
+            run()
             loan.data[self._places] = data
             self.changed(loan)
         return True

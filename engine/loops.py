@@ -241,8 +241,9 @@ def dot_of_rows(operands_, repeats, count, width, uniform, v_, g_):
                 p, q, r, s = turned(p, q, r, s)
                 z = together(together(together(together(z, p), q), r), s)
             store(v, operands[a], z)
-            for first in (a, b, c, d):
-                _go_on(operands, first, n - n % 4, n, v)
+            if n % 4:
+                for first in (a, b, c, d):
+                    _go_on(operands, first, n - n % 4, n, v)
             a = d + count
         else:
             v[operands[a]] = _bias(operands, a, count, v)

@@ -61,7 +61,7 @@ def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
     try:
         value_part, partials_part = translated(rule.value), translated(rule.partials)
         identity = text + value_part.identity + partials_part.identity
-        functions = _loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})
+        functions = loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})
         return Kernel(compiled(functions["forward"]), compiled(functions["backward"]))
     except Exception as error:  # numba's own are of many kinds
         lines = [line.strip() for line in str(error).splitlines()]
@@ -249,7 +249,7 @@ def folder() -> Path:
     return Path(os.environ.get("CHALKGRAD_CACHE") or Path(home, "chalkgrad"))
 
 
-def _loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, Any]:
+def loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, Any]:
     """What a module of this text defines, given some names. It is written to a file, beside which numba keeps code."""
     name = hashlib.sha256(f"{identity} {numba.__version__}".encode()).hexdigest()[:32]
     path = folder() / f"{name}.py"

@@ -52,18 +52,18 @@ def _functions(thing: Any) -> list[FunctionType]:
     return [part for kind in kinds for part in vars(kind).values() if isinstance(part, FunctionType)]
 
 
-_switches = 0
+_changes = 0
 
 
-def note_switch() -> None:
-    """To be called when a module goes from training to evaluation or back: it may do another thing from then on."""
-    global _switches
-    _switches += 1
+def note_change() -> None:
+    """To be called when an attribute of a module is set: it may do another thing from then on."""
+    global _changes
+    _changes += 1
 
 
-def switches() -> int:
-    """How often a module was switched in this process."""
-    return _switches
+def changes() -> int:
+    """How often an attribute of a module was set in this process."""
+    return _changes
 
 
 def training(things: Iterable[Any]) -> tuple[bool, ...]:

@@ -16,7 +16,6 @@ from engine.replay import (
     FIRST,
     GRADIENTS,
     PLACES,
-    RESULTS,
     SEED,
     SIZE,
     TOTAL,
@@ -26,10 +25,9 @@ from engine.replay import (
     integers,
 )  # fmt: skip
 
-# What a step is told: the driver and the job of the loss, and what the driver gives if all is finite; the driver and
-# the job of the update; where the data and the gradients of a loan are; the first place of the parameters, and how many
-# they are.
-DRIVER, JOB, FINE, UPDATE_DRIVER, UPDATE_JOB, DATA, GRADIENT, BEGIN, PARAMETERS = range(9)
+# What a step is told: the driver and the job of the loss, and what the driver gives if all is finite; the machine code
+# and the job of the update; where the gradients of a loan are; the first place of the parameters, and their count.
+DRIVER, JOB, FINE, UPDATE, UPDATE_JOB, GRADIENT, BEGIN, PARAMETERS = range(8)
 
 
 @intrinsic
@@ -56,9 +54,7 @@ def _step(address):
     places = integers(job[PLACES])
     for i in range(job[COUNT]):
         gradient[places[i]] += found[job[FIRST] + i]
-    _enter(told[UPDATE_DRIVER], told[UPDATE_JOB])
-    results = floats(integers(told[UPDATE_JOB])[RESULTS], count)
-    floats(told[DATA], 1 << 40)[told[BEGIN] : told[BEGIN] + count] = results
+    _enter(told[UPDATE], told[UPDATE_JOB])
     return 1
 
 
@@ -70,7 +66,7 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
         loss: what is to become smaller.
         how: ``"call"``, ``"mean"`` or ``"sum"``.
         args: the arguments of that.
-        rule: called as ``rule(whose, data, grad)``; gives the program and the job of the update, or None.
+        rule: called as ``rule(whose, data, grad)``; gives the update, told all it needs, or None.
         whose: the optimizer.
     """
     loan = part.loan
@@ -81,14 +77,13 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
     with lending:
         still = part.loan is loan and parameters.loan is loan and job.is_lent()
         update = rule(whose, *part.views) if still else None
-        if update is None or loan is None:
+        if update is None or loan is None or not loan.lent:
             program.put_back(job)
             return None
-        lanes, change = update
         told, address, run = _step_told()
         told[DRIVER], told[JOB], told[FINE] = program.address, job.address, ALL if isinstance(program, Single) else -1
-        told[UPDATE_DRIVER], told[UPDATE_JOB] = lanes.address, change.address
-        told[DATA], told[GRADIENT], told[BEGIN], told[PARAMETERS] = part.where
+        told[UPDATE], told[UPDATE_JOB] = update.address, update.job
+        _, told[GRADIENT], told[BEGIN], told[PARAMETERS] = part.where
         done = run(address)
         if done:
             part.changed(loan)
@@ -96,7 +91,6 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
                 loan.unreached.difference_update(part.values, parameters.values)
     number = program.results(job)[0] if isinstance(program, Single) else job.floats[TOTAL] * job.floats[SEED]
     program.put_back(job)
-    lanes.put_back(change)
     return number if done else None
 
 

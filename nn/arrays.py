@@ -5,12 +5,14 @@ included: a learning rate may change. What follows from it is one loop of machin
 """
 
 from operator import is_not
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from engine.compiled import compile
 from engine.lending import Part
 
 if TYPE_CHECKING:
+    from engine.updates import Update
     from nn.optim import Optimizer
 
 
@@ -27,12 +29,11 @@ class InArrays:
     def __init__(self, optimizer: "Optimizer") -> None:
         self.part = Part(optimizer.parameters)
         self._rule: Any = None
-        self._lanes: Any = None
+        self._update: Update | None = None
         self._training_step: Any = None
         self._refused = False
         self._names: list[str] = []
         self._fixed: dict[str, Any] = {}
-        self._results: Any = None
         self._memory: list[Any] = []
 
     def step(self, optimizer: "Optimizer") -> bool:
@@ -43,14 +44,14 @@ class InArrays:
         optimizer.steps += 1
         done = False
         try:
-            done = self.part.change(lambda data, grad: self._changed(optimizer, data, grad))
+            done = self.part.change(lambda data, grad: self._run(optimizer, data, grad))
         finally:
             optimizer.steps -= not done
         return done
 
     def minimize(self, optimizer: "Optimizer", loss: Any, how: str, args: tuple[Any, ...]) -> float | None:
         """A whole step, if all is prepared by one that was done bit by bit; gives the loss."""
-        if self._results is None or self._refused:
+        if self._update is None:
             return None
         if self._training_step is None:
             from engine.training import training_step
@@ -59,49 +60,50 @@ class InArrays:
         optimizer.steps += 1
         number: float | None = None
         try:
-            number = self._training_step(self.part, loss, how, args, self._update, optimizer)
+            number = self._training_step(self.part, loss, how, args, self._prepared, optimizer)
         finally:
             optimizer.steps -= number is None
         return number
 
-    def _changed(self, optimizer: "Optimizer", data: Any, grad: Any) -> Any:
-        """The next numbers of all parameters; None if the rule can't be machine code."""
-        update = self._update(optimizer, data, grad)
-        if update is None:
-            return None
-        lanes, job = update
-        lanes.run(job)
-        return self._results[0]
+    def _run(self, optimizer: "Optimizer", data: Any, grad: Any) -> Any:
+        update = self._prepared(optimizer, data, grad)
+        return None if update is None else lambda: update.run(update.job)
 
-    def _update(self, optimizer: "Optimizer", data: Any, grad: Any) -> Any:
-        """What is to be run to get the next numbers of all parameters; None if the rule can't be machine code."""
+    def _prepared(self, optimizer: "Optimizer", data: Any, grad: Any) -> "Update | None":
+        """What changes these arrays and the memory, once it is run; None if the rule can't be machine code."""
         own = vars(optimizer)
         if self._rule is None or any(map(is_not, map(own.get, self._fixed), self._fixed.values())):
             self._record(optimizer)
-        if self._results is None or any(map(is_not, optimizer.state.values(), self._memory)):
-            self._results = data.repeat(1 + len(optimizer.memory)).reshape(-1, len(data))
-            self._memory = [*self._results[1:]]
-            for row, memory in zip(self._memory, optimizer.state.values()):
-                row[:] = memory
+        if self._refused:
+            return None
+        if any(map(is_not, optimizer.state.values(), self._memory)) or len(self._memory) < len(optimizer.memory):
+            self._memory = [data * 0 + memory for memory in optimizer.state.values()]
             optimizer.state = dict(zip(optimizer.memory, self._memory))
-        columns, numbers = [data, grad, *self._memory], [*map(own.get, self._names)]
-        lanes = self._lanes
-        if lanes is None:
-            try:
-                found = self._rule.over(columns, numbers)
-            except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
-                found = None
-            if found is None or len(found[0].outputs) != len(self._results):
-                self._refused = True
-                return None
-            lanes, sure = found
-            self._lanes = lanes if sure else None
-        return lanes, lanes.job(columns, numbers, _NOBODY, 0.0, self._results)
+        columns, numbers = [data, grad, *self._memory], [own[name] for name in self._names]
+        update = self._update or self._recorded([*[float(column[0]) for column in columns], numbers], len(columns))
+        if update is not None:
+            update.tell(columns, numbers)
+        return update
+
+    def _recorded(self, numbers: list[Any], columns: int) -> "Update | None":
+        from engine.updates import Update
+
+        try:
+            found = self._rule.recorded(numbers)
+            update = None if found is None else Update(found[0], columns)
+        except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
+            found = None
+        self._refused = found is None
+        if found is None:
+            return None
+        self._update = update if found[1] else None
+        return update
 
     def _record(self, optimizer: "Optimizer") -> None:
         kind, own = type(optimizer), {name: x for name, x in vars(optimizer).items() if name not in _APART}
         names = self._names = [name for name, x in own.items() if type(x) in (int, float)]
         fixed = self._fixed = {name: x for name, x in own.items() if name not in names}
+        self._refused = not all(isinstance(x, (bool, str, tuple, NoneType)) for x in fixed.values())  # it may change
 
         def update(p: Any, g: Any, *rest: Any) -> Any:
             *memory, numbers = rest
@@ -112,8 +114,7 @@ class InArrays:
                 raise TypeError("an update rule that remembers something of its own is for floats")
             return updated
 
-        self._rule, self._lanes = compile(update), None
+        self._rule, self._update = compile(update), None
 
 
-_NOBODY = Part([])
 _APART = {"parameters", "state", "_in_arrays"}

@@ -216,6 +216,13 @@ def _check(model: Any, loss: Any, optimizer: Any, epochs: Any, schedule: Any, cl
             f"the optimizer has {len(optimizer.parameters)} parameters, and none of this model; make it anew, with "
             "model.parameters()"
         )
+    own, free = set(model.parameters(frozen=True)), set(model.parameters())
+    given = set(optimizer.parameters)
+    if given & (own - free) or (given - own and free - given):
+        raise ValueError(
+            "the optimizer was made before the model was changed: it has parameters that are frozen or gone; make it "
+            "anew, with model.parameters()"
+        )
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
     if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:

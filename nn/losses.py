@@ -103,7 +103,7 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
     def loss(row: Any, target: Any) -> Value:
         if isinstance(target, Value):
             return -as_value(select(log_softmax(row), target))
-        xs, i = list(row), index(target)
+        xs, i = list(row), _index(target)
         if not 0 <= i < len(xs):
             raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")
         return -as_value(rules.log_softmax(i)(*xs))
@@ -161,6 +161,16 @@ def _listed(name: str, parameters: Any) -> list[Value]:
         if not isinstance(parameter, Value):
             raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
     return each
+
+
+def _index(target: Any) -> int:
+    try:
+        return index(target)
+    except TypeError:
+        raise TypeError(
+            f"cross_entropy takes the index of the right class for each row, a whole number, got {target!r:.40}; write "
+            "int(y) for each y of a flat list"
+        ) from None
 
 
 def _mean(losses: Iterator[Value]) -> Value:

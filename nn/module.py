@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from engine import Value
 from engine.lending import Part
-from engine.surroundings import note_switch
+from engine.surroundings import note_change
 from engine.trees import flat, mapped
 from engine.value import to_float
 from nn.summary import Summary, is_list, shape, written
@@ -22,8 +22,8 @@ from nn.summary import Summary, is_list, shape, written
 class Module:
     """The base of all layers and networks: it finds the parameters among its attributes.
 
-    A subclass sets Values, other Modules, or lists of either as attributes, and writes `forward`. Its parameters are
-    those of the Values that are leaves, and neither constants nor buffers.
+    A subclass sets Values, other Modules, or lists or dicts of either as attributes, and writes `forward`. Its
+    parameters are those of the Values that are leaves, and neither constants nor buffers.
 
     Attributes:
         label: what it is called in pictures, if anything.
@@ -44,6 +44,11 @@ class Module:
     label = ""
     _frozen = False
     _buffers: tuple[str, ...] = ()
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        if getattr(self, name, None) is not thing:
+            note_change()  # for compiled functions, which have recorded what it did before
+        object.__setattr__(self, name, thing)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -178,8 +183,6 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Set `training` of this module and of all within it; gives the module."""
         for module in self._all():
-            if module.training != mode:
-                note_switch()
             module.training = mode
         return self
 
@@ -219,6 +222,9 @@ def _inside(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The leaves and modules in an attribute, with their paths; what is within such a module is left to it."""
     if isinstance(thing, Module) or _is_leaf(thing):
         yield path, thing
+    elif isinstance(thing, dict):
+        for name, part in thing.items():
+            yield from _inside(part, f"{path}.{name}")
     elif is_list(thing):
         for i, part in enumerate(thing):
             yield from _inside(part, f"{path}.{i}")
@@ -249,6 +255,9 @@ def _tree(module: Module, path: str, above: tuple[Module, ...]) -> Iterator[tupl
 def _tensors(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
     if _only_leaves(thing) and shape(thing) is not None:
         yield name, thing
+    elif isinstance(thing, dict):
+        for key, part in thing.items():
+            yield from _tensors(part, f"{name}.{key}")
     elif is_list(thing):
         for i, part in enumerate(thing):
             yield from _tensors(part, f"{name}.{i}")

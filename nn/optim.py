@@ -7,6 +7,7 @@ compiled too. The memory lives in the optimizer, not in the Values.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 from engine import Value, rules
@@ -39,7 +40,7 @@ class Optimizer:
                 raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("an optimizer takes each parameter once, got one of them twice")
-        _check("lr", lr, lr > 0, "above 0")
+        _check("lr", lr, isinstance(lr, Real) and lr > 0, "above 0")
         self.lr = lr
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
@@ -68,6 +69,9 @@ class Optimizer:
         self.steps += 1
         each = zip(self.parameters, *[list(map(float, memory)) for memory in self.state.values()])
         updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in each]
+        if not isinstance(updated[0], tuple) or len(updated[0]) != 1 + len(self.memory):
+            expected = ", ".join(["p", *self.memory])
+            raise TypeError(f"update gives the next ({expected},) as a tuple, got {updated[0]!r:.60}")
         for parameter, (data, *_) in zip(self.parameters, updated):
             parameter.data = data
         self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
@@ -86,11 +90,14 @@ class Optimizer:
         (1.0, 0.8)
         """
         compiled = getattr(function, "__self__", function)
-        if isinstance(compiled, Compiled) and getattr(self.step, "__func__", None) is Optimizer.step:
+        kind = type(self)
+        if isinstance(compiled, Compiled) and kind.step is Optimizer.step and kind.zero_grad is Optimizer.zero_grad:
             how = "call" if compiled is function else function.__name__
             number = self._in_arrays.minimize(self, compiled, how, args) if how in ("call", "mean", "sum") else None
             if number is not None:
                 return number
+        if not callable(function):
+            raise TypeError(f"minimize takes a function and its arguments, got {function!r:.40}; write minimize(f, x)")
         value = function(*args)
         self.zero_grad()
         value.backward()
@@ -217,7 +224,7 @@ class Adam(Optimizer):
             _check("betas", betas, 0 <= beta < 1, "two numbers from 0 up to 1")
         _check("eps", eps, eps > 0, "above 0")
         _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """Running means that start from 0, each divided by the share of it that is filled."""
@@ -345,4 +352,4 @@ class Adagrad(Optimizer):
 
 def _check(name: str, given: Any, valid: bool, expected: str) -> None:
     if not valid:
-        raise ValueError(f"{name} must be {expected}, got {given}")
+        raise ValueError(f"{name} must be {expected}, got {given!r}")

@@ -777,3 +777,36 @@ def test_a_notebook_without_widgets_is_not_told_so(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
     assert shown(epochs=1).epoch == 1
     assert "tqdm.auto" in sys.modules
+
+
+@pytest.mark.parametrize("compiled", ["auto", False])
+def test_what_a_callback_changes_counts_from_the_next_epoch(compiled):
+    weight, model = [0.0], MLP(2, [3, 1], rng=random.Random(0))
+
+    def loss(outputs, targets):
+        return mse_loss(outputs, targets) + weight[0] * l2_penalty(model.parameters())
+
+    optimizer = SGD(model.parameters(), lr=1e-9)
+    data = [[0.5, 1.0], [1.0, -1.0]], [1.0, 0.0]
+    history = fit(
+        model, data, loss, optimizer, epochs=4, callbacks=lambda h: weight.__setitem__(0, 10.0), compiled=compiled,
+        progress=False,
+    )  # fmt: skip
+    penalty = 10 * sum(p.data**2 for p in model.parameters())
+    assert history.loss[1] == pytest.approx(history.loss[0] + penalty, rel=1e-6)
+    assert history.loss[3] == pytest.approx(history.loss[1], rel=1e-6)
+
+
+def test_an_optimizer_of_the_model_as_it_was_before_is_refused():
+    model = Sequential(Linear(2, 2), Linear(2, 1))
+    optimizer = SGD(model.parameters(), lr=0.1)
+    model[0].freeze()
+    with pytest.raises(
+        ValueError, match="made before the model was changed: it has parameters that are frozen or gone"
+    ):
+        fit(model, ([[1.0, 2.0]], [1.0]), mse_loss, optimizer, progress=False)
+    model = MLP(2, [2, 1])
+    optimizer = SGD(model.parameters(), lr=0.1)
+    model.layers[1] = Linear(2, 1)
+    with pytest.raises(ValueError, match="made before the model was changed"):
+        fit(model, ([[1.0, 2.0]], [1.0]), mse_loss, optimizer, progress=False)

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 # Each module of the engine, and what of the project it stands on.
 ENGINE = [
     *("trees", "structure", "graph", "ieee", "rules", "modes", "names", "steps", "value", "functions", "functional"),
-    *("check", "tape", "machine", "vectors", "loops", "schedule", "replay", "lanes", "lending", "batch"),
-    *("surroundings", "replayed", "compiled", "training"),
+    *("check", "tape", "machine", "vectors", "loops", "schedule", "replay", "updates", "lanes", "lending"),
+    *("batch", "surroundings", "replayed", "compiled", "training"),
 ]
 MAY = {
     **{f"engine/{name}.py": {f"engine.{below}" for below in ENGINE[:i]} for i, name in enumerate(ENGINE)},

@@ -159,7 +159,7 @@ def test_cross_entropy_of_far_logits_is_finite():
         (lambda x: binary_cross_entropy_with_logits([x], [-1]), ValueError, r"from 0 to 1, got -1; .*\(y \+ 1\) / 2"),
         (lambda x: cross_entropy([x, x], 2), IndexError, "targets from 0 to 1, one for each logit, got 2"),
         (lambda x: cross_entropy([x, x], -1), IndexError, "got -1"),
-        (lambda x: cross_entropy([x, x], 0.5), TypeError, "integer"),
+        (lambda x: cross_entropy([x, x], 0.5), TypeError, r"whole number, got 0.5; write int\(y\) for each y"),
         (lambda x: cross_entropy([x, x], [0, 1]), ValueError, "a row of logits for each of 2 targets, got a single"),
         (lambda x: cross_entropy([[x, x]], [0, 1]), ValueError, "got 1 outputs and 2 targets"),
     ],

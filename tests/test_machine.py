@@ -238,6 +238,14 @@ def test_layers_of_parameters_are_the_same_in_lanes(neurons, biased):
                 p.grad = 0.0
 
 
+def test_four_dots_whose_biases_differ_between_examples():
+    rng = random.Random(1)
+    rows = [[Value(rng.uniform(-1, 1)) for _ in range(2)] for _ in range(4)]
+    examples = [[rng.uniform(-1, 1) for _ in range(3)] for _ in range(10)]
+    found = compile(lambda x: [dot(row, x[:2], bias=x[2]) for row in rows]).map(examples)
+    assert found == [[b + a.data * x + c.data * y for a, c in rows] for x, y, b in examples]
+
+
 def test_a_layer_in_lanes_gives_the_very_bits_of_the_plain_sum():
     """What a kink turns on, the sign of a small difference, is the same."""
     rng = random.Random(0)

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from engine import Value
-from nn import MLP, SGD, Layer, Module, Neuron
+from engine import Value, compile
+from nn import MLP, SGD, Layer, Linear, Module, Neuron
 
 
 class Running(Module):
@@ -231,3 +231,54 @@ def test_the_summary_counts_what_is_shared_where_it_is_first():
     summary = both.summary()
     assert [count for *_, count, _ in summary.rows] == [0, 6, 4]
     assert summary.total == 10
+
+
+def test_modules_in_a_dict_are_found():
+    class Heads(Module):
+        def __init__(self):
+            self.heads = {"a": Linear(2, 1), "b": Linear(2, 1, bias=False)}
+
+        def forward(self, x):
+            return [self.heads["a"](x), self.heads["b"](x)]
+
+    model = Heads()
+    assert len(model.parameters()) == 5
+    assert list(model.state_dict()) == ["heads.a.weight", "heads.a.bias", "heads.b.weight"]
+    assert [name for name, _ in model.named_modules()] == ["", "heads.a", "heads.b"]
+
+
+@pytest.mark.parametrize("how", ["call", "mean", "map", "minimize"])
+def test_a_compiled_function_sees_another_part_of_a_model(how):
+    class Net(Module):
+        def __init__(self):
+            self.scale, self.layer = 2.0, Linear(1, 1, rng=random.Random(0))
+
+        def forward(self, x):
+            return self.layer(x)[0] * self.scale
+
+    net = Net()
+    f, xs = compile(lambda x: net([x])), np.array([1.0])
+    optimizer = SGD(net.parameters(), lr=1e-9)
+    number = {
+        "call": lambda: f(1.0).data,
+        "mean": lambda: f.mean(xs).data,
+        "map": lambda: f.map(xs)[0],
+        "minimize": lambda: optimizer.minimize(f.mean, xs),
+    }[how]
+    for change in (
+        lambda: None,
+        lambda: setattr(net, "scale", -7.0),
+        lambda: setattr(net, "layer", Linear(1, 1, rng=random.Random(1))),
+        lambda: setattr(net.layer.neurons[0], "b", Value(5.0, role="parameter")),
+    ):
+        change()
+        for _ in range(4):
+            assert number() == pytest.approx(net([1.0]).data, rel=1e-6)
+
+
+def test_a_compiled_model_is_copied_and_pickled():
+    model = MLP(2, [2, 1], rng=random.Random(0))
+    fast = compile(model)
+    fast([1.0, 2.0])
+    for again in (copy.deepcopy(fast), pickle.loads(pickle.dumps(fast))):
+        assert again([1.0, 2.0]).data == pytest.approx(fast([1.0, 2.0]).data)

@@ -26,12 +26,25 @@ def same_states(model, theirs):
         agree(state[name], numbers)
 
 
-def passed(model, inputs, upstream, expected):
+def passed(model, inputs, upstream, expected, compiled):
     rows = mapped(Value, inputs)
-    outputs = model.batch(rows)
-    agree(mapped(lambda y: y.data, outputs), expected["outputs"])
+
+    counts = isinstance(model, BatchNorm1d) and model.training
+
+    def loss(rows):
+        outputs = model.batch(rows)
+        return dot(flat(upstream), flat(outputs)), [outputs, model.latest if counts else None]
+
+    if compiled:
+        value, (outputs, statistics) = compile(loss, aux=True)(rows)
+        if counts:
+            model.update(statistics, len(rows))
+    else:
+        value, (outputs, _) = loss(rows)
+        outputs = mapped(lambda y: y.data, outputs)
+    agree(outputs, expected["outputs"])
     model.zero_grad()
-    dot(flat(upstream), flat(outputs)).backward()
+    value.backward()
     agree(mapped(lambda x: x.grad, rows), expected["rows"])
     for name, tensor in model.tensors():
         if name in expected["parameters"]:
@@ -46,13 +59,14 @@ def loaded(name):
     return model, run
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("name", TORCH["layers"])
-def test_outputs_and_gradients_are_pytorchs(name):
+def test_outputs_and_gradients_are_pytorchs(name, compiled):
     model, run = loaded(name)
     first, second = run["train"]
-    passed(model, run["inputs"], run["upstream"], first)
-    passed(model, mapped(lambda x: x + 1, run["inputs"]), run["upstream"], second)
-    passed(model.eval(), run["inputs"], run["upstream"], run["eval"])
+    passed(model, run["inputs"], run["upstream"], first, compiled)
+    passed(model, mapped(lambda x: x + 1, run["inputs"]), run["upstream"], second, compiled)
+    passed(model.eval(), run["inputs"], run["upstream"], run["eval"], compiled)
     for row, expected in zip(run["inputs"], run["eval"]["outputs"]):
         agree([y.data for y in model(row)], expected)
 

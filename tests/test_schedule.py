@@ -92,7 +92,7 @@ def check_numbers(tape, leaves, outputs):
     single, part = Single(tape), Part(tape.parameters)
     slopes = gradients(outputs[0], [*leaves, *tape.parameters])
     for gradient in (True, False, True):
-        results, by_inputs, by_parameters, fine = single.run([leaf.data for leaf in leaves], part, gradient)
+        results, by_inputs, by_parameters, fine = single.run(single.job([leaf.data for leaf in leaves], part, gradient))
         assert fine == 3
         assert close(results, [output.data for output in outputs])
         assert not gradient or close([*by_inputs, *by_parameters], slopes)
@@ -257,7 +257,7 @@ def test_a_tape_without_instructions(outputs, expected, slopes):
     assert (len(tape), len(integers), len(begins)) == (0, 0, 0)
     assert place.tolist() == list(range(tape.leaves))
     single = Single(tape)
-    results, by_inputs, by_parameters, fine = single.run([3.0], Part(tape.parameters), True)
+    results, by_inputs, by_parameters, fine = single.run(single.job([3.0], Part(tape.parameters), True))
     assert (results, [*by_inputs, *by_parameters], fine) == (expected, slopes, 3)
     assert not single.goes_bad([3.0], Part(tape.parameters))
 
@@ -266,15 +266,15 @@ def test_what_a_run_gave_stays_when_there_is_another():
     w = parameter(2.0)
     tape, *_ = taped(lambda x: x * w, 3.0)
     single, part = Single(tape), Part(tape.parameters)
-    results, by_inputs, by_parameters, _ = single.run([3.0], part, True)
-    single.run([5.0], part, True)
+    results, by_inputs, by_parameters, _ = single.run(single.job([3.0], part, True))
+    single.run(single.job([5.0], part, True))
     assert (results, by_inputs, by_parameters.tolist()) == ([6.0], [2.0], [3.0])
 
 
 def test_what_goes_bad_is_told():
     tape, *_ = taped(lambda x: [(x * 2.0).log()], 1.0)
     single, part = Single(tape), Part(())
-    assert (single.run([1.0], part, True)[3], single.goes_bad([1.0], part)) == (3, False)
-    assert (single.run([-1.0], part, False)[3], single.goes_bad([-1.0], part)) == (2, True)
-    assert single.run([float("nan")], part, False)[3] == 2
+    assert (single.run(single.job([1.0], part, True))[3], single.goes_bad([1.0], part)) == (3, False)
+    assert (single.run(single.job([-1.0], part, False))[3], single.goes_bad([-1.0], part)) == (2, True)
+    assert single.run(single.job([float("nan")], part, False))[3] == 2
     assert not single.goes_bad([float("nan")], part), "nothing went bad that was not so before"

@@ -19,8 +19,10 @@ def cases(*layers):
 
 
 def layer_of(case):
-    """Our layer with PyTorch's weights."""
-    layer = getattr(nn, OURS.get(case["layer"], case["layer"]))(**case["options"])
+    """Our layer with PyTorch's weights, in eval mode."""
+    name, options = OURS.get(case["layer"], case["layer"]), dict(case["options"])
+    members = [getattr(nn, kind)(*sizes) for kind, *sizes in options.pop("members", [])]
+    layer = getattr(nn, name)(*members, **options).eval()
     layer.load_state_dict(case["state"])
     assert layer.state_dict() == case["state"]
     assert list(layer.state_dict()) == list(case["state"])

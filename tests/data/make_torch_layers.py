@@ -33,7 +33,82 @@ class Attention(nn.Module):
         return self.project(mixed.transpose(0, 1).reshape(x.shape))
 
 
+class Neuron(nn.Module):
+    """One number, of parameters named as ours."""
+
+    def __init__(self, nin, activation="relu", bias=True):
+        super().__init__()
+        self.w = nn.Parameter(torch.empty(nin))
+        if bias:
+            self.b = nn.Parameter(torch.empty(()))
+        self.activation = activation
+
+    def forward(self, x):
+        return ACTIVATIONS[self.activation](self.w @ x + getattr(self, "b", 0.0))
+
+
+class Layer(nn.Linear):
+    """A linear layer and its activation, or none."""
+
+    def __init__(self, nin, nout, activation="relu"):
+        super().__init__(nin, nout)
+        self.activation = activation
+
+    def forward(self, x):
+        return ACTIVATIONS[self.activation](super().forward(x))
+
+
+class MLP(nn.Module):
+    """Layers in a row; of a last one of one neuron the number."""
+
+    def __init__(self, nin, nouts, activation="relu"):
+        super().__init__()
+        names = [activation] * (len(nouts) - 1) + ["linear"]
+        self.layers = nn.ModuleList(map(Layer, [nin, *nouts], nouts, names))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x.squeeze()
+
+
+class Linear(nn.Linear):
+    """With the names that its sizes have with us."""
+
+    def __init__(self, nin, nout, bias=True):
+        super().__init__(nin, nout, bias)
+
+
+class Softmax(nn.Softmax):
+    """Over the last axis, as ours always is."""
+
+    def __init__(self):
+        super().__init__(dim=-1)
+
+
+class Flatten(nn.Flatten):
+    """Of one example."""
+
+    def __init__(self):
+        super().__init__(start_dim=0)
+
+
+class Sequential(nn.Sequential):
+    """Of members that are written down."""
+
+    def __init__(self, *members):
+        super().__init__(*(named(layer)(*options) for layer, *options in members))
+
+
+ACTIVATIONS = {"linear": torch.clone, "relu": torch.relu, "tanh": torch.tanh, "gelu": nn.functional.gelu}
+
+
+def named(layer):
+    return {**vars(nn), **globals()}[layer]
+
+
 def case(name, layer, options, *inputs):
+    layer.eval()
     for parameter in layer.parameters():  # PyTorch's own would do, but not at every size
         parameter.data = torch.randn_like(parameter)
     output = layer(*inputs)
@@ -56,7 +131,13 @@ def random(*shape):
 
 
 def of(layer, options, *shapes):
-    return case(layer, {**globals(), **vars(nn)}[layer](**options), options, *(random(*shape) for shape in shapes))
+    return case(layer, named(layer)(**options), options, *(random(*shape) for shape in shapes))
+
+
+def row_of(*members):
+    """A `Sequential`, for an input of the shape that comes last."""
+    *members, shape = members
+    return case("Sequential", Sequential(*members), {"members": members}, random(*shape))
 
 
 def conv(shape, **options):
@@ -86,6 +167,35 @@ cases = {
     "attention": of("Attention", {"width": 6, "heads": 2}, (4, 6)),
     "attention with bias": of("Attention", {"width": 4, "heads": 4, "bias": True}, (3, 4)),
     "attention at the start": of("Attention", {"width": 4, "heads": 1}, (1, 4)),
+    "linear": of("Linear", {"nin": 3, "nout": 2}, (3,)),
+    "linear without bias": of("Linear", {"nin": 2, "nout": 3, "bias": False}, (2,)),
+    "neuron": of("Neuron", {"nin": 3, "activation": "tanh"}, (3,)),
+    "neuron without bias": of("Neuron", {"nin": 2, "activation": "gelu", "bias": False}, (2,)),
+    "layer": of("Layer", {"nin": 3, "nout": 4}, (3,)),
+    "network": of("MLP", {"nin": 3, "nouts": [5, 4, 2], "activation": "tanh"}, (3,)),
+    "network of one output": of("MLP", {"nin": 2, "nouts": [4, 1]}, (2,)),
+    **{
+        f"{name} {options or ''}".strip(): of(name, options, (2, 5))
+        for name, options in [
+            ("ReLU", {}),
+            ("LeakyReLU", {}),
+            ("LeakyReLU", {"negative_slope": 0.2}),
+            ("ELU", {}),
+            ("ELU", {"alpha": 0.7}),
+            ("GELU", {}),
+            ("SiLU", {}),
+            ("Softplus", {}),
+            ("Sigmoid", {}),
+            ("Tanh", {}),
+            ("Softmax", {}),
+            ("Dropout", {"p": 0.3}),
+            ("Flatten", {}),
+        ]
+    },
+    "layers in a row": row_of(["Linear", 3, 4], ["LayerNorm", 4], ["GELU"], ["Dropout", 0.3], ["Linear", 4, 2], (3,)),
+    "layers for an image": row_of(
+        ["Conv2d", 1, 2, 2], ["Tanh"], ["AvgPool2d", 2], ["Flatten"], ["Linear", 2, 3], ["Softmax"], (1, 3, 3)
+    ),
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
 text = f'{{"pytorch": "{torch.__version__}", "cases": {{\n{lines}\n}}}}\n'
