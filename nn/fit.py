@@ -134,7 +134,8 @@ def fit(
                 train(True)
                 with _collector_paused():
                     training_loss = _mean(learn, loader, interrupts)
-                train(False)
+                if held_out is not None or callbacks:  # else nobody sees it, and compiled functions need not look again
+                    train(False)
                 if held_out is not None:
                     with no_grad():
                         validation_loss = _mean(lambda xs, ys: measuring(xs, ys).data, held_out, interrupts)
