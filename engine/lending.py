@@ -184,7 +184,8 @@ class Part:
         if loan is None or self.views is not None or self._moves == 5:
             return loan
         self._moves += 1
-        others = [value for value in loan.values if value not in set(self.values)]
+        own = set(self.values)
+        others = [value for value in loan.values if value not in own]
         loan.end()
         loan = Loan([*self.values, *others])
         loan.begin()

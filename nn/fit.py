@@ -110,13 +110,18 @@ def fit(
             history.stopped = stopping.reason if stopping is not None else ""
     learning, measuring = Objective(model, loss, compiled), Objective(model, loss, compiled)
 
-    def learn(value: Value) -> None:
-        optimizer.zero_grad()
-        value.backward()
-        if clip is not None:
+    def learn(xs: Any, ys: Any) -> float:
+        if clip is None:
+            number = learning.minimize(optimizer, xs, ys)
+        else:
+            value = learning(xs, ys)
+            optimizer.zero_grad()
+            value.backward()
             clip_grad_norm_(optimizer.parameters, clip)
-        optimizer.step()
+            optimizer.step()
+            number = value.data
         bar.batch()
+        return number
 
     with (
         as_it_was(model) as train,
@@ -128,11 +133,12 @@ def fit(
                 lr, begin, validation_loss = optimizer.lr, perf_counter(), None
                 train(True)
                 with _collector_paused():
-                    training_loss = _mean(learning, loader, learn, interrupts)
-                train(False)
+                    training_loss = _mean(learn, loader, interrupts)
+                if held_out is not None or callbacks:  # else nobody sees it, and compiled functions need not look again
+                    train(False)
                 if held_out is not None:
                     with no_grad():
-                        validation_loss = _mean(measuring, held_out, lambda _: None, interrupts)
+                        validation_loss = _mean(lambda xs, ys: measuring(xs, ys).data, held_out, interrupts)
                 history.add(training_loss, validation_loss, lr, perf_counter() - begin)
                 watched = training_loss if validation_loss is None else validation_loss
                 if isinstance(schedule, ReduceLROnPlateau):
@@ -158,13 +164,11 @@ def fit(
     return history
 
 
-def _mean(objective: Objective, loader: DataLoader, use: Callable[[Value], None], interrupts: Interrupts) -> float:
-    """The mean loss over the examples of an epoch, each mini-batch's being used as soon as it is there."""
+def _mean(loss_of: Callable[[Any, Any], float], loader: DataLoader, interrupts: Interrupts) -> float:
+    """The mean loss over the examples of an epoch, from that of each mini-batch."""
     total, examples = 0.0, 0
     for xs, ys in loader:
-        value = objective(xs, ys)
-        use(value)
-        total += value.data * len(ys)
+        total += loss_of(xs, ys) * len(ys)
         examples += len(ys)
         interrupts.heed()
     return total / examples

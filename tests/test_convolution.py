@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from engine import Value, compile
+from engine import Value, compile, mean
 from engine.graph import topological_order
 from engine.trees import flat
 from nn import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
@@ -134,3 +134,24 @@ def test_layers_say_what_they_are():
     assert repr(Conv2d(1, 2, 3, bias=False)) == "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), bias=False)"
     assert repr(AvgPool2d(3, 1)) == "AvgPool2d(kernel_size=(3, 3), stride=(1, 1))"
     assert repr(Flatten()) == "Flatten()"
+
+
+def test_windows_over_the_border_run_as_the_others_do_in_lanes():
+    pytest.importorskip("numba")
+    layer = Conv2d(1, 4, kernel_size=3, padding=1, rng=random.Random(1))
+    draw = random.Random(2)
+    images = [[[[draw.gauss(0, 1) for _ in range(4)] for _ in range(4)]] for _ in range(5)]
+
+    def loss(image):
+        return mean([x * x for channel in layer(image) for row in channel for x in row])
+
+    found = []
+    compiled = compile(loss)
+    for value in (mean([loss(image) for image in images]), compiled.mean(images)):
+        for p in layer.parameters():
+            p.grad = 0.0
+        value.backward()
+        found.append([value.data, *[p.grad for p in layer.parameters()]])
+    assert found[1] == pytest.approx(found[0], rel=1e-9, abs=1e-12)
+    (lanes,) = compiled._latest._lanes.values()
+    assert len(lanes.starts) == 16 + 64 + 1 + 1  # at each place four dots at once; the squares, their mean, the zero

@@ -419,6 +419,25 @@ def test_gradients_are_clipped():
     close(history.loss, losses)
 
 
+@pytest.mark.parametrize(("clip", "whole"), [(None, range(9, 12)), (1.0, [0])])
+def test_a_step_is_one_call_of_machine_code_where_nothing_comes_between(monkeypatch, clip, whole):
+    training = pytest.importorskip("engine.training")
+    done = []
+
+    def counted(*args, step=training.training_step):
+        done.append(step(*args))
+        return done[-1]
+
+    monkeypatch.setattr(training, "training_step", counted)
+    expected, model = mlp(), mlp()
+    losses = by_hand(expected, X, SIGNS, hinge_loss, Adam(expected.parameters(), lr=0.02), 4, clip=clip)
+    optimizer = Adam(model.parameters(), lr=0.02)
+    history = fit(model, (X, SIGNS), hinge_loss, optimizer, 4, 16, clip=clip, compiled=True, progress=False)
+    close(history.loss, losses)
+    close(numbers(model), numbers(expected))
+    assert len([loss for loss in done if loss is not None]) in whole  # of 12: the first ones go bit by bit
+
+
 class Given(Module):
     """A weight that an optimizer puts through a list of numbers, so that the validation loss is that list."""
 

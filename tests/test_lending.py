@@ -8,13 +8,14 @@ import sys
 import threading
 import warnings
 import weakref
+from time import perf_counter
 
 import pytest
 
 from engine import Value, compile, no_grad
 from engine import lending as engine_lending
 from engine import sum as total
-from engine.lending import Lent, Loan
+from engine.lending import Lent, Loan, Part
 from nn import MLP, SGD, Adam, AdamW, Optimizer, hinge_loss, mse_loss
 from viz import draw_dot
 
@@ -864,3 +865,14 @@ def test_a_loan_that_is_interrupted_at_a_slot_gives_every_number_back(loan, slot
         assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 3.0, 2.0)
     product(1.0).backward()
     assert (p.grad, q.grad) == (4.0, 1.0)
+
+
+def test_to_change_places_takes_linear_time():
+    values = parameters(*map(float, range(10_000)))
+    Part(values[1:] + values[:1]).lend()
+    part = Part(values[:2] + values[:1:-1])
+    begin = perf_counter()
+    part.lend_in_a_row()
+    assert perf_counter() - begin < 1  # looking through all for each takes several seconds
+    assert part.views is not None
+    assert part.views[0].tolist() == [0.0, 1.0, *map(float, range(9_999, 1, -1))]
