@@ -20,6 +20,7 @@ from typing import Any
 
 from engine import Value, no_grad
 from engine.modes import switched
+from engine.surroundings import note_change
 from engine.trees import is_row
 from nn.checkpoint import Checkpoint, Randomness
 from nn.clipping import clip_grad_norm_
@@ -134,8 +135,7 @@ def fit(
                 train(True)
                 with _collector_paused():
                     training_loss = _mean(learn, loader, interrupts)
-                if held_out is not None or callbacks:  # else nobody sees it, and compiled functions need not look again
-                    train(False)
+                train(False)
                 if held_out is not None:
                     with no_grad():
                         validation_loss = _mean(lambda xs, ys: measuring(xs, ys).data, held_out, interrupts)
@@ -151,6 +151,7 @@ def fit(
                 for callback in callbacks:
                     if callback(history) is True:
                         history.stopped = history.stopped or "a callback returned True"
+                    note_change()  # it may have changed what the loss is made of
                 if file is not None:
                     file.save()
                 bar.epoch(history)
@@ -176,18 +177,23 @@ def _mean(loss_of: Callable[[Any, Any], float], loader: DataLoader, interrupts: 
 
 @contextmanager
 def as_it_was(model: Module) -> Iterator[Callable[[bool], None]]:
-    """A block at whose end every module has the `training` it had; gives what sets it, as `train` does, but at once."""
+    """A block at whose end every module has the `training` it had; gives what sets it, as `train` does, but at once.
+
+    Compiled functions are told of it at the begin and at the end alone: within, each is used in one mode.
+    """
     before = [(module, module.training) for module in model._all()]
 
     def train(mode: bool) -> None:
         for module, _ in before:
-            module.training = mode
+            vars(module)["training"] = mode
 
+    note_change()
     try:
         yield train
     finally:
         for module, training in before:
             module.training = training
+        note_change()
 
 
 @contextmanager
