@@ -165,7 +165,7 @@ def _placed(tape: Tape, varying: int) -> tuple[list[Instruction], list[int], int
         lanes = min(places) < 0
         if lanes and what not in LOOPS:
             places = list(map(in_a_row, places))
-        elif lanes and what is dot and min(places[: len(places) // 2]) >= 0:  # the border of an image, say
+        elif lanes and what is dot and min(places[: len(places) // 2], default=-1) >= 0:  # the border of an image, say
             n = len(places) // 2
             places[n : 2 * n] = map(in_a_row, places[n : 2 * n])
         for slot in results:

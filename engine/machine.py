@@ -196,8 +196,11 @@ def translated(function: Any) -> Part:
         function.__defaults__,
         tuple(map(CellType, cells.values())),
     )
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    # Code from the disk, made by several processes, meets by its names: the same name must mean the same code.
+    rebuilt.__qualname__ = f"{function.__name__}_{digest[:32]}".replace("<lambda>", "rule")
     wanted = numba.njit(**INNER)
-    return Part(wanted(rebuilt), hashlib.sha256(identity.encode()).hexdigest())
+    return Part(wanted(rebuilt), digest)
 
 
 def _identity(thing: Any) -> str:
@@ -251,7 +254,7 @@ def folder() -> Path:
 
 def loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, Any]:
     """What a module of this text defines, given some names. It is written to a file, beside which numba keeps code."""
-    name = hashlib.sha256(f"{identity} {numba.__version__}".encode()).hexdigest()[:32]
+    name = hashlib.sha256(f"named {identity} {numba.__version__}".encode()).hexdigest()[:32]
     path = folder() / f"{name}.py"
     try:
         _write(path, text)
@@ -260,6 +263,9 @@ def loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, Any
         _write(path, text)
     module = {**namespace, "opened": opened, "__name__": __name__}
     exec(compile(text, path, "exec"), module)
+    for thing in list(module.values()):
+        if getattr(thing, "__code__", None) is not None and thing.__code__.co_filename == str(path):
+            thing.__qualname__ = f"{thing.__name__}_{name}"  # as in `translated`
     return module
 
 

@@ -77,7 +77,9 @@ class InArrays:
         if self._refused:
             return None
         if any(map(is_not, optimizer.state.values(), self._memory)) or len(self._memory) < len(optimizer.memory):
-            self._memory = [data * 0 + memory for memory in optimizer.state.values()]
+            self._memory = [data.copy() for _ in optimizer.memory]
+            for row, memory in zip(self._memory, optimizer.state.values()):
+                row[:] = memory
             optimizer.state = dict(zip(optimizer.memory, self._memory))
         columns, numbers = [data, grad, *self._memory], [own[name] for name in self._names]
         update = self._update or self._recorded([*[float(column[0]) for column in columns], numbers], len(columns))

@@ -9,12 +9,13 @@ import pytest
 
 from engine import Rule, Value, compile, dot, log_softmax, rules, softmax
 from tests.agreement import agrees, check, check_lanes, quietly
-from tests.rule_samples import AWKWARD, FEW, NAMED, awkward_points, every_rule
+from tests.rule_samples import AWKWARD, FEW, NAMED, SAMPLED, awkward_points, every_rule
 
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
 from engine.loops import LOOPS  # noqa: E402
+from engine.machine import loaded, source, translated  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("machine_code")
 
@@ -407,3 +408,18 @@ def test_a_rule_with_a_partial_too_few_is_told_as_in_plain_python():
         z = f(1.0, Value(2.0))
     with pytest.raises(TypeError, match="'short' of 3 operands has 1 partials"):
         z.backward()
+
+
+def test_machine_code_of_one_name_is_the_same_code():
+    """Kernels from the disk, made by several processes, are linked by name; all rules are called <lambda> at first."""
+    names = {}
+    for name, _ in SAMPLED:
+        rule = NAMED[name]
+        if rule not in LOOPS and rule.name not in LOOPS:
+            for function in (rule.value, rule.partials):
+                part = translated(function)
+                qualname = getattr(getattr(part.code, "py_func", None), "__qualname__", part.identity)
+                assert names.setdefault(qualname, part.identity) == part.identity
+                assert "lambda" not in qualname
+    texts = [loaded(source(n, lanes), f"{n} {lanes}", {})["forward"].__qualname__ for n in (1, 2) for lanes in (0, 1)]
+    assert len({*texts}) == 4
