@@ -222,12 +222,15 @@ def _inside(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The leaves and modules in an attribute, with their paths; what is within such a module is left to it."""
     if isinstance(thing, Module) or _is_leaf(thing):
         yield path, thing
-    elif isinstance(thing, dict):
-        for name, part in thing.items():
-            yield from _inside(part, f"{path}.{name}")
-    elif is_list(thing):
-        for i, part in enumerate(thing):
-            yield from _inside(part, f"{path}.{i}")
+    else:
+        for name, part in _parts(thing, path):
+            yield from _inside(part, name)
+
+
+def _parts(thing: Any, path: str) -> list[tuple[str, Any]]:
+    """What is in a dict or a list, with its path."""
+    parts = thing.items() if isinstance(thing, dict) else enumerate(thing) if is_list(thing) else ()
+    return [(f"{path}.{name}", part) for name, part in parts]
 
 
 def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any, Module]]:
@@ -255,12 +258,9 @@ def _tree(module: Module, path: str, above: tuple[Module, ...]) -> Iterator[tupl
 def _tensors(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
     if _only_leaves(thing) and shape(thing) is not None:
         yield name, thing
-    elif isinstance(thing, dict):
-        for key, part in thing.items():
-            yield from _tensors(part, f"{name}.{key}")
-    elif is_list(thing):
-        for i, part in enumerate(thing):
-            yield from _tensors(part, f"{name}.{i}")
+    else:
+        for path, part in _parts(thing, name):
+            yield from _tensors(part, path)
 
 
 def _only_leaves(thing: Any) -> bool:
