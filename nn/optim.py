@@ -13,6 +13,7 @@ from typing import Any
 from engine import Value, rules
 from engine.compiled import Compiled
 from nn.arrays import InArrays
+from nn.checks import check
 
 
 class Optimizer:
@@ -40,7 +41,7 @@ class Optimizer:
                 raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("an optimizer takes each parameter once, got one of them twice")
-        _check("lr", lr, isinstance(lr, Real) and lr > 0, "above 0")
+        check("lr", lr, isinstance(lr, Real) and lr > 0, "above 0")
         self.lr = lr
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
@@ -177,8 +178,8 @@ class SGD(Optimizer):
     ) -> None:
         self.memory = ("velocity",) if momentum else ()
         super().__init__(parameters, lr)
-        _check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
-        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
+        check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
         if nesterov and not momentum:
             raise ValueError("nesterov looks ahead along the momentum, got momentum=0; write momentum=0.9")
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
@@ -221,9 +222,9 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr)
         for beta in betas:
-            _check("betas", betas, 0 <= beta < 1, "two numbers from 0 up to 1")
-        _check("eps", eps, eps > 0, "above 0")
-        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+            check("betas", betas, 0 <= beta < 1, "two numbers from 0 up to 1")
+        check("eps", eps, eps > 0, "above 0")
+        check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
         self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
@@ -291,10 +292,10 @@ class RMSprop(Optimizer):
     ) -> None:
         self.memory = ("square", "velocity") if momentum else ("square",)
         super().__init__(parameters, lr)
-        _check("alpha", alpha, 0 <= alpha < 1, "from 0 up to 1")
-        _check("eps", eps, eps > 0, "above 0")
-        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
-        _check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
+        check("alpha", alpha, 0 <= alpha < 1, "from 0 up to 1")
+        check("eps", eps, eps > 0, "above 0")
+        check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        check("momentum", momentum, 0 <= momentum < 1, "from 0 up to 1")
         self.alpha, self.eps, self.weight_decay, self.momentum = alpha, eps, weight_decay, momentum
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
@@ -336,9 +337,9 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
     ) -> None:
         super().__init__(parameters, lr)
-        _check("lr_decay", lr_decay, lr_decay >= 0, "at least 0")
-        _check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
-        _check("eps", eps, eps > 0, "above 0")
+        check("lr_decay", lr_decay, lr_decay >= 0, "at least 0")
+        check("weight_decay", weight_decay, weight_decay >= 0, "at least 0")
+        check("eps", eps, eps > 0, "above 0")
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
@@ -348,8 +349,3 @@ class Adagrad(Optimizer):
         square = square + g * g
         lr = self.lr / (1 + (self.steps - 1) * self.lr_decay)
         return p - lr * g / (rules.sqrt(square) + self.eps), square
-
-
-def _check(name: str, given: Any, valid: bool, expected: str) -> None:
-    if not valid:
-        raise ValueError(f"{name} must be {expected}, got {given!r}")

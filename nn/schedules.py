@@ -18,6 +18,7 @@ from math import cos, inf, pi
 from typing import Any
 
 from engine import Value
+from nn.checks import check, check_whole
 from nn.optim import Optimizer
 
 
@@ -77,8 +78,8 @@ class StepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
-        _check_whole("step_size", step_size, 1)
-        _check("gamma", gamma, gamma > 0, "above 0")
+        check_whole("step_size", step_size, 1)
+        check("gamma", gamma, gamma > 0, "above 0")
         self.step_size, self.gamma = step_size, gamma
 
     def step(self) -> None:
@@ -105,9 +106,9 @@ class LinearLR(Schedule):
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
         super().__init__(optimizer)
-        _check("start_factor", start_factor, 0 < start_factor <= 1, "above 0, and at most 1")
-        _check("end_factor", end_factor, 0 <= end_factor <= 1, "from 0 to 1")
-        _check_whole("total_iters", total_iters, 1)
+        check("start_factor", start_factor, 0 < start_factor <= 1, "above 0, and at most 1")
+        check("end_factor", end_factor, 0 <= end_factor <= 1, "from 0 to 1")
+        check_whole("total_iters", total_iters, 1)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         optimizer.lr *= start_factor
 
@@ -138,8 +139,8 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
-        _check_whole("T_max", T_max, 1)
-        _check("eta_min", eta_min, eta_min >= 0, "at least 0")
+        check_whole("T_max", T_max, 1)
+        check("eta_min", eta_min, eta_min >= 0, "at least 0")
         self.T_max, self.eta_min = T_max, eta_min
 
     def step(self) -> None:
@@ -192,12 +193,12 @@ class ReduceLROnPlateau(Schedule):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(optimizer)
-        _check("mode", repr(mode), mode in ("min", "max"), "'min' or 'max'")
-        _check("factor", factor, 0 < factor < 1, "between 0 and 1")
-        _check_whole("patience", patience, 0)
-        _check("threshold", threshold, threshold >= 0, "at least 0")
-        _check_whole("cooldown", cooldown, 0)
-        _check("min_lr", min_lr, min_lr >= 0, "at least 0")
+        check("mode", mode, mode in ("min", "max"), "'min' or 'max'")
+        check("factor", factor, 0 < factor < 1, "between 0 and 1")
+        check_whole("patience", patience, 0)
+        check("threshold", threshold, threshold >= 0, "at least 0")
+        check_whole("cooldown", cooldown, 0)
+        check("min_lr", min_lr, min_lr >= 0, "at least 0")
         self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
         self.cooldown, self.min_lr = cooldown, min_lr
         self.best: float | None = None
@@ -223,12 +224,3 @@ class ReduceLROnPlateau(Schedule):
         if self.mode == "min":
             return now < (inf if self.best is None else self.best * (1 - self.threshold))
         return now > (-inf if self.best is None else self.best * (1 + self.threshold))
-
-
-def _check(name: str, given: Any, valid: bool, expected: str) -> None:
-    if not valid:
-        raise ValueError(f"{name} must be {expected}, got {given}")
-
-
-def _check_whole(name: str, given: Any, least: int) -> None:
-    _check(name, given, isinstance(given, int) and given >= least, f"a whole number of at least {least}")

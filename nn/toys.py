@@ -7,6 +7,8 @@ the standard deviation of what is added to each coordinate. The same `seed` give
 from math import cos, dist, pi, sin
 from random import Random
 
+from nn.checks import check_whole
+
 Points = tuple[list[list[float]], list[int]]
 
 _TURN = 4.0  # radians that an arm of the spirals winds
@@ -70,8 +72,8 @@ def spirals(n: int = 300, classes: int = 3, noise: float = 0.02, seed: int = 0, 
         ValueError: if `classes` is not a whole number of at least 1, `n` not one of at least `classes`, or `noise` is
             below 0.
     """
-    _check_whole("classes", classes, 1)
-    _check_whole("n", n, classes)
+    check_whole("classes", classes, 1)
+    check_whole("n", n, classes)
     arms = []
     for c in range(classes):
         m = len(range(c, n, classes))
@@ -91,7 +93,7 @@ def xor(n: int = 100, noise: float = 0.0, seed: int = 0) -> Points:
     Raises:
         ValueError: if `n` is not a whole number of at least 2, or `noise` is below 0.
     """
-    _check_whole("n", n, 2)
+    check_whole("n", n, 2)
     rng = Random(f"xor {seed}")
     quarters = [(1, 1), (-1, 1), (-1, -1), (1, -1)]  # every other one is of class 1
     points: list[list[list[float]]] = [[], []]
@@ -115,7 +117,7 @@ def yin_yang(n: int = 300, noise: float = 0.0, seed: int = 0) -> Points:
     Raises:
         ValueError: if `n` is not a whole number of at least 3, or `noise` is below 0.
     """
-    _check_whole("n", n, 3)
+    check_whole("n", n, 3)
     rng = Random(f"yin_yang {seed}")
     points: list[list[list[float]]] = [[], [], []]
     for i in range(n):
@@ -138,7 +140,7 @@ def _yin_yang_class(point: list[float]) -> int:
 
 
 def _halves(n: int) -> tuple[int, int]:
-    _check_whole("n", n, 2)
+    check_whole("n", n, 2)
     return n // 2, n - n // 2
 
 
@@ -158,8 +160,3 @@ def _given(classes: list[list[list[float]]], noise: float, seed: int, shuffle: b
     if shuffle:
         rng.shuffle(pairs)
     return [point for point, _ in pairs], [label for _, label in pairs]
-
-
-def _check_whole(name: str, given: int, least: int) -> None:
-    if not isinstance(given, int) or given < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {given}")
