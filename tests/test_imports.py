@@ -19,6 +19,7 @@ MAY = {
     **{f"engine/{name}.py": {f"engine.{below}" for below in ENGINE[:i]} for i, name in enumerate(ENGINE)},
     "nn": {"engine", "nn"},
     "viz": {"engine", "viz"},
+    "viz/exercises": {"engine", "nn", "viz"},
 }
 
 
@@ -49,10 +50,17 @@ def test_every_module_of_the_engine_has_its_place():
     assert {path.stem for path in (ROOT / "engine").glob("*.py")} == {*ENGINE, "__init__"}
 
 
-@pytest.mark.parametrize("package", ["nn", "viz"])
+@pytest.mark.parametrize("package", ["nn", "viz", "viz/exercises"])
 def test_nn_and_viz_stand_on_the_engine_and_not_on_each_other(package):
     for path in (ROOT / package).glob("*.py"):
         assert {name.split(".")[0] for name in imports(path)} <= MAY[package], path.name
+
+
+def test_only_exercises_know_of_both_and_nobody_knows_of_them():
+    for path in (ROOT / "viz").glob("*.py"):
+        assert not any(name.startswith("viz.exercises") for name in imports(path)), path.name
+    code = "import sys, viz; print([name for name in sys.modules if name.startswith(('viz.exercises', 'nn'))])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
 
 
 def test_engine_and_nn_import_with_the_standard_library_alone():

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from engine import Value
 from viz import layout
-from viz.exercise import exact, nodes_of
 from viz.notation import in_page
 from viz.picture import Arrow, Box, ordered
+from viz.problem import exact, nodes_of
 
 if TYPE_CHECKING:
     from viz.worksheet import Worksheet

@@ -43,10 +43,10 @@ from engine import BackwardStep, Value
 from engine.graph import topological_order
 from engine.steps import table_name, written
 from viz.dot import write
-from viz.exercise import LEVELS, exact, exercise, nodes_of
 from viz.handout import STYLE, key, page
 from viz.mistakes import MISTAKES, Mistake, gradients, received_at, values
 from viz.notation import in_page
+from viz.problem import LEVELS, exact, nodes_of, problem
 
 # What a student writes.
 
@@ -316,7 +316,7 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
         raise TypeError(f"seed must be a whole number, the same for the same worksheet, got {seed!r:.40}")
     if not isinstance(difficulty, str) or difficulty not in LEVELS:
         raise ValueError(f"difficulty must be one of {', '.join(map(repr, LEVELS))}, got {difficulty!r:.40}")
-    root = exercise(random.Random(seed), difficulty)
+    root = problem(random.Random(seed), difficulty)
     order = topological_order(root)
     received = received_at(order, {node: node.data for node in order})
     key = {node.label: exact(node.data) for node in order if forward and node.rule is not None}

@@ -34,7 +34,7 @@ LEVELS = {
 }
 
 
-def exercise(rng: random.Random, difficulty: str) -> Value:
+def problem(rng: random.Random, difficulty: str) -> Value:
     """The last node, L, of a small random graph whose numbers can be worked by hand.
 
     Args:

@@ -1,0 +1,196 @@
+"""Exercises: what is said to right answers, to no answers, to the mistakes that are known, and to all the rest."""
+
+import re
+from importlib import import_module
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import Value
+from viz.exercises import check
+from viz.exercises.exercise import Exercise, Mistake, Verdict, _is_missing, _plain, _same, outputs_at
+
+LESSONS = sorted((Path(__file__).parent.parent / "viz" / "exercises").glob("lesson_*.py"))
+ALL = [
+    pytest.param(name, exercise, id=name)
+    for path in LESSONS
+    for name, exercise in import_module(f"viz.exercises.{path.stem}").EXERCISES.items()
+]
+SLOPE = Exercise(
+    right=14.0,
+    mistakes=(Mistake(18.0, "The slope of -4x is missing."), Mistake(27.0, "This is the value, and not the slope.")),
+    advice="Nudge x by 0.001, and see.",
+)
+DOUBLE = Exercise(
+    right=lambda x: 2 * x,
+    mistakes=(Mistake(lambda x: x, "One of the two factors is forgotten."),),
+    measure=outputs_at((1.0,), (-2.0,)),
+)
+
+
+# The exercises of the lessons.
+
+
+@pytest.mark.parametrize(("name", "exercise"), ALL)
+def test_what_is_right_is_right_and_each_mistake_gets_its_own_hint(name, exercise):
+    assert check(name, exercise.right) == Verdict("right")
+    assert len(exercise.mistakes) >= 3
+    for mistake in exercise.mistakes:
+        assert check(name, mistake.answer) == Verdict("hint", mistake.hint)
+
+
+@pytest.mark.parametrize(("name", "exercise"), ALL)
+def test_no_two_mistakes_give_the_same(name, exercise):
+    assert len({mistake.hint for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    answers = [exercise.right, *(mistake.answer for mistake in exercise.mistakes)]
+    measured = [_plain(exercise.measure(answer)) for answer in answers]
+    assert not any(map(_is_missing, measured))
+    assert not any(_same(x, y, exercise.rtol) or _same(y, x, exercise.rtol) for x, y in combinations(measured, 2))
+
+
+@pytest.mark.parametrize(("name", "exercise"), ALL)
+def test_what_is_said_are_sentences_and_the_answer_is_not_in_them(name, exercise):
+    for said in [mistake.hint for mistake in exercise.mistakes] + [exercise.advice] * bool(exercise.advice):
+        assert re.fullmatch(r"\S.*[.!?]", said), said
+        assert len(said.split()) >= 4, said
+        right = exercise.right
+        if isinstance(right, (int, float)) and len(re.findall(r"\d", f"{right:g}")) > 1:
+            assert f"{right:g}" not in re.findall(r"-?\d+(?:\.\d+)?", said.replace("−", "-")), said
+        elif isinstance(right, (list, tuple)):
+            assert str(right) not in said
+
+
+@pytest.mark.parametrize(("name", "exercise"), ALL)
+def test_nothing_is_not_yet_an_answer(name, exercise):
+    assert exercise.check(...).state == exercise.check(None).state == "not yet"
+    if callable(exercise.right) and not isinstance(exercise.right, type):
+        assert exercise.check(lambda *_: ...).state == exercise.check(lambda *_: None).state == "not yet"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_has_three_exercises(path):
+    names = list(import_module(f"viz.exercises.{path.stem}").EXERCISES)
+    assert names == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
+
+
+# What is compared.
+
+
+@pytest.mark.parametrize("answer", [14, 14.0, 14.001, Value(14.0), np.float64(14), np.array(14.0)])
+def test_a_number_is_right_as_a_number_of_any_kind(answer):
+    assert SLOPE.check(answer).state == "right"
+
+
+@pytest.mark.parametrize(
+    ("right", "answer"),
+    [
+        ([1.0, 2.0], (1, Value(2.0))),
+        ([1.0, 2.0], np.array([1.0, 2.0])),
+        ([[1.0], []], [[1], []]),
+        ("Too large", " too LARGE\n"),
+        ({"a": 1.0}, {"a": Value(1.0)}),
+        (0.0, 1e-12),
+        (float("nan"), float("nan")),
+        (float("inf"), float("inf")),
+        (True, True),
+    ],
+)
+def test_lists_texts_and_the_rest_are_compared_by_what_they_hold(right, answer):
+    assert Exercise(right, ()).check(answer).state == "right"
+
+
+@pytest.mark.parametrize(
+    ("right", "answer", "hint"),
+    [
+        (14.0, "14", "Your answer gives a text in quotes, and a number is asked for."),
+        (14.0, [14.0], "Your answer gives a list, and a number is asked for."),
+        (14.0, True, "Your answer gives True or False, and a number is asked for."),
+        ([1.0, 2.0], [1.0], "Your answer gives 1 in a list, and 2 are asked for."),
+        ([1.0, 2.0], [1.0, None], "Your answer gives nothing, and a number is asked for."),
+        ([1.0, 2.0], [1.0, "2"], "Your answer gives a text in quotes, and a number is asked for."),
+        (14.0, {14.0}, "Your answer gives a set, and a number is asked for."),
+        (14.0, 15.0, "None of the usual mistakes gives this: work it out once more."),
+        ([1.0, 2.0], [2.0, 1.0], "None of the usual mistakes gives this: work it out once more."),
+    ],
+)
+def test_an_answer_of_another_kind_is_told_which_kind_is_asked_for(right, answer, hint):
+    assert Exercise(right, ()).check(answer) == Verdict("wrong", hint)
+
+
+def test_a_known_mistake_is_named_and_an_unknown_one_gets_advice():
+    assert str(SLOPE.check(27)) == "→ hint: This is the value, and not the slope."
+    assert str(SLOPE.check(28)) == "✗ wrong: Nudge x by 0.001, and see."
+    assert DOUBLE.check(lambda x: x) == Verdict("hint", "One of the two factors is forgotten.")
+    assert DOUBLE.check(lambda x: 2 * x).state == "right"
+
+
+def test_the_first_mistake_that_fits_is_named_and_rtol_says_what_is_near():
+    exercise = Exercise(10.0, (Mistake(8.0, "The first of the two."), Mistake(8.5, "The second.")), rtol=0.1)
+    assert [exercise.check(x).hint for x in (9.1, 8.2)] == ["", "The first of the two."]
+
+
+@pytest.mark.parametrize("answer", [..., None, [...], [1.0, ...], (None, None)])
+def test_dots_are_not_yet_an_answer(answer):
+    for exercise in (SLOPE, DOUBLE):
+        assert str(exercise.check(answer)) == "… not yet: put your answer in place of the dots"
+
+
+def unwritten(x):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("answer", [lambda x: ..., lambda x: None, lambda x: ... * x, unwritten])
+def test_a_function_that_gives_nothing_is_not_yet_an_answer(answer):
+    assert str(DOUBLE.check(answer)) == (
+        "… not yet: put your answer in place of the dots, and let the function return it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda x: 1 / 0, "Trying your answer gives an error. ZeroDivisionError: division by zero."),
+        (lambda: 2, "Trying your answer gives an error. TypeError: <lambda>() takes 0 positional arguments but 1 was"),
+        (2.0, "Trying your answer gives an error. TypeError: expected a function, got float 2.0."),
+    ],
+)
+def test_an_error_of_the_answer_is_quoted(answer, hint):
+    assert DOUBLE.check(answer).state == "wrong"
+    assert DOUBLE.check(answer).hint.startswith(hint)
+
+
+def test_a_function_cannot_spoil_the_arguments():
+    exercise = Exercise(lambda xs: sum(xs), (), outputs_at(([3.0, 1.0],), ([2.0],)))
+
+    def clears(xs):
+        total = sum(xs)
+        xs.clear()
+        return total
+
+    assert exercise.check(clears).state == exercise.check(clears).state == "right"
+
+
+# What is shown.
+
+
+def test_a_verdict_is_a_box_in_a_notebook_with_a_sign_a_word_and_no_markup_of_the_student():
+    shown = Verdict("wrong", "Trying it: <b>&")._repr_mimebundle_()
+    assert shown["text/plain"] == repr(Verdict("wrong", "Trying it: <b>&")) == "✗ wrong: Trying it: <b>&"
+    assert "<b>✗ wrong</b>: Trying it: &lt;b&gt;&amp;</div>" in shown["text/html"]
+    assert "color:" not in shown["text/html"]  # the page's own, light or dark
+    assert "<b>✓ right</b></div>" in Verdict("right").html
+
+
+@pytest.mark.parametrize("name", ["01", "99.1", "x", "../secret.1", 1.1, None])
+def test_an_exercise_that_is_not_there_is_named(name):
+    with pytest.raises(ValueError, match="there is no exercise"):
+        check(name, 1.0)
+
+
+@pytest.mark.parametrize("path", LESSONS[:1])
+def test_the_exercises_that_are_there_are_named(path):
+    lesson = path.stem.removeprefix("lesson_")
+    with pytest.raises(ValueError, match=rf"there are {lesson}\.1, {lesson}\.2, {lesson}\.3"):
+        check(f"{lesson}.9", 1.0)

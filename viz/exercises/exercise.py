@@ -1,0 +1,228 @@
+"""What an exercise asks for, the mistakes that students make in it, and what is said to an answer.
+
+An answer is never compared with what is right as it stands but by what can be measured of it: a number by itself, a
+function by its outputs, a learning rate by what becomes of a training with it.
+
+>>> area = Exercise(
+...     right=6.0,
+...     mistakes=(
+...         Mistake(5.0, "The sides are added: an area is a product."),
+...         Mistake(10.0, "This is the way around the rectangle, and not its area."),
+...         Mistake(3.0, "This is a triangle: half of the rectangle."),
+...     ),
+...     advice="Draw the rectangle, and count its squares.",
+... )
+>>> for answer in (..., 10, 6, 7):
+...     print(area.check(answer))
+… not yet: put your answer in place of the dots
+→ hint: This is the way around the rectangle, and not its area.
+✓ right
+✗ wrong: Draw the rectangle, and count its squares.
+"""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from math import isclose, isnan
+from numbers import Real
+from pathlib import Path
+from typing import Any, Literal
+
+from engine import Value
+from viz.notation import in_page
+
+_ANEW = "None of the usual mistakes gives this: work it out once more."
+_DOTS = "put your answer in place of the dots"
+_RETURN = "put your answer in place of the dots, and let the function return it"
+_LOOKS = {  # a sign, a word and a colour for each state; the colours are told apart by the colour-blind too
+    "right": ("✓ right", "0,158,115"),
+    "not yet": ("… not yet", "128,128,128"),
+    "hint": ("→ hint", "230,159,0"),
+    "wrong": ("✗ wrong", "213,94,0"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said to an answer: printed a line, in a notebook a box. The right answer is never in it.
+
+    Attributes:
+        state: ``"right"``, ``"not yet"``, ``"hint"`` for a mistake that is known, or ``"wrong"``.
+        hint: what to think about; nothing if it is right.
+    """
+
+    state: Literal["right", "not yet", "hint", "wrong"]
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (_LOOKS[self.state][0], self.hint)))
+
+    __repr__ = __str__
+
+    @property
+    def html(self) -> str:
+        """A box that can be read on light and on dark pages."""
+        word, colour = _LOOKS[self.state]
+        style = f"border-left:.4em solid rgb({colour});background:rgba({colour},.15);padding:.5em .8em;margin:.3em 0"
+        return f'<div style="{style}"><b>{word}</b>{in_page(f": {self.hint}" if self.hint else "")}</div>'
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self.html}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that students really give.
+
+    Attributes:
+        answer: a number, a text, a function...: what they write.
+        hint: a sentence that names the mistake, without the right answer in it.
+    """
+
+    answer: Any
+    hint: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What is asked for.
+
+    Attributes:
+        right: a right answer.
+        mistakes: the wrong ones that are known; the first that fits is named.
+        measure: what is compared of an answer. Numbers, also those in Values, are the same within `rtol`, texts without
+            case and outer spaces, lists and dictionaries element by element.
+        advice: what is said to an answer that is neither right nor a known mistake.
+        rtol: how far from the right number, relative to it, is still right.
+    """
+
+    right: Any
+    mistakes: tuple[Mistake, ...]
+    measure: Callable[[Any], Any] = lambda answer: answer
+    advice: str = ""
+    rtol: float = 1e-3
+
+    @cached_property
+    def _right(self) -> Any:
+        return _plain(self.measure(self.right))
+
+    def check(self, answer: Any) -> Verdict:
+        """What is to be said of an answer; an error that its measure raises is quoted, and not raised."""
+        not_yet = Verdict("not yet", _RETURN if callable(answer) else _DOTS)
+        if _is_missing(answer):
+            return not_yet
+        try:
+            measured = _plain(self.measure(answer))
+        except NotImplementedError:
+            return not_yet
+        except Exception as error:
+            if "ellipsis" in str(error).lower():  # dots in the middle of a formula
+                return not_yet
+            return Verdict("wrong", f"Trying your answer gives an error. {_quoted(error)}")
+        if _is_missing(measured):
+            return not_yet
+        if _same(measured, self._right, self.rtol):
+            return Verdict("right")
+        for mistake in self.mistakes:
+            if _same(measured, _plain(self.measure(mistake.answer)), self.rtol):
+                return Verdict("hint", mistake.hint)
+        return Verdict("wrong", _misfit(measured, self._right) or self.advice or _ANEW)
+
+
+def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
+    """A measure of functions: what they give for each of some tuples of arguments.
+
+    >>> outputs_at((1.0, 2.0), (3.0, 4.0))(lambda x, y: x * y)
+    [2.0, 12.0]
+    """
+
+    def outputs(function: Any) -> list[Any]:
+        if not callable(function):
+            raise TypeError(f"expected a function, got {type(function).__name__} {function!r:.40}")
+        return [function(*deepcopy(given)) for given in arguments]
+
+    return outputs
+
+
+def check(name: str, answer: Any) -> Verdict:
+    """What is to be said of an answer to an exercise of a lesson: right, not yet, or which mistake gives it.
+
+    Args:
+        name: lesson and exercise, such as ``"01.1"``.
+        answer: what the student found: a number, a list, a text, a function or a class, as the exercise asks for.
+
+    Raises:
+        ValueError: if there is no such exercise.
+    """
+    lessons = sorted(path.stem.removeprefix("lesson_") for path in Path(__file__).parent.glob("lesson_*.py"))
+    lesson = str(name).partition(".")[0]
+    if lesson not in lessons:
+        raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')
+    exercises: Mapping[str, Exercise] = import_module(f"viz.exercises.lesson_{lesson}").EXERCISES
+    if name not in exercises:
+        raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
+    return exercises[name].check(answer)
+
+
+def _among(lessons: list[str]) -> str:
+    return f"for the lessons {', '.join(lessons)}" if lessons else "though no lesson has exercises yet"
+
+
+def _quoted(error: Exception) -> str:
+    """An error as one sentence."""
+    lines = str(error).strip().splitlines() or [""]
+    return ": ".join(filter(None, (type(error).__name__, lines[0]))).rstrip(".") + "."
+
+
+def _plain(x: Any) -> Any:
+    """Values, arrays and tuples as numbers and lists."""
+    if isinstance(x, Value):
+        return x.data
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    if isinstance(x, (list, tuple)):
+        return [_plain(each) for each in x]
+    if isinstance(x, Mapping):
+        return {key: _plain(each) for key, each in x.items()}
+    return x
+
+
+def _is_missing(x: Any) -> bool:
+    """Nothing yet, or dots in a list; of the outputs of a function, all."""
+    if isinstance(x, (list, tuple)) and len(x) > 0:
+        return any(each is ... for each in x) or all(map(_is_missing, x))
+    return x is ... or x is None
+
+
+def _same(x: Any, y: Any, rtol: float) -> bool:
+    if _kind(x) != _kind(y):
+        return False
+    if isinstance(x, Real) and not isinstance(x, bool):
+        return isclose(x, y, rel_tol=rtol, abs_tol=1e-9) or (isnan(x) and isnan(y))
+    if isinstance(x, str):
+        return x.strip().casefold() == y.strip().casefold()
+    if isinstance(x, list):
+        return len(x) == len(y) and all(_same(a, b, rtol) for a, b in zip(x, y))
+    if isinstance(x, dict):
+        return x.keys() == y.keys() and all(_same(x[key], y[key], rtol) for key in x)
+    return bool(x == y)
+
+
+def _kind(x: Any) -> str:
+    if x is None or x is ...:
+        return "nothing"
+    kinds = {bool: "True or False", str: "a text in quotes", list: "a list", dict: "a dictionary", Real: "a number"}
+    return next((word for kind, word in kinds.items() if isinstance(x, kind)), f"a {type(x).__name__}")
+
+
+def _misfit(x: Any, right: Any) -> str:
+    """What is wrong with an answer that is not even of the kind that is asked for."""
+    if _kind(x) != _kind(right):
+        return f"Your answer gives {_kind(x)}, and {_kind(right)} is asked for."
+    if isinstance(x, list):
+        if len(x) != len(right):
+            return f"Your answer gives {len(x)} in a list, and {len(right)} are asked for."
+        return next(filter(None, map(_misfit, x, right)), "")
+    return ""
