@@ -202,7 +202,7 @@ def _same(x: Any, y: Any, rtol: float) -> bool:
     if isinstance(x, Real) and not isinstance(x, bool):
         return isclose(x, y, rel_tol=rtol, abs_tol=1e-9) or (isnan(x) and isnan(y))
     if isinstance(x, str):
-        return x.strip().casefold() == y.strip().casefold()
+        return bool(x.strip().casefold() == y.strip().casefold())
     if isinstance(x, list):
         return len(x) == len(y) and all(_same(a, b, rtol) for a, b in zip(x, y))
     if isinstance(x, dict):
