@@ -22,7 +22,7 @@ check("05.2", walk)
 
 # %% exercise 3
 # A step multiplies b by 1 - 20 · lr and a by 1 - 2 · lr. For b, lr must stay below 0.1; for a, it should be as large as
-# can be. With 0.08, b is multiplied by -0.6, and a by 0.84: after 40 steps a is 5 · 0.84⁴⁰ = 0.005. From 0.048 to 0.096
+# can be. With 0.08, b is multiplied by -0.6, and a by 0.84: after 40 steps a is 5 · 0.84⁴⁰ = 0.005. From 0.047 to 0.095
 # all will do.
 lr = 0.08
 check("05.3", lr)

@@ -116,10 +116,10 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 0.3,
-                "It diverges. What is right for a² is too much for 10 · b²: there a step multiplies b by 1 - 20 · lr.",
+                "It diverges: a step multiplies b by 1 - 20 · lr, and that must lie between -1 and 1.",
             ),
             Mistake(0.01, "Too small: b is there, but a still creeps, and 40 steps do not suffice."),
-            Mistake(0.1, "This is at the border: b jumps to and fro, and hardly comes nearer."),
+            Mistake(0.1, "This is near the border: b jumps to and fro, and 40 steps do not bring it near enough."),
             Mistake(0.0, "A learning rate is above 0: at 0 nothing moves, and below it the steps go uphill."),
         ),
         measure=_what_becomes_of,
