@@ -11,8 +11,8 @@ def momentum_step(p, g, velocity):
 check("06.1", momentum_step)
 
 # %% exercise 2
-# The mean is 0.1 · 250, and divided by 1 - 0.9 it is 250. The mean square is 0.001 · 250², and divided by 1 - 0.999 it is
-# 250², with the root 250. So the step is 0.01 · 250 / 250 = 0.01: the learning rate, whatever the gradient is.
+# The mean is 0.1 · 250, and divided by 1 - 0.9 it is 250. The mean square is 0.001 · 250², and divided by 1 - 0.999 it
+# is 250², with the root 250. So the step is 0.01 · 250 / 250 = 0.01: the learning rate, whatever the gradient is.
 distance = 0.01
 check("06.2", distance)
 

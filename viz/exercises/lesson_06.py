@@ -34,7 +34,7 @@ EXERCISES = {
             ),
             Mistake(
                 lambda p, g, velocity: (p - (0.9 * velocity + 0.1 * g), 0.9 * velocity + 0.1 * g),
-                "The learning rate stands in the velocity: there the gradient is added whole, and lr comes with the step.",
+                "The learning rate stands in the velocity: there the gradient is added whole; lr comes with the step.",
             ),
             Mistake(
                 lambda p, g, velocity: p - 0.1 * (0.9 * velocity + g),
@@ -42,14 +42,14 @@ EXERCISES = {
             ),
         ),
         measure=outputs_at((2.0, 3.0, 0.0), (2.0, 3.0, 5.0), (-1.0, 0.5, -2.0)),
-        advice="Two lines: the new velocity is a share of the old one and the gradient; the step is made with the new one.",
+        advice="The new velocity is a share of the old one, and the gradient; the step is made with the new one.",
     ),
     "06.2": Exercise(
         right=0.01,
         mistakes=(
             Mistake(
                 2.5,
-                "This is the learning rate times the gradient, as in SGD: Adam divides by the size of the gradient.",
+                "This is lr times the gradient, as in SGD: Adam divides by the size of the gradient.",
             ),
             Mistake(0.25, "This is the learning rate times the mean, a tenth of the gradient: where is the root?"),
             Mistake(
@@ -63,7 +63,7 @@ EXERCISES = {
             Mistake(0.01 / 250, "The mean was divided by the mean square: its root is missing."),
             Mistake(1.99, "This is where the weight is after the step; how far did it move?"),
         ),
-        advice="Work out both means after one gradient, divide each by its share, 1 - 0.9 and 1 - 0.999, and then the step.",
+        advice="Work out both means after one gradient, divide each by its share, 1 - 0.9 and 1 - 0.999; then step.",
     ),
     "06.3": Exercise(
         right=lambda epoch: 0.4 * 0.5 ** (epoch // 10),
