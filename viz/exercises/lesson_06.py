@@ -54,7 +54,7 @@ EXERCISES = {
             Mistake(0.25, "This is the learning rate times the mean, a tenth of the gradient: where is the root?"),
             Mistake(
                 0.01 * 0.1 / sqrt(0.001),
-                "Both means start at 0, and neither was divided by the share that is filled: the correction is missing.",
+                "Both means start at 0, and neither was divided by the share that is filled: correct both.",
             ),
             Mistake(0.001, "The mean of the squares was corrected, and the mean of the gradients was not."),
             Mistake(
