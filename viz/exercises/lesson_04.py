@@ -49,7 +49,7 @@ EXERCISES = {
             Mistake(10, "The sizes are added: but each neuron has a weight for every one of its inputs."),
             Mistake(30, "The sizes are multiplied: count each layer by itself, and then add."),
             Mistake(27, "The biases of the hidden layer are missing."),
-            Mistake(30 + 5, "The inputs were counted as neurons: an input has no bias, it is only a number."),
+            Mistake(35, "The inputs were counted as neurons: an input has no bias, it is only a number."),
             Mistake(28, "The second layer looks at the outputs of the first, and not at the inputs of the network."),
         ),
         advice="Take a layer at a time: how many neurons, and how many parameters has each of them?",
