@@ -56,7 +56,9 @@ EXERCISES = {
             Mistake([33.0, 8.0], "The learning rate is forgotten: only this part of the gradient is subtracted."),
             Mistake([-27.0, -4.0], "The learning rate is forgotten, and the step goes uphill: subtract."),
             Mistake([0.3, 0.06], "This is the change of each parameter. What is the parameter after it?"),
-            Mistake([-0.3, -0.06], "This is the learning rate times the gradient: it is to be subtracted from the old."),
+            Mistake(
+                [-0.3, -0.06], "This is the learning rate times the gradient: it is to be subtracted from the old."
+            ),
             Mistake([3.3, 2.0], "Both parameters are adjusted: the bias learns too, with its own gradient."),
             Mistake([3.06, 2.3], "The gradients are swapped: each parameter goes by its own."),
             Mistake([3.3, 2.3], "Each parameter goes by its own gradient, and the bias by its, too."),
