@@ -7,7 +7,7 @@ slope = 7
 check("01.1", slope)
 
 # %% exercise 2
-# d = 3. The local derivatives: of L = d * a by d it is a = 4, by a it is d = 3; of d = a - b by a it is 1, by b it is -1.
+# d = 3. Local derivatives: of L = d * a by d it is a = 4, by a it is d = 3; of d = a - b by a it is 1, by b it is -1.
 # Two paths from a: straight to L, 3; and through d, 1 · 4 = 4. Together 7.
 # One path from b: through d, -1 · 4 = -4.
 slopes = [7, -4]
