@@ -26,7 +26,8 @@ TEMPLATE = """
 {%- block html_head_css -%}
 <style>
 :root { --jp-content-font-size1: 17px; --jp-code-font-size: 16px; --jp-content-line-height: 1.5 }
-main { max-width: 1120px; margin: 0 auto }
+main { max-width: 1200px; margin: 0 auto }
+.jp-RenderedMarkdown > :not(table, pre) { max-width: 960px }
 .jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }
 .jp-OutputArea-output pre { font-size: 16px }
 </style>

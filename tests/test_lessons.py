@@ -102,7 +102,7 @@ def test_a_lesson_lets_the_class_predict_and_has_three_exercises(path):
         assert cells[at].source.splitlines()[-1].startswith(f'check("{path.stem[:2]}.{i}", ')
 
 
-@pytest.mark.parametrize("path", NUMBERED[:7], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in NUMBERED if path.stem < "07"], ids=lambda path: path.stem)
 def test_the_first_lessons_need_little(path):
     imported = set()
     for cell in code_cells(read(path)):

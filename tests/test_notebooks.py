@@ -1,4 +1,4 @@
-"""Every notebook is committed without outputs; those that are no lessons run in a real kernel, from top to bottom twice.
+"""Every notebook is committed without outputs; those that are no lessons run in a real kernel, and run again.
 
 How the lessons run is in test_lessons.py.
 """
