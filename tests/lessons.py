@@ -3,8 +3,9 @@
 import asyncio
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,47 +34,59 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+LONG = 1.0  # seconds; a cell that takes so long is not run straight after itself
+
+STRICT = "import warnings; warnings.simplefilter('error', RuntimeWarning)"
+
+
 @dataclass
 class Run:
-    """A notebook in one kernel, in four passes. A pass is a dictionary from a cell's id to what it showed.
+    """A notebook in one kernel, in passes. A pass is a dictionary from a cell's id to what it showed.
 
     Attributes:
         page: the notebook, with the outputs of the first pass.
         first: from top to bottom.
-        again: each cell once more in the same pass, straight after itself.
+        again: in the same pass, each cell that does not take long once more, straight after itself.
         back: after that each cell from the bottom to the top.
         solved: after that from top to bottom, with the solutions in their places.
     """
 
     page: nbformat.NotebookNode
-    first: dict[str, list]
-    again: dict[str, list]
-    back: dict[str, list]
-    solved: dict[str, list]
-
-
-def _fresh(cell, source=None):
-    return nbformat.v4.new_code_cell(source or cell.source, metadata=cell.metadata)
+    first: dict[str, list] = field(default_factory=dict)
+    again: dict[str, list] = field(default_factory=dict)
+    back: dict[str, list] = field(default_factory=dict)
+    solved: dict[str, list] = field(default_factory=dict)
 
 
 async def run(path):
     notebook = nbformat.read(path, as_version=4)
-    cells, solution = code_cells(notebook), solutions(path)
-    twice = [_fresh(cell) for cell in cells for _ in range(2)]
-    back = [_fresh(cell) for cell in cells[::-1]]
-    solved = [_fresh(cell, *(solution[tag] for tag in tags(cell) & set(solution))) for cell in cells]
-    strict = nbformat.v4.new_code_cell("import warnings; warnings.simplefilter('error', RuntimeWarning)")
-    whole = nbformat.v4.new_notebook(cells=[strict, *twice, *back, *solved], metadata=notebook.metadata)
+    run, cells, solution = Run(notebook), code_cells(notebook), solutions(path)
     with TemporaryDirectory() as folder:
+        place = {"metadata": {"path": folder}}
         client = NotebookClient(
-            whole, timeout=120, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": folder}}
+            nbformat.v4.new_notebook(), timeout=120, kernel_name="python3", allow_errors=True, resources=place
         )
-        await client.async_execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
-    for cell, done in zip(cells, twice[::2]):
-        cell.outputs = done.outputs
-    passes = (twice[::2], twice[1::2], back[::-1], solved)
-    by_id = [{cell.id: shown(done.outputs) for cell, done in zip(cells, part)} for part in passes]
-    return Run(notebook, *by_id)
+
+        async def outputs(source):
+            cell = nbformat.v4.new_code_cell(source)
+            client.nb.cells.append(cell)
+            await client.async_execute_cell(cell, len(client.nb.cells) - 1)
+            return cell.outputs
+
+        async with client.async_setup_kernel(env={**os.environ, "PYTHONPATH": str(ROOT)}):
+            await outputs(STRICT)
+            for cell in cells:
+                start = time.perf_counter()
+                cell.outputs = await outputs(cell.source)
+                run.first[cell.id] = shown(cell.outputs)
+                if time.perf_counter() - start < LONG:
+                    run.again[cell.id] = shown(await outputs(cell.source))
+            for cell in reversed(cells):
+                run.back[cell.id] = shown(await outputs(cell.source))
+            for cell in cells:
+                [source] = [solution[tag] for tag in tags(cell) & set(solution)] or [cell.source]
+                run.solved[cell.id] = shown(await outputs(source))
+    return run
 
 
 def run_all(paths):

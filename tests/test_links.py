@@ -26,8 +26,8 @@ def prose(path):
 def anchors(path):
     """Where a link into a file can lead.
 
-    In a notebook a heading is found by its words with a hyphen for each space, in JupyterLab as in exported HTML, unless
-    a sign in it has to be written otherwise in an address; on a page in small letters, and without signs.
+    In a notebook to a heading's words with a hyphen for each space, in JupyterLab as in exported HTML, unless a sign in
+    it has to be written otherwise in an address; on a page in small letters, and without signs.
     """
     headings = [heading.replace("`", "") for heading in re.findall(r"^#+ (.+?) *$", prose(path), re.M)]
     if path.suffix == ".ipynb":
