@@ -42,7 +42,7 @@ EXERCISES = {
             ),
         ),
         measure=outputs_at((lambda x: x**4 / 8 - x**2 + x / 4, 3.0), (lambda x: x**3 - 6 * x, 4.0)),
-        advice="How far must you go, if the slope is grad(f)(x) here and changes by grad(grad(f))(x) for each unit of way?",
+        advice="How far must you go, if the slope is grad(f)(x) and changes by grad(grad(f))(x) for each unit of way?",
     ),
     "09.2": Exercise(
         right=[3, 200],
