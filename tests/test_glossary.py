@@ -3,13 +3,14 @@
 import ast
 import re
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+from tests.lessons import NOTEBOOKS
+from tests.test_links import anchors
+
 CELLS = nbformat.read(NOTEBOOKS / "glossary.ipynb", as_version=4).cells
 ENTRIES = {
     cell.source.splitlines()[0].removeprefix("### "): (cell.source, code)
@@ -27,13 +28,6 @@ COURSE = """
     learning, ReLU, reward, RMSprop, schedule, sigmoid, slope, softmax, squared error, supervised learning, tanh,
     tape, topological order, validation, vanishing gradient, weight, weight decay
 """
-
-
-def anchors(name):
-    """The places in a notebook that a link can lead to, as JupyterLab and nbconvert name them."""
-    cells = nbformat.read(NOTEBOOKS / name, as_version=4).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return {heading.replace("`", "").replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.M)}
 
 
 def test_the_terms_of_the_course_are_there():
@@ -66,7 +60,7 @@ def test_a_term_has_a_sentence_in_each_language(term):
 def test_a_term_has_a_link_that_leads_to_a_heading(term):
     source, _ = ENTRIES[term]
     [(name, anchor)] = re.findall(r"\]\((\w+\.ipynb)#(\S+)\)$", source, re.M)
-    assert anchor in anchors(name)
+    assert anchor in anchors(NOTEBOOKS / name)
 
 
 def test_the_line_of_each_term_runs_and_shows_something(monkeypatch, capsys):
