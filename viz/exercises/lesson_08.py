@@ -51,7 +51,7 @@ EXERCISES = {
     "08.2": Exercise(
         right=0.2,
         mistakes=(
-            Mistake(0.04, "This is the variance; the standard deviation is its root."),
+            Mistake(0.04, "This is the variance; the deviation is its root."),
             Mistake((1 / 50) ** 0.5, "A relu lets only half of it through: something must make up for that."),
             Mistake(0.5, "That was right for 8 inputs: more inputs make a larger sum."),
             Mistake(5.0, "This is the root of n/2, by which the layer makes its numbers larger; undo it."),
