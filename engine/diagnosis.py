@@ -1,12 +1,14 @@
 """Which mistake in an engine gives the numbers that it gives?
 
-Every usual mistake is a hypothesis: our own engine's steps are folded under the wrong rule, and if the numbers that come
-out are theirs, in the program that failed and in others of the same kinds of line, it is the likely one.
+Every usual mistake is a hypothesis: our own engine's steps are folded under the wrong rule, and if the numbers that
+come out are theirs, in the program that failed and in others of the same kinds of line, it is the likely one.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
+from operator import attrgetter
 from typing import Any
 
 from engine import rules
@@ -82,7 +84,7 @@ def _from_operand(wanted: int, times: int = 1) -> Mistake:
         return [sum(p * (times if len(s.node.parents) > 1 else 1) for s, p in zip(steps, parts) if _sent(s))]
 
     def _sent(s: BackwardStep) -> bool:
-        return len(s.node.parents) == 1 or s.operand == wanted
+        return s.operand == wanted or len(s.node.parents) == 1
 
     return Mistake(*((_ONLY_ONE, _NO_PATH) if times == 1 else (_LATE, _LATE_HINT)), total=total)
 
@@ -93,31 +95,20 @@ _LATE_HINT = (
     "All contributions go to the last operand: a function made in a loop sees the loop's variable as it is at the end. "
     "Give it a default, def _backward(parent=parent), or loop inside of it."
 )
-_UNLIKE = (
-    "The output stands where the input is meant, or the other way round: go back to the formula of the derivative."
-)
+_UNLIKE = "The output stands where the input is meant, or the other way round: go back to the derivative's formula."
 _USUAL = {mistake.name: mistake for mistake in MISTAKES}
 
 # fmt: off
 IN_MESSAGES = (
     Mistake("path lost", "A node that is used twice by one operation, as in a * a, gets one contribution and not two: "
             "parents kept in a set, or in a dict, hold it once.", total=_once_from_each),
-    Mistake("= for +=", "Only the last contribution is kept: each one is added to what is already there (+=, not =).",
-            total=lambda parts, steps, data: parts),
     _from_operand(0), _from_operand(1), _from_operand(1, 2), _from_operand(0, 2),
-    Mistake("= for +=", "Some contributions are lost: look for a line with = where += is meant.", total=_some),
     _USUAL["minus forgotten"],
     Mistake("sign", "The sign is the wrong way round: go through the minuses once more.",
             lambda s, upstream, data: -upstream * s.local),
     Mistake("sign", "The sign is the wrong way round: -1 goes to what is subtracted, and 1 to what it is taken from.",
             lambda s, upstream, data: upstream * (-s.local if s.node.rule is rules.sub else s.local)),
     _USUAL["swapped"],
-    _slope("input for output", _UNLIKE, tanh=lambda z, x: 1 - x * x, sigmoid=lambda z, x: x * (1 - x),
-           exp=lambda z, x: x, log=lambda z, x: 1 / z if z else 0.0, sqrt=lambda z, x: 0.5 / x,
-           power=lambda z, x, n: rules.power(n).slopes(0.0, z)[0]),
-    _USUAL["own data"],
-    _slope("own data", "The result of the operation is taken for its local derivative.",
-           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: z)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent comes down as a factor.",
            power=lambda z, x, n: x ** (n - 1)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent is one less afterwards.",
@@ -127,6 +118,12 @@ IN_MESSAGES = (
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the power has gone from it.",
            power=lambda z, x, n: n * x),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1), and not x.", power=lambda z, x, n: x),
+    _slope("input for output", _UNLIKE, tanh=lambda z, x: 1 - x * x, sigmoid=lambda z, x: x * (1 - x),
+           exp=lambda z, x: x, log=lambda z, x: 1 / z if z else 0.0, sqrt=lambda z, x: 0.5 / x,
+           power=lambda z, x, n: rules.power(n).slopes(0.0, z)[0]),
+    _USUAL["own data"],
+    _slope("own data", "The result of the operation is taken for its local derivative.",
+           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: z)),
     _slope("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: 1 - z),
     _slope("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.", tanh=lambda z, x: 1 + z * z),
     _USUAL["quotient"],
@@ -134,6 +131,8 @@ IN_MESSAGES = (
             _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -z)),
     Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the x is forgotten.",
             _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -1 / y**2)),
+    Mistake("quotient", "The local derivative of x / y by x is 1 / y, and not y.",
+            _quotient(lambda z, x, y: y, lambda z, x, y: -z / y)),
     Mistake("quotient", "The local derivative of x / y by x is 1 / y, by y it is -x / y**2; those of a product stand "
             "here.", _quotient(lambda z, x, y: y, lambda z, x, y: x)),
     _USUAL["closed gate"],
@@ -148,12 +147,16 @@ IN_MESSAGES = (
     Mistake("twice", "Every contribution arrives twice: is it sent by two lines, or two calls?",
             lambda s, upstream, data: 2 * upstream * s.local),
 )
+OVERWRITTEN = Mistake("= for +=", "Only the last contribution is kept: each one is added to what is already there "
+                      "(+=, not =).", total=lambda parts, steps, data: parts)
+SOME_OVERWRITTEN = Mistake("= for +=", "Some contributions are lost: look for a line with = where += is meant.",
+                           total=_some)
 IN_DATA = (
     _USUAL["operands swapped"],
     Mistake("operands swapped", "The order matters: x**y is not y**x.",
             value=lambda rule, xs: [rule.evaluate(*(xs[::-1] if rule is rules.pow else xs))]),
-    _USUAL["operation swapped"],
     _USUAL["sign"],
+    _USUAL["operation swapped"],
     Mistake("operand lost", "The result is one of the operands: was the operation done?",
             value=lambda rule, xs: list(xs)),
 )
@@ -163,8 +166,8 @@ IN_DATA = (
 def _borrowed(rule: Rule, lender: Rule) -> Iterator[tuple[Mistake, Mistake]]:
     """One function in the place of another: its local derivative, and its value."""
     hint = (
-        f"What belongs to {lender.name} stands at {rule.name}. Was it copied? If functions are made in a loop: each sees "
-        "the loop's variable as it is at the end, unless a default keeps it."
+        f"What belongs to {lender.name} stands at {rule.name}. Was it copied? If functions are made in a loop: each "
+        "sees the loop's variable as it is at the end, unless a default keeps it."
     )
 
     def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
@@ -187,7 +190,14 @@ def _only_at(mistake: Mistake, names: Collection[str]) -> Mistake:
     def value(rule: Rule, xs: Sequence[float]) -> Sequence[float]:
         return mistake.value(rule, xs) if rule.name in names else [rule.evaluate(*xs)]
 
-    return replace(mistake, part=part, value=value)
+    def total(parts: list[float], steps: list[BackwardStep], data: Numbers) -> Sequence[float]:
+        wrong = [(s, p) for s, p in zip(steps, parts) if s.node.rule.name in names]
+        if not wrong:
+            return [sum(parts)]
+        forms = mistake.total([p for _, p in wrong], [s for s, _ in wrong], data)
+        return [form + sum(p for s, p in zip(steps, parts) if s.node.rule.name not in names) for form in forms]
+
+    return replace(mistake, part=part, value=value, total=total)
 
 
 def _fits_data(mistake: Mistake) -> Fit:
@@ -212,7 +222,7 @@ def _fits_messages(mistake: Mistake) -> Fit:
         received = received_at(order, data)
         upstream = {order[-1]: 1.0}
         for node in reversed(order[:-1]):
-            forms = mistake.gradients(received[node], upstream, data)
+            forms = [float(x) for x in mistake.gradients(received[node], upstream, data)]
             upstream[node] = theirs.get(node, forms[0])
             if not any(same(x, upstream[node]) for x in forms):
                 return False
@@ -235,7 +245,7 @@ def _graph(case: Case) -> list[Value]:
 Operands = Callable[[Value], Sequence[Value]]
 
 
-def naive_recursion(root: Value, operands: Operands) -> Iterator[Value]:
+def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
     """Pass on, then do the same at every operand: a node is reached once for each path to it."""
     stack = [root]
     while stack:
@@ -245,21 +255,27 @@ def naive_recursion(root: Value, operands: Operands) -> Iterator[Value]:
             stack += reversed(operands(node))
 
 
-def breadth_first(root: Value, operands: Operands) -> Iterable[Value]:
+def breadth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
     """The nodes nearest to the root first, each once."""
-    queue = {root: None}
-    fired = list(queue)
-    for node in fired:
-        for parent in operands(node):
-            if parent not in queue:
-                queue[parent] = None
-                fired.append(parent)
-    return fired
+    fired, queue = {root: None}, deque([root])
+    while queue:
+        for parent in operands(queue.popleft()):
+            if parent not in fired:
+                fired[parent] = None
+                queue.append(parent)
+    return list(fired)
 
 
-def depth_first(root: Value, operands: Operands) -> Iterable[Value]:
+def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
     """Down the first operand as far as it goes, then the next; each node once."""
-    return dict.fromkeys(naive_recursion(root, operands))
+    fired: dict[Value, None] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node not in fired:
+            fired[node] = None
+            stack += reversed(operands(node))
+    return list(fired)
 
 
 def _unreversed(root: Value, operands: Operands) -> Iterable[Value]:
@@ -280,10 +296,11 @@ def _with_repeats(root: Value, operands: Operands) -> Iterable[Value]:
 
 _TOPOLOGICAL = "A node has to wait until all that use it have passed on to it: take the reverse of a topological order."
 # fmt: off
-ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]]], ...] = (
+ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]] | None], ...] = (
     ("order not reversed", "The pass runs from the leaves to the result: it has to begin at the result.", _unreversed),
     ("wrong order", f"A node passes its gradient on at every visit, and what it has passed on already once more. "
      f"{_TOPOLOGICAL}", naive_recursion),
+    ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", None),
     ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", depth_first),
     ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", breadth_first),
     ("wrong order", "A node stands in the order more than once: remember which have been visited.", _with_repeats),
@@ -291,8 +308,8 @@ ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]]], ...
 # fmt: on
 
 
-def _fits_order(order: Callable[[Value, Operands], Iterable[Value]]) -> Fit:
-    """Run in that order; which operand comes first may be either, as in a set, but is the same at every visit."""
+def _fits_order(order: Callable[[Value, Operands], Iterable[Value]] | None) -> Fit:
+    """Run in that order, or edge by edge; which operand comes first may be either, as in a set, if always the same."""
 
     def fits(case: Case) -> bool:
         graph = topological_order(case.nodes[-1])
@@ -301,14 +318,32 @@ def _fits_order(order: Callable[[Value, Operands], Iterable[Value]]) -> Fit:
         for turned in islice(product((False, True), repeat=len(forks)), 64):
             back = {node for node, turn in zip(forks, turned) if turn}
             for once in (False, True):  # parents in a set: a * a has one
-                firing = list(islice(order(graph[-1], _operands(back, once)), 1000))
-                got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
-                got |= {s.parent: s.total for s in backward_steps(graph, edges, {}, None, firing)}
+                got = _edge_by_edge(graph, back) if order is None else _fired(graph, order, _operands(back, once))
                 if all(same(got[node], x) for node, x in theirs.items()):
                     return True
         return False
 
     return fits
+
+
+def _fired(
+    graph: Sequence[Value], order: Callable[[Value, Operands], Iterable[Value]], operands: Operands
+) -> dict[Value, float]:
+    firing = islice(order(graph[-1], operands), 1000)
+    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
+    return got | {step.parent: step.total for step in backward_steps(graph, edges, {}, None, firing)}
+
+
+def _edge_by_edge(graph: Sequence[Value], back: Collection[Value]) -> dict[Value, float]:
+    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
+
+    def visit(node: Value) -> None:
+        for parent, local in list(edges(node))[:: -1 if node in back else 1]:
+            got[parent] += got[node] * local
+            visit(parent)
+
+    visit(graph[-1])
+    return got
 
 
 def _operands(back: Collection[Value], once: bool) -> Operands:
@@ -317,6 +352,16 @@ def _operands(back: Collection[Value], once: bool) -> Operands:
         return found[::-1] if node in back else found
 
     return operands
+
+
+_STARTS = (
+    "Every node's gradient is set to 1 on the way: only the result begins with 1. If backward() calls backward() of "
+    "the operands, let a function inside of it do the walk."
+)
+
+
+def _all_ones(case: Case) -> bool:
+    return all(same(x, 1.0) for x in case.grad)
 
 
 # Mistakes between one backward pass and the next.
@@ -346,8 +391,8 @@ def _fits_passes(fresh: Callable[[Value], bool], start: float = 0.0, skips: bool
 
 
 _STALE = (
-    "The gradients of an earlier backward pass are still in the nodes between, and are passed on once more: set them to "
-    "0 before a pass begins. Only leaves add up over passes."
+    "The gradients of an earlier backward pass are still in the nodes between, and are passed on once more: set them "
+    "to 0 before a pass begins. Only leaves add up over passes."
 )
 # fmt: off
 PASSES: tuple[tuple[str, str, Fit], ...] = (
@@ -376,7 +421,7 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
         yield from PASSES
         return
     here = {node.rule.name: node.rule for node in _graph(case) if node.rule}
-    scopes = [*([name] for name in here), *([list(here)] if len(here) > 1 else [])]
+    scopes = [*([list(here)] if len(here) > 1 else []), *([name] for name in here)]
     borrowed = [
         pair
         for rule in here.values()
@@ -385,18 +430,20 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
         for pair in _borrowed(rule, lender)
     ]
     if case.fault == "data":
-        for mistake in [_only_at(mistake, scope) for scope in reversed(scopes) for mistake in IN_DATA]:
+        for mistake in [_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA]:
             yield mistake.name, mistake.hint, _fits_data(mistake)
         for _, mistake in borrowed:
             yield mistake.name, mistake.hint, _fits_data(mistake)
         return
-    for scope in reversed(scopes):
-        for mistake in IN_MESSAGES:
-            yield mistake.name, mistake.hint, _fits_messages(_only_at(mistake, scope))
+    yield "started at every node", _STARTS, _all_ones
+    for mistake in (*IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
+        yield mistake.name, mistake.hint, _fits_messages(mistake)
+    yield OVERWRITTEN.name, OVERWRITTEN.hint, _fits_messages(OVERWRITTEN)
     for mistake, _ in borrowed:
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     for name, hint, order in ORDERS:
         yield name, hint, _fits_order(order)
+    yield SOME_OVERWRITTEN.name, SOME_OVERWRITTEN.hint, _fits_messages(SOME_OVERWRITTEN)
 
 
 _UNARY = ("relu", "tanh", "exp", "log", "sigmoid", "sqrt", "sin", "cos")

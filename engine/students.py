@@ -180,8 +180,8 @@ def check_engine(engine: Callable[[float], Any], seed: int = 0) -> EngineReport:
     """Try a class of numbers with a backward pass beside ours, and name the likely mistake where they part.
 
     The class is called with one number, and its objects have ``data``, ``grad`` and ``backward()``, operators, and
-    methods such as ``tanh()``, as far as it has been written: what is missing is skipped. Small random programs, in which
-    numbers are shared, run in both engines; one that goes wrong is made as small as it goes on going wrong.
+    methods such as ``tanh()``, as far as it has been written: what is missing is skipped. Small random programs, in
+    which numbers are shared, run in both engines; one that goes wrong is made as small as it goes on going wrong.
 
     Args:
         engine: the class itself, without parentheses.
@@ -285,10 +285,16 @@ class _Trial:
         diagnosis = _plain_to_see(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
             twice = len(case.program.passes) > 1
-            kinds = [kind for kind in self.kinds if kind in case.program.kinds or kind in innocent]
+            here = case.program.kinds
+            if not any(kind.operands == 2 for kind in innocent):
+                innocent = self.kinds  # the mistake is everywhere
+            kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
+            if all(kind.cost == 1 for kind in here):
+                kinds += [k for k in self.kinds if k not in kinds and k.needs in {kind.needs for kind in here}]
+            fuzz = random_programs(kinds, self.rng, 4, self.backward, twice)
             alike = [
-                *simple_programs([kind for kind in self.kinds if kind in case.program.kinds], self.backward),
-                *islice(random_programs(kinds, self.rng, 4, self.backward, twice), ALIKE),
+                *simple_programs([kind for kind in self.kinds if kind in here], self.backward),
+                *islice(filter(lambda program: program.kinds & here, fuzz), ALIKE),
             ]
             others = [other for program in alike if (other := tried(program, self.engine)) is not None]
             comparable = [
@@ -335,9 +341,7 @@ def _plain_to_see(case: Case) -> Diagnosis | None:
     """What needs no comparing: errors, nothing where a number should be, and a pass that does not begin with 1."""
     if case.fault == "error" and case.error:
         if case.error.kind is EndlessError:
-            return Diagnosis(
-                "endless loop", "Does the loop come to an end? What has been visited is not visited again."
-            )
+            return Diagnosis("endless loop", "What ends the loop? A node that has been visited is not visited again.")
         if issubclass(case.error.kind, RecursionError):
             return Diagnosis("recursion", "A function calls itself without end: what ends it?")
         if "'NoneType'" in case.error.text and "NoneType' object has no" not in case.error.text:

@@ -42,9 +42,14 @@ class Kind:
         return self.text.count("{}")
 
     @property
+    def cost(self) -> int:
+        """How far from plain it is: what engines often make of other operations is less so."""
+        return 3 if self.needs in ("__neg__", "__sub__", "__truediv__") or self.needs.startswith("__r") else 1
+
+    @property
     def optional(self) -> bool:
         """Whether an engine may well do without: few have it, and no lesson builds it."""
-        return self.needs in ("sqrt", "sin", "cos", "sigmoid", "__rpow__") or self.text == "{}**{}"
+        return self.needs in ("log", "sqrt", "sin", "cos", "sigmoid", "__rpow__") or self.text == "{}**{}"
 
     def __str__(self) -> str:
         return self.text.format(*ascii_lowercase[: self.operands])
@@ -129,7 +134,8 @@ class Program:
         """What the smallest program has least of."""
         ranks = sum(_RANK[line.kind] for line in self.lines)
         return (
-            len(self.passes), len(self.lines), len(self.leaves), ranks, sum(map(NUMBERS.index, self.leaves)),
+            len(self.passes), sum(line.kind.cost for line in self.lines), len(self.lines), ranks, len(self.leaves),
+            sum(map(NUMBERS.index, self.leaves)),
             *self.leaves, *(place for line in self.lines for place in line.places),
         )  # fmt: skip
 
