@@ -184,8 +184,8 @@ class Program:
             self.backward,
         )
 
-    def smaller(self) -> Iterator["Program"]:
-        """Programs with something taken away or made plainer."""
+    def smaller(self, kinds: Sequence[Kind] = KINDS) -> Iterator["Program"]:
+        """Programs with something taken away or made plainer, of these kinds of line."""
         leaves = len(self.leaves)
         if len(self.passes) > 1:
             yield from (replace(self, passes=(place,)) for place in self.passes)
@@ -197,8 +197,8 @@ class Program:
                 for other in range(place):
                     places = (*line.places[:j], other, *line.places[j + 1 :])
                     yield self._with_line(k, Line(line.kind, places))
-            for kind in KINDS[: _RANK[line.kind]]:
-                if kind.operands == line.kind.operands:
+            for kind in kinds:
+                if kind.operands == line.kind.operands and _RANK[kind] < _RANK[line.kind]:
                     yield self._with_line(k, Line(kind, line.places))
         for i, x in enumerate(self.leaves):
             for number in NUMBERS[: NUMBERS.index(x)]:
@@ -285,9 +285,12 @@ def error_of(error: Exception) -> Error:
 
 def read(node: Any, name: str) -> Any:
     """An attribute: a number of any kind as a float, anything else as it is, None if there is none."""
-    x = getattr(node, name, None)
-    if x is not None and getattr(x, "shape", None) == ():
-        x = x.item()
+    try:
+        x = getattr(node, name, None)
+        if getattr(x, "shape", None) == ():
+            x = x.item()  # type: ignore[union-attr]
+    except Exception:
+        return None
     return float(x) if isinstance(x, Real) else x
 
 
@@ -368,7 +371,7 @@ def random_programs(
     kinds: Sequence[Kind], rng: random.Random, most: int = 7, backward: bool = True, twice: bool = False
 ) -> Iterator[Program]:
     """Programs without end, in which a number is often used more than once."""
-    while True:
+    while kinds:
         leaves = tuple(rng.sample(NUMBERS, rng.randint(1, 3)))
         lines: list[Line] = []
         for known in range(len(leaves), len(leaves) + rng.randint(1, most)):
@@ -380,13 +383,13 @@ def random_programs(
         yield Program(leaves, tuple(lines), (*first, last), backward).without_the_unused()
 
 
-def shrunk(case: Case, make: Callable[[float], Any]) -> Case:
+def shrunk(case: Case, make: Callable[[float], Any], kinds: Sequence[Kind]) -> Case:
     """The smallest case with the same fault that is found by taking away from this one."""
     kind = case.error and case.error.kind
     if kind is EndlessError:
         return case
     while True:
-        for program in case.program.smaller():
+        for program in case.program.smaller(kinds):
             program = program.without_the_unused()
             is_plain = len(program.passes) == 1 or min(program.passes) >= len(program.leaves)
             if is_plain and program.size() < case.program.size():

@@ -41,7 +41,7 @@ def draw_failure(report: EngineReport) -> Drawing | None:
 
 
 def _row(what: str, theirs: object, ours: float) -> str:
-    found = number(theirs) if isinstance(theirs, float) else "—" if theirs is None else repr(theirs)[:20]
+    found = number(theirs) if isinstance(theirs, float) else "—" if theirs is None else f"a {type(theirs).__name__}"
     return f"{what} {found}" + ("" if same(theirs, ours) else f" ✗ not {number(ours)}")
 
 
@@ -58,5 +58,7 @@ def page(report: EngineReport) -> str:
             blocks.append(drawing.pipe(format="svg", encoding="utf-8").partition("?>")[2] or "")
         blocks.append(Table(*report.table()).html())
     for line in report.tail():
-        blocks.append(f"<p><b>{in_page(line)}</b></p>" if line.startswith("The likely") else Sentence(line.strip()).html())
+        blocks.append(
+            f"<p><b>{in_page(line)}</b></p>" if line.startswith("The likely") else Sentence(line.strip()).html()
+        )
     return "\n".join(blocks)
