@@ -37,12 +37,12 @@ from engine.trials import (
     Kind,
     Line,
     Program,
+    Watch,
     error_of,
     random_programs,
     same,
     shrunk,
     simple_programs,
-    time_limit,
     tried,
 )
 
@@ -103,7 +103,9 @@ class EngineReport:
         if self.ok:
             verdict += f" {self.programs} program{'s' * (self.programs != 1)} gave the same numbers as ours."
         lines = [verdict, f"Checked: {', '.join(self.checked) or 'a number alone'}."]
-        missing = [what + (f" ({why})" if why else "") for what, why in self.skipped.items()]
+        missing = [what for what, why in self.skipped.items() if not why]
+        for why in dict.fromkeys(filter(None, self.skipped.values())):
+            missing.append(f"{', '.join(what for what in self.skipped if self.skipped[what] == why)} ({why})")
         if not self.backward:
             missing.append("backward(), so that no gradient was looked at")
         return lines + [f"Not there yet, and skipped: {', '.join(missing)}."] * bool(missing)
@@ -112,21 +114,20 @@ class EngineReport:
         """Head and rows of a table: the numbers of the smallest program, theirs against ours."""
         if self.case is None:
             return [], []
-        columns: list[tuple[str, Sequence[Any], Sequence[Any], bool]] = [
-            ("data", self.case.data, [node.data for node in self.case.nodes], True)
-        ]
+        data, grad = [node.data for node in self.case.nodes], [node.grad for node in self.case.nodes]
+        columns = [("data", self.case.data, data)]
         if self.case.fault == "changed":
-            columns += [("data in the end", self.case.after, [node.data for node in self.case.nodes], True)]
+            columns.append(("data in the end", self.case.after, data))
         if self.backward and self.case.fault in ("gradient", "changed"):
-            columns += [("grad", self.case.grad, [node.grad for node in self.case.nodes], False)]
+            columns.append(("grad", self.case.grad, grad))
         head, rows = ["number"], [[name] for name in self.case.program.names]
-        for title, theirs, ours, _ in columns:
+        for title, theirs, ours in columns:
             wrong = [i for i, x in enumerate(theirs) if not same(x, ours[i])]
             head += [title, "right"] if wrong else [title]
             for i, row in enumerate(rows):
                 shown = _shown(theirs[i], ours[i]) if i < len(theirs) else ("—", "")
                 row.append(shown[0] + "  ✗" * (i in wrong))
-                row += ([shown[1] if i in wrong else ""]) if wrong else []
+                row += [shown[1] * (i in wrong)] * bool(wrong)
         return head, rows
 
     def tail(self) -> list[str]:
@@ -189,14 +190,15 @@ def check_engine(engine: Callable[[float], Any], seed: int = 0) -> EngineReport:
     """
     if not callable(engine):
         raise TypeError(f"check_engine takes the class, such as check_engine(Value), got {engine!r:.60}")
-    return _Trial(engine, seed).report()
+    with Watch() as watch:
+        return _Trial(engine, seed, watch).report()
 
 
 class _Trial:
     """The programs tried so far, and what has come of them."""
 
-    def __init__(self, engine: Callable[[float], Any], seed: int) -> None:
-        self.engine, self.rng = engine, random.Random(seed)
+    def __init__(self, engine: Callable[[float], Any], seed: int, watch: Watch) -> None:
+        self.engine, self.rng, self.watch = engine, random.Random(seed), watch
         self.called = getattr(engine, "__name__", "Value")
         self.backward = _has(engine, "backward")
         self.skipped: dict[str, str] = {}
@@ -230,7 +232,7 @@ class _Trial:
         return min(self.wrong, key=lambda case: case.program.size())
 
     def _tried(self, program: Program) -> Case:
-        case = tried(program, self.engine)
+        case = tried(program, self.engine, self.watch)
         assert case is not None  # a program of ours, which is fit to be tried
         return case
 
@@ -238,7 +240,7 @@ class _Trial:
         """Try programs until there is one without an end; whether all were right."""
         before = len(self.wrong)
         for program in programs:
-            if (case := tried(program, self.engine)) is not None:
+            if (case := tried(program, self.engine, self.watch)) is not None:
                 self.count += 1
                 if case.fault:
                     self.wrong.append(case)
@@ -279,7 +281,7 @@ class _Trial:
         return innocent
 
     def _found(self, case: Case, innocent: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
-        case = shrunk(case, self.engine, self.kinds)
+        case = shrunk(case, self.engine, self.watch, self.kinds)
         diagnosis = _plain_to_see(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
             twice = len(case.program.passes) > 1
@@ -294,7 +296,7 @@ class _Trial:
                 *simple_programs([kind for kind in self.kinds if kind in here], self.backward),
                 *islice(filter(lambda program: program.kinds & here, fuzz), ALIKE),
             ]
-            others = [other for program in alike if (other := tried(program, self.engine)) is not None]
+            others = [other for program in alike if (other := tried(program, self.engine, self.watch)) is not None]
             comparable = [
                 other
                 for other in others
@@ -325,7 +327,7 @@ class _Trial:
 
     def _in_a_row(self, kind: Kind, count: int, shared: bool) -> Error | None:
         try:
-            with time_limit(2.0):
+            with self.watch.limit(2.0):
                 leaf = node = self.engine(1.0)
                 for _ in range(count):
                     node = kind.make(node, node if shared else leaf)

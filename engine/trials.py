@@ -7,14 +7,15 @@ numbers are shared; and it says after which lines the backward pass runs.
 import random
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import c_ulong, py_object, pythonapi
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import isclose
+from math import inf, isclose
 from numbers import Real
 from string import ascii_lowercase
-from threading import Lock, Timer, get_ident
+from threading import Event, Lock, Thread, get_ident
+from time import monotonic
 from typing import Any
 
 from engine.value import Value
@@ -240,28 +241,37 @@ class EndlessError(Exception):
     """A program took far longer than it may."""
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise EndlessError in the block if it takes longer. Where there are no threads, there is no limit."""
-    lock, running, here = Lock(), [True], get_ident()
+class Watch:
+    """A look at the clock from another thread, while it is open. Where there are no threads, there is no limit."""
 
-    def stop() -> None:
-        with lock:
-            if running:
-                pythonapi.PyThreadState_SetAsyncExc(c_ulong(here), py_object(EndlessError))
+    def __init__(self) -> None:
+        self._lock, self._closed = Lock(), Event()
+        self._deadline, self._watched = inf, get_ident()
 
-    timer = Timer(seconds, stop)
-    timer.daemon = True
-    try:
-        timer.start()
-    except RuntimeError:
-        running.clear()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        with lock:
-            running.clear()
+    def __enter__(self) -> "Watch":
+        with suppress(RuntimeError):
+            Thread(target=self._look, daemon=True).start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._closed.set()
+
+    @contextmanager
+    def limit(self, seconds: float) -> Iterator[None]:
+        """Raise EndlessError in the block if it takes longer."""
+        self._deadline = monotonic() + seconds
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deadline = inf
+
+    def _look(self) -> None:
+        while not self._closed.wait(0.05):
+            with self._lock:
+                if monotonic() > self._deadline:
+                    self._deadline = inf
+                    pythonapi.PyThreadState_SetAsyncExc(c_ulong(self._watched), py_object(EndlessError))
 
 
 @dataclass(frozen=True)
@@ -321,7 +331,7 @@ def same(x: Any, y: Any) -> bool:
     return isinstance(x, float) and isinstance(y, float) and isclose(x, y, rel_tol=1e-6, abs_tol=1e-9)
 
 
-def tried(program: Program, make: Callable[[float], Any], seconds: float = 1.0) -> Case | None:
+def tried(program: Program, make: Callable[[float], Any], watch: Watch) -> Case | None:
     """A program run in both engines, if it is fit for it."""
     nodes = right(program)
     if nodes is None:
@@ -335,7 +345,7 @@ def tried(program: Program, make: Callable[[float], Any], seconds: float = 1.0) 
         data.append(read(node, "data"))
 
     try:
-        with time_limit(seconds):
+        with watch.limit(1.0):
             program.run(make, after)
     except Exception as raised:
         error = error_of(raised)
@@ -383,7 +393,7 @@ def random_programs(
         yield Program(leaves, tuple(lines), (*first, last), backward).without_the_unused()
 
 
-def shrunk(case: Case, make: Callable[[float], Any], kinds: Sequence[Kind]) -> Case:
+def shrunk(case: Case, make: Callable[[float], Any], watch: Watch, kinds: Sequence[Kind]) -> Case:
     """The smallest case with the same fault that is found by taking away from this one."""
     kind = case.error and case.error.kind
     if kind is EndlessError:
@@ -393,7 +403,7 @@ def shrunk(case: Case, make: Callable[[float], Any], kinds: Sequence[Kind]) -> C
             program = program.without_the_unused()
             is_plain = len(program.passes) == 1 or min(program.passes) >= len(program.leaves)
             if is_plain and program.size() < case.program.size():
-                found = tried(program, make)
+                found = tried(program, make, watch)
                 if found and found.fault == case.fault and (found.error and found.error.kind) == kind:
                     case = found
                     break
