@@ -289,7 +289,7 @@ def error_of(error: Exception) -> Error:
         text = "it did not come to an end"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     if frames:
-        text += f", in {frames[-1].name}" + (f" at `{frames[-1].line}`" if frames[-1].line else "")
+        text += f", in {frames[-1].name}" + (f": {frames[-1].line}" if frames[-1].line else "")
     return Error(type(error), text)
 
 

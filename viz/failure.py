@@ -47,18 +47,36 @@ def _row(what: str, theirs: object, ours: float) -> str:
 
 def page(report: EngineReport) -> str:
     """The report as HTML, with the picture."""
-    colour = "0,158,115" if report.ok else "213,94,0"
-    style = f"border-left:.4em solid rgb({colour});background:rgba({colour},.15);padding:.1em .8em;margin:.3em 0"
-    first, *rest = report.head()
-    blocks = [f'<div style="{style}"><p><b>{in_page(first)}</b></p></div>', *(Sentence(line).html() for line in rest)]
+    verdict, *checked = report.head()
+    blocks = [_box("0,158,115" if report.ok else "213,94,0", f"<b>{in_page(verdict)}</b>")]
+    blocks += [f'<div style="font-size:.9em;margin:.3em 0">{in_page(line)}</div>' for line in checked]
     if report.case:
         code = "\n".join(map(in_page, report.case.program.code(report.called)))
-        blocks += [Sentence("The smallest program that goes wrong:").html(), f"<pre>{code}</pre>"]
-        if drawing := draw_failure(report):
-            blocks.append(drawing.pipe(format="svg", encoding="utf-8").partition("?>")[2] or "")
-        blocks.append(Table(*report.table()).html())
-    for line in report.tail():
-        blocks.append(
-            f"<p><b>{in_page(line)}</b></p>" if line.startswith("The likely") else Sentence(line.strip()).html()
-        )
+        drawing = draw_failure(report)
+        shown = drawing.pipe(format="svg", encoding="utf-8") if drawing else Table(*report.table()).html()
+        blocks += [
+            Sentence("The smallest program that goes wrong:").html(),
+            '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:2em;margin:.5em 1em">'
+            f'<pre style="font-family:monospace;font-size:1.1em;margin:0">{code}</pre>'
+            f"<div>{shown[shown.find('<svg') if drawing else 0 :]}</div></div>",
+        ]
+    for first, *rest in _paragraphs(report.tail()):
+        hint = "".join(f"<br>{in_page(line.strip())}" for line in rest)
+        blocks.append(_box("230,159,0", f"<b>{in_page(first)}</b>{hint}"))
     return "\n".join(blocks)
+
+
+def _box(colour: str, inside: str) -> str:
+    style = f"border-left:.4em solid rgb({colour});background:rgba({colour},.15);padding:.5em .8em;margin:.5em 0"
+    return f'<div style="{style}">{inside}</div>'
+
+
+def _paragraphs(lines: list[str]) -> list[list[str]]:
+    """Lines that are indented belong to the one above."""
+    found: list[list[str]] = []
+    for line in lines:
+        if line.startswith(" "):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return found
