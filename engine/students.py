@@ -311,11 +311,14 @@ class _Trial:
             return ()
         found = []
         if error := self._in_a_row(kind, CHAIN, shared=False):
-            name = "recursion" if issubclass(error.kind, RecursionError) else "a long chain"
-            hint = (
-                f"A chain of {CHAIN:,} operations ends with {error.text}. A list of the nodes "
-                "still to be visited does what a function that calls itself does, at any length."
-            )
+            hint = f"A chain of {CHAIN:,} operations ends with {error.text}."
+            name = "a long chain"
+            if issubclass(error.kind, RecursionError):
+                name = "recursion"
+                hint = (
+                    f"A chain of {CHAIN:,} operations ends with a RecursionError: Python does not go that deep. A list "
+                    "of the nodes still to be visited does what a function that calls itself does, at any length."
+                )
             found.append(Diagnosis(name, hint))
         elif error := self._in_a_row(kind, DOUBLINGS, shared=True):
             hint = (

@@ -317,7 +317,7 @@ def test_a_recursion_is_a_remark_where_every_number_is_right():
 """
     report = check_engine(built((BACKWARD[: BACKWARD.index("        for node in order:\n") + 27], recursive)))
     assert (report.ok, report.mistakes) == (True, ("recursion",))
-    assert "A remark: recursion.\n    A chain of 5,000 operations ends with RecursionError" in str(report)
+    assert "A remark: recursion.\n    A chain of 5,000 operations ends with a RecursionError" in str(report)
 
 
 def test_a_walk_along_every_path_is_a_remark_too():
