@@ -47,14 +47,15 @@ from engine.rules import (
 )
 from engine.rules import absolute as abs
 from engine.steps import BackwardStep, ForwardStep
+from engine.students import EngineReport, check_engine
 from engine.value import Value
 
 # All but `abs`, `compile`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
 __all__ = [
-    "RULES", "BackwardStep", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError", "Value", "acos",
-    "asin", "atan", "atan2", "binary_cross_entropy", "check_gradients", "clamp", "cos", "cosh", "detect_anomaly", "dot",
-    "elu", "exp", "expm1", "gelu", "grad", "gradients", "hessian", "hypot", "jvp", "leaky_relu", "log", "log1p",
-    "log_softmax", "logsigmoid", "logsumexp", "maximum", "mean", "minimum", "no_grad", "record_lines", "relu",
-    "select", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus", "sqrt", "step", "tan", "tanh",
-    "value_and_grad",
+    "RULES", "BackwardStep", "EngineReport", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError",
+    "Value", "acos", "asin", "atan", "atan2", "binary_cross_entropy", "check_engine", "check_gradients", "clamp",
+    "cos", "cosh", "detect_anomaly", "dot", "elu", "exp", "expm1", "gelu", "grad", "gradients", "hessian", "hypot",
+    "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsigmoid", "logsumexp", "maximum", "mean", "minimum",
+    "no_grad", "record_lines", "relu", "select", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus",
+    "sqrt", "step", "tan", "tanh", "value_and_grad",
 ]  # fmt: skip
