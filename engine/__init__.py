@@ -7,6 +7,8 @@
 6.0
 """
 
+from typing import TYPE_CHECKING, Any
+
 from engine.check import GradientCheck, GradientError, check_gradients
 from engine.compiled import compile
 from engine.functional import grad, gradients, hessian, jvp, value_and_grad
@@ -47,8 +49,20 @@ from engine.rules import (
 )
 from engine.rules import absolute as abs
 from engine.steps import BackwardStep, ForwardStep
-from engine.students import EngineReport, check_engine
 from engine.value import Value
+
+if TYPE_CHECKING:
+    from engine.students import EngineReport, check_engine
+
+
+def __getattr__(name: str) -> Any:
+    """What few programs need is imported when it is asked for, for it takes as long as a third of the rest."""
+    if name in ("EngineReport", "check_engine"):
+        from engine import students
+
+        return getattr(students, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 # All but `abs`, `compile`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
 __all__ = [
