@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types lab peers bench clean
+.PHONY: demo test check lint types lab lessons peers bench clean
 
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
@@ -23,6 +23,10 @@ types: $(VENV)/.test
 
 lab: $(VENV)/.lessons
 	$(BIN)/jupyter lab notebooks
+
+# Every lesson as a page for any browser, in build/lessons; `make lessons OPTIONS=--dark` for a dark room
+lessons: $(VENV)/.lessons
+	$(BIN)/python notebooks/export.py $(OPTIONS)
 
 # JAX and PyTorch, which are large: make peers bench
 peers: $(VENV)/.peers

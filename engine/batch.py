@@ -24,7 +24,7 @@ class Group:
     def __init__(self, key: Key, places: Any, numbers: list[Any], others: list[Any]) -> None:
         self.key, self.places, self.numbers, self.others = key, places, numbers, others
 
-    def leaves(self, i: int) -> list[Any]:
+    def __getitem__(self, i: int) -> list[Any]:
         """All numbers of the i-th example."""
         return [*chain.from_iterable(flat(numbers[i]) for numbers in self.numbers), *self.others]
 

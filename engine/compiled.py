@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property, update_wrapper
 from importlib.util import find_spec
 from math import isclose, isfinite
-from operator import is_
+from operator import attrgetter, is_
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -117,21 +117,19 @@ class Compiled:
         """
         leaves: list[Any] = []
         key = _look(args, options, leaves)
-        recording, expected = self._recording(key, lambda _: leaves)
+        recording, expected = self._recording(key, [leaves])
         if recording is None:
             return self._only(self._plain(key, leaves))
         if recording.key != NUMBER and not self._aux:
             raise self._gives_several()
         time, learning = clock(), mode.get().recording
-        given = [leaf for leaf in leaves if isinstance(leaf, Value)]
-        if len(given) == len(leaves):
-            numbers = [leaf._data for leaf in given]
-        else:
+        try:
+            given, numbers = leaves, [*map(_data, leaves)]
+        except AttributeError:  # there are plain numbers among them
+            given = [leaf for leaf in leaves if isinstance(leaf, Value)]
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
-        parameters = recording.parameters
-        results, by_inputs, by_parameters, fine = recording.single.run(
-            recording.single.job(numbers, parameters, learning)
-        )
+        single, parameters = recording.single, recording.parameters
+        results, by_inputs, by_parameters, fine = single.run(single.job(numbers, parameters, learning))
         if not fine & 1:
             self._complain(recording, numbers, args, options)
         if expected is not None:
@@ -139,7 +137,7 @@ class Compiled:
         if not learning:
             value = Value(results[0])
         else:
-            if len(given) < len(leaves):
+            if given is not leaves:
                 by_inputs = [slope for slope, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
             rule = Replay(self.__name__, by_inputs, by_parameters, parameters, fine == 3)
             value = replayed(results[0], time, given, rule)
@@ -171,10 +169,10 @@ class Compiled:
         batch = Batch(self.__name__, args, options)
         answers: list[Any] = [None] * batch.size
         for group in batch.groups():
-            recording, expected = self._recording(group.key, group.leaves)
+            recording, expected = self._recording(group.key, group)
             if recording is None:
                 with no_grad():
-                    rows: Any = [_numbers(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
+                    rows: Any = [_numbers(self._plain(group.key, group[i])) for i in range(len(group.places))]
             else:
                 results, *_ = self._in_lanes(recording, expected, batch, group, 0.0, keep=True)
                 columns = results.tolist()
@@ -191,9 +189,9 @@ class Compiled:
         share = 1 / batch.size if how == "mean" else 1.0
         parts: list[Value] = []
         for group in batch.groups():
-            recording, expected = self._recording(group.key, group.leaves)
+            recording, expected = self._recording(group.key, group)
             if recording is None:
-                each = [self._only(self._plain(group.key, group.leaves(i))) for i in range(len(group.places))]
+                each = [self._only(self._plain(group.key, group[i])) for i in range(len(group.places))]
                 parts.append(as_value(functions.dot([share] * len(each), each)))
                 continue
             if recording.key != NUMBER:
@@ -223,7 +221,7 @@ class Compiled:
             for i in range(bad, len(group.places)):
                 if i == bad or not all(map(isfinite, outputs[:, i])):
                     args = batch.example(group.places[i])
-                    if self._complain(recording, group.leaves(i), args, batch.options):
+                    if self._complain(recording, group[i], args, batch.options):
                         break
         if expected is not None:
             self._confirm(recording, expected, results[:, -1].tolist())
@@ -239,7 +237,7 @@ class Compiled:
     def recorded(self, numbers: Sequence[Any]) -> tuple[Tape, bool] | None:
         """The tape for some arguments, and whether it is sure that it is always the same; None without machine code."""
         leaves: list[Any] = []
-        recording, expected = self._recording(_look(tuple(numbers), {}, leaves), lambda _: leaves)
+        recording, expected = self._recording(_look(tuple(numbers), {}, leaves), [leaves])
         if recording is None or recording.parameters.values:
             return None
         recording.confirmed += expected is not None
@@ -254,8 +252,8 @@ class Compiled:
             return None
         if how == "call":
             leaves: list[Any] = []
-            recording, expected = self._recording(_look(args, {}, leaves), lambda _: leaves)
-            if recording is None or expected is not None or any(isinstance(leaf, Value) for leaf in leaves):
+            recording, expected = self._recording(_look(args, {}, leaves), [leaves])
+            if recording is None or expected is not None or not _NUMBERS.issuperset(map(type, leaves)):
                 return None
             single = recording.single
             job = single.job(leaves, recording.parameters, True)
@@ -265,7 +263,7 @@ class Compiled:
         if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings:
             batch = self._batch = Batch(self.__name__, args, {})
             group, *several = batch.groups()
-            recording, expected = self._recording(group.key, group.leaves)
+            recording, expected = self._recording(group.key, group)
             if several or recording is None or expected is not None or recording.key != NUMBER:
                 return None
             examples, parameters = group.numbers, recording.parameters
@@ -274,11 +272,10 @@ class Compiled:
         seed = 1 / batch.size if how == "mean" else 1.0
         return lanes, lanes.job(examples, (), parameters, seed), parameters
 
-    def _recording(self, key: Key, leaves: Callable[[int], list[Any]]) -> "tuple[Recording | None, Any]":
+    def _recording(self, key: Key, examples: Group | Sequence[list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
 
-        None means that the plain function is to be called. `leaves` gives the numbers of the first example and of the
-        last.
+        None means that the plain function is to be called. `examples` are the numbers of each.
         """
         now = mode.get()
         if now.anomaly or now.tracing:
@@ -290,15 +287,15 @@ class Compiled:
             with self._lock:
                 recording = self._recordings.get(key)
                 if recording is None:
-                    recording = self._recordings[key] = self._recorded(key, leaves(-1), leaves(0))
+                    recording = self._recordings[key] = self._recorded(key, examples[-1], examples[0])
                     tape = recording.tape
                 else:
                     try:
-                        tape = self._again(recording, key, leaves(-1))
+                        tape = self._again(recording, key, examples[-1])
                     except TraceError:
                         if not recording.in_doubt or recording.confirmed < 2:
                             raise
-                        recording = self._recordings[key] = self._recorded(key, leaves(-1), leaves(0))
+                        recording = self._recordings[key] = self._recorded(key, examples[-1], examples[0])
                         tape = recording.tape
                     recording.in_doubt = False
                     recording.confirmed += not machine_is_there()
@@ -306,14 +303,14 @@ class Compiled:
                 expected = [tape.numbers[slot] for slot in tape.outputs], largest
                 self._look_around()  # what the function itself has changed, a counter say, is no news
         self._latest = recording
-        return (recording, expected) if machine_is_there() and recording.possible() else (None, None)
+        return (recording, expected) if recording.possible else (None, None)
 
     def _follow(self) -> None:
         """See that the recordings are of what the function does now: a cell that was run again may have given another
         meaning to its names, and a module may have gone from training to evaluation, or got another part.
         """
         outside, surroundings = self._surroundings
-        if not all(map(is_, outside(), surroundings)):
+        if surroundings and not all(map(is_, outside(), surroundings)):
             self._kept = {}
             self._look_around()
             self._changes = -1
@@ -441,8 +438,16 @@ class Compiled:
         return bad
 
 
+_NUMBERS = {float, int}
+_SCALARS = {*_NUMBERS, Value}
+_data = attrgetter("_data")
+
+
 def _look(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> Key:
     """What the arguments of a call look like; their numbers are put into `leaves`."""
+    if not options and _SCALARS.issuperset(map(type, args)):
+        leaves += args
+        return (NUMBER,) * len(args), ()
     return (
         tuple([structure(arg, leaves) for arg in args]),
         tuple([(name, structure(arg, leaves)) for name, arg in options.items()]) if options else (),
@@ -474,6 +479,16 @@ def machine_is_there() -> bool:
     return False
 
 
+def _is_compilable(tape: Tape) -> bool:
+    """Whether its rules can be machine code; if not, a warning says why."""
+    from engine.replay import compilable
+
+    reason = compilable(tape)
+    if reason:
+        warnings.warn(f"{reason}; what uses it runs in plain Python", RuntimeWarning, stacklevel=callers_depth())
+    return not reason
+
+
 class Recording:
     """The tape of a function for arguments of one structure, and the programs made of it.
 
@@ -484,27 +499,16 @@ class Recording:
         parameters: the same, and where their numbers are.
         confirmed: how many calls gave the same tape, and as machine code what they give in plain Python.
         in_doubt: whether a module was changed since; then it is looked whether the tape is still the same.
+        possible: whether it can be machine code.
     """
 
     def __init__(self, tape: Tape, key: Key, lasting: set[Value] | None) -> None:
         self.tape, self.key, self.lasting = tape, key, lasting
         self.parameters = Part(tape.parameters)
         self.confirmed, self.in_doubt = 0, False
-        self._possible: bool | None = None
+        self.possible = machine_is_there() and _is_compilable(tape)
         self._lanes: dict[tuple[int, int], Lanes] = {}
         self._lock = RLock()
-
-    def possible(self) -> bool:
-        """Whether its rules can be machine code; if not, a warning says why, once."""
-        if self._possible is None:
-            from engine.replay import compilable
-
-            reason = compilable(self.tape)
-            self._possible = not reason
-            if reason:
-                message = f"{reason}; what uses it runs in plain Python"
-                warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
-        return self._possible
 
     @cached_property
     def single(self) -> "Single":

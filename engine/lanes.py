@@ -30,6 +30,7 @@ from engine.replay import (
     Code,
     Job,
     Program,
+    enter,
     entry,
     in_lanes,
 )  # fmt: skip
@@ -91,7 +92,7 @@ class Lanes(Program):
             program.extend((code, 1, len(integers), *integers))
         self.integers, self.starts = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
         self.code = Code(codes)
-        self.driver, self.address = entry(in_lanes).ctypes, entry(in_lanes).address
+        self.address = entry(in_lanes).address
         self.outputs = np.array(settled(outputs), np.int64)
         self.size = uniform + rows * stride
         parameters = len(tape.parameters)
@@ -132,7 +133,7 @@ class Lanes(Program):
             The gradients by the parameters; the sum of the first output; the first example with a number that is not
             finite, -1 if there is none; and whether the gradients are finite.
         """
-        bad = self.driver(job.address)
+        bad = enter(self.address, job.address)
         gradients = job.g[: job.told[COUNT]].copy() if job.floats[SEED] else None
         total = job.floats[TOTAL]
         self.put_back(job)

@@ -13,14 +13,16 @@ class Replay(Rule):
     """What a compiled call did, as a rule: its partials were found together with its value."""
 
     __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
+    constants = ()
 
     def __init__(
         self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Part, finite: bool
     ) -> None:
         self.symbol = self.name = name
-        self.constants = ()
-        self.by_arguments, self.by_parameters = by_arguments, by_parameters
-        self.parameters, self.finite = parameters, finite
+        self.by_arguments = by_arguments
+        self.by_parameters = by_parameters
+        self.parameters = parameters
+        self.finite = finite
 
     def value(self, *xs: float) -> float:
         """Refuse: machine code keeps nothing between calls."""
@@ -41,19 +43,19 @@ class Replayed(Value):
     def backward(self) -> None:
         """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
         rule: Any = self.rule
-        given = self._x[: len(rule.by_arguments)]
-        time = self._time
-        by_hand = mode.get().anomaly or rule.parameters.changed_since(time)
-        for leaf in given:
-            by_hand = by_hand or leaf.rule is not None or leaf._time > time
+        time, slopes, parameters = self._time, rule.by_arguments, rule.parameters
+        by_hand = mode.get().anomaly or parameters.changed_since(time)
+        for leaf, _ in zip(self._x, slopes):
+            if leaf.rule is not None or leaf._time > time:
+                by_hand = True
         if by_hand:
             super().backward()
             return
         with sweeping:
             self.grad = 1.0
-            for leaf, slope in zip(given, rule.by_arguments):
+            for leaf, slope in zip(self._x, slopes):
                 leaf.grad = slope if leaf.grad is None else leaf.grad + slope
-            rule.parameters.add(rule.by_parameters)
+            parameters.add(rule.by_parameters)
         if not rule.finite:
             slopes = (*rule.by_arguments, *rule.by_parameters.tolist())
             warn_of_gradients(leaf for leaf, x in zip(self._x, slopes) if not isfinite(x) and isfinite(leaf._data))
@@ -67,6 +69,13 @@ class Replayed(Value):
 def replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
     """The result of a compiled call made at that time, of these Values among its arguments."""
     node: Value = new(Replayed)
-    node._data, node.grad, node.rule, node.label, node.role = data, None, rule, "", "operation"
-    node._x, node._y, node._time = (*given, *rule.parameters.values) if given else rule.parameters.values, None, time
+    parameters = rule.parameters.values
+    node._data = data
+    node.grad = None
+    node.rule = rule
+    node.label = ""
+    node.role = "operation"
+    node._x = (*given, *parameters) if given else parameters
+    node._y = None
+    node._time = time
     return node

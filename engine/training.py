@@ -4,9 +4,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
 from engine.compiled import Compiled
 from engine.lending import Part, lending
@@ -20,6 +17,8 @@ from engine.replay import (
     SIZE,
     TOTAL,
     Single,
+    driven,
+    enter,
     entry,
     floats,
     integers,
@@ -30,22 +29,10 @@ from engine.replay import (
 DRIVER, JOB, FINE, UPDATE, UPDATE_JOB, GRADIENT, BEGIN, PARAMETERS = range(8)
 
 
-@intrinsic
-def _enter(typing, driver, job):
-    """Call the driver at an address, on the job at an address."""
-
-    def generate(context, builder, signature, arguments):
-        whole = context.get_value_type(types.int64)
-        kind = ir.FunctionType(whole, [whole]).as_pointer()
-        return builder.call(builder.inttoptr(arguments[0], kind), [arguments[1]])
-
-    return types.int64(types.int64, types.int64), generate
-
-
 def _step(address):
     """Find the gradient; if all is finite, put it in the place of that of the parameters, and change them."""
     told = integers(address)
-    if _enter(told[DRIVER], told[JOB]) != told[FINE]:
+    if driven(told[DRIVER], told[JOB]) != told[FINE]:
         return 0
     job, count = integers(told[JOB]), told[PARAMETERS]
     found = floats(job[GRADIENTS], job[SIZE])
@@ -54,7 +41,7 @@ def _step(address):
     places = integers(job[PLACES])
     for i in range(job[COUNT]):
         gradient[places[i]] += found[job[FIRST] + i]
-    _enter(told[UPDATE], told[UPDATE_JOB])
+    driven(told[UPDATE], told[UPDATE_JOB])
     return 1
 
 
@@ -80,11 +67,11 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
         if update is None or loan is None or not loan.lent:
             program.put_back(job)
             return None
-        told, address, run = _step_told()
+        told, address = _step_told()
         told[DRIVER], told[JOB], told[FINE] = program.address, job.address, ALL if isinstance(program, Single) else -1
         told[UPDATE], told[UPDATE_JOB] = update.address, update.job
         _, told[GRADIENT], told[BEGIN], told[PARAMETERS] = part.where
-        done = run(address)
+        done = enter(entry(_step).address, address)
         if done:
             part.changed(loan)
             if loan.unreached:
@@ -95,7 +82,7 @@ def training_step(part: Part, loss: Compiled, how: str, args: tuple[Any, ...], r
 
 
 @cache
-def _step_told() -> tuple[Any, int, Any]:
-    """What the steps of this process are told, one at a time; where it is; and what does them."""
+def _step_told() -> tuple[Any, int]:
+    """What the steps of this process are told, one at a time, and where it is."""
     told = np.zeros(PARAMETERS + 1, np.int64)
-    return told.data, told.ctypes.data, entry(_step).ctypes
+    return told.data, told.ctypes.data

@@ -27,6 +27,15 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def runs(request):
+    """The lessons that the selected tests ask for, run; most of the time of these tests is spent here."""
+    from tests.lessons import run_all
+
+    calls = [item.callspec.params for item in request.session.items if "runs" in getattr(item, "fixturenames", ())]
+    return run_all(sorted({params["path"] for params in calls}))
+
+
 def pytest_configure(config):
     """Machine code that tests make is kept with what else pytest keeps, and not in the home of whoever runs them."""
     os.environ["CHALKGRAD_CACHE"] = str(config.cache.mkdir("chalkgrad"))

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.collections import LineCollection, PathCollection
 
 from engine import Value
-from nn import MLP
+from nn import MLP, Dropout, Linear, Sequential, Tanh, error_contributions, mse_loss
 from viz import plot_neurons
 from viz.plots import COLOURS
 
@@ -118,6 +118,26 @@ def test_numbers_stand_in_circles_with_room_and_signs_in_small_ones():
     ax = plot_neurons([16, 16], given)
     signs = [t.get_text() for t in ax.texts if "\n" not in t.get_text()]
     assert signs == ["+" if c > 0 else "−" for each in given for c in each]
+
+
+@pytest.mark.parametrize(
+    ("model", "last"),
+    [
+        (MLP(2, [3, 1], rng=random.Random(0)), ["layers.0", "layers.1"]),
+        (Sequential(Linear(2, 3), Tanh(), Dropout(0.5), Linear(3, 1), Tanh()), ["2", "4"]),
+        (Sequential(Dropout(0.5), Linear(2, 3), Linear(3, 1)), ["1", "2"]),
+    ],
+)
+def test_what_error_contributions_gives_is_taken_as_it_is(model, last):
+    given = error_contributions(model, mse_loss, [[0.0, 1.0], [1.0, 2.0]], [1.0, -1.0])
+    ax = plot_neurons(model, given)
+    assert [t.get_text() for t in ax.texts] == [
+        t.get_text() for t in plot_neurons(model, [given[n] for n in last]).texts
+    ]
+    assert len(columns(ax)) == 3
+    plot_neurons([2, 3, 1], {"hidden": [1.0, 2.0, 3.0], "out": [4.0]})
+    with pytest.raises(ValueError, match="for each of 3 layers, or for all but the inputs, got 0"):
+        plot_neurons(model, {"another": [1.0]})
 
 
 def test_inputs_without_contributions_are_empty():

@@ -1,4 +1,7 @@
-"""Every notebook runs from top to bottom in a real kernel, runs again after that, and is committed without outputs."""
+"""Every notebook is committed without outputs; those that are no lessons run in a real kernel, and run again.
+
+How the lessons run is in test_lessons.py.
+"""
 
 import re
 from copy import deepcopy
@@ -7,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.lessons import LESSONS
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").rglob("*.ipynb"))
 
@@ -20,7 +25,7 @@ def test_a_notebook_has_no_outputs(path):
 
 
 @pytest.mark.filterwarnings("default")  # of the kernel's own machinery
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in LESSONS], ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom_and_once_more(path):
     notebook = nbformat.read(path, as_version=4)
     strict = nbformat.v4.new_code_cell("import warnings; warnings.simplefilter('error', RuntimeWarning)")

@@ -1,6 +1,6 @@
 """The picture of a network as columns of neurons, each coloured by its share in the error."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 SHOWN = 20  # neurons in one column; of more, the first and the last few stand for all
 
 
-def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = None) -> "Axes":
+def plot_neurons(
+    model: Any, contributions: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | None" = None
+) -> "Axes":
     r"""A network layer by layer, each neuron in the colour of its error contribution ``∂loss/∂activation``.
 
     Vermilion neurons raise the loss when they fire more strongly, blue ones lower it; the number, or at least its sign,
@@ -22,8 +24,9 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
     Args:
         model: an MLP, or anything with layers that have ``neurons`` or a ``weight[out][in]``; or the sizes of the
             layers, the inputs first, for a picture without weights.
-        contributions: a list for each layer with the number of each neuron; that of the inputs may be left out, or be
-            None.
+        contributions: what `nn.error_contributions` gives for the model: a neuron's is that of its activation, where
+            this is a module of its own. Or a list for each layer with the number of each neuron; that of the inputs
+            may be left out, or be None.
         ax: the axes to draw on; new ones if None.
 
     Raises:
@@ -35,8 +38,9 @@ def plot_neurons(model: Any, contributions: Sequence[Any], ax: "Axes | None" = N
     >>> [text.get_text() for text in ax.texts]
     ['2\ninputs', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
     """
-    sizes, weights = _network(model)
-    layers = _contributions(contributions, sizes)
+    sizes, weights, weighted = _network(model)
+    given = _by_layer(contributions, model, weighted) if isinstance(contributions, Mapping) else contributions
+    layers = _contributions(given, sizes)
     ax = axes(ax, (8, 5))
     import matplotlib as mpl
 
@@ -110,25 +114,39 @@ def _column(size: int) -> dict[int, float]:
     return {**{i: 6.5 - i for i in range(6)}, **{size - 6 + i: -1.5 - i for i in range(6)}}
 
 
-def _network(model: Any) -> tuple[list[int], list[Any]]:
-    """The size of each layer, the inputs first, and the weights between them, ``[out][in]``; None if not known."""
+def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
+    """The size of each layer, the inputs first; the weights between them, ``[out][in]``, or None; whose they are."""
     layers = list(model) if is_row(model) else list(getattr(model, "layers", ()))
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
         if min(layers) < 1:
             raise ValueError(f"plot_neurons takes layers of at least one neuron, got sizes {layers}")
-        return [int(size) for size in layers], [None] * (len(layers) - 1)
-    weights = []
+        return [int(size) for size in layers], [None] * (len(layers) - 1), []
+    weights, weighted = [], []
     for layer in layers:
         rows = getattr(layer, "weight", None)
         rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
-        if is_row(rows) and all(map(is_row, rows)):
+        if is_row(rows) and len(rows) > 0 and all(map(is_row, rows)):
             weights.append([numbers(row) for row in rows])
-    weights = [rows for rows in weights if rows]
+            weighted.append(layer)
     if not weights:
         raise TypeError(
             f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"
         )
-    return [len(weights[0][0]), *map(len, weights)], weights
+    return [len(weights[0][0]), *map(len, weights)], weights, weighted
+
+
+def _by_layer(given: Mapping[str, Sequence[Any]], model: Any, weighted: Sequence[Any]) -> list[Sequence[Any]]:
+    """For each layer with weights what stands last before the next one: its own, or that of its activation."""
+    if not hasattr(model, "named_modules"):
+        return list(given.values())
+    firsts = {name for name, module in model.named_modules() if any(module is layer for layer in weighted)}
+    layers: list[Sequence[Any]] = []
+    for name, each in given.items():
+        if name in firsts:
+            layers.append(each)
+        elif layers:
+            layers[-1] = each
+    return layers
 
 
 def _contributions(given: Sequence[Any], sizes: list[int]) -> list[list[float] | None]:

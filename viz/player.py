@@ -120,7 +120,7 @@ class Player:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
-            'sandbox="allow-scripts" style="border:1px solid #8888;border-radius:6px"></iframe>'
+            'sandbox="allow-scripts" style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
         )
 
 

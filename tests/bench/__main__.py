@@ -55,7 +55,7 @@ TARGETS = [
     ("chalkgrad compiled, minimize", "C, per example", 1 / 2),
     ("chalkgrad compiled, minimize", "C, batched", 1 / 8),
     ("chalkgrad compiled, one graph", "micrograd", 1500),
-    ("chalkgrad compiled, one graph", "PyTorch, eager", 1),
+    ("chalkgrad compiled, one graph, minimize", "PyTorch, eager", 1),
 ]
 MICROGPT_TARGETS = [
     ("chalkgrad, plain operators", "microgpt's Value", 1),

@@ -36,7 +36,7 @@ def in_lanes(whole: bool = False) -> Step:
     return partial(optimizer.minimize, loss.mean, points, moons) if whole else step
 
 
-def one_graph() -> Step:
+def one_graph(whole: bool = False) -> Step:
     """The same, as one graph of single additions and multiplications for all examples together."""
     model = MLP(*SIZES, activation="relu", fused=False)
     parameters = model.parameters()
@@ -52,7 +52,7 @@ def one_graph() -> Step:
         optimizer.step()
         return value.data
 
-    return step
+    return partial(optimizer.minimize, loss, points, moons) if whole else step
 
 
 class SelectingGPT(GPT):
@@ -87,6 +87,7 @@ MOONS = {
     "chalkgrad compiled, in lanes": in_lanes,
     "chalkgrad compiled, minimize": partial(in_lanes, whole=True),
     "chalkgrad compiled, one graph": one_graph,
+    "chalkgrad compiled, one graph, minimize": partial(one_graph, whole=True),
 }
 MICROGPT = {"chalkgrad compiled": training, "chalkgrad compiled, minimize": partial(training, whole=True)}
 README = {"chalkgrad compiled": readme(Value, compile(expression))}

@@ -1,0 +1,94 @@
+"""Every lesson as a page that any browser shows, run, with its pictures and its players in it, and no network needed.
+
+python notebooks/export.py                      # to build/lessons
+python notebooks/export.py --dark --to class    # for a dark room, to a folder of your own
+"""
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+HERE = Path(__file__).parent
+LESSONS = sorted([*HERE.glob("[0-9][0-9]_*.ipynb"), *HERE.glob("glossary.ipynb")])
+
+# nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
+# and with letters that are read from the last row.
+TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js_requirejs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_css -%}
+<style>
+:root { --jp-content-font-size1: 17px; --jp-code-font-size: 16px; --jp-content-line-height: 1.5 }
+main { max-width: 1200px; margin: 0 auto }
+.jp-RenderedMarkdown > :not(table, pre) { max-width: 960px }
+.jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }
+.jp-OutputArea-output pre { font-size: 16px }
+</style>
+{%- endblock -%}
+"""
+
+LINK = re.compile(r"(?<!!)\[([^][]*)\]\(([^)\s]+)\)")
+
+
+def page(notebook: nbformat.NotebookNode, title: str, theme: str = "light") -> str:
+    """The HTML of a notebook that was run."""
+    notebook = nbformat.from_dict(notebook)
+    notebook.metadata["title"] = title
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINK.sub(_relinked, cell.source)
+    exporter = HTMLExporter(
+        raw_template=TEMPLATE, theme=theme, embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    html, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(HERE)}})
+    return html
+
+
+def _relinked(link: re.Match[str]) -> str:
+    """To another lesson's page; a link to a file that does not come along is only its words."""
+    words, target = link.groups()
+    path, hash, anchor = target.partition("#")
+    if path in {lesson.name for lesson in LESSONS}:
+        return f"[{words}]({path.removesuffix('.ipynb')}.html{hash}{anchor})"
+    return link[0] if not path or ":" in path else words
+
+
+def title_of(notebook: nbformat.NotebookNode) -> str:
+    """Its first line."""
+    return notebook.cells[0].source.splitlines()[0].lstrip("# ")
+
+
+def write(html: str, path: Path) -> None:
+    """Write a page whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(html, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Run the lessons, and write each as a page of HTML.")
+    parser.add_argument("lessons", nargs="*", type=Path, default=LESSONS, help="notebooks; all lessons without")
+    parser.add_argument("--dark", action="store_true", help="light letters on a dark page")
+    parser.add_argument("--to", type=Path, default=HERE.parent / "build" / "lessons", help="the folder to write to")
+    options = parser.parse_args(arguments)
+    for path in options.lessons:
+        notebook = nbformat.read(path, as_version=4)
+        place = {"metadata": {"path": str(HERE)}}
+        NotebookClient(
+            notebook, kernel_name="python3", resources=place, extra_arguments=["--log-level=ERROR"]
+        ).execute()
+        html = page(notebook, title_of(notebook), "dark" if options.dark else "light")
+        write(html, options.to / f"{path.stem}.html")
+        print(options.to / f"{path.stem}.html")
+
+
+if __name__ == "__main__":
+    main()

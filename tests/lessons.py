@@ -1,0 +1,133 @@
+"""The lessons, and what their cells show when they are run in the orders in which students run them."""
+
+import asyncio
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from difflib import unified_diff
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+NUMBERED = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+LESSONS = [*NUMBERED, *NOTEBOOKS.glob("glossary.ipynb")]
+
+
+def solutions(path):
+    """The cells of a lesson's solutions, by the tag of the cell that each takes the place of."""
+    script = NOTEBOOKS / "solutions" / f"{path.stem}.py"
+    text = script.read_text() if script.exists() else ""
+    _, *parts = re.split(r"^# %% exercise (\d+)$", text, flags=re.M)
+    return {f"exercise-{number}": source.strip() for number, source in zip(parts[::2], parts[1::2])}
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+LONG = 1.0  # seconds; a cell that takes so long is not run straight after itself
+
+STRICT = "import warnings; warnings.simplefilter('error', RuntimeWarning)"
+
+
+@dataclass
+class Run:
+    """A notebook in one kernel, in passes. A pass is a dictionary from a cell's id to what it showed.
+
+    Attributes:
+        page: the notebook, with the outputs of the first pass.
+        first: from top to bottom.
+        again: in the same pass, each cell that does not take long once more, straight after itself.
+        back: after that each cell from the bottom to the top.
+        solved: after that from top to bottom, with the solutions in their places.
+    """
+
+    page: nbformat.NotebookNode
+    first: dict[str, list] = field(default_factory=dict)
+    again: dict[str, list] = field(default_factory=dict)
+    back: dict[str, list] = field(default_factory=dict)
+    solved: dict[str, list] = field(default_factory=dict)
+
+
+async def run(path):
+    notebook = nbformat.read(path, as_version=4)
+    run, cells, solution = Run(notebook), code_cells(notebook), solutions(path)
+    with TemporaryDirectory() as folder:
+        place = {"metadata": {"path": folder}}
+        client = NotebookClient(
+            nbformat.v4.new_notebook(), timeout=120, kernel_name="python3", allow_errors=True, resources=place
+        )
+
+        async def outputs(source):
+            cell = nbformat.v4.new_code_cell(source)
+            client.nb.cells.append(cell)
+            await client.async_execute_cell(cell, len(client.nb.cells) - 1)
+            return cell.outputs
+
+        async with client.async_setup_kernel(env={**os.environ, "PYTHONPATH": str(ROOT)}):
+            await outputs(STRICT)
+            for cell in cells:
+                start = time.perf_counter()
+                cell.outputs = await outputs(cell.source)
+                run.first[cell.id] = shown(cell.outputs)
+                if time.perf_counter() - start < LONG:
+                    run.again[cell.id] = shown(await outputs(cell.source))
+            for cell in reversed(cells):
+                run.back[cell.id] = shown(await outputs(cell.source))
+            for cell in cells:
+                [source] = [solution[tag] for tag in tags(cell) & set(solution)] or [cell.source]
+                run.solved[cell.id] = shown(await outputs(source))
+    return run
+
+
+def run_all(paths):
+    """Two at once, for a kernel is a process of its own; in a thread, for a browser may hold this one's event loop."""
+
+    async def in_turn(path, turns):
+        async with turns:
+            return path, await run(path)
+
+    async def everything():
+        turns = asyncio.Semaphore(2)
+        return dict(await asyncio.gather(*(in_turn(path, turns) for path in paths)))
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, everything()).result()
+
+
+def shown(outputs):
+    """What is seen of outputs: kinds and contents, without what differs in every run."""
+    seen = []
+    for output in outputs:
+        match output.output_type:
+            case "stream":
+                if seen and seen[-1][0] == output.name:
+                    output = {"name": output.name, "text": seen.pop()[1] + output.text}
+                seen.append((output["name"], re.sub(r" at 0x\w+", "", output["text"])))
+            case "error":
+                seen.append(("error", f"{output.ename}: {output.evalue}"))
+            case _:
+                data = {kind: re.sub(r" at 0x\w+", "", str(data)) for kind, data in output.data.items()}
+                seen.append(("shown", data))
+    return seen
+
+
+def brief(seen):
+    """What was seen, without pictures: for messages."""
+    return [(kind, content if isinstance(content, str) else content.get("text/plain")) for kind, content in seen]
+
+
+def difference(seen, other):
+    """Where two that should be the same are not, for messages."""
+    lines = [str(each).replace("\\n", "\n").splitlines() for each in (seen, other)]
+    return [line[:160] for line in unified_diff(*lines, lineterm="", n=0)][3:9]

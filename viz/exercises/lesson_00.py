@@ -1,0 +1,102 @@
+"""Training in five steps: what its exercises ask for, and what wrong answers tell."""
+
+from functools import partial
+
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+
+
+def learned(km: float, price: float, steps: int, rate: float, mistake: str = "") -> float:
+    """What the neuron asks for a ride after learning from it, with both gradients worked out by hand.
+
+    Args:
+        km: how long the ride was.
+        price: what it cost.
+        steps: how often the neuron adjusts.
+        rate: the learning rate.
+        mistake: one that is made in the loop.
+
+    >>> learned(2, 7, 1, 0.05), learned(2, 7, 2, 0.05)
+    (5.0, 6.0)
+    """
+    w = b = 1.0
+    w_grad = b_grad = 0.0
+    if mistake == "the last adjustment does not count":
+        steps -= 1
+    for _ in range(steps):
+        slope = 1.0 if mistake == "back from the output" else 2 * (w * km + b - price)
+        kept = mistake == "no zero_grad"
+        w_grad, b_grad = slope * km + w_grad * kept, slope + b_grad * kept
+        way = rate * {"uphill": -1, "no rate": 1 / rate}.get(mistake, 1)
+        w, b = w - way * w_grad, b - way * b_grad * (mistake != "w alone")
+        if mistake == "one round":
+            break
+    return 1.0 * km + 1.0 if mistake == "nothing adjusted" else w * km + b
+
+
+EXERCISES = {
+    "00.1": Exercise(
+        right=9.0,
+        mistakes=(
+            Mistake(-3.0, "This is the error, and not yet its square."),
+            Mistake(3.0, "This is the error without its sign: it is still to be squared."),
+            Mistake(17.0, "This is the output: how far is it from the price, and what is the square of that?"),
+            Mistake(-9.0, "A square is never negative: Python reads -3**2 as -(3**2), so write (-3)**2."),
+            Mistake(-6.0, "To square is to multiply a number by itself, and not by 2."),
+            Mistake(6.0, "To square is to multiply a number by itself, and not by 2; think of the sign, too."),
+            Mistake(25.0, "The bias is forgotten: it is added to w times the input."),
+            Mistake(100.0, "The input is multiplied by w; only the bias is added."),
+            Mistake(1.0, "The bias is added after the multiplication, and is not multiplied by anything."),
+        ),
+        advice="Three moves: the output w · km + b, then output minus price, then the square of that.",
+    ),
+    "00.2": Exercise(
+        right=[3.3, 2.06],
+        mistakes=(
+            Mistake([2.7, 1.94], "This climbs: the step goes against the gradient. What is minus a negative number?"),
+            Mistake([33.0, 8.0], "The learning rate is forgotten: only this part of the gradient is subtracted."),
+            Mistake([-27.0, -4.0], "The learning rate is forgotten, and the step goes uphill: subtract."),
+            Mistake([0.3, 0.06], "This is the change of each parameter. What is the parameter after it?"),
+            Mistake(
+                [-0.3, -0.06], "This is the learning rate times the gradient: it is to be subtracted from the old."
+            ),
+            Mistake([3.3, 2.0], "Both parameters are adjusted: the bias learns too, with its own gradient."),
+            Mistake([3.06, 2.3], "The gradients are swapped: each parameter goes by its own."),
+            Mistake([3.3, 2.3], "Each parameter goes by its own gradient, and the bias by its, too."),
+            Mistake([2.06, 3.3], "The order is w first, then b."),
+        ),
+        advice="For each parameter by itself: new = old - learning rate · gradient, and mind the two minuses.",
+    ),
+    "00.3": Exercise(
+        right=learned,
+        mistakes=(
+            Mistake(partial(learned, mistake="uphill"), "The loss grows: the step must go against the gradient (-=)."),
+            Mistake(
+                partial(learned, mistake="no zero_grad"),
+                "The gradients of earlier rounds are still in it: backward() adds, so wipe the board in each round.",
+            ),
+            Mistake(partial(learned, mistake="w alone"), "Only w is adjusted: the bias has a gradient too."),
+            Mistake(
+                partial(learned, mistake="one round"),
+                "It learns in the first round only: is the return, or the adjusting, indented as it should be?",
+            ),
+            Mistake(
+                partial(learned, mistake="nothing adjusted"),
+                "The parameters are those it started from: change w.data and b.data, in every round.",
+            ),
+            Mistake(
+                partial(learned, mistake="the last adjustment does not count"),
+                "This output was computed before the last adjustment: after the loop, compute again.",
+            ),
+            Mistake(
+                partial(learned, mistake="back from the output"),
+                "It does not know when to stop: backward() starts from the loss, and not from the output or the error.",
+            ),
+            Mistake(
+                partial(learned, mistake="no rate"),
+                "The learning rate is not used: subtract rate · gradient, and not the whole gradient.",
+            ),
+        ),
+        measure=outputs_at((2.0, 7.0, 1, 0.05), (2.0, 7.0, 3, 0.05), (3.0, 8.0, 4, 0.02)),
+        advice="Try learn(2, 7, 1, 0.05) yourself: the lesson's first step by hand led to an output of 5.",
+    ),
+}

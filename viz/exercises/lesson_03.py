@@ -1,0 +1,107 @@
+"""Backward, step by step: what its exercises ask for, and what wrong answers tell."""
+
+from typing import Any
+
+from engine import Value
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.orders import backward_in_order
+
+
+def played_out(order: Any) -> str:
+    """What goes wrong first when the operations of the exercise fire in this order.
+
+    >>> played_out(["u", "o", "k", "j"])
+    'each once, and complete'
+    >>> played_out(["u", "j", "o", "k"])
+    'j after 1 of 3'
+
+    Raises:
+        ValueError: if they are not its operations.
+    """
+    j = Value(2.0, "h") * 2
+    k = j + 3
+    o = k * j
+    u = j + o
+    nodes = {"j": j, "k": k, "o": o, "u": u}
+    names = [str(getattr(node, "label", node)).strip() for node in order]
+    for name in names:
+        if name not in nodes:
+            raise ValueError(f"the operations are j, k, o and u, and {name!r:.20} is none of them")
+    report = backward_in_order(u, [nodes[name] for name in names])
+    if report.again:
+        return "one fires again"
+    if report.missing:
+        return "one never fires"
+    for name in names:
+        if nodes[name] in report.early:
+            had, due = report.early[nodes[name]]
+            return f"{name} after {had} of {due}"
+    return "each once, and complete"
+
+
+EXERCISES = {
+    "03.1": Exercise(
+        right=["u", "o", "k", "j"],
+        mistakes=(
+            Mistake(
+                ["j", "k", "o", "u"],
+                "This is the order of the forward pass: the backward pass begins where the slope is known, at the "
+                "result.",
+            ),
+            Mistake(
+                ["u", "j", "o", "k"],
+                "Nearest to the result first: j fires when only u has sent to it, and two more use it.",
+            ),
+            Mistake(["u", "o", "j", "k"], "Almost: j fires here before one of the three that use it has sent to it."),
+            Mistake(
+                ["u", "j", "o", "k", "j", "j"],
+                "This is naive recursion: j fires once for each message, and passes on again what it has passed on.",
+            ),
+            Mistake(["o", "k", "j"], "Somebody never fires: each of the four passes its gradient on, the result too."),
+        ),
+        measure=played_out,
+        advice="Before a node stands in your list, everyone that uses it must stand there: count the arrows out of it.",
+    ),
+    "03.2": Exercise(
+        right=lambda had, upstream, local: had + upstream * local,
+        mistakes=(
+            Mistake(
+                lambda had, upstream, local: upstream * local,
+                "This is = for +=: the message overwrites what the node had from those before.",
+            ),
+            Mistake(
+                lambda had, upstream, local: had + upstream + local,
+                "Along a path slopes are multiplied; only different messages are added.",
+            ),
+            Mistake(
+                lambda had, upstream, local: had + local,
+                "The gradient of the sender is forgotten: the local derivative alone is not the message.",
+            ),
+            Mistake(
+                lambda had, upstream, local: had + upstream,
+                "The local derivative is forgotten: the gradient is not handed on as it came.",
+            ),
+            Mistake(
+                lambda had, upstream, local: (had + upstream) * local,
+                "Only what the sender has goes over the arrow; what the receiver had is not multiplied again.",
+            ),
+        ),
+        measure=outputs_at((0.0, 2.0, 3.0), (5.0, 2.0, 3.0), (1.0, -1.0, 4.0)),
+        advice="Try it with pencil and paper: it had 1, and 2 comes over an arrow with 3.",
+    ),
+    "03.3": Exercise(
+        right=[72.0, 12.0],
+        mistakes=(
+            Mistake([24.0, 12.0], "This is after one run, but x is a leaf: nobody has set it back to 0 in between."),
+            Mistake([72.0, 36.0], "Not everything adds up: v was computed, and starts from 0 in every pass."),
+            Mistake([24.0, 36.0], "The wrong way round: which of the two is the leaf, and which was computed?"),
+            Mistake(
+                [144.0, 36.0],
+                "This is what micrograd gives: there v keeps its old gradient, and passes it on again.",
+            ),
+            Mistake([96.0, 12.0], "Each run adds the same to x; it does not double what is there."),
+            Mistake([36.0, 12.0], "The arrow from x to v is forgotten: what v has is multiplied by it."),
+        ),
+        advice="Do one run with pencil and paper first: y is v times v, so v gets two messages.",
+    ),
+}

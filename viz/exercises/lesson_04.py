@@ -1,0 +1,78 @@
+"""Neurons, layers, networks: what its exercises ask for, and what wrong answers tell."""
+
+from engine import Value, relu
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+
+EXERCISES = {
+    "04.1": Exercise(
+        right=lambda w, x, b: relu(sum(wi * xi for wi, xi in zip(w, x)) + b),
+        mistakes=(
+            Mistake(
+                lambda w, x, b: relu(sum(wi * xi for wi, xi in zip(w, x))),
+                "The bias is forgotten: the sum has one more term than there are inputs.",
+            ),
+            Mistake(
+                lambda w, x, b: sum(wi * xi for wi, xi in zip(w, x)) + b,
+                "The activation function is forgotten: below 0 relu gives 0.",
+            ),
+            Mistake(
+                lambda w, x, b: relu(sum(wi * xi for wi, xi in zip(w, x))) + b,
+                "The bias belongs into the sum, before it is bent; here it comes after relu.",
+            ),
+            Mistake(
+                lambda w, x, b: sum(relu(wi * xi) for wi, xi in zip(w, x)) + b,
+                "Each product is bent by itself: the activation function is used once, on the whole sum.",
+            ),
+            Mistake(
+                lambda w, x, b: relu(sum(wi * xi + b for wi, xi in zip(w, x))),
+                "The bias is added once for each input: a neuron has one bias, and adds it once.",
+            ),
+            Mistake(
+                lambda w, x, b: relu(sum(wi + xi for wi, xi in zip(w, x)) + b),
+                "Weights are added to the inputs here: a weight multiplies its input.",
+            ),
+        ),
+        measure=outputs_at(
+            ([Value(2.0), Value(-1.0)], [Value(3.0), Value(1.0)], Value(-1.0)),
+            ([Value(1.0), Value(2.0)], [Value(-4.0), Value(1.0)], Value(1.0)),
+            ([Value(1.0), Value(1.0), Value(-3.0)], [Value(2.0), Value(0.0), Value(1.0)], Value(4.0)),
+        ),
+        advice="Try weights 2 and -1, inputs 3 and 1 and a bias of -1 on paper, and see what your function gives.",
+    ),
+    "04.2": Exercise(
+        right=32,
+        mistakes=(
+            Mistake(25, "These are the weights: each neuron has a bias besides."),
+            Mistake(
+                7, "These are the neurons: each has several parameters, a weight for each of its inputs and a bias."
+            ),
+            Mistake(10, "The sizes are added: but each neuron has a weight for every one of its inputs."),
+            Mistake(30, "The sizes are multiplied: count each layer by itself, and then add."),
+            Mistake(27, "The biases of the hidden layer are missing."),
+            Mistake(35, "The inputs were counted as neurons: an input has no bias, it is only a number."),
+            Mistake(28, "The second layer looks at the outputs of the first, and not at the inputs of the network."),
+        ),
+        advice="Take a layer at a time: how many neurons, and how many parameters has each of them?",
+    ),
+    "04.3": Exercise(
+        right=[8.0, -4.0],
+        mistakes=(
+            Mistake([2.0, -1.0], "These are the weights alone: they multiply what arrives at the output neuron."),
+            Mistake(
+                [4.0, 4.0], "This is what arrives at the output neuron: on its way back it is multiplied by a weight."
+            ),
+            Mistake(
+                [16.0, 4.0], "These are the gradients by the weights: they are multiplied by what the neuron gave."
+            ),
+            Mistake([4.0, -2.0], "The slope of a square is missing a factor: the exponent comes down in front."),
+            Mistake(
+                [-8.0, 4.0], "The sign is the wrong way round: would a larger answer make this loss larger or smaller?"
+            ),
+            Mistake([8.0, 4.0], "A minus is forgotten: a weight below 0 turns the sign round."),
+            Mistake(
+                [12.0, -6.0], "It begins with the slope of the loss by the answer: the target is subtracted there."
+            ),
+        ),
+        advice="First find the slope of the loss by the answer, then go back over each weight.",
+    ),
+}
