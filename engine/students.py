@@ -47,6 +47,7 @@ from engine.trials import (
 )
 
 MIXED, TWICE, ALIKE = 150, 100, 60  # how many programs: of all kinds of line, of two passes, to compare with one
+STARTS = 8  # how many programs that go wrong are shrunk
 CHAIN, DOUBLINGS = 5000, 40  # operations in a row; numbers added to themselves, one after another
 
 _NOT_YET = (TypeError, AttributeError, AssertionError, NotImplementedError)
@@ -229,7 +230,10 @@ class _Trial:
         return EngineReport(self.called, checked, self.skipped, self.backward, self.count, **found)
 
     def _smallest(self) -> Case:
-        return min(self.wrong, key=lambda case: case.program.size())
+        """What the smallest of the cases shrink to: one may get stuck where another does not."""
+        starts = sorted(self.wrong, key=lambda case: case.program.size())[:STARTS]
+        found = [shrunk(case, self.engine, self.watch, self.kinds) for case in starts]
+        return min(found, key=lambda case: case.program.size())
 
     def _tried(self, program: Program) -> Case:
         case = tried(program, self.engine, self.watch)
@@ -281,16 +285,11 @@ class _Trial:
         return innocent
 
     def _found(self, case: Case, innocent: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
-        case = shrunk(case, self.engine, self.watch, self.kinds)
         diagnosis = _plain_to_see(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
             twice = len(case.program.passes) > 1
             here = case.program.kinds
-            if not any(kind.operands == 2 for kind in innocent):
-                innocent = self.kinds  # the mistake is everywhere
             kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
-            if all(kind.cost == 1 for kind in here):
-                kinds += [k for k in self.kinds if k not in kinds and k.needs in {kind.needs for kind in here}]
             fuzz = random_programs(kinds, self.rng, 4, self.backward, twice)
             alike = [
                 *simple_programs([kind for kind in self.kinds if kind in here], self.backward),

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from ctypes import c_ulong, py_object, pythonapi
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from math import inf, isclose
 from numbers import Real
 from string import ascii_lowercase
@@ -199,7 +200,10 @@ class Program:
                     places = (*line.places[:j], other, *line.places[j + 1 :])
                     yield self._with_line(k, Line(line.kind, places))
             for kind in kinds:
-                if kind.operands == line.kind.operands and _RANK[kind] < _RANK[line.kind]:
+                if kind.cost < line.kind.cost:
+                    for places in product(range(leaves + k), repeat=kind.operands):
+                        yield self._with_line(k, Line(kind, places))
+                elif kind.operands == line.kind.operands and _RANK[kind] < _RANK[line.kind]:
                     yield self._with_line(k, Line(kind, line.places))
         for i, x in enumerate(self.leaves):
             for number in NUMBERS[: NUMBERS.index(x)]:

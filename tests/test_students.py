@@ -1,5 +1,6 @@
 """check_engine: a right engine passes, in whatever stage it is, and every planted mistake is found and named."""
 
+import re
 import subprocess
 import sys
 import time
@@ -439,6 +440,7 @@ def test_the_report_of_the_usual_mistake():
     drawing = draw_failure(report)
     assert "grad\\ 1\\ ✗\\ not\\ 2" in drawing.source
     assert drawing.source.count("n0 -> n1") == 2
+    assert re.findall(r"n\d(?= \[color=\"#d55e00\")", drawing.source) == ["n0"]
     assert draw_failure(check_engine(Bare)) is None
     assert "<svg" not in page(check_engine(Bare))
 
@@ -446,6 +448,17 @@ def test_the_report_of_the_usual_mistake():
 def test_without_viz_there_is_the_text():
     code = "import sys; sys.modules['viz'] = None; import engine; print(*engine.check_engine(int)._repr_mimebundle_())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "text/plain\n"
+
+
+def test_a_program_is_shrunk_to_what_it_takes():
+    """A product goes wrong only of two numbers that are themselves computed, and only below 0."""
+    broken = "(other.data, self.data * 1.5) if self.parents and other.parents and self.data < 0 else "
+    report = check_engine(built(("(other.data, self.data))", broken + "(other.data, self.data))")))
+    assert report.case.program.code() == ["a = Value(-2.0)", "b = a + a", "c = b * b", "c.backward()"]
+    report = check_engine(
+        built(("(n * self.data ** (n - 1),)", "(0.0 if n == 3 and self.parents else n * self.data ** (n - 1),)"))
+    )
+    assert report.case.program.code() == ["a = Value(2.0)", "b = a + a", "c = b**3", "c.backward()"]
 
 
 def test_a_report_is_the_same_every_time():
