@@ -267,3 +267,28 @@ def test_a_loss_that_was_computed_before_is_refused():
 
 def test_the_path_is_drawn_in_a_colour_of_its_own():
     assert line(plot_loss_surface(lambda: W[0] * 1.0, W[0], steps=3), "path").get_color() == COLOURS[5]
+
+
+def test_several_paths_have_their_names_and_lie_where_they_were():
+    a, b = Value(0.0, "a"), Value(0.0, "b")
+    paths = {"one": [[2.0, 1.0], [1.0, 0.5], [0.5, 0.0]], "other": [[2.0, 1.0], [-3.0, -1.0]]}
+    ax = plot_loss_surface(lambda: a * a + b * b, [a, b], paths, steps=5)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other"]
+    for name, path in paths.items():
+        assert line(ax, name).get_xydata() == pytest.approx(np.array(path))
+    assert line(ax, "one").get_color() != line(ax, "other").get_color()
+    assert ax.get_xlim()[0] < -3 < 2 < ax.get_xlim()[1]
+
+
+def test_several_paths_through_many_parameters_share_a_plane():
+    values = [Value(0.0) for _ in range(3)]
+    paths = {"one": [[0.0, 0, 0], [4, 0, 0]], "other": [[0.0, 0, 0], [0, 3, 0]]}
+    ax = plot_loss_surface(lambda: values[0] * values[1] + values[2], values, paths, steps=5)
+    ends = [line(ax, name).get_xydata() for name in paths]
+    assert ends[0][0] == pytest.approx(ends[1][0])
+    assert [np.linalg.norm(each[1] - each[0]) for each in ends] == pytest.approx([4, 3])
+
+
+@pytest.mark.parametrize("paths", [{}, {"one": []}])
+def test_names_without_a_path_show_where_the_parameters_are(paths):
+    assert line(plot_loss_surface(lambda: W[0] * 1.0, W[0], paths, steps=3), "now")

@@ -2,15 +2,16 @@
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, cycle
 from math import hypot, isfinite
 from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.modes import switched
 from engine.trees import is_row
-from viz.plots import COLOURS, axes, dress, numbers
+from viz.plots import COLOURS, MARKERS, axes, dress, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def plot_loss_surface(
     loss: Callable[[], Any],
     parameters: Any,
-    path: Sequence[Any] | None = None,
+    path: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
     ax: "Axes | None" = None,
     directions: Sequence[Any] | None = None,
     span: float = 1.0,
@@ -35,7 +36,8 @@ def plot_loss_surface(
         loss: without arguments, gives the loss at the parameters' present numbers, as a Value or a number; called
             `steps` times for a curve, `steps`² times for a map.
         parameters: the Values to change, or a module.
-        path: the numbers of all parameters at several moments, as ``[p.data for p in parameters]`` gives them.
+        path: the numbers of all parameters at several moments, as ``[p.data for p in parameters]`` gives them; or a
+            dictionary from names to several such paths.
         ax: the axes to draw on; new ones if None.
         directions: one or two lists of a number for each parameter.
         span: how far each way from the present parameters, in units of the directions; a path may go further.
@@ -63,8 +65,12 @@ def plot_loss_surface(
     import numpy as np
 
     centre = np.array([value.data for value in values])
-    snapshots = [_checked("a snapshot of the path", each, len(values)) for each in (() if path is None else path)]
-    way = np.array(snapshots or [centre.tolist()])
+    named = path if isinstance(path, Mapping) else {"path": () if path is None else path}
+    paths = {
+        str(name): [_checked("a snapshot of the path", each, len(values)) for each in snapshots]
+        for name, snapshots in named.items()
+    }
+    way = np.array([snapshot for snapshots in paths.values() for snapshot in snapshots] or [centre.tolist()])
     if directions is None and len(values) <= 2:
         plane, start = np.eye(len(values)), centre  # the axes show the parameters themselves
         names = [value.label or f"parameter {i + 1}" for i, value in enumerate(values)]
@@ -80,11 +86,11 @@ def plot_loss_surface(
         ax.plot(grids[0], heights[:steps], color=COLOURS[0], linewidth=2.5)
         ax.grid(alpha=0.3)
         ax.margins(y=0.18)
-        _draw_way(ax, seen[:, 0].tolist(), heights[steps:], bool(snapshots))
+        _draw_ways(ax, seen[:, 0].tolist(), heights[steps:], paths)
         names = [*names, "loss"]
     else:
         _draw_map(ax, grids[0], grids[1], np.reshape(_losses(loss, values, points.tolist()), (steps, steps)))
-        _draw_way(ax, seen[:, 0].tolist(), seen[:, 1].tolist(), bool(snapshots))
+        _draw_ways(ax, seen[:, 0].tolist(), seen[:, 1].tolist(), paths)
     dress(ax, *names)
     ax.locator_params(nbins=6)
     return ax
@@ -251,6 +257,24 @@ def _draw_map(ax: "Axes", xs: Any, ys: Any, heights: Any) -> None:
     bar = ax.figure.colorbar(bands, ax=ax, spacing="uniform", ticks=levels[::2], format="%g")
     bar.set_label("loss", fontsize="x-large")
     bar.ax.tick_params(labelsize="large")
+
+
+def _draw_ways(ax: "Axes", xs: list[float], ys: list[float], paths: dict[str, list[list[float]]]) -> None:
+    """The only path, or several, each in its colour and with its name; their points stand one path after the other."""
+    if len(paths) < 2:
+        _draw_way(ax, xs, ys, any(paths.values()))
+        return
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=4, foreground="white")]
+    ends = list(accumulate(map(len, paths.values()), initial=0))
+    for name, start, end, colour, marker in zip(paths, ends, ends[1:], cycle(_ON_MAPS), cycle(MARKERS)):
+        look: dict[str, Any] = {"color": colour, "markersize": 6, "markeredgecolor": "black", "linewidth": 2}
+        ax.plot(xs[start:end], ys[start:end], f"{marker}-", label=name, path_effects=halo, zorder=3, **look)
+    ax.legend(fontsize="large")
+
+
+_ON_MAPS = (COLOURS[5], COLOURS[3], COLOURS[1], COLOURS[4], COLOURS[0], COLOURS[2])  # farthest from viridis first
 
 
 def _draw_way(ax: "Axes", xs: list[float], ys: list[float], moves: bool) -> None:

@@ -1,0 +1,127 @@
+"""Loss and gradient descent: what its exercises ask for, and what wrong answers tell."""
+
+from collections.abc import Callable
+from math import exp, log, log10
+from typing import Any
+
+from engine import Value
+from nn import SGD
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+
+
+def _slope(w: float) -> float:
+    """The slope of (w - 3)²."""
+    return 2 * (w - 3)
+
+
+def _walking(step: Callable[[float, float], float]) -> Callable[[float, float, int], float]:
+    """A walk of so many steps, each from `w` with `lr` to what `step` gives."""
+
+    def walk(w: float, lr: float, steps: int) -> float:
+        for _ in range(steps):
+            w = step(w, lr)
+        return w
+
+    return walk
+
+
+def _piling_up(w: float, lr: float, steps: int) -> float:
+    """A walk with the sum of all slopes so far."""
+    total = 0.0
+    for _ in range(steps):
+        total += _slope(w)
+        w -= lr * total
+    return w
+
+
+def _one_slope(w: float, lr: float, steps: int) -> float:
+    """A walk with the slope of the start at every step."""
+    return w - lr * steps * _slope(w)
+
+
+def _one_step(w: float, lr: float, steps: int) -> float:
+    """A walk whose return stands inside the loop."""
+    return w - lr * _slope(w) if steps else w
+
+
+def _what_becomes_of(lr: Any) -> str:
+    """In a word, 40 steps on a² + 10 · b² with a learning rate."""
+    lr = lr.data if isinstance(lr, Value) else float(lr)
+    if lr <= 0:
+        return "no way down"
+    a, b = Value(5.0), Value(1.0)
+    optimizer = SGD([a, b], lr)
+    for _ in range(40):
+        loss = optimizer.minimize(lambda: a * a + 10 * b * b)
+        if not loss < 1e6:
+            return "diverges"
+    end = a.data**2 + 10 * b.data**2
+    if end < 0.01:
+        return "right"
+    if abs(b.data) > 1 + 1e-9:
+        return "diverges"
+    return "swings" if abs(b.data) > abs(a.data) else "too small"
+
+
+EXERCISES = {
+    "05.1": Exercise(
+        right=-log(0.2),
+        mistakes=(
+            Mistake(-log(0.7), "This is the loss if it were a cat: take what the network gave to the right class."),
+            Mistake(
+                log(0.2), "The sign: the logarithm of a number below 1 is below 0, and the loss has a minus in front."
+            ),
+            Mistake(
+                -log10(0.2), "This is the logarithm to the base 10; the cross-entropy takes the natural one, `log`."
+            ),
+            Mistake(
+                -log(exp(0.2) / (exp(0.7) + exp(0.2) + exp(0.1))),
+                "Softmax was taken once more: these are probabilities already, and not scores.",
+            ),
+            Mistake(
+                -log(0.3) - log(0.2) - log(0.9),
+                "The other classes were added, as if each were a yes or no of its own. Only the right class counts.",
+            ),
+            Mistake((0.2 - 1) ** 2, "This is the squared error of the probability, and not the cross-entropy."),
+            Mistake(1 - 0.2, "This is how far the probability is off, which is the slope; the loss is a logarithm."),
+        ),
+        advice="The loss is -log p. Which of the three probabilities is p, if the photo shows a dog?",
+    ),
+    "05.2": Exercise(
+        right=_walking(lambda w, lr: w - lr * _slope(w)),
+        mistakes=(
+            Mistake(_walking(lambda w, lr: w + lr * _slope(w)), "This walks uphill: a step goes against the slope."),
+            Mistake(_one_step, "There was only one step: does the return stand inside the loop?"),
+            Mistake(
+                _one_slope,
+                "Each step was made with the slope at the start; the slope must be taken anew where w is now.",
+            ),
+            Mistake(
+                _walking(lambda w, lr: w - lr * (w - 3)),
+                "The slope lacks its factor: of a square, the exponent comes down in front.",
+            ),
+            Mistake(
+                _walking(lambda w, lr: w - lr * 2 * w),
+                "This is the slope of w²; the bottom of this valley is not at 0.",
+            ),
+            Mistake(_walking(lambda w, lr: w - lr * (w - 3) ** 2), "This steps by the loss, and not by its slope."),
+            Mistake(_piling_up, "The slopes pile up from step to step: this is what a forgotten zero_grad does."),
+            Mistake(_walking(lambda w, lr: w - _slope(w)), "The slope is taken whole: a step is lr times the slope."),
+        ),
+        measure=outputs_at((0.0, 0.1, 3), (5.0, 0.3, 2), (4.0, 0.1, 1)),
+        advice="A step is w = w - lr * slope, with the slope of (w - 3)² where w is now; steps of them, then return w.",
+    ),
+    "05.3": Exercise(
+        right=0.08,
+        mistakes=(
+            Mistake(
+                0.3,
+                "It diverges: a step multiplies b by 1 - 20 · lr, and that must lie between -1 and 1.",
+            ),
+            Mistake(0.01, "Too small: b is there, but a still creeps, and 40 steps do not suffice."),
+            Mistake(0.1, "This is near the border: b jumps to and fro, and 40 steps do not bring it near enough."),
+            Mistake(0.0, "A learning rate is above 0: at 0 nothing moves, and below it the steps go uphill."),
+        ),
+        measure=_what_becomes_of,
+    ),
+}

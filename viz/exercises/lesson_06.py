@@ -1,0 +1,101 @@
+"""Optimizers: what its exercises ask for, and what wrong answers tell."""
+
+from math import sqrt
+
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+
+EXERCISES = {
+    "06.1": Exercise(
+        right=lambda p, g, velocity: (p - 0.1 * (0.9 * velocity + g), 0.9 * velocity + g),
+        mistakes=(
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * velocity, 0.9 * velocity + g),
+                "The step is made with the old velocity: change the velocity first, and then the parameter.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * g, 0.9 * velocity + g),
+                "The velocity is kept, but not used: the step must be made with it, and not with the gradient.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * (velocity + g), velocity + g),
+                "All of the velocity is kept: this ball has no friction, and never comes to rest.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * (0.9 * velocity + 0.1 * g), 0.9 * velocity + 0.1 * g),
+                "This is a running mean, as in Adam: here the gradient is added whole.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p + 0.1 * (0.9 * velocity + g), 0.9 * velocity + g),
+                "This rolls uphill: a step goes against the velocity.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - (0.9 * velocity + g), 0.9 * velocity + g),
+                "The learning rate is missing: a step is lr times the velocity.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - (0.9 * velocity + 0.1 * g), 0.9 * velocity + 0.1 * g),
+                "The learning rate stands in the velocity: there the gradient is added whole; lr comes with the step.",
+            ),
+            Mistake(
+                lambda p, g, velocity: p - 0.1 * (0.9 * velocity + g),
+                "The parameter is right, but the velocity is lost: the next step needs it too.",
+            ),
+        ),
+        measure=outputs_at((2.0, 3.0, 0.0), (2.0, 3.0, 5.0), (-1.0, 0.5, -2.0)),
+        advice="The new velocity is a share of the old one, and the gradient; the step is made with the new one.",
+    ),
+    "06.2": Exercise(
+        right=0.01,
+        mistakes=(
+            Mistake(
+                2.5,
+                "This is lr times the gradient, as in SGD: Adam divides by the size of the gradient.",
+            ),
+            Mistake(0.25, "This is the learning rate times the mean, a tenth of the gradient: where is the root?"),
+            Mistake(
+                0.01 * 0.1 / sqrt(0.001),
+                "Both means start at 0, and neither was divided by the share that is filled: correct both.",
+            ),
+            Mistake(0.001, "The mean of the squares was corrected, and the mean of the gradients was not."),
+            Mistake(
+                0.01 / sqrt(0.001), "The mean of the gradients was corrected, and the mean of the squares was not."
+            ),
+            Mistake(0.01 / 250, "The mean was divided by the mean square: its root is missing."),
+            Mistake(1.99, "This is where the weight is after the step; how far did it move?"),
+        ),
+        advice="Work out both means after one gradient, divide each by its share, 1 - 0.9 and 1 - 0.999; then step.",
+    ),
+    "06.3": Exercise(
+        right=lambda epoch: 0.4 * 0.5 ** (epoch // 10),
+        mistakes=(
+            Mistake(lambda epoch: 0.4 * 0.5**epoch, "This halves in every epoch; how often is it due?"),
+            Mistake(
+                lambda epoch: 0.4 * 0.5 ** (epoch / 10),
+                "This is a slope and not stairs: it changes a little in every epoch. Drop the rest of the division.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 * 0.5 * (epoch // 10),
+                "This multiplies by the number of changes: halving twice is a quarter, a power.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 / (epoch // 10 + 1),
+                "The first two stairs are right: after the half comes the quarter, and not the third.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 * 0.5 ** ((epoch + 1) // 10),
+                "The stairs come an epoch early: epochs 0 to 9 are ten.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 * 0.5 ** ((epoch - 1) // 10),
+                "The stairs come an epoch late: epochs are counted from 0.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 * 0.5 if epoch % 10 == 0 and epoch else 0.4,
+                "It is halved in one epoch, and back in the next: what was halved before must stay so.",
+            ),
+            Mistake(lambda epoch: 0.4 if epoch < 10 else 0.2, "It is halved once; what happens after 20 epochs?"),
+        ),
+        measure=outputs_at((0,), (5,), (9,), (10,), (11,), (20,), (35,)),
+        advice="How often was it halved until then? Epochs 0 to 9: never; 10 to 19: once; 20 to 29: twice.",
+    ),
+}
