@@ -6,6 +6,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -124,3 +125,9 @@ def shown(outputs):
 def brief(seen):
     """What was seen, without pictures: for messages."""
     return [(kind, content if isinstance(content, str) else content.get("text/plain")) for kind, content in seen]
+
+
+def difference(seen, other):
+    """Where two that should be the same are not, for messages."""
+    lines = [str(each).replace("\\n", "\n").splitlines() for each in (seen, other)]
+    return [line[:160] for line in unified_diff(*lines, lineterm="", n=0)][3:9]

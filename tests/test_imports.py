@@ -13,10 +13,13 @@ ROOT = Path(__file__).parent.parent
 ENGINE = [
     *("trees", "structure", "graph", "ieee", "rules", "modes", "names", "steps", "value", "functions", "functional"),
     *("check", "tape", "machine", "vectors", "loops", "schedule", "replay", "updates", "lanes", "lending"),
-    *("batch", "surroundings", "replayed", "compiled", "training"),
+    *("batch", "surroundings", "replayed", "compiled", "training", "mistakes", "trials", "diagnosis", "students"),
 ]
 MAY = {
     **{f"engine/{name}.py": {f"engine.{below}" for below in ENGINE[:i]} for i, name in enumerate(ENGINE)},
+    # A report on a student's engine draws itself in a notebook. Its picture is made by viz, which is looked for when it
+    # is shown; without it there is the text. Nothing else looks upwards.
+    "engine/students.py": {*(f"engine.{below}" for below in ENGINE[:-1]), "viz.failure"},
     "nn": {"engine", "nn"},
     "viz": {"engine", "viz"},
     "viz/exercises": {"engine", "nn", "viz"},
@@ -69,6 +72,14 @@ def test_engine_and_nn_import_with_the_standard_library_alone():
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code, str(ROOT)], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_the_check_of_an_engine_takes_viz_only_to_be_shown():
+    code = (
+        "import sys, engine; report = engine.check_engine(engine.Value); text = str(report); "
+        "print('viz' in sys.modules, report._repr_mimebundle_().keys() >= {'text/html'}, 'viz' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False True True\n"
 
 
 def test_no_optional_package_is_imported_before_it_is_used():

@@ -7,7 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from tests.lessons import LESSONS, NOTEBOOKS, NUMBERED, brief, code_cells, solutions, tags
+from tests.lessons import LESSONS, NOTEBOOKS, NUMBERED, brief, code_cells, difference, run_all, solutions, tags
 
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 numbered_lessons = pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
@@ -41,9 +41,8 @@ def test_a_cell_shows_the_same_when_it_is_run_again(path, order, runs):
     run, other = runs[path], getattr(runs[path], order)
     free = {"measured", "rerun"} | ({f"exercise-{i}" for i in range(9)} if order == "solved" else set())
     lasting = [cell.id for cell in code_cells(run.page) if not free & tags(cell)]
-    differs = {
-        id: (brief(run.first[id]), brief(other[id])) for id in lasting if run.first[id] != other.get(id, run.first[id])
-    }
+    pairs = [(id, run.first[id], other.get(id, run.first[id])) for id in lasting]
+    differs = {id: difference(seen, then) for id, seen, then in pairs if seen != then}
     assert differs == {}
 
 
@@ -56,6 +55,20 @@ def test_an_exercise_says_not_yet_and_with_its_solution_right(path, runs):
         assert f"exercise-{i}" in solutions(path)
         assert brief(run.first[cell.id])[-1][1].startswith("… not yet"), run.first[cell.id]
         assert brief(run.solved[cell.id])[-1] == ("shown", "✓ right")
+
+
+@a_real_kernel
+def test_a_cell_that_shows_something_else_when_it_is_run_again_is_found(tmp_path):
+    sources = ["x = 1", "x", "y = 0", "y += 1\ny", "x = 2", "import warnings\nwarnings.warn('shown')", "float('x')"]
+    cells = [nbformat.v4.new_code_cell(source, id=f"c{i:02}") for i, source in enumerate(sources)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "lesson.ipynb")
+    [run] = run_all([tmp_path / "lesson.ipynb"]).values()
+    seen = {name: {id: brief(shown) for id, shown in getattr(run, name).items()} for name in ("first", "again", "back")}
+    assert [seen[name]["c01"] for name in seen] == [[("shown", "1")], [("shown", "1")], [("shown", "2")]]
+    assert [seen[name]["c03"] for name in seen] == [[("shown", "1")], [("shown", "2")], [("shown", "3")]]
+    assert [kind for kind, _ in seen["first"]["c05"]] == ["stderr"]
+    assert seen["first"]["c06"] == [("error", "ValueError: could not convert string to float: 'x'")]
+    assert difference(run.first["c01"], run.back["c01"])[0].startswith("-[('shown', {'text/plain': '1'")
 
 
 # How they are made.

@@ -32,7 +32,7 @@ def anchors(path):
     headings = [heading.replace("`", "") for heading in re.findall(r"^#+ (.+?) *$", prose(path), re.M)]
     if path.suffix == ".ipynb":
         names = [heading.replace(" ", "-") for heading in headings]
-        return [name for name in names if re.fullmatch(r"[\w.,?!:()'-]+", name, re.ASCII)]
+        return [name for name in names if re.fullmatch(r"[\w.,;:?!+=*/@'-]+", name, re.ASCII)]
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 

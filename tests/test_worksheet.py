@@ -13,8 +13,8 @@ import sympy
 
 from engine import Value, no_grad
 from engine.graph import topological_order
+from engine.mistakes import MISTAKES
 from viz import worksheet, worksheets
-from viz.mistakes import MISTAKES
 from viz.worksheet import Answer
 
 LEVELS = ("easy", "medium", "hard")

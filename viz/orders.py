@@ -1,13 +1,14 @@
 """Why a topological order? The backward pass run in any order, and what goes wrong with it."""
 
 import itertools
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 from typing import Any
 
 from engine import BackwardStep, Value
+from engine.diagnosis import breadth_first, depth_first, naive_recursion
 from engine.graph import topological_order
 from engine.names import called, number
 from engine.steps import backward_steps
@@ -49,47 +50,19 @@ class OrderReport(Report):
 
 def _naive_recursion(root: Value) -> list[Value]:
     """Pass on, then do the same at every operand: a node is reached once for each path to it."""
-    fired, stack = [], [root]
-    while stack:
-        node = stack.pop()
-        if node.rule is not None:
-            fired.append(node)
-            stack += reversed(node.parents)
-        if len(fired) > MOST_FIRINGS:
-            raise ValueError(
-                f"naive recursion passes a gradient on once for each path, here more than {MOST_FIRINGS:,} times; "
-                "take a smaller graph"
-            )
+    fired = list(itertools.islice(naive_recursion(root), MOST_FIRINGS + 1))
+    if len(fired) > MOST_FIRINGS:
+        raise ValueError(
+            f"naive recursion passes a gradient on once for each path, here more than {MOST_FIRINGS:,} times; "
+            "take a smaller graph"
+        )
     return fired
-
-
-def _breadth_first(root: Value) -> list[Value]:
-    """The nodes nearest to the root first, each once."""
-    fired, queue = {root: None}, deque([root])
-    while queue:
-        for parent in queue.popleft().parents:
-            if parent not in fired:
-                fired[parent] = None
-                queue.append(parent)
-    return list(fired)
-
-
-def _depth_first(root: Value) -> list[Value]:
-    """Down the first operand as far as it goes, then the next; each node once."""
-    fired: dict[Value, None] = {}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node not in fired:
-            fired[node] = None
-            stack += reversed(node.parents)
-    return list(fired)
 
 
 ORDERS: dict[str, Order] = {
     "naive recursion": _naive_recursion,
-    "breadth-first": _breadth_first,
-    "depth-first": _depth_first,
+    "breadth-first": breadth_first,
+    "depth-first": depth_first,
     "topological": lambda root: topological_order(root)[::-1],
 }
 

@@ -41,10 +41,10 @@ from typing import Any, Literal
 
 from engine import BackwardStep, Value
 from engine.graph import topological_order
+from engine.mistakes import MISTAKES, Mistake, gradients, received_at, values
 from engine.steps import table_name, written
 from viz.dot import write
 from viz.handout import STYLE, key, page
-from viz.mistakes import MISTAKES, Mistake, gradients, received_at, values
 from viz.notation import in_page
 from viz.problem import LEVELS, exact, nodes_of, problem
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from engine import BackwardStep, Rule, Value, rules
-from engine.steps import backward_steps
+from engine import rules
+from engine.rules import Rule
+from engine.steps import BackwardStep, backward_steps
+from engine.value import Value
 
 Numbers = Mapping[Value, float]
 Part = Callable[[BackwardStep, float, Numbers], float]
@@ -56,6 +58,11 @@ _TAKEN_FOR_IT: dict[str, Callable[..., list[float]]] = {  # what the operation i
 }
 
 
+def _another_operation(rule: Rule, xs: Sequence[float]) -> Sequence[float]:
+    other = _TAKEN_FOR_IT.get(rule.name)
+    return other(*xs) if other else [rule.evaluate(*xs)]
+
+
 def _partial_sums(parts: list[float]) -> list[float]:
     return [sum(some) for size in range(1, max(2, len(parts))) for some in combinations(parts, size)]
 
@@ -93,7 +100,7 @@ MISTAKES = (
     Mistake("data for gradient", "This is the data of the node, and not its gradient.",
             total=lambda parts, steps, data: [data[steps[0].parent]]),
     Mistake("operation swapped", "Another operation was done than the one that stands there.",
-            value=lambda rule, xs: _TAKEN_FOR_IT[rule.name](*xs)),
+            value=_another_operation),
     Mistake("operands swapped", "The order matters: x - y is not y - x, and x / y is not y / x.",
             value=lambda rule, xs: [rule.evaluate(*(xs[::-1] if rule.name in ("sub", "div") else xs))]),
 )

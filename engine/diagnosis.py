@@ -1,0 +1,460 @@
+"""Which mistake in an engine gives the numbers that it gives?
+
+Every usual mistake is a hypothesis: our own engine's steps are folded under the wrong rule, and if the numbers that
+come out are theirs, in the program that failed and in others of the same kinds of line, it is the likely one.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, islice, product
+from operator import attrgetter
+from typing import Any
+
+from engine import rules
+from engine.graph import topological_order
+from engine.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
+from engine.rules import RULES, Rule
+from engine.steps import BackwardStep, backward_steps
+from engine.trials import Case, same
+from engine.value import Value, edges
+
+Fit = Callable[[Case], bool]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The likely mistake.
+
+    Attributes:
+        name: what it is called.
+        hint: what to think about.
+        explained: how many of the programs compared come out as they do if the mistake is made.
+        compared: how many were compared.
+    """
+
+    name: str
+    hint: str
+    explained: int = 1
+    compared: int = 1
+
+
+# Mistakes in one kind of message: a wrong local derivative, or a contribution that is lost. Beside those of the
+# worksheets, the ones that are made in code.
+
+
+def _slope(name: str, hint: str, **wrong: Callable[..., float]) -> Mistake:
+    """A wrong local derivative for rules of one operand: of z, x, and the constants of the rule."""
+
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        formula = wrong.get(s.node.rule.name)
+        return upstream * (formula(data[s.node], data[s.parent], *s.node.rule.constants) if formula else s.local)
+
+    return Mistake(name, hint, part)
+
+
+def _quotient(*wrong: Callable[[float, float, float], float]) -> Part:
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        if s.node.rule is not rules.div:
+            return upstream * s.local
+        return upstream * wrong[s.operand](data[s.node], *[data[parent] for parent in s.node.parents])
+
+    return part
+
+
+def _gate(s: BackwardStep, upstream: float, data: Numbers) -> float:
+    return (upstream if upstream > 0 else 0.0) if s.node.rule is rules.relu else upstream * s.local
+
+
+def _once_from_each(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
+    """A node that uses this one twice sends once."""
+    return [sum({s.node: part for s, part in zip(each, ps)}.values()) for each, ps in _both_ways(steps, parts)]
+
+
+def _both_ways(steps: Sequence[Any], parts: Sequence[float]) -> Iterator[tuple[Sequence[Any], Sequence[float]]]:
+    yield from ((steps, parts), (steps[::-1], parts[::-1]))
+
+
+def _some(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
+    return [sum(some) for size in range(1, len(parts) + 1) for some in combinations(parts, size)] or [0.0]
+
+
+def _from_operand(wanted: int, times: int = 1) -> Mistake:
+    def total(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
+        return [sum(p * (times if len(s.node.parents) > 1 else 1) for s, p in zip(steps, parts) if _sent(s))]
+
+    def _sent(s: BackwardStep) -> bool:
+        return s.operand == wanted or len(s.node.parents) == 1
+
+    return Mistake(*((_ONLY_ONE, _NO_PATH) if times == 1 else (_LATE, _LATE_HINT)), total=total)
+
+
+_ONLY_ONE, _NO_PATH = "path lost", "An operand gets nothing: an operation of two sends a contribution to each of them."
+_LATE = "late closure"
+_LATE_HINT = (
+    "All contributions go to the last operand: a function made in a loop sees the loop's variable as it is at the end. "
+    "Give it a default, def _backward(parent=parent), or loop inside of it."
+)
+_UNLIKE = "The output stands where the input is meant, or the other way round: go back to the derivative's formula."
+_USUAL = {mistake.name: mistake for mistake in MISTAKES}
+
+# fmt: off
+IN_MESSAGES = (
+    Mistake("path lost", "A node that is used twice by one operation, as in a * a, gets one contribution and not two: "
+            "parents kept in a set, or in a dict, hold it once.", total=_once_from_each),
+    _from_operand(0), _from_operand(1), _from_operand(1, 2), _from_operand(0, 2),
+    _USUAL["minus forgotten"],
+    Mistake("sign", "The sign is the wrong way round: go through the minuses once more.",
+            lambda s, upstream, data: -upstream * s.local),
+    Mistake("sign", "The sign is the wrong way round: -1 goes to what is subtracted, and 1 to what it is taken from.",
+            lambda s, upstream, data: upstream * (-s.local if s.node.rule is rules.sub else s.local)),
+    _USUAL["swapped"],
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent comes down as a factor.",
+           power=lambda z, x, n: x ** (n - 1)),
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent is one less afterwards.",
+           power=lambda z, x, n: n * x**n),
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1): 2 * x is that of the square alone.",
+           power=lambda z, x, n: 2 * x),
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the power has gone from it.",
+           power=lambda z, x, n: n * x),
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1), and not x.", power=lambda z, x, n: x),
+    _slope("input for output", _UNLIKE, tanh=lambda z, x: 1 - x * x, sigmoid=lambda z, x: x * (1 - x),
+           exp=lambda z, x: x, log=lambda z, x: 1 / z if z else 0.0, sqrt=lambda z, x: 0.5 / x,
+           power=lambda z, x, n: rules.power(n).slopes(0.0, z)[0]),
+    _USUAL["own data"],
+    _slope("own data", "The result of the operation is taken for its local derivative.",
+           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: z)),
+    _slope("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: 1 - z),
+    _slope("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.", tanh=lambda z, x: 1 + z * z),
+    _USUAL["quotient"],
+    Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the square is forgotten.",
+            _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -z)),
+    Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the x is forgotten.",
+            _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -1 / y**2)),
+    Mistake("quotient", "The local derivative of x / y by x is 1 / y, and not y.",
+            _quotient(lambda z, x, y: y, lambda z, x, y: -z / y)),
+    Mistake("quotient", "The local derivative of x / y by x is 1 / y, by y it is -x / y**2; those of a product stand "
+            "here.", _quotient(lambda z, x, y: y, lambda z, x, y: x)),
+    _USUAL["closed gate"],
+    Mistake("closed gate", "relu's gate looks at the gradient that arrives: it is open where the input is above 0.",
+            _gate),
+    Mistake("upstream forgotten", "The local derivative stands alone: multiply it by the gradient that arrives, "
+            "out.grad.", _USUAL["upstream forgotten"].part),
+    _USUAL["local forgotten"],
+    _USUAL["added along the path"],
+    Mistake("nothing sent", "No contribution arrives: does the operation store its operands, and its backward "
+            "function?", lambda s, upstream, data: 0.0),
+    Mistake("twice", "Every contribution arrives twice: is it sent by two lines, or two calls?",
+            lambda s, upstream, data: 2 * upstream * s.local),
+)
+OVERWRITTEN = Mistake("= for +=", "Only the last contribution is kept: each one is added to what is already there "
+                      "(+=, not =).", total=lambda parts, steps, data: parts)
+SOME_OVERWRITTEN = Mistake("= for +=", "Some contributions are lost: look for a line with = where += is meant.",
+                           total=_some)
+IN_DATA = (
+    _USUAL["operands swapped"],
+    Mistake("operands swapped", "The order matters: x**y is not y**x.",
+            value=lambda rule, xs: [rule.evaluate(*(xs[::-1] if rule is rules.pow else xs))]),
+    _USUAL["sign"],
+    _USUAL["operation swapped"],
+    Mistake("operand lost", "The result is one of the operands: was the operation done?",
+            value=lambda rule, xs: list(xs)),
+)
+# fmt: on
+
+
+def _borrowed(rule: Rule, lender: Rule) -> Iterator[tuple[Mistake, Mistake]]:
+    """One function in the place of another: its local derivative, and its value."""
+    hint = (
+        f"What belongs to {lender.name} stands at {rule.name}. Was it copied? If functions are made in a loop: each "
+        "sees the loop's variable as it is at the end, unless a default keeps it."
+    )
+
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        if s.node.rule is not rule:
+            return upstream * s.local
+        return upstream * lender.slopes(lender.evaluate(data[s.parent]), data[s.parent])[0]
+
+    def value(done: Rule, xs: Sequence[float]) -> list[float]:
+        return [(lender if done is rule else done).evaluate(*xs)]
+
+    yield Mistake("late closure", hint, part), Mistake("late closure", hint, value=value)
+
+
+def _only_at(mistake: Mistake, names: Collection[str]) -> Mistake:
+    """The mistake in some rules, and everything right in the others."""
+
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        return mistake.part(s, upstream, data) if s.node.rule.name in names else upstream * s.local
+
+    def value(rule: Rule, xs: Sequence[float]) -> Sequence[float]:
+        return mistake.value(rule, xs) if rule.name in names else [rule.evaluate(*xs)]
+
+    def total(parts: list[float], steps: list[BackwardStep], data: Numbers) -> Sequence[float]:
+        wrong = [(s, p) for s, p in zip(steps, parts) if s.node.rule.name in names]
+        if not wrong:
+            return [sum(parts)]
+        forms = mistake.total([p for _, p in wrong], [s for s, _ in wrong], data)
+        return [form + sum(p for s, p in zip(steps, parts) if s.node.rule.name not in names) for form in forms]
+
+    return replace(mistake, part=part, value=value, total=total)
+
+
+def _fits_data(mistake: Mistake) -> Fit:
+    def fits(case: Case) -> bool:
+        theirs = _numbers(case.nodes, case.data)
+        for node in _graph(case):
+            xs = [theirs.get(parent, parent.data) for parent in node.parents]
+            if node in theirs and node.rule and not any(same(x, theirs[node]) for x in mistake.value(node.rule, xs)):
+                return False
+        return True
+
+    return fits
+
+
+def _fits_messages(mistake: Mistake) -> Fit:
+    """Each node's gradient is what the mistake makes of the gradients of those that use it, which are theirs too."""
+
+    def fits(case: Case) -> bool:
+        theirs = _numbers(case.nodes, case.grad)
+        order = topological_order(case.nodes[-1])
+        data = {node: node.data for node in order}
+        received = received_at(order, data)
+        upstream = {order[-1]: 1.0}
+        for node in reversed(order[:-1]):
+            forms = [float(x) for x in mistake.gradients(received[node], upstream, data)]
+            upstream[node] = theirs.get(node, forms[0])
+            if not any(same(x, upstream[node]) for x in forms):
+                return False
+        return same(theirs.get(order[-1], 1.0), 1.0) or not order[-1].rule
+
+    return fits
+
+
+def _numbers(nodes: Iterable[Value], found: Iterable[Any]) -> dict[Value, float]:
+    return {node: x for node, x in zip(nodes, found) if isinstance(x, float)}
+
+
+def _graph(case: Case) -> list[Value]:
+    """All nodes, constants included, in topological order."""
+    return list(dict.fromkeys(node for root in case.nodes for node in topological_order(root)))
+
+
+# Mistakes in the order in which nodes pass their gradients on.
+
+Operands = Callable[[Value], Sequence[Value]]
+
+
+def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
+    """Pass on, then do the same at every operand: a node is reached once for each path to it."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.rule is not None:
+            yield node
+            stack += reversed(operands(node))
+
+
+def breadth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
+    """The nodes nearest to the root first, each once."""
+    fired, queue = {root: None}, deque([root])
+    while queue:
+        for parent in operands(queue.popleft()):
+            if parent not in fired:
+                fired[parent] = None
+                queue.append(parent)
+    return list(fired)
+
+
+def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
+    """Down the first operand as far as it goes, then the next; each node once."""
+    fired: dict[Value, None] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node not in fired:
+            fired[node] = None
+            stack += reversed(operands(node))
+    return list(fired)
+
+
+def _unreversed(root: Value, operands: Operands) -> Iterable[Value]:
+    return topological_order(root)
+
+
+def _with_repeats(root: Value, operands: Operands) -> Iterable[Value]:
+    found: list[Value] = []
+
+    def visit(node: Value) -> None:
+        for parent in operands(node):
+            visit(parent)
+        found.append(node)
+
+    visit(root)
+    return reversed(found)
+
+
+_TOPOLOGICAL = "A node has to wait until all that use it have passed on to it: take the reverse of a topological order."
+# fmt: off
+ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]] | None], ...] = (
+    ("order not reversed", "The pass runs from the leaves to the result: it has to begin at the result.", _unreversed),
+    ("wrong order", f"A node passes its gradient on at every visit, and what it has passed on already once more. "
+     f"{_TOPOLOGICAL}", naive_recursion),
+    ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", None),
+    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", depth_first),
+    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", breadth_first),
+    ("wrong order", "A node stands in the order more than once: remember which have been visited.", _with_repeats),
+)
+# fmt: on
+
+
+def _fits_order(order: Callable[[Value, Operands], Iterable[Value]] | None) -> Fit:
+    """Run in that order, or edge by edge; which operand comes first may be either, as in a set, if always the same."""
+
+    def fits(case: Case) -> bool:
+        graph = topological_order(case.nodes[-1])
+        forks = [node for node in graph if len(set(node.parents)) > 1]
+        theirs = _numbers(case.nodes, case.grad)
+        for turned in islice(product((False, True), repeat=len(forks)), 64):
+            back = {node for node, turn in zip(forks, turned) if turn}
+            for once in (False, True):  # parents in a set: a * a has one
+                got = _edge_by_edge(graph, back) if order is None else _fired(graph, order, _operands(back, once))
+                if all(same(got[node], x) for node, x in theirs.items()):
+                    return True
+        return False
+
+    return fits
+
+
+def _fired(
+    graph: Sequence[Value], order: Callable[[Value, Operands], Iterable[Value]], operands: Operands
+) -> dict[Value, float]:
+    firing = islice(order(graph[-1], operands), 1000)
+    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
+    return got | {step.parent: step.total for step in backward_steps(graph, edges, {}, None, firing)}
+
+
+def _edge_by_edge(graph: Sequence[Value], back: Collection[Value]) -> dict[Value, float]:
+    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
+
+    def visit(node: Value) -> None:
+        for parent, local in list(edges(node))[:: -1 if node in back else 1]:
+            got[parent] += got[node] * local
+            visit(parent)
+
+    visit(graph[-1])
+    return got
+
+
+def _operands(back: Collection[Value], once: bool) -> Operands:
+    def operands(node: Value) -> Sequence[Value]:
+        found = tuple(dict.fromkeys(node.parents)) if once else node.parents
+        return found[::-1] if node in back else found
+
+    return operands
+
+
+_STARTS = (
+    "Every node's gradient is set to 1 on the way: only the result begins with 1. If backward() calls backward() of "
+    "the operands, let a function inside of it do the walk."
+)
+
+
+def _all_ones(case: Case) -> bool:
+    return all(same(x, 1.0) for x in case.grad)
+
+
+# Mistakes between one backward pass and the next.
+
+
+def _fits_passes(fresh: Callable[[Value], bool], start: float = 0.0, skips: bool = False) -> Fit:
+    """Each pass begins with 0 at nodes that are `fresh`, and with 1, or 1 and `start` of the old, at its root."""
+
+    def fits(case: Case) -> bool:
+        grad = dict.fromkeys(_graph(case), 0.0)
+        gone: set[Value] = set()
+        for place in case.program.passes:
+            order = topological_order(case.nodes[place])
+            for node in order:
+                if fresh(node):
+                    grad[node] = 0.0
+            grad[order[-1]] = 1.0 + start * grad[order[-1]]
+            for node in reversed(order):
+                if node not in gone:
+                    for parent, local in edges(node):
+                        grad[parent] += grad[node] * local
+            gone |= set(order) if skips else set()
+        theirs = _numbers(case.nodes[: len(case.program.leaves)], case.grad)
+        return all(same(grad[node], x) for node, x in theirs.items())
+
+    return fits
+
+
+_STALE = (
+    "The gradients of an earlier backward pass are still in the nodes between, and are passed on once more: set them "
+    "to 0 before a pass begins. Only leaves add up over passes."
+)
+# fmt: off
+PASSES: tuple[tuple[str, str, Fit], ...] = (
+    ("repeated backward", _STALE, _fits_passes(lambda node: False)),
+    ("repeated backward", _STALE, _fits_passes(lambda node: False, start=1.0)),
+    ("leaves reset", "A backward pass sets the gradients of leaves to 0: two losses have to add up there. Set only "
+     "those of the nodes between to 0.", _fits_passes(lambda node: True)),
+    ("leaves reset", "A backward pass sets the gradients of leaves to 0: two losses have to add up there.",
+     _fits_passes(lambda node: node.rule is None)),
+    ("repeated backward", "A second backward pass goes round the nodes that the first one has visited: begin each pass "
+     "with a new list and a new set; one that stands in a default or in the class is kept.",
+     _fits_passes(lambda node: node.rule is not None, skips=True)),
+    ("repeated backward", "A second backward pass goes round the nodes that the first one has visited: begin each pass "
+     "with a new list and a new set; one that stands in a default or in the class is kept.",
+     _fits_passes(lambda node: False, skips=True)),
+)
+# fmt: on
+
+
+# Which of them.
+
+
+def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
+    """Name, hint and test of every mistake that could be behind a case, the more definite first."""
+    if len(case.program.passes) > 1:
+        yield from PASSES
+        return
+    here = {node.rule.name: node.rule for node in _graph(case) if node.rule}
+    scopes = [*([list(here)] if len(here) > 1 else []), *([name] for name in here)]
+    borrowed = [
+        pair
+        for rule in here.values()
+        for lender in (RULES[name] for name in _UNARY)
+        if rule.name in _UNARY and lender is not rule
+        for pair in _borrowed(rule, lender)
+    ]
+    if case.fault == "data":
+        for mistake in [_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA]:
+            yield mistake.name, mistake.hint, _fits_data(mistake)
+        for _, mistake in borrowed:
+            yield mistake.name, mistake.hint, _fits_data(mistake)
+        return
+    yield "started at every node", _STARTS, _all_ones
+    for mistake in (*IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
+        yield mistake.name, mistake.hint, _fits_messages(mistake)
+    yield OVERWRITTEN.name, OVERWRITTEN.hint, _fits_messages(OVERWRITTEN)
+    for mistake, _ in borrowed:
+        yield mistake.name, mistake.hint, _fits_messages(mistake)
+    for name, hint, order in ORDERS:
+        yield name, hint, _fits_order(order)
+    yield SOME_OVERWRITTEN.name, SOME_OVERWRITTEN.hint, _fits_messages(SOME_OVERWRITTEN)
+
+
+_UNARY = ("relu", "tanh", "exp", "log", "sigmoid", "sqrt", "sin", "cos")
+
+
+def diagnosed(case: Case, others: Sequence[Case]) -> Diagnosis | None:
+    """The mistake that explains this case and most of the others, if one explains at least half of them."""
+    best = None
+    for name, hint, fits in hypotheses(case):
+        if fits(case):
+            explained = 1 + sum(map(fits, others))
+            if best is None or explained > best.explained:
+                best = Diagnosis(name, hint, explained, 1 + len(others))
+    return best if best and 2 * best.explained >= best.compared else None

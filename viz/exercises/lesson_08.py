@@ -1,0 +1,85 @@
+"""Deep networks: what its exercises ask for, and what wrong answers tell."""
+
+from collections.abc import Sequence
+from math import hypot
+
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+
+
+def _clipped(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = hypot(*gradients)
+    return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
+
+
+def _always(gradients: Sequence[float], max_norm: float) -> list[float]:
+    return [g * max_norm / hypot(*gradients) for g in gradients]
+
+
+def _each(gradients: Sequence[float], max_norm: float) -> list[float]:
+    return [min(max(g, -max_norm), max_norm) for g in gradients]
+
+
+def _by_sum(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = sum(map(abs, gradients))
+    return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
+
+
+def _to_one(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = hypot(*gradients)
+    return [g / norm for g in gradients] if norm > max_norm else list(gradients)
+
+
+def _by_square(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = sum(g * g for g in gradients)
+    return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
+
+
+EXERCISES = {
+    "08.1": Exercise(
+        right=(2 * 0.2) ** 5,
+        mistakes=(
+            Mistake(0.2**5, "Only the slopes are in it: the weights stand on the path, too."),
+            Mistake(2.0**5, "Only the weights are in it: each sigmoid has its slope as well."),
+            Mistake(5 * 2 * 0.2, "You have added the layers: along a path the factors are multiplied."),
+            Mistake((2 * 0.2) ** 4, "This is the product of one layer too few: count the neurons."),
+            Mistake(2 * 0.2**5, "There is a weight in front of each sigmoid, not only one for all."),
+            Mistake((2 * 0.25) ** 5, "A quarter is the steepest slope of a sigmoid; see which slope these have."),
+            Mistake(2 * 0.2, "This is what one neuron does, and there are five in a row."),
+        ),
+        advice="Go along the path from the output to the input, and write down every factor that you meet.",
+    ),
+    "08.2": Exercise(
+        right=0.2,
+        mistakes=(
+            Mistake(0.04, "This is the variance; the deviation is its root."),
+            Mistake((1 / 50) ** 0.5, "A relu lets only half of it through: something must make up for that."),
+            Mistake(0.5, "That was right for 8 inputs: more inputs make a larger sum."),
+            Mistake(5.0, "This is the root of n/2, by which the layer makes its numbers larger; undo it."),
+            Mistake(0.02, "One over n is too small: a sum of random numbers grows as the root of n only."),
+        ),
+        advice="One layer multiplies the size by s · √(n/2). Which s makes that 1?",
+    ),
+    "08.3": Exercise(
+        right=_clipped,
+        mistakes=(
+            Mistake(_always, "This lengthens short gradients, too: those are to stay as they are."),
+            Mistake(_each, "This cuts each number by itself, which changes the direction: shorten all alike."),
+            Mistake(_by_sum, "The length is not the sum of the sizes: think of Pythagoras."),
+            Mistake(_to_one, "This shortens to the length 1, whatever max_norm says."),
+            Mistake(_by_square, "The root is missing: the length is the root of the sum of the squares."),
+            Mistake(
+                lambda gradients, max_norm: (
+                    list(gradients) if hypot(*gradients) <= max_norm else [0.0] * len(gradients)
+                ),
+                "This throws a long gradient away: its direction is still good.",
+            ),
+            Mistake(lambda gradients, max_norm: list(gradients), "Long gradients are still as long as they were."),
+            Mistake(
+                lambda gradients, max_norm: min(hypot(*gradients), max_norm),
+                "This gives the length; the list of gradients is asked for.",
+            ),
+        ),
+        measure=outputs_at(([3.0, -4.0], 2.0), ([0.3, 0.4], 2.0), ([2.0, 1.0, -2.0], 1.5)),
+        advice="Find the length first; if it is more than max_norm, multiply every number by max_norm / length.",
+    ),
+}

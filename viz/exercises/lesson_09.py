@@ -1,0 +1,76 @@
+"""Under the hood and beyond: what its exercises ask for, and what wrong answers tell."""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import grad
+from viz.exercises.exercise import Exercise, Mistake, outputs_at
+
+
+def _newton(f: Callable[[Any], Any], x: float) -> Any:
+    return x - grad(f)(x) / grad(grad(f))(x)
+
+
+EXERCISES = {
+    "09.1": Exercise(
+        right=_newton,
+        mistakes=(
+            Mistake(
+                lambda f, x: x - f(x) / grad(f)(x),
+                "This goes to where the function itself is 0; the bottom of a valley is where its slope is 0.",
+            ),
+            Mistake(
+                lambda f, x: x + grad(f)(x) / grad(grad(f))(x),
+                "The length is right, the sign is not: where the slope is above 0 in a valley, the bottom is behind.",
+            ),
+            Mistake(
+                lambda f, x: x - grad(f)(x) * grad(grad(f))(x),
+                "You multiply by the second derivative: the faster the slope falls, the longer your step, when it "
+                "should be shorter.",
+            ),
+            Mistake(
+                lambda f, x: x - grad(f)(x),
+                "This is gradient descent with a learning rate of 1: the second derivative is missing.",
+            ),
+            Mistake(
+                lambda f, x: x - grad(grad(f))(x) / grad(f)(x),
+                "The fraction stands on its head: how often does the change of the slope fit into the slope?",
+            ),
+            Mistake(
+                lambda f, x: -grad(f)(x) / grad(grad(f))(x),
+                "This is how far to go; the next x is what is asked for.",
+            ),
+        ),
+        measure=outputs_at((lambda x: x**4 / 8 - x**2 + x / 4, 3.0), (lambda x: x**3 - 6 * x, 4.0)),
+        advice="How far must you go, if the slope is grad(f)(x) and changes by grad(grad(f))(x) for each unit of way?",
+    ),
+    "09.2": Exercise(
+        right=[3, 200],
+        mistakes=(
+            Mistake(
+                [200, 3],
+                "The two are exchanged: a forward pass begins at one input, and a backward pass at one result.",
+            ),
+            Mistake([1, 1], "One pass is not enough: a forward pass moves one input, a backward pass asks one result."),
+            Mistake([3, 1], "There is not one result here as with a loss: each temperature needs a pass of its own."),
+            Mistake([1, 200], "If all inputs move at once, their slopes come out added up, and can't be told apart."),
+            Mistake([600, 600], "A pass gives more than one slope: a whole column of the 600, or a whole row."),
+        ),
+        advice="Which slopes does one forward pass give? Which does one backward pass give?",
+    ),
+    "09.3": Exercise(
+        right=1.0,
+        mistakes=(
+            Mistake(
+                -1.0,
+                "With this sign the step raises the preference: a disappointment would be made more likely. Minus the "
+                "reward above the baseline is what stands before the logarithm, and here it is positive.",
+            ),
+            Mistake(-0.5, "The baseline is forgotten: every reward would be praise, even this one."),
+            Mistake(2.0, "The slope of log p by its preference is forgotten: it is 1 - p, and not 1."),
+            Mistake(4.0, "This is the slope by the chance, 2 / p; the preference is one step further behind it."),
+            Mistake(-2.0, "Both the sign and the slope of log p by its preference, 1 - p, are still missing."),
+        ),
+        advice="First the number before the logarithm, -(reward - baseline); then times 1 - p.",
+    ),
+}
