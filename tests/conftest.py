@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,12 @@ def runs(request):
 
 def pytest_configure(config):
     """Machine code that tests make is kept with what else pytest keeps, and not in the home of whoever runs them."""
-    os.environ["CHALKGRAD_CACHE"] = str(config.cache.mkdir("chalkgrad"))
+    if hasattr(config, "cache"):
+        folder = str(config.cache.mkdir("chalkgrad"))
+    else:  # -p no:cacheprovider
+        folder = tempfile.mkdtemp(prefix="chalkgrad-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["CHALKGRAD_CACHE"] = folder
 
 
 def pytest_collection_modifyitems(items):

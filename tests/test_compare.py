@@ -44,6 +44,10 @@ def test_the_four_ways_agree(name):
         assert any(line.startswith(way) and f"{found:.17g}" in line for line in str(told).splitlines())
 
 
+def test_a_negative_number_at_the_end_is_subtracted():
+    assert str(compare(lambda x: x**3 - 2 * x, 2.0)).splitlines()[1] == "df/dx = 3 * x**2 - 2"
+
+
 @pytest.mark.parametrize(("f", "x"), [(sin, 1.0), (exp, 1.0), (lambda x: x**3 + 1, 2.0)])
 def test_the_error_is_large_at_both_ends_and_least_in_between(f, x):
     rows = compare(f, x).errors()

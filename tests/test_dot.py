@@ -122,6 +122,18 @@ def test_local_derivatives_stand_on_the_arrows_on_request():
     assert [arrow.label for arrow in draw_dot(y).arrows] == ["", ""]
 
 
+def test_a_picture_is_dark_on_a_white_ground_of_its_own_whatever_the_page(engine):
+    picture = ElementTree.fromstring(draw_dot(graph(), edges="local").pipe())
+    shapes = [node for node in picture.iter() if node.tag.endswith(("}polygon", "}rect"))]
+    ground, width = shapes[0], float(picture.get("viewBox").split()[2])
+    assert ground.get("fill") == "white"
+    corners = [float(point.split(",")[0]) for point in ground.get("points", "").split()]
+    assert ground.get("width") == "100%" or max(corners) - min(corners) > width - 1
+    texts = list(picture.iter("{http://www.w3.org/2000/svg}text"))
+    assert "0.5" in {text.text for text in texts}  # a local derivative
+    assert {text.get("fill") for text in texts} == {"#1a1a1a"}
+
+
 def test_roles_differ_in_more_than_colour():
     y = graph()
     roles = {box.role for box in draw_dot(y).boxes}

@@ -300,6 +300,19 @@ def test_a_nudge_predicts_and_tries():
     ]
 
 
+def test_what_is_only_rounding_is_no_difference():
+    p = Value(4.0, "a") * Value(-3.0, "b")
+    told = nudge(p, p.parents[0], 0.1)
+    assert told.actual != told.predicted
+    assert str(told).splitlines()[-2:] == [
+        "difference              = -0.3 - (-0.3) = 0",
+        "They agree: the slope is the same all the way.",
+    ]
+    lost = str(nudge(p, p.parents[0], 1e-20)).splitlines()
+    assert lost[-2].endswith("= 0 - (-3e-20) = 3e-20")  # nothing has moved: this is no rounding of a difference
+    assert lost[-1] == "The nudge is lost in rounding: a stays as it is."
+
+
 def test_a_node_in_between_can_be_nudged():
     a, b, root = diamond()
     before = state(root)

@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.collections import LineCollection, PathCollection
 
 from engine import Value
-from nn import MLP, Dropout, Linear, Sequential, Tanh, error_contributions, mse_loss
+from nn import MLP, Dropout, Linear, Module, Sequential, Tanh, error_contributions, mse_loss
 from viz import plot_neurons
 from viz.plots import COLOURS
 
@@ -138,6 +138,38 @@ def test_what_error_contributions_gives_is_taken_as_it_is(model, last):
     plot_neurons([2, 3, 1], {"hidden": [1.0, 2.0, 3.0], "out": [4.0]})
     with pytest.raises(ValueError, match="for each of 3 layers, or for all but the inputs, got 0"):
         plot_neurons(model, {"another": [1.0]})
+
+
+class Halves(Module):
+    def __init__(self):
+        self.hidden, self.tail = Sequential(Linear(2, 3), Tanh()), MLP(3, [2, 1])
+
+    def forward(self, x):
+        return self.tail(self.hidden(x))
+
+
+@pytest.mark.parametrize(
+    ("model", "last"),
+    [
+        (Sequential(MLP(2, [3, 2]), Tanh(), Linear(2, 1)), ["0.layers.0", "1", "2"]),
+        (Sequential(Sequential(Linear(2, 3), Tanh()), Sequential(Linear(3, 2)), Linear(2, 1)), ["0.1", "1.0", "2"]),
+        (Halves(), ["hidden.1", "tail.layers.0", "tail.layers.1"]),
+    ],
+    ids=["MLP", "Sequential", "Module"],
+)
+def test_layers_within_others_are_drawn_too(model, last):
+    given = error_contributions(model, mse_loss, [[0.0, 1.0], [1.0, 2.0]], [1.0, -1.0])
+    ax = plot_neurons(model, given)
+    assert headings(ax) == ["2 inputs", "3 neurons", "2 neurons", "1 output"]
+    expected = plot_neurons([2, 3, 2, 1], [given[name] for name in last])
+    assert [t.get_text() for t in ax.texts] == [t.get_text() for t in expected.texts]
+
+
+def test_layers_that_do_not_follow_one_another_are_refused():
+    with pytest.raises(
+        ValueError, match=r"one gives 3 numbers and the next takes 2; .* write the sizes, \[2, 16, 16, 1"
+    ):
+        plot_neurons(Sequential(Linear(2, 3), Linear(2, 1)), contributions(3, 1))
 
 
 def test_inputs_without_contributions_are_empty():

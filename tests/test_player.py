@@ -605,6 +605,38 @@ def test_sliders_recompute_both_passes_as_python_does(opened):
     assert [page.evaluate("player.values"), page.evaluate("player.gradients")] == original
 
 
+def sum_of_squares(x, target, w, b):
+    return labelled((w * x + b - target) ** 2 + w * w * 0.1, "loss")
+
+
+def test_where_there_are_few_leaves_parameters_have_sliders_too_that_recompute_both_passes(opened):
+    w, b = Value(0.5, "w", role="parameter"), Value(-1.0, "b", role="parameter")
+    page = opened(play(sum_of_squares(Value(2.0, "x"), Value(7.0, "target"), w, b)))
+    page.locator("summary").click()
+    assert text(page, "summary") == "inputs and parameters"
+    assert page.locator(".sliders label span").all_text_contents() == ["x", "target", "w", "b"]
+    page.evaluate("player.go(player.last)")
+    for number_of_w in (0.5, 1.25, -0.5):  # down to the least loss, and past it
+        leaf = next(int(id[1:]) for id, rows in boxes(page).items() if rows[0] == "w")
+        page.locator(f"#s{leaf}").fill(str(number_of_w))
+        again = sum_of_squares(Value(2.0, "x"), Value(7.0, "target"), Value(number_of_w, "w"), Value(-1.0, "b"))
+        order, states = folds(again)
+        assert page.evaluate("player.values") == pytest.approx([node.data for node in order], rel=1e-12)
+        assert page.evaluate("player.gradients") == pytest.approx(states[-1], rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parameters", "name", "count"),
+    [(3, 5, "inputs and parameters", 8), (3, 6, "inputs", 3), (10, 0, "inputs", 10), (0, 10, "parameters", 10)],
+)
+def test_which_leaves_have_sliders(opened, inputs, parameters, name, count):
+    leaves = [Value(1.0, f"x{i}") for i in range(inputs)]
+    leaves += [Value(1.0, f"w{i}", role="parameter") for i in range(parameters)]
+    page = opened(play(sum(leaves, Value(0.0, role="constant"))))
+    assert text(page, "summary") == name
+    assert page.locator(".sliders input").count() == count
+
+
 def test_a_rule_the_page_cannot_know_is_named_in_place_of_the_sliders(opened):
     table = {1.0: 2.0}
     strange = Rule("look up", lambda x: table.get(x, x), lambda z, x: (1.0,))

@@ -57,6 +57,23 @@ def test_losses_may_be_numbers_values_or_several_curves(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "test"]
 
 
+def test_the_names_of_curves_stand_beside_the_axes_where_there_is_room():
+    curves = {f"rate {i}": [1.0, 0.5 * i, 0.0] for i in range(6)}
+    shown = plot_loss(curves)
+    shown.figure.draw_without_rendering()
+    names, room = shown.get_legend().get_window_extent(), shown.figure.bbox
+    assert shown.get_window_extent().x1 <= names.x0
+    assert names.x1 <= room.x1
+    assert shown.get_window_extent().width > 0.5 * room.width
+    moved = plot_loss(curves, ax=shown).legend(loc="upper left", bbox_to_anchor=(1, 1))  # wherever one likes
+    assert shown.get_legend() is moved
+    figure, (left, right) = plt.subplots(1, 2)  # nothing makes room here: beside it is the next plot
+    plot_loss(curves, ax=left)
+    figure.draw_without_rendering()
+    assert left.get_legend().get_window_extent().x1 <= right.get_window_extent().x0
+    plt.close("all")
+
+
 def test_new_axes_are_made_when_none_are_given():
     axes = plot_loss([1.0, 0.5])
     assert axes.get_xlabel() == "step"

@@ -67,6 +67,14 @@ def test_a_lone_value_without_a_path_shows_where_it_is():
     assert (ax.get_xlabel(), [text.get_text() for text in ax.texts]) == ("parameter 1", ["now"])
 
 
+@pytest.mark.parametrize("path", [[[3.0]], {"SGD": [[3.0]]}])
+def test_a_path_of_one_point_is_no_way_from_a_start_to_an_end(path):
+    w = Value(1.0, "w")
+    ax = plot_loss_surface(lambda: w * w, [w], path, steps=5)
+    assert [text.get_text() for text in ax.texts] == ["start"]
+    assert line(ax, "start").get_xydata().tolist() == [[3.0, 9.0]]
+
+
 def test_two_parameters_are_the_axes_of_a_map():
     a, b = Value(1.0, "a"), Value(-2.0, "b")
     seen = {}

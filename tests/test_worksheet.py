@@ -548,6 +548,34 @@ def test_a_report_is_escaped():
     assert "&lt;b&gt;" in report._repr_html_()
 
 
+LOOKS = """(all) => all.map((element) => {
+  const { color, backgroundColor, textAlign } = getComputedStyle(element);
+  return [color, backgroundColor, textAlign];
+})"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.filterwarnings("default")
+def test_in_a_notebook_a_sheet_is_black_on_white_and_texts_begin_at_the_left(browser, tmp_path, theme):
+    from nbconvert import HTMLExporter
+    from nbformat import v4
+
+    sheet = worksheet(28)
+    shown = [sheet, sheet.check({"grad a": -5})]
+    outputs = [v4.new_output("display_data", {"text/html": each._repr_html_()}) for each in shown]
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("sheet", outputs=outputs)])
+    path = tmp_path / "lesson.html"
+    path.write_text(HTMLExporter(theme=theme).from_notebook_node(notebook)[0], encoding="utf-8")
+    page = browser.new_page()
+    page.route(re.compile("^https?:"), lambda route: route.abort())  # nbconvert's own page asks for MathJax
+    page.goto(path.as_uri(), wait_until="domcontentloaded")
+    code = page.locator(".worksheet code").evaluate_all(LOOKS)
+    assert {tuple(look[:2]) for look in code} == {("rgb(0, 0, 0)", "rgba(0, 0, 0, 0)")}
+    cells = page.locator("td, th").evaluate_all(LOOKS)
+    assert {align for *_, align in cells} == {"left"}
+    page.close()
+
+
 def test_ids_are_unique_over_the_pages():
     ids = [value for key, value in Page(worksheets(5).html()).attributes if key == "id" and value.startswith("sheet")]
     assert len(ids) == len(set(ids)) >= 5 * 6

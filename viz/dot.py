@@ -20,7 +20,7 @@ import graphviz
 
 from engine import Value
 from viz import engines, layout
-from viz.picture import INK, LINE, STYLES, Arrow, Box, Edges, picture
+from viz.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 
 FONT = "Helvetica,Arial,sans-serif"
 
@@ -72,9 +72,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         ranksep = f"{0.45 + 0.2 * crowding:.2f}"
         super().__init__(
             format=format,
-            graph_attr={"rankdir": rankdir, "bgcolor": "transparent", "nodesep": "0.2", "ranksep": ranksep},
+            graph_attr={"rankdir": rankdir, "bgcolor": GROUND, "nodesep": "0.2", "ranksep": ranksep},
             node_attr={"fontname": FONT, "fontsize": "14", "fontcolor": INK, "style": "filled", "margin": "0.16,0.06"},
-            edge_attr={"fontname": FONT, "fontsize": "13", "fontcolor": LINE, "color": LINE, "arrowsize": "0.8"},
+            edge_attr={"fontname": FONT, "fontsize": "13", "fontcolor": INK, "color": LINE, "arrowsize": "0.8"},
         )
         self.boxes, self.arrows = boxes, arrows
         for box in boxes:

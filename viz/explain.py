@@ -310,27 +310,27 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
     slope = gradients(root, [value])[0]
     after, nearer = (_recomputed(order, value, value.data + step) for step in (by, by / 10))
     predicted, actual = slope * by, after - root.data
-    rest = nearer - root.data - slope * by / 10
+    difference, rest = actual - predicted, nearer - root.data - slope * by / 10
+    moved = value.data + by != value.data
+    agree = moved and abs(difference) <= 1e-12 * max(abs(after), abs(root.data), abs(predicted))  # up to rounding
     of, to = name[root], name[value]
 
     def rows(n: Notation) -> list[list[str]]:
-        change, guess, difference = (n.number(number(x)) for x in (actual, predicted, actual - predicted))
+        change, guess, off = (n.number(number(x)) for x in (actual, predicted, 0.0 if agree else difference))
         left = n.row([n.words("predicted:"), n.factors([n.derivative(of, to), n.number(number(by))])])
         return [
             [left, n.product([slope, by]), guess],
             [n.words("actual"), n.difference(after, root.data), change],
-            [n.words("difference"), n.difference(actual, predicted), difference],
+            [n.words("difference"), n.difference(actual, predicted), off],
         ]
 
     blocks: list[Block] = [
         Sentence(f"{to} goes from {number(value.data)} to {number(value.data + by)}."),
         Equations(rows),
     ]
-    difference = actual - predicted
-    rounding = 1e-12 * max(abs(after), abs(root.data), abs(predicted))
-    if value.data + by == value.data:
+    if not moved:
         blocks.append(Sentence(f"The nudge is lost in rounding: {to} stays as it is."))
-    elif abs(difference) <= rounding:
+    elif agree:
         blocks.append(Sentence("They agree: the slope is the same all the way."))
     elif abs(rest) < abs(difference) / 20:
         shrunk = f"A tenth of the nudge leaves a difference of {number(rest)}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from statistics import fmean
 
-from viz.picture import INK, LINE, STYLES, Arrow, Box
+from viz.picture import GROUND, INK, LINE, STYLES, Arrow, Box
 
 _LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0  # pixels, for text of 14
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
@@ -101,7 +101,8 @@ def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> s
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" viewBox="0 0 {" ".join(size)}" '
         f'font-family="Helvetica,Arial,sans-serif" font-size="14">\n'
         f'<defs><marker id="tip" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto">'
-        f'<path d="M0,0 L9,4 L0,8 z" fill="{LINE}"/></marker></defs>\n' + "\n".join(drawn) + "\n</svg>\n"
+        f'<path d="M0,0 L9,4 L0,8 z" fill="{LINE}"/></marker></defs>\n'
+        f'<rect width="100%" height="100%" fill="{GROUND}"/>\n' + "\n".join(drawn) + "\n</svg>\n"
     )
 
 
@@ -254,7 +255,7 @@ def _arrow(arrow: Arrow, curve: str, middle: Point) -> str:
     drawn = f'<path d="{curve}" fill="none" stroke="{LINE}" marker-end="url(#tip)"/>'
     if arrow.label:
         x, y = middle
-        drawn += f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle" fill="{LINE}">{escape(arrow.label)}</text>'
+        drawn += f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle" fill="{INK}">{escape(arrow.label)}</text>'
     return drawn
 
 

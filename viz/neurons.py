@@ -1,6 +1,7 @@
 """The picture of a network as columns of neurons, each coloured by its share in the error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,8 @@ def plot_neurons(
     stands in the circle. A line is a weight: the wider, the larger among those of its layer; dashed if below 0.
 
     Args:
-        model: an MLP, or anything with layers that have ``neurons`` or a ``weight[out][in]``; or the sizes of the
-            layers, the inputs first, for a picture without weights.
+        model: an MLP, or anything with layers that have ``neurons`` or a ``weight[out][in]``, one after the other; or
+            the sizes of the layers, the inputs first, for a picture without weights.
         contributions: what `nn.error_contributions` gives for the model: a neuron's is that of its activation, where
             this is a module of its own. Or a list for each layer with the number of each neuron; that of the inputs
             may be left out, or be None.
@@ -31,7 +32,8 @@ def plot_neurons(
 
     Raises:
         TypeError: if `model` has no such layers.
-        ValueError: if there are not as many lists as layers, or not as many numbers as neurons.
+        ValueError: if there are not as many lists as layers, or not as many numbers as neurons, or a layer does not
+            take as many as the one before it gives.
         ImportError: if matplotlib is not installed.
 
     >>> ax = plot_neurons([2, 3, 1], [[0.1, -0.2, 0.0], [1.0]])
@@ -116,23 +118,44 @@ def _column(size: int) -> dict[int, float]:
 
 def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
     """The size of each layer, the inputs first; the weights between them, ``[out][in]``, or None; whose they are."""
-    layers = list(model) if is_row(model) else list(getattr(model, "layers", ()))
+    layers = list(model) if is_row(model) else [model]
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
         if min(layers) < 1:
             raise ValueError(f"plot_neurons takes layers of at least one neuron, got sizes {layers}")
         return [int(size) for size in layers], [None] * (len(layers) - 1), []
-    weights, weighted = [], []
-    for layer in layers:
-        rows = getattr(layer, "weight", None)
-        rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
-        if is_row(rows) and len(rows) > 0 and all(map(is_row, rows)):
-            weights.append([numbers(row) for row in rows])
-            weighted.append(layer)
+    weighted = list(_weighted(layers))
+    weights = [_weights(layer) for layer in weighted]
     if not weights:
         raise TypeError(
             f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"
         )
+    for before, after in pairwise(weights):
+        if len(before) != len(after[0]):
+            raise ValueError(
+                f"plot_neurons takes layers that follow one another, but one gives {len(before)} numbers and the next "
+                f"takes {len(after[0])}; for a picture without weights write the sizes, [2, 16, 16, 1]"
+            )
     return [len(weights[0][0]), *map(len, weights)], weights, weighted
+
+
+def _weighted(model: Any) -> Iterator[Any]:
+    """The layers with weights, those within others too, in their order."""
+    if _weights(model):
+        yield model
+    elif is_row(model):
+        for part in model:
+            yield from _weighted(part)
+    elif hasattr(model, "layers"):
+        yield from _weighted(list(model.layers))
+    elif hasattr(model, "named_modules"):
+        yield from _weighted([part for part in vars(model).values() if hasattr(part, "named_modules")])
+
+
+def _weights(layer: Any) -> list[list[float]]:
+    """The weights of a layer, ``[out][in]``; empty if it has none of its own."""
+    rows = getattr(layer, "weight", None)
+    rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
+    return [numbers(row) for row in rows] if is_row(rows) and all(map(is_row, rows)) else []
 
 
 def _by_layer(given: Mapping[str, Sequence[Any]], model: Any, weighted: Sequence[Any]) -> list[Sequence[Any]]:

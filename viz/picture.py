@@ -39,8 +39,9 @@ STYLES = {
     "output": Style("#cdeee1", "#00664b", rounded=True, width=2.6),
     "module": Style("#f5e1ec", "#8a2f66", width=1.2, stacked=True),
 }
+GROUND = "white"  # of every picture: no grey of lines and numbers is good on white and on a dark page too
 INK = "#1a1a1a"
-LINE = "#767676"  # 4.5 to 1 against white, and against black
+LINE = "#767676"  # 4.5 to 1 against the ground
 
 
 @dataclass(frozen=True)

@@ -533,15 +533,18 @@
     scale = beginning(); sized(); follow();
   }).observe(stage);
 
-  // ---- The sliders.
+  // ---- The sliders: of the inputs; of the parameters too if all together are few.
 
+  const FEW = 8;
   function sliders() {
     const named = (role) => G.roles.map((r, node) => (r === role ? node : -1)).filter((node) => node >= 0 && node !== ROOT);
-    const leaves = named("input").length ? named("input") : named("parameter");
+    const inputs = named("input"), parameters = named("parameter");
+    const both = inputs.length > 0 && parameters.length > 0 && inputs.length + parameters.length <= FEW;
+    const leaves = both ? [...inputs, ...parameters] : inputs.length ? inputs : parameters;
     if (!leaves.length) return;
     const box = make(body, "details", { class: "sliders", id: "sliders" });
     body.insertBefore(box, panel);
-    make(box, "summary", {}, named("input").length ? W.inputs : W.parameters);
+    make(box, "summary", {}, both ? W.both : inputs.length ? W.inputs : W.parameters);
     if (RULES.includes(null)) {
       const node = G.rules.findIndex((rule) => rule >= 0 && RULES[rule] === null);
       make(box, "p", {}, filled(W.fixed, { rule: plain(G.operations[node]) }));

@@ -44,7 +44,7 @@ def play(
 
     In a notebook it shows itself; ``play(loss).save("chain.html")`` writes one file that needs no network. Arrow keys
     step, space plays, Home and End jump, ``#12`` in the address is step 12; a click on a node runs to it, a click on a
-    module opens it; the sliders change the inputs.
+    module opens it; the sliders change the inputs and, where both together are at most 8, the parameters.
 
     Args:
         root: the last Value of the graph, such as a loss.

@@ -72,7 +72,7 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
 
 
 def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | None" = None) -> "Axes":
-    """The loss after each step, or several such curves by name.
+    """The loss after each step, or several such curves, whose names stand beside them.
 
     Args:
         losses: numbers or Values, or a dictionary from names to those.
@@ -89,7 +89,9 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
     dress(ax, "step", "loss")
     ax.grid(alpha=0.3)
     if isinstance(losses, Mapping):
-        ax.legend(fontsize="large")
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        makes_room = ax.figure.figure.get_layout_engine() is not None  # else there is the next plot, or the edge
+        ax.legend(fontsize="large", **(beside if makes_room else {}))
     return ax
 
 

@@ -285,7 +285,7 @@ def _draw_way(ax: "Axes", xs: list[float], ys: list[float], moves: bool) -> None
     ax.plot(xs, ys, color=COLOURS[5], linewidth=2, path_effects=halo, label="path")
     ax.plot(xs, ys, "o", color=COLOURS[5], markersize=5, markevery=max(1, len(xs) // 20))
     ends = [("start", 0, "o", 11, "bottom"), ("end", -1, "*", 20, "top")]
-    for name, at, marker, size, side in ends if moves else [("now", 0, "X", 14, "bottom")]:
+    for name, at, marker, size, side in ends[: len(xs)] if moves else [("now", 0, "X", 14, "bottom")]:
         look: dict[str, Any] = {"color": COLOURS[5], "markeredgecolor": "black", "zorder": 4, "clip_on": False}
         ax.plot(xs[at], ys[at], marker, markersize=size, label=name, **look)
         words: dict[str, Any] = {"fontsize": "x-large", "weight": "bold", "color": "black", "path_effects": halo}

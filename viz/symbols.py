@@ -163,6 +163,10 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
             return Number(rule.evaluate(*known))  # type: ignore[arg-type]
         case "sub", [0, _]:
             return -y
+        case "add", [_, float(n)] if n < 0:
+            return x - -n
+        case "sub", [_, float(n)] if n < 0:
+            return x + -n
         case "mul" | "div", [float(n), _] if n < 0:
             return -simplified(rule, (Number(-n), y))
         case "mul", [_, float(n)] if n < 0:

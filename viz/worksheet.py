@@ -150,10 +150,13 @@ class Marks:
         return "\n".join(map(str, (*self.verdicts, self.summary)))
 
     def _repr_html_(self) -> str:
+        left = 'style="text-align:left"'  # a notebook would begin them anywhere
         rows = ""
         for v in self.verdicts:
             causes = "<br>".join(map(in_page, v.causes.values()))
-            rows += f"<tr><th>{in_page(v.blank)}</th><td>{in_page(v.line)}</td><td>{causes}</td></tr>"
+            rows += (
+                f"<tr><th {left}>{in_page(v.blank)}</th><td {left}>{in_page(v.line)}</td><td {left}>{causes}</td></tr>"
+            )
         return f"<table>{rows}</table><p>{self.summary}</p>"
 
 
