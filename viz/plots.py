@@ -33,7 +33,7 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
 
     Args:
         model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class. It
-            is asked as machine code if it was compiled, or can be, numba is there, and asking plainly would take seconds.
+            is asked as machine code if it was compiled, or if numba is there and asking plainly would take seconds.
         X: rows of two numbers.
         y: the class of each row: 0, 1, 2, ... or any two labels, of which the first in order is the negative one.
         ax: the axes to draw on; new ones if None.
