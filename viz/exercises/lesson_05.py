@@ -117,7 +117,7 @@ EXERCISES = {
             ),
             Mistake(
                 _walking(lambda w, lr: w - (lr * 2 * w - 3)),
-                "Brackets are missing: lr times the whole slope, 2 · (w - 3).",
+                "Brackets are missing around w - 3: so the 3 has neither the 2 nor lr.",
             ),
             Mistake(
                 lambda w, lr, steps: (_walking(lambda w, lr: w - lr * _slope(w))(w, lr, steps) - 3) ** 2,
