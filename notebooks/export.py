@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 LESSONS = sorted([*HERE.glob("[0-9][0-9]_*.ipynb"), *HERE.glob("glossary.ipynb")])
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
-# and with letters that are read from the last row.
+# with letters that are read from the last row, and with comments in code that are read on dark too.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
@@ -25,7 +25,10 @@ TEMPLATE = """
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block html_head_css -%}
 <style>
-:root { --jp-content-font-size1: 17px; --jp-code-font-size: 16px; --jp-content-line-height: 1.5 }
+:root { --jp-content-font-size1: 17px; --jp-code-font-size: 16px; --jp-content-line-height: 1.5;
+  --jp-content-font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, "Noto Sans CJK JP", "Hiragino Sans",
+    "Yu Gothic", sans-serif;
+  {% if resources.theme == "dark" %}--jp-mirror-editor-comment-color: #8fc4c4{% endif %} }
 main { max-width: 1200px; margin: 0 auto }
 .jp-RenderedMarkdown > :not(table, pre) { max-width: 960px }
 .jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }

@@ -3,9 +3,10 @@
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import cycle
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
@@ -21,6 +22,9 @@ MARKERS = ("o", "^", "s", "D", "v", "P")
 HATCHES = ("", "..", "//")  # of the regions of the first six classes, the next six, ...
 DASHES = ("-", "--", "-.", ":")
 
+FEW = 20  # points at which a model is asked to see how long it takes
+PATIENCE = 4.0  # seconds; to make machine code for the first time takes longer
+
 
 def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None, steps: int = 60) -> "Axes":
     """Where a network says which class, over its two inputs, with the examples on top.
@@ -29,7 +33,7 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
 
     Args:
         model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class. It
-            is asked as machine code if it was compiled, or can be and numba is there.
+            is asked as machine code if it was compiled, or if numba is there and asking plainly would take seconds.
         X: rows of two numbers.
         y: the class of each row: 0, 1, 2, ... or any two labels, of which the first in order is the negative one.
         ax: the axes to draw on; new ones if None.
@@ -96,20 +100,19 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
 
 
 def _answers(model: Any, points: list[list[float]]) -> Sequence[Any]:
-    """What a model gives for each of many points, the fastest way there is."""
+    """What a model gives for each of many points; as machine code if that pays though it is yet to be made."""
     with evaluating(model), no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*runs? in plain Python")
         if hasattr(model, "map"):
             each: Sequence[Any] = model.map(points)
             return each
-        if find_spec("numba") is not None:
-            try:
+        begin = perf_counter()
+        answers = [model(point) for point in points[:FEW]]
+        seconds = (perf_counter() - begin) / FEW * len(points)
+        if seconds > PATIENCE and find_spec("numba") is not None:
+            with suppress(Exception):  # what can't be recorded can be asked; an error of the model's own comes again
                 return compile(model).map(points)  # type: ignore[no-any-return]
-            except (
-                Exception
-            ):  # what can't be recorded can still be asked; if it is the model's own error, it comes again
-                pass
-        return [model(point) for point in points]
+        return answers + [model(point) for point in points[FEW:]]
 
 
 @contextmanager

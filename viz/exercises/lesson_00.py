@@ -22,14 +22,17 @@ def learned(km: float, price: float, steps: int, rate: float, mistake: str = "")
     w_grad = b_grad = 0.0
     if mistake == "the last adjustment does not count":
         steps -= 1
+    seen, paid = (2, 7) if mistake == "always the ride of 2 km" else (km, price)
     for _ in range(steps):
-        slope = 1.0 if mistake == "back from the output" else 2 * (w * km + b - price)
+        slope = 1.0 if mistake == "back from the output" else 2 * (w * seen + b - paid)
         kept = mistake == "no zero_grad"
-        w_grad, b_grad = slope * km + w_grad * kept, slope + b_grad * kept
+        w_grad, b_grad = slope * seen + w_grad * kept, slope + b_grad * kept
         way = rate * {"uphill": -1, "no rate": 1 / rate}.get(mistake, 1)
         w, b = w - way * w_grad, b - way * b_grad * (mistake != "w alone")
         if mistake == "one round":
             break
+    if mistake == "the loss returned":
+        return slope**2 / 4
     return 1.0 * km + 1.0 if mistake == "nothing adjusted" else w * km + b
 
 
@@ -81,7 +84,7 @@ EXERCISES = {
             ),
             Mistake(
                 partial(learned, mistake="nothing adjusted"),
-                "The parameters are those it started from: change w.data and b.data, in every round.",
+                "The parameters are those it started from: each round wipes the board, goes back, and then subtracts.",
             ),
             Mistake(
                 partial(learned, mistake="the last adjustment does not count"),
@@ -90,6 +93,14 @@ EXERCISES = {
             Mistake(
                 partial(learned, mistake="back from the output"),
                 "It does not know when to stop: backward() starts from the loss, and not from the output or the error.",
+            ),
+            Mistake(
+                partial(learned, mistake="the loss returned"),
+                "This is the last loss, and the price is asked for: w.data * km + b.data, after the loop.",
+            ),
+            Mistake(
+                partial(learned, mistake="always the ride of 2 km"),
+                "It always learns the ride of 2 km for 7 €: use the km and the price that it is given.",
             ),
             Mistake(
                 partial(learned, mistake="no rate"),

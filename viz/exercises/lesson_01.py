@@ -29,6 +29,9 @@ EXERCISES = {
             Mistake(
                 [1.0, -1.0], "These are the slopes of d: multiply them by the slope of L by d, and find all paths."
             ),
+            Mistake(
+                [4.0, 4.0], "A path from a is missing, for a stands in L itself, too; and a - b has a minus before b."
+            ),
             Mistake([4.0, 1.0], "This is the data of a and b, and not the slopes of L."),
             Mistake([-4.0, 7.0], "The order is a first, then b."),
         ),
@@ -52,7 +55,10 @@ EXERCISES = {
             ),
             Mistake(lambda f, x, h: (f(x + h) - f(x)) / x, "Divide by the size of the nudge, and not by x."),
             Mistake(lambda f, x, h: (f(h) - f(x)) / h, "The nudge is added to x: f(h) is far away from f(x)."),
-            Mistake(lambda f, x, h: (f(x + h) - f(x)) * h, "Divide by h: the slope is the change for each bit of h."),
+            Mistake(
+                lambda f, x, h: (f(x + h) - f(x)) * h,
+                "Divide by h. As for / 2 * h: that multiplies by h, so write / (2 * h).",
+            ),
             Mistake(lambda f, x, h: f(x), "This is the value of f at x, and not its slope."),
         ),
         measure=outputs_at(

@@ -79,7 +79,10 @@ class MyValue:
 
 
 class _WithoutDivision(MyValue):
-    __truediv__ = __rtruediv__ = None  # type: ignore[assignment]
+    def __truediv__(self, other: Any) -> Any:
+        raise TypeError("there is no / here: say it with * and **")
+
+    __rtruediv__ = __truediv__
 
 
 def _quotient_of(divided: Callable[[Any, Any], Any]) -> list[float] | None:
@@ -134,6 +137,12 @@ def _never_reset(self: MyValue) -> None:
     for node in reversed(self.order()):
         for parent, slope in zip(node.parents, node.local()):
             parent.grad += slope * node.grad
+
+
+def _reset_with_the_leaves(self: MyValue) -> None:
+    for node in self.order():
+        node.grad = 0.0
+    MyValue.backward(self)
 
 
 EXERCISES = {
@@ -191,12 +200,16 @@ EXERCISES = {
                 "check_engine finds a wrong order: a node may pass its gradient on when all that use it have sent.",
             ),
             Mistake(
+                _changed(backward=_reset_with_the_leaves),
+                "check_engine finds that leaves are reset: only nodes that have parents begin each pass at 0.",
+            ),
+            Mistake(
                 _changed(backward=_never_reset),
                 "check_engine finds what an earlier pass has left: nodes that have parents begin each pass at 0.",
             ),
             Mistake(
                 _changed(__rsub__=MyValue.__sub__),
-                "check_engine finds the operands swapped in a reflected operator: 2 - a is not a - 2.",
+                "check_engine finds the operands swapped: a - b is not b - a, 2 - a is not a - 2; and so with /.",
             ),
             Mistake(
                 _changed(__rtruediv__=None),

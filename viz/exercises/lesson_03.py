@@ -45,19 +45,20 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 ["j", "k", "o", "u"],
-                "This is the order of the forward pass: the backward pass begins where the slope is known, at the "
-                "result.",
+                "j comes first in the forward pass: the backward pass begins where the slope is known, at the result.",
             ),
             Mistake(
                 ["u", "j", "o", "k"],
-                "Nearest to the result first: j fires when only u has sent to it, and two more use it.",
+                "j fires here when only u has sent to it, and two more use it: to be near to the result is not enough.",
             ),
             Mistake(["u", "o", "j", "k"], "Almost: j fires here before one of the three that use it has sent to it."),
             Mistake(
                 ["u", "j", "o", "k", "j", "j"],
-                "This is naive recursion: j fires once for each message, and passes on again what it has passed on.",
+                "Somebody fires twice, as in naive recursion, and passes on again what it has passed on.",
             ),
-            Mistake(["o", "k", "j"], "Somebody never fires: each of the four passes its gradient on, the result too."),
+            Mistake(
+                ["o", "k", "j"], "Somebody never fires: all four pass their gradient on, the result too, and j to h."
+            ),
         ),
         measure=played_out,
         advice="Before a node stands in your list, everyone that uses it must stand there: count the arrows out of it.",
@@ -82,12 +83,20 @@ EXERCISES = {
                 "The local derivative is forgotten: the gradient is not handed on as it came.",
             ),
             Mistake(
+                lambda had, upstream, local: had * local + upstream,
+                "It is the gradient of the sender that goes over the arrow, and not what the receiver had.",
+            ),
+            Mistake(
+                lambda had, upstream, local: had * upstream * local,
+                "Along a path slopes are multiplied, but what different messages bring is added.",
+            ),
+            Mistake(
                 lambda had, upstream, local: (had + upstream) * local,
                 "Only what the sender has goes over the arrow; what the receiver had is not multiplied again.",
             ),
         ),
         measure=outputs_at((0.0, 2.0, 3.0), (5.0, 2.0, 3.0), (1.0, -1.0, 4.0)),
-        advice="Try it with pencil and paper: it had 1, and 2 comes over an arrow with 3.",
+        advice="Try it with pencil and paper: it had 1, the sender has 2, and on the arrow stands 3.",
     ),
     "03.3": Exercise(
         right=[72.0, 12.0],
@@ -100,6 +109,9 @@ EXERCISES = {
                 "This is what micrograd gives: there v keeps its old gradient, and passes it on again.",
             ),
             Mistake([96.0, 12.0], "Each run adds the same to x; it does not double what is there."),
+            Mistake([12.0, 72.0], "These are the two numbers, but the first one asked for is x.grad."),
+            Mistake([36.0, 6.0], "v stands twice in v · v: two messages come to it in each pass, one from each place."),
+            Mistake([12.0, 6.0], "v stands twice in v · v. And x is a leaf, which nobody sets back to 0 in between."),
             Mistake([36.0, 12.0], "The arrow from x to v is forgotten: what v has is multiplied by it."),
         ),
         advice="Do one run with pencil and paper first: y is v times v, so v gets two messages.",

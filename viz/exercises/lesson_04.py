@@ -1,6 +1,6 @@
 """Neurons, layers, networks: what its exercises ask for, and what wrong answers tell."""
 
-from engine import Value, relu
+from engine import Value, relu, tanh
 from viz.exercises.exercise import Exercise, Mistake, outputs_at
 
 EXERCISES = {
@@ -28,6 +28,18 @@ EXERCISES = {
                 "The bias is added once for each input: a neuron has one bias, and adds it once.",
             ),
             Mistake(
+                lambda w, x, b: relu(w[0] * x[0] + b),
+                "Only the first product is in the sum: `return` within a loop ends it the first time round.",
+            ),
+            Mistake(
+                lambda w, x, b: relu(w[0] * x[0] + w[1] * x[1] + b),
+                "Right for two inputs; but the lists may be longer, so go through all pairs.",
+            ),
+            Mistake(
+                lambda w, x, b: tanh(sum(wi * xi for wi, xi in zip(w, x)) + b),
+                "The sum is right, but this is tanh: the neuron asked for bends it with relu.",
+            ),
+            Mistake(
                 lambda w, x, b: relu(sum(wi + xi for wi, xi in zip(w, x)) + b),
                 "Weights are added to the inputs here: a weight multiplies its input.",
             ),
@@ -47,8 +59,13 @@ EXERCISES = {
                 7, "These are the neurons: each has several parameters, a weight for each of its inputs and a bias."
             ),
             Mistake(10, "The sizes are added: but each neuron has a weight for every one of its inputs."),
-            Mistake(30, "The sizes are multiplied: count each layer by itself, and then add."),
-            Mistake(27, "The biases of the hidden layer are missing."),
+            Mistake(
+                30, "Count each layer by itself, and then add. Every neuron has a bias, those of the last layer too."
+            ),
+            Mistake(27, "Biases are missing: not each layer has one, but each neuron, in the hidden layer too."),
+            Mistake(26, "Biases are missing: the network has not one alone, each of its neurons has its own."),
+            Mistake(20, "This is the hidden layer: the output layer has parameters too."),
+            Mistake(12, "This is the output layer: the hidden layer has parameters too."),
             Mistake(35, "The inputs were counted as neurons: an input has no bias, it is only a number."),
             Mistake(28, "The second layer looks at the outputs of the first, and not at the inputs of the network."),
         ),
@@ -64,6 +81,14 @@ EXERCISES = {
             Mistake(
                 [16.0, 4.0], "These are the gradients by the weights: they are multiplied by what the neuron gave."
             ),
+            Mistake(
+                [8.0, -1.0], "These are the two terms of the answer. How fast does the loss change with each output?"
+            ),
+            Mistake(
+                [32.0, -4.0],
+                "These are the terms of the answer times its slope: the slope of 2 · x by x is 2, whatever x is.",
+            ),
+            Mistake([-4.0, 8.0], "These are the two numbers, but the first one asked for is that of the first neuron."),
             Mistake([4.0, -2.0], "The slope of a square is missing a factor: the exponent comes down in front."),
             Mistake(
                 [-8.0, 4.0], "The sign is the wrong way round: would a larger answer make this loss larger or smaller?"

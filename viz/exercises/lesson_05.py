@@ -1,7 +1,7 @@
 """Loss and gradient descent: what its exercises ask for, and what wrong answers tell."""
 
 from collections.abc import Callable
-from math import exp, log, log10
+from math import exp, log, log2, log10
 from typing import Any
 
 from engine import Value
@@ -74,6 +74,13 @@ EXERCISES = {
             Mistake(
                 -log10(0.2), "This is the logarithm to the base 10; the cross-entropy takes the natural one, `log`."
             ),
+            Mistake(-log2(0.2), "This is the logarithm to the base 2; the cross-entropy takes the natural one, `log`."),
+            Mistake(-log(0.8), "This is -log(1 - p), the loss of a photo without a dog; here is one."),
+            Mistake(0.2, "This is p itself. How surprised is a network that gave no more than p to the truth?"),
+            Mistake(
+                -log(0.2) / 3, "The loss was divided by the three classes. But the photo is one, and so is its loss."
+            ),
+            Mistake(-0.2 * log(0.2), "The logarithm was multiplied by p once more: the loss is -log p, and no more."),
             Mistake(
                 -log(exp(0.2) / (exp(0.7) + exp(0.2) + exp(0.1))),
                 "Softmax was taken once more: these are probabilities already, and not scores.",
@@ -101,6 +108,22 @@ EXERCISES = {
                 "The slope lacks its factor: of a square, the exponent comes down in front.",
             ),
             Mistake(
+                _walking(lambda w, lr: w - lr * (2 * w - 3)),
+                "The factor 2 belongs to the whole bracket: 2 · (w - 3) is 2w - 6.",
+            ),
+            Mistake(
+                _walking(lambda w, lr: w - lr * 2 * w - 3),
+                "Brackets are missing: lr times the whole slope, 2 · (w - 3).",
+            ),
+            Mistake(
+                _walking(lambda w, lr: w - (lr * 2 * w - 3)),
+                "Brackets are missing around w - 3: so the 3 has neither the 2 nor lr.",
+            ),
+            Mistake(
+                lambda w, lr, steps: (_walking(lambda w, lr: w - lr * _slope(w))(w, lr, steps) - 3) ** 2,
+                "This is the loss after the steps; return w, the place where you are.",
+            ),
+            Mistake(
                 _walking(lambda w, lr: w - lr * 2 * w),
                 "This is the slope of w²; the bottom of this valley is not at 0.",
             ),
@@ -118,7 +141,7 @@ EXERCISES = {
                 0.3,
                 "It diverges: a step multiplies b by 1 - 20 · lr, and that must lie between -1 and 1.",
             ),
-            Mistake(0.01, "Too small: b is there, but a still creeps, and 40 steps do not suffice."),
+            Mistake(0.01, "Too small: a step multiplies a by 1 - 2 · lr, and 40 of them leave too much of it."),
             Mistake(0.1, "This is near the border: b jumps to and fro, and 40 steps do not bring it near enough."),
             Mistake(0.0, "A learning rate is above 0: at 0 nothing moves, and below it the steps go uphill."),
         ),

@@ -37,6 +37,22 @@ EXERCISES = {
                 "The learning rate stands in the velocity: there the gradient is added whole; lr comes with the step.",
             ),
             Mistake(
+                lambda p, g, velocity: (p + 0.9 * velocity - 0.1 * g, 0.9 * velocity - 0.1 * g),
+                "Minus and lr stand in the velocity: there the gradient is added as it is; both come with the step.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * 0.9 * (velocity + g), 0.9 * (velocity + g)),
+                "The gradient has lost a tenth too: 0.9 of the old velocity is kept, and the gradient is added whole.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * (0.8 * velocity + g), 0.8 * velocity + g),
+                "Section 2 kept 0.8 of the velocity; this exercise keeps another share.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (0.9 * velocity + g, p - 0.1 * (0.9 * velocity + g)),
+                "Both numbers are right, but the parameter comes first, and then the velocity.",
+            ),
+            Mistake(
                 lambda p, g, velocity: p - 0.1 * (0.9 * velocity + g),
                 "The parameter is right, but the velocity is lost: the next step needs it too.",
             ),
@@ -61,6 +77,7 @@ EXERCISES = {
                 0.01 / sqrt(0.001), "The mean of the gradients was corrected, and the mean of the squares was not."
             ),
             Mistake(0.01 / 250, "The mean was divided by the mean square: its root is missing."),
+            Mistake(-0.01, "A distance has no sign; the sign would say which way the weight goes."),
             Mistake(1.99, "This is where the weight is after the step; how far did it move?"),
         ),
         advice="Work out both means after one gradient, divide each by its share, 1 - 0.9 and 1 - 0.999; then step.",
@@ -76,6 +93,14 @@ EXERCISES = {
             Mistake(
                 lambda epoch: 0.4 * 0.5 * (epoch // 10),
                 "This multiplies by the number of changes: halving twice is a quarter, a power.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 - 0.2 * (epoch // 10),
+                "This takes away 0.2 each time, and soon there is nothing left: halving is a factor.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 * 0.5**epoch // 10,
+                "Brackets are missing: without them the power is taken first, and then all of it is divided by 10.",
             ),
             Mistake(
                 lambda epoch: 0.4 / (epoch // 10 + 1),

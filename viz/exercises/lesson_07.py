@@ -23,6 +23,21 @@ def _undivided(train: Sequence[float], test: Sequence[float]) -> list[float]:
     return [x - sum(train) / len(train) for x in test]
 
 
+def _by_total(train: Sequence[float], test: Sequence[float]) -> list[float]:
+    mean = sum(train) / len(train)
+    return [(x - mean) / sqrt(sum((each - mean) ** 2 for each in train)) for x in test]
+
+
+def _by_distance(train: Sequence[float], test: Sequence[float]) -> list[float]:
+    mean = sum(train) / len(train)
+    return [(x - mean) / (sum(abs(each - mean) for each in train) / len(train)) for x in test]
+
+
+def _without_brackets(train: Sequence[float], test: Sequence[float]) -> list[float]:
+    mean = sum(train) / len(train)
+    return [x - mean / sqrt(sum((each - mean) ** 2 for each in train) / len(train)) for x in test]
+
+
 def _leaking(train: Sequence[float], test: Sequence[float]) -> list[float]:
     return _scaled(test, [*train, *test])
 
@@ -37,6 +52,7 @@ EXERCISES = {
         mistakes=(
             Mistake([4, 3], "It has stopped at the first epoch that is worse: that is a patience of 1."),
             Mistake([5, 3], "Epoch 5 is better than epoch 3: with a better loss the waiting begins anew."),
+            Mistake([6, 5], "Epoch 4 does not count any more: with the better epoch 5 the waiting begins anew."),
             Mistake([7, 7], "These are the weights of the last epoch; those of the best one are put back."),
             Mistake([6, 4], "You have counted epochs from 0, and the table counts them from 1."),
             Mistake([8, 8], "While it waits, nobody knows that epoch 8 will be better: it never gets there."),
@@ -57,6 +73,11 @@ EXERCISES = {
                 "These are the training numbers standardized; the test numbers are asked for.",
             ),
             Mistake(_undivided, "The mean is subtracted; the division by the deviation is missing."),
+            Mistake(_without_brackets, "Python divides before it subtracts: put brackets around x - mean."),
+            Mistake(_by_total, "Under the root is the sum of the squares; the mean of them is asked for."),
+            Mistake(
+                _by_distance, "This is the mean distance; the deviation squares first, and takes the root in the end."
+            ),
             Mistake(_by_variance, "This divides by the variance: the deviation is its root."),
             Mistake(
                 lambda train, test: _scaled(test, train, less=1),
@@ -77,6 +98,9 @@ EXERCISES = {
             Mistake([-2.22, -2.13], "The pull must go toward 0: the slope of each price is below 0 where w is."),
             Mistake([-1.88, -1.97], "These are steps along the prices alone: the loss has the slope 1 besides."),
             Mistake([-2.07, -1.98], "Right numbers in the wrong order: L2 is asked for first."),
+            Mistake([-2.1, -2.1], "This is the step without a price: add the slope of each price to that of the loss."),
+            Mistake([-1.7, -2.0], "The 0.3 is missing: the slope of 0.3 · w² has it as a factor, too."),
+            Mistake([-1.8, -2.7], "The learning rate is missing: a step is the learning rate times the slope."),
             Mistake([-0.2, 0.7], "These are the slopes; the step is still to be taken."),
         ),
         advice="Add the slope of the price to the slope of the loss, then take a step against the sum.",

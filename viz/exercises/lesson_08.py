@@ -24,6 +24,11 @@ def _by_sum(gradients: Sequence[float], max_norm: float) -> list[float]:
     return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
 
 
+def _by_signed_sum(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = sum(gradients)
+    return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
+
+
 def _to_one(gradients: Sequence[float], max_norm: float) -> list[float]:
     norm = hypot(*gradients)
     return [g / norm for g in gradients] if norm > max_norm else list(gradients)
@@ -47,6 +52,7 @@ EXERCISES = {
             Mistake(2 * 0.2, "This is what one neuron does, and there are five in a row."),
         ),
         advice="Go along the path from the output to the input, and write down every factor that you meet.",
+        rtol=5e-3,  # 0.0102 will do
     ),
     "08.2": Exercise(
         right=0.2,
@@ -55,16 +61,35 @@ EXERCISES = {
             Mistake((1 / 50) ** 0.5, "A relu lets only half of it through: something must make up for that."),
             Mistake(0.5, "That was right for 8 inputs: more inputs make a larger sum."),
             Mistake(5.0, "This is the root of n/2, by which the layer makes its numbers larger; undo it."),
+            Mistake(2**0.5 / 50, "The root is of the whole fraction, and not of the 2 alone."),
             Mistake(0.02, "One over n is too small: a sum of random numbers grows as the root of n only."),
         ),
         advice="One layer multiplies the size by s · √(n/2). Which s makes that 1?",
+        rtol=5e-3,
     ),
     "08.3": Exercise(
         right=_clipped,
         mistakes=(
             Mistake(_always, "This lengthens short gradients, too: those are to stay as they are."),
             Mistake(_each, "This cuts each number by itself, which changes the direction: shorten all alike."),
+            Mistake(
+                lambda gradients, max_norm: [min(g, max_norm) for g in gradients],
+                "This cuts each number by itself, and a large one below 0 not at all: shorten all alike.",
+            ),
+            Mistake(
+                lambda gradients, max_norm: (
+                    [g / max_norm for g in gradients] if hypot(*gradients) > max_norm else list(gradients)
+                ),
+                "Divided by max_norm, a list is not that long: divide by its own length first.",
+            ),
             Mistake(_by_sum, "The length is not the sum of the sizes: think of Pythagoras."),
+            Mistake(
+                _by_signed_sum, "In a sum, 3 and -4 nearly cancel out, and the arrow is long: think of Pythagoras."
+            ),
+            Mistake(
+                lambda gradients, max_norm: _always(gradients, max_norm) if hypot(*gradients) > max_norm else None,
+                "For a short gradient this returns nothing: return it as it is.",
+            ),
             Mistake(_to_one, "This shortens to the length 1, whatever max_norm says."),
             Mistake(_by_square, "The root is missing: the length is the root of the sum of the squares."),
             Mistake(
@@ -79,7 +104,7 @@ EXERCISES = {
                 "This gives the length; the list of gradients is asked for.",
             ),
         ),
-        measure=outputs_at(([3.0, -4.0], 2.0), ([0.3, 0.4], 2.0), ([2.0, 1.0, -2.0], 1.5)),
+        measure=outputs_at(([3.0, -4.0], 2.0), ([0.3, 0.4], 2.0), ([4.0, 2.0, -4.0], 1.5)),
         advice="Find the length first; if it is more than max_norm, multiply every number by max_norm / length.",
     ),
 }

@@ -40,6 +40,10 @@ EXERCISES = {
                 lambda f, x: -grad(f)(x) / grad(grad(f))(x),
                 "This is how far to go; the next x is what is asked for.",
             ),
+            Mistake(
+                lambda f, x: grad(f)(x) / grad(grad(f))(x),
+                "This is how far to go; the next x is what is asked for. And which way: with the slope, or against it?",
+            ),
         ),
         measure=outputs_at((lambda x: x**4 / 8 - x**2 + x / 4, 3.0), (lambda x: x**3 - 6 * x, 4.0)),
         advice="How far must you go, if the slope is grad(f)(x) and changes by grad(grad(f))(x) for each unit of way?",
@@ -63,12 +67,13 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 -1.0,
-                "With this sign the step raises the preference: a disappointment would be made more likely. Minus the "
-                "reward above the baseline is what stands before the logarithm, and here it is positive.",
+                "With this sign the step raises the preference: a disappointment would be made more likely. The reward "
+                "is below the baseline, so what is the sign of -(reward - baseline) before the logarithm?",
             ),
             Mistake(-0.5, "The baseline is forgotten: every reward would be praise, even this one."),
             Mistake(2.0, "The slope of log p by its preference is forgotten: it is 1 - p, and not 1."),
             Mistake(4.0, "This is the slope by the chance, 2 / p; the preference is one step further behind it."),
+            Mistake(-1.3863, "This is the loss itself. Asked for is its slope, by the preference."),
             Mistake(-2.0, "Both the sign and the slope of log p by its preference, 1 - p, are still missing."),
         ),
         advice="First the number before the logarithm, -(reward - baseline); then times 1 - p.",
