@@ -138,6 +138,8 @@ IN_MESSAGES = (
     _USUAL["closed gate"],
     Mistake("closed gate", "relu's gate looks at the gradient that arrives: it is open where the input is above 0.",
             _gate),
+    _slope("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is above 0.",
+           relu=lambda z, x: 0.0 if x > 0 else 1.0),
     Mistake("upstream forgotten", "The local derivative stands alone: multiply it by the gradient that arrives, "
             "out.grad.", _USUAL["upstream forgotten"].part),
     _USUAL["local forgotten"],
@@ -297,7 +299,8 @@ def _with_repeats(root: Value, operands: Operands) -> Iterable[Value]:
 _TOPOLOGICAL = "A node has to wait until all that use it have passed on to it: take the reverse of a topological order."
 # fmt: off
 ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]] | None], ...] = (
-    ("order not reversed", "The pass runs from the leaves to the result: it has to begin at the result.", _unreversed),
+    ("order not reversed", "The pass runs from the leaves to the result, or ends with its first node: it has to begin "
+     "at the result, and to go on. Or is a return indented into the loop?", _unreversed),
     ("wrong order", f"A node passes its gradient on at every visit, and what it has passed on already once more. "
      f"{_TOPOLOGICAL}", naive_recursion),
     ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", None),

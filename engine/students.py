@@ -290,7 +290,7 @@ class _Trial:
             twice = len(case.program.passes) > 1
             here = case.program.kinds
             kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
-            fuzz = random_programs(kinds, self.rng, 4, self.backward, twice)
+            fuzz = random_programs(kinds, self.rng, 4, self.backward, twice) if here else ()
             alike = [
                 *simple_programs([kind for kind in self.kinds if kind in here], self.backward),
                 *islice(filter(lambda program: program.kinds & here, fuzz), ALIKE),
@@ -361,12 +361,17 @@ def _plain_to_see(case: Case) -> Diagnosis | None:
                 "A plain number stands where a Value is meant: "
                 "other = other if isinstance(other, Value) else Value(other).",
             )
+        if "not iterable" in case.error.text or "must support iteration" in case.error.text:
+            return Diagnosis("missing comma", "One stands where several are meant: a tuple of one has a comma, (x,).")
         return Diagnosis("error", "Python says where it happened; run the smallest program by itself.")
     missing = next((i for i, x in enumerate(case.data) if x is None), None)
     if missing is not None and missing < len(case.program.leaves):
         return Diagnosis("no data", "Keep the number in __init__: self.data = data.")
     if missing is not None:
         return Diagnosis("nothing returned", "The operation gives nothing that has data: is a return missing?")
+    leaves = list(zip(case.data, case.program.leaves))
+    if not all(same(x, number) for x, number in leaves):
+        return Diagnosis("data changed", "It does not keep the number that it was given: self.data = data, as it is.")
     if case.fault == "changed":
         return Diagnosis("data changed", "A number was changed after it was made: make a new object for every result.")
     if case.fault == "gradient" and not case.program.lines and len(case.program.passes) == 1:

@@ -217,11 +217,15 @@ PLANTED = {
     "2 / v is v / 2": ("operands swapped", ("return self**-1 * other", "return self / other")),
     "mul adds": ("operation swapped", ("self.data * other.data", "self.data + other.data")),
     "relu lets all pass": ("closed gate", ("1.0 if self.data > 0 else 0.0,", "1.0,")),
+    "relu's gate turned": ("closed gate", ("1.0 if self.data > 0 else 0.0", "1.0 if self.data < 0 else 0.0")),
     "relu looks at the gradient": (
         "closed gate",
         ("(1.0 if self.data > 0 else 0.0,)", "('gate',)"),
         (SEND, "parent.grad += max(node.grad, 0.0) if slope == 'gate' else slope * node.grad"),
     ),
+    "a return within the loop": ("order not reversed", (SEND, SEND + "\n            return")),
+    "whole numbers only": ("data changed", ("self.grad = data, 0.0", "self.grad = float(int(data)), 0.0")),
+    "a tuple without its comma": ("missing comma", ("(e,))", "(e))")),
     "data changed in backward": ("data changed", (SEND, SEND + "; parent.data -= 0.1 * parent.grad")),
     "data changed in add": (
         "data changed",
@@ -384,7 +388,7 @@ def _announced(*operands):
         (len, "error"),
         (type("Empty", (), {}), "error"),
         (np.float64, "no data"),
-        (type("Text", (), {"__init__": lambda self, data: setattr(self, "data", str(data))}), None),
+        (type("Text", (), {"__init__": lambda self, data: setattr(self, "data", str(data))}), "data changed"),
         (type("Asking", (), {"__init__": lambda self, data: None, "__getattr__": lambda self, name: 1 / 0}), "no data"),
     ],
 )
