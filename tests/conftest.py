@@ -47,6 +47,7 @@ def pytest_configure(config):
     os.environ["CHALKGRAD_CACHE"] = folder
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook
 def pytest_collection_modifyitems(items):
     """Several processes share the tests file by file; but what takes long to make is made in one of them."""
     for item in items:
