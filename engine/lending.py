@@ -65,9 +65,9 @@ class Loan:
 
     Attributes:
         values: the Values.
-        data, grad, times: their numbers, gradients, and when each was last changed, while `lent`.
+        data, grad, times: their numbers, gradients, and when each was last changed by itself, while `lent`.
         lent: whether the arrays hold what is true, and not the Values.
-        changed: when any of them was last changed.
+        changed, all_changed: when any of them was last changed, and when all of them were.
         unreached: those that had no gradient when the loan began, and were given none since.
     """
 
@@ -87,7 +87,7 @@ class Loan:
         self.data[:] = [p._data for p in self.values]
         self.grad[:] = [p.grad or 0.0 for p in self.values]
         self.times[:] = [p._time for p in self.values]
-        self.changed = int(self.times.max())
+        self.changed, self.all_changed = int(self.times.max()), 0
         self.unreached = {p for p in self.values if p.grad is None}
         try:
             for p in self.values:  # the class first: from then on other threads wait for the lock
@@ -108,7 +108,8 @@ class Loan:
                 raise
 
     def _give_back(self) -> None:
-        numbers = zip(self.values, self.data.tolist(), self.grad.tolist(), self.times.tolist())
+        times = self.times.clip(self.all_changed)
+        numbers = zip(self.values, self.data.tolist(), self.grad.tolist(), times.tolist())
         for p, data, grad, time in numbers:
             if type(p) is Lent:  # not so if this is the second attempt
                 _grad.__set__(p, None if p in self.unreached else grad)
@@ -217,7 +218,7 @@ class Part:
         loan = self.loan
         if loan is None:
             return any(value._time > time for value in self.values)
-        return loan.changed > time and bool((loan.times[self._places] > time).any())
+        return loan.changed > time and (loan.all_changed > time or bool((loan.times[self._places] > time).any()))
 
     def add(self, gradient: Any) -> None:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are lent."""
@@ -255,7 +256,7 @@ class Part:
         """Note that the lent numbers of these Values are others now."""
         loan.changed = tick()
         if len(self.values) == len(loan.values):
-            loan.times.fill(loan.changed)
+            loan.all_changed = loan.changed
         else:
             loan.times[self._places] = loan.changed
 
