@@ -10,7 +10,7 @@ demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q --numprocesses logical --dist loadgroup
+	$(BIN)/python -m pytest -q --numprocesses logical --dist loadfile
 
 check: lint types test
 

@@ -47,14 +47,6 @@ def pytest_configure(config):
     os.environ["CHALKGRAD_CACHE"] = folder
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook
-def pytest_collection_modifyitems(items):
-    """Several processes share the tests file by file; but what takes long to make is made in one of them."""
-    for item in items:
-        shared = {"machine_code", "runs"} & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("".join(shared) or str(item.path)))
-
-
 def make_kernels(lanes):
     """The machine code of every rule, in one of its widths."""
     from engine.loops import LOOPS
