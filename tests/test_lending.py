@@ -797,7 +797,7 @@ def interrupted(function, codes, place):
         return True
     finally:
         sys.settrace(before)
-        while engine_lending.lending._is_owned():  # taken, and not yet within the block that gives it back: no signal comes there
+        while engine_lending.lending._is_owned():  # taken, before the block that gives it back: no signal comes there
             engine_lending.lending.release()
     return False
 
