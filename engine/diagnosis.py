@@ -438,10 +438,10 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
         for _, mistake in borrowed:
             yield mistake.name, mistake.hint, _fits_data(mistake)
         return
-    yield "started at every node", _STARTS, _all_ones
     for mistake in (*IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     yield OVERWRITTEN.name, OVERWRITTEN.hint, _fits_messages(OVERWRITTEN)
+    yield "started at every node", _STARTS, _all_ones  # in sums alone the one before gives the same numbers
     for mistake, _ in borrowed:
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     for name, hint, order in ORDERS:
@@ -452,12 +452,17 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
 _UNARY = ("relu", "tanh", "exp", "log", "sigmoid", "sqrt", "sin", "cos")
 
 
-def diagnosed(case: Case, others: Sequence[Case]) -> Diagnosis | None:
-    """The mistake that explains this case and most of the others, if one explains at least half of them."""
-    best = None
+def diagnosed(case: Case, others: Sequence[Case], further: Sequence[Case] = ()) -> Diagnosis | None:
+    """The mistake that explains this case and most of the others, if one explains at least half of them.
+
+    Of two that explain as many, it is the one that explains more of some further cases.
+    """
+    best, most = None, (0, 0)
     for name, hint, fits in hypotheses(case):
         if fits(case):
             explained = 1 + sum(map(fits, others))
-            if best is None or explained > best.explained:
-                best = Diagnosis(name, hint, explained, 1 + len(others))
+            if explained >= most[0]:
+                score = explained, sum(map(fits, further))
+                if score > most:
+                    best, most = Diagnosis(name, hint, explained, 1 + len(others)), score
     return best if best and 2 * best.explained >= best.compared else None

@@ -47,6 +47,7 @@ from engine.trials import (
 )
 
 MIXED, TWICE, ALIKE = 150, 100, 60  # how many programs: of all kinds of line, of two passes, to compare with one
+FURTHER = 60  # how many that went wrong decide between two mistakes that explain as much
 STARTS = 8  # how many programs that go wrong are shrunk
 CHAIN, DOUBLINGS = 5000, 40  # operations in a row; numbers added to themselves, one after another
 
@@ -287,7 +288,7 @@ class _Trial:
     def _found(self, case: Case, innocent: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
         diagnosis = _plain_to_see(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
-            twice = len(case.program.passes) > 1
+            twice = _is_twice(case)
             here = case.program.kinds
             kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
             fuzz = random_programs(kinds, self.rng, 4, self.backward, twice) if here else ()
@@ -296,12 +297,9 @@ class _Trial:
                 *islice(filter(lambda program: program.kinds & here, fuzz), ALIKE),
             ]
             others = [other for program in alike if (other := tried(program, self.engine, self.watch)) is not None]
-            comparable = [
-                other
-                for other in others
-                if other.fault in ("", case.fault) and (len(other.program.passes) > 1) == twice
-            ]
-            diagnosis = diagnosed(case, comparable)
+            comparable = [other for other in others if other.fault in ("", case.fault) and _is_twice(other) == twice]
+            further = [other for other in self.wrong if other.fault == case.fault and _is_twice(other) == twice]
+            diagnosis = diagnosed(case, comparable, further[:FURTHER])
         return self._report(case=case, diagnosis=diagnosis, remarks=remarks)
 
     def _remarks(self) -> tuple[Diagnosis, ...]:
@@ -337,6 +335,10 @@ class _Trial:
         except Exception as error:
             return error_of(error)
         return None
+
+
+def _is_twice(case: Case) -> bool:
+    return len(case.program.passes) > 1
 
 
 def _has(thing: Any, method: str) -> bool:

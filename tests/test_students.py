@@ -277,6 +277,33 @@ def test_a_planted_mistake_is_found_and_named(name, changes):
         assert report.diagnosis.explained == report.diagnosis.compared > 10
 
 
+EARLY = """
+class Early:
+    def __init__(self, data, parents=(), slopes=()):
+        self.data, self.grad, self.parents, self.slopes = data, 0.0, parents, slopes
+
+    def __add__(self, other): return Early(self.data + other.data, (self, other), (1.0, 1.0))
+    def __mul__(self, other): return Early(self.data * other.data, (self, other), (other.data, self.data))
+
+    def backward(self):
+        self.grad = 1.0
+        self.send()
+
+    def send(self):
+        for parent, slope in zip(self.parents, self.slopes):
+            parent.grad = slope * self.grad
+            parent.send()
+"""
+
+
+@pytest.mark.parametrize(("sign", "name"), [("=", "= for +="), ("+=", "wrong order")])
+def test_the_mistakes_of_an_engine_of_two_rules_are_named(sign, name):
+    """As lesson 02 builds it, where no rule is without the mistake."""
+    made = {}
+    exec(EARLY.replace("grad = slope", f"grad {sign} slope"), made)
+    assert check_engine(made["Early"]).mistakes[0] == name
+
+
 @pytest.mark.parametrize("seed", range(1, 4))
 @pytest.mark.parametrize("planted", ["= for +=", "tanh of the input", "a set of parents", "gradients left between"])
 def test_the_name_does_not_hang_on_the_seed(planted, seed):
