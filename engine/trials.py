@@ -16,7 +16,7 @@ from math import inf, isclose
 from numbers import Real
 from string import ascii_lowercase
 from threading import Event, Lock, Thread, get_ident
-from time import monotonic
+from time import process_time
 from typing import Any
 
 from engine.value import Value
@@ -246,7 +246,10 @@ class EndlessError(Exception):
 
 
 class Watch:
-    """A look at the clock from another thread, while it is open. Where there are no threads, there is no limit."""
+    """A look at the clock from another thread, while it is open. Where there are no threads, there is no limit.
+
+    The time is that of the processor, so that a program which only waits for its turn is not called endless.
+    """
 
     def __init__(self) -> None:
         self._lock, self._closed = Lock(), Event()
@@ -263,18 +266,19 @@ class Watch:
     @contextmanager
     def limit(self, seconds: float) -> Iterator[None]:
         """Raise EndlessError in the block if it takes longer."""
-        self._deadline = monotonic() + seconds
+        self._deadline = process_time() + seconds
         try:
             yield
         finally:
-            with self._lock:
-                self._deadline = inf
+            while self._deadline < inf:  # it may be raised in here too
+                with suppress(EndlessError), self._lock:
+                    self._deadline = inf
 
     def _look(self) -> None:
         while not self._closed.wait(0.05):
             with self._lock:
-                if monotonic() > self._deadline:
-                    self._deadline = inf
+                if process_time() > self._deadline:
+                    self._deadline += 0.5  # then once more, for Python drops what is raised while a thing is destroyed
                     pythonapi.PyThreadState_SetAsyncExc(c_ulong(self._watched), py_object(EndlessError))
 
 

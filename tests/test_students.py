@@ -541,6 +541,25 @@ def test_the_time_limit_ends_a_loop_and_nothing_after_it():
         time.sleep(0.2)
 
 
+def test_what_waits_for_its_turn_is_not_endless():
+    with Watch() as watch, watch.limit(0.1):
+        time.sleep(0.4)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of that very drop
+def test_an_end_that_python_drops_in_a_destructor_comes_again():
+    class Slow:
+        def __del__(self):
+            endless()
+
+    def both():
+        Slow()
+        endless()
+
+    with Watch() as watch, pytest.raises(EndlessError), watch.limit(0.05):
+        both()
+
+
 def endless():
     while True:
         pass
