@@ -119,6 +119,14 @@ def test_an_answer_of_another_kind_is_told_which_kind_is_asked_for(right, answer
     assert Exercise(right, ()).check(answer) == Verdict("wrong", hint)
 
 
+@pytest.mark.parametrize("answer", ["14", [14.0], True])
+def test_an_answer_of_another_kind_is_not_measured_where_a_number_is_asked_for(answer):
+    """A measure may be more patient: float("14") is a number, and float(True) too."""
+    measured = Exercise(14.0, (), measure=float).check(answer)
+    assert measured.state == "wrong"
+    assert measured == Exercise(14.0, ()).check(answer)
+
+
 def test_a_known_mistake_is_named_and_an_unknown_one_gets_advice():
     assert str(SLOPE.check(27)) == "→ hint: This is the value, and not the slope."
     assert str(SLOPE.check(28)) == "✗ wrong: Nudge x by 0.001, and see."

@@ -113,6 +113,8 @@ class Exercise:
         not_yet = Verdict("not yet", _RETURN if callable(answer) else _DOTS)
         if _is_missing(answer):
             return not_yet
+        if _kind(self.right) == "a number" and (misfit := _misfit(_plain(answer), self.right)):
+            return Verdict("wrong", misfit)
         try:
             measured = _plain(self.measure(answer))
         except NotImplementedError:

@@ -44,6 +44,12 @@ def _one_step(w: float, lr: float, steps: int) -> float:
     return w - lr * _slope(w) if steps else w
 
 
+def _steps_off(by: int) -> Callable[[float, float, int], float]:
+    """A walk of one step too many, or too few."""
+    walk = _walking(lambda w, lr: w - lr * _slope(w))
+    return lambda w, lr, steps: walk(w, lr, steps + by)
+
+
 def _what_becomes_of(lr: Any) -> str:
     """In a word, 40 steps on a² + 10 · b² with a learning rate."""
     lr = lr.data if isinstance(lr, Value) else float(lr)
@@ -75,6 +81,7 @@ EXERCISES = {
                 -log10(0.2), "This is the logarithm to the base 10; the cross-entropy takes the natural one, `log`."
             ),
             Mistake(-log2(0.2), "This is the logarithm to the base 2; the cross-entropy takes the natural one, `log`."),
+            Mistake(1.6, "Rounded too far: give two digits after the point."),
             Mistake(-log(0.8), "This is -log(1 - p), the loss of a photo without a dog; here is one."),
             Mistake(0.2, "This is p itself. How surprised is a network that gave no more than p to the truth?"),
             Mistake(
@@ -119,6 +126,15 @@ EXERCISES = {
                 _walking(lambda w, lr: w - (lr * 2 * w - 3)),
                 "Brackets are missing around w - 3: so the 3 has neither the 2 nor lr.",
             ),
+            Mistake(
+                _walking(lambda w, lr: w - lr * 2 * w - 6), "Brackets are missing: lr times the whole slope, 2w - 6."
+            ),
+            Mistake(
+                _walking(lambda w, lr: w - (lr * 2 * w - 6)),
+                "Brackets are missing around 2w - 6: so the 6 has no lr.",
+            ),
+            Mistake(_steps_off(-1), "This is one step too few: `range(steps)` makes as many as `steps` says."),
+            Mistake(_steps_off(1), "This is one step too many: `range(steps)` makes as many as `steps` says."),
             Mistake(
                 lambda w, lr, steps: (_walking(lambda w, lr: w - lr * _slope(w))(w, lr, steps) - 3) ** 2,
                 "This is the loss after the steps; return w, the place where you are.",

@@ -41,6 +41,22 @@ EXERCISES = {
                 "Minus and lr stand in the velocity: there the gradient is added as it is; both come with the step.",
             ),
             Mistake(
+                lambda p, g, velocity: (p - 0.1 * (0.9 * velocity - g), 0.9 * velocity - g),
+                "The gradient is added to the velocity; the minus comes with the step.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p + 0.1 * (0.9 * velocity - g), 0.9 * velocity - g),
+                "The parameter is right, but the velocity has the other sign: there the gradient is added.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * (0.1 * velocity + g), 0.1 * velocity + g),
+                "Only a tenth of the velocity is kept: nine tenths should be.",
+            ),
+            Mistake(
+                lambda p, g, velocity: (p - 0.1 * (0.1 * velocity + 0.9 * g), 0.1 * velocity + 0.9 * g),
+                "The shares are exchanged, and the gradient needs none: 0.9 is the share of the old velocity.",
+            ),
+            Mistake(
                 lambda p, g, velocity: (p - 0.1 * 0.9 * (velocity + g), 0.9 * (velocity + g)),
                 "The gradient has lost a tenth too: 0.9 of the old velocity is kept, and the gradient is added whole.",
             ),
@@ -117,6 +133,9 @@ EXERCISES = {
             Mistake(
                 lambda epoch: 0.4 * 0.5 if epoch % 10 == 0 and epoch else 0.4,
                 "It is halved in one epoch, and back in the next: what was halved before must stay so.",
+            ),
+            Mistake(
+                lambda epoch: 0.4 * 2 ** (epoch // 10), "This doubles the learning rate; halving is a factor of a half."
             ),
             Mistake(lambda epoch: 0.4 if epoch < 10 else 0.2, "It is halved once; what happens after 20 epochs?"),
         ),

@@ -38,6 +38,11 @@ def _without_brackets(train: Sequence[float], test: Sequence[float]) -> list[flo
     return [x - mean / sqrt(sum((each - mean) ** 2 for each in train) / len(train)) for x in test]
 
 
+def _root_of_number(train: Sequence[float], test: Sequence[float]) -> list[float]:
+    mean = sum(train) / len(train)
+    return [(x - mean) / (sum((each - mean) ** 2 for each in train) / sqrt(len(train))) for x in test]
+
+
 def _leaking(train: Sequence[float], test: Sequence[float]) -> list[float]:
     return _scaled(test, [*train, *test])
 
@@ -55,7 +60,11 @@ EXERCISES = {
             Mistake([6, 5], "Epoch 4 does not count any more: with the better epoch 5 the waiting begins anew."),
             Mistake([7, 7], "These are the weights of the last epoch; those of the best one are put back."),
             Mistake([6, 4], "You have counted epochs from 0, and the table counts them from 1."),
-            Mistake([8, 8], "While it waits, nobody knows that epoch 8 will be better: it never gets there."),
+            Mistake(
+                [8, 8],
+                "It never gets to epoch 8: go along the validation losses; while it waits, nobody knows what comes.",
+            ),
+            Mistake([5, 7], "Right numbers in the wrong order: first the epoch after which it stops."),
             Mistake([8, 5], "The patience is at its end with the second epoch in a row without a better loss."),
         ),
         advice="Go along the validation losses and keep two numbers: the best so far, and how long ago it was.",
@@ -78,6 +87,7 @@ EXERCISES = {
             Mistake(
                 _by_distance, "This is the mean distance; the deviation squares first, and takes the root in the end."
             ),
+            Mistake(_root_of_number, "Brackets are missing: the root is of the whole mean, not of the number alone."),
             Mistake(_by_variance, "This divides by the variance: the deviation is its root."),
             Mistake(
                 lambda train, test: _scaled(test, train, less=1),

@@ -29,6 +29,16 @@ def _by_signed_sum(gradients: Sequence[float], max_norm: float) -> list[float]:
     return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
 
 
+def _by_largest(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = max(map(abs, gradients))
+    return [g * max_norm / norm for g in gradients] if norm > max_norm else list(gradients)
+
+
+def _upside_down(gradients: Sequence[float], max_norm: float) -> list[float]:
+    norm = hypot(*gradients)
+    return [g * norm / max_norm for g in gradients] if norm > max_norm else list(gradients)
+
+
 def _to_one(gradients: Sequence[float], max_norm: float) -> list[float]:
     norm = hypot(*gradients)
     return [g / norm for g in gradients] if norm > max_norm else list(gradients)
@@ -47,6 +57,8 @@ EXERCISES = {
             Mistake(2.0**5, "Only the weights are in it: each sigmoid has its slope as well."),
             Mistake(5 * 2 * 0.2, "You have added the layers: along a path the factors are multiplied."),
             Mistake((2 * 0.2) ** 4, "This is the product of one layer too few: count the neurons."),
+            Mistake(2**4 * 0.2**5, "One weight is missing: the input of the first neuron goes through a weight, too."),
+            Mistake(0.01, "Rounded too far: give three digits that are not 0."),
             Mistake(2 * 0.2**5, "There is a weight in front of each sigmoid, not only one for all."),
             Mistake((2 * 0.25) ** 5, "A quarter is the steepest slope of a sigmoid; see which slope these have."),
             Mistake(2 * 0.2, "This is what one neuron does, and there are five in a row."),
@@ -90,6 +102,8 @@ EXERCISES = {
                 lambda gradients, max_norm: _always(gradients, max_norm) if hypot(*gradients) > max_norm else None,
                 "For a short gradient this returns nothing: return it as it is.",
             ),
+            Mistake(_by_largest, "The length is not that of the largest number: all of them count, as in Pythagoras."),
+            Mistake(_upside_down, "The fraction stands on its head: this makes a long gradient longer."),
             Mistake(_to_one, "This shortens to the length 1, whatever max_norm says."),
             Mistake(_by_square, "The root is missing: the length is the root of the sum of the squares."),
             Mistake(

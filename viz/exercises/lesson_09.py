@@ -29,6 +29,14 @@ EXERCISES = {
                 "should be shorter.",
             ),
             Mistake(
+                lambda f, x: x - grad(f)(x) / grad(f)(grad(f)(x)),
+                "`grad(f)(grad(f)(x))` is the slope of f at another place; take the slope of the function grad(f).",
+            ),
+            Mistake(
+                lambda f, x: x - 0.1 * grad(f)(x),
+                "This is gradient descent with a learning rate of 0.1; here the second derivative sets the step.",
+            ),
+            Mistake(
                 lambda f, x: x - grad(f)(x),
                 "This is gradient descent with a learning rate of 1: the second derivative is missing.",
             ),
@@ -70,7 +78,11 @@ EXERCISES = {
                 "With this sign the step raises the preference: a disappointment would be made more likely. The reward "
                 "is below the baseline, so what is the sign of -(reward - baseline) before the logarithm?",
             ),
-            Mistake(-0.5, "The baseline is forgotten: every reward would be praise, even this one."),
+            Mistake(
+                -0.5,
+                "Here the logarithm has -1 in front of it, as if there were no baseline. What is -(reward - baseline)?",
+            ),
+            Mistake(0.5, "This is 1 - p; the number before the logarithm is still missing."),
             Mistake(2.0, "The slope of log p by its preference is forgotten: it is 1 - p, and not 1."),
             Mistake(4.0, "This is the slope by the chance, 2 / p; the preference is one step further behind it."),
             Mistake(-1.3863, "This is the loss itself. Asked for is its slope, by the preference."),
