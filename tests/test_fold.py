@@ -220,4 +220,4 @@ def test_an_arrow_tells_how_many_values_only_where_the_box_does_not():
     _, arrows = picture(network(sizes=(4, 3, 1))[1], depth=3)
     assert {arrow.label for arrow in arrows} == {""}  # "5 parameters" says it
     _, arrows = picture(network(sizes=(4, 3, 1))[1], depth=1)
-    assert [arrow.label for arrow in arrows if arrow.label] == ["× 4", "× 3"]
+    assert [arrow.label for arrow in arrows if arrow.label] == ["4 values", "3 values"]

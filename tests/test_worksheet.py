@@ -614,3 +614,9 @@ def test_what_follows_from_a_slip_is_not_called_a_mistake_of_its_own():
     assert marks["grad c"].causes.keys() == {"follows"}
     assert marks["grad c"].causes["follows"] == "Right from what you had for d: correct that first."
     assert "follows" not in worksheet(28).check({"d": -7.99})["d"].causes
+
+
+def test_a_sheet_says_what_makes_it_again():
+    sheet = worksheet(249523, "medium")
+    [said] = set(re.findall(r"worksheet\(.*?\)", sheet.html(keys=True).replace("&quot;", '"')))
+    assert eval(said).key == sheet.key

@@ -31,11 +31,16 @@ def page(sheet: "Worksheet", name: str, number: int) -> str:
         f'<section class="worksheet"><h2>The chain rule by hand</h2>\n'
         f'<div class="who">Name<span>{in_page(name[:80])}</span>Date<span></span></div>\n'
         f"<p>Fill in what is blank: data is what an operation gives, and grad is ∂L/∂x for every x that L is made of. "
-        f"<small>Worksheet {in_page(str(sheet.seed))}, {sheet.difficulty}.</small></p>\n"
+        f"<small>{_called(sheet)}</small></p>\n"
         f"{_picture(sheet, nodes, number)}"
         f'<table><tr><th></th><th>data</th><th class="sum">what arrives, added up</th><th>grad</th></tr>'
         f"{rows}</table></section>\n"
     )
+
+
+def _called(sheet: "Worksheet") -> str:
+    """What to write to have the same sheet again."""
+    return in_page(f'worksheet({sheet.seed}, "{sheet.difficulty}")')
 
 
 def _filled(sheet: "Worksheet", node: Value, kind: str, blank: str) -> str:
@@ -69,6 +74,6 @@ def key(sheet: "Worksheet", name: str) -> str:
     rows = [("", [node.label for node in nodes]), ("data", [str(exact(n.data)) for n in nodes]), ("grad", gradients)]
     table = "".join(f"<tr><th>{head}</th>{''.join(f'<td>{x}</td>' for x in cells)}</tr>" for head, cells in rows)
     return (
-        f"<div><b>{in_page(name[:80])}</b> <small>Worksheet {in_page(str(sheet.seed))}, {sheet.difficulty}: "
+        f"<div><b>{in_page(name[:80])}</b> <small>{_called(sheet)}: "
         f"{escape('; '.join(sheet.expression))}</small><table>{table}</table></div>\n"
     )

@@ -134,7 +134,7 @@ class Link:
     def several(self) -> str:
         """What the arrow says of many Values; nothing if a box of parameters alone says it already."""
         known = isinstance(self.tail, fold.Group) and not self.tail.inputs and self.values == len(self.tail.parameters)
-        return "" if self.values == 1 or known else f"× {self.values}"
+        return "" if self.values == 1 or known else f"{self.values} values"
 
 
 def links(parts: Sequence[fold.Part], part_of: Mapping[Value, fold.Part]) -> list[Link]:
