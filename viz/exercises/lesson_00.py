@@ -46,7 +46,8 @@ EXERCISES = {
             Mistake(-9.0, "A square is never negative: Python reads -3**2 as -(3**2), so write (-3)**2."),
             Mistake(-6.0, "To square is to multiply a number by itself, and not by 2."),
             Mistake(6.0, "To square is to multiply a number by itself, and not by 2; think of the sign, too."),
-            Mistake(25.0, "The bias is forgotten: it is added to w times the input."),
+            Mistake(25.0, "The bias is forgotten, or added too early: first w times the input, then plus b."),
+            Mistake(49.0, "The weight and the bias are swapped: w is multiplied by the input, and b is added."),
             Mistake(100.0, "The input is multiplied by w; only the bias is added."),
             Mistake(1.0, "The bias is added after the multiplication, and is not multiplied by anything."),
         ),
@@ -80,7 +81,7 @@ EXERCISES = {
             Mistake(partial(learned, mistake="w alone"), "Only w is adjusted: the bias has a gradient too."),
             Mistake(
                 partial(learned, mistake="one round"),
-                "It learns in the first round only: is the return, or the adjusting, indented as it should be?",
+                "It learns in one round only: w and b are made before the loop, adjusted in it, and used after it.",
             ),
             Mistake(
                 partial(learned, mistake="nothing adjusted"),
@@ -88,7 +89,7 @@ EXERCISES = {
             ),
             Mistake(
                 partial(learned, mistake="the last adjustment does not count"),
-                "This output was computed before the last adjustment: after the loop, compute again.",
+                "One adjustment is missing: go round `steps` times, and compute the output again after the loop.",
             ),
             Mistake(
                 partial(learned, mistake="back from the output"),

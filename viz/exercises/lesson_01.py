@@ -59,10 +59,14 @@ EXERCISES = {
                 lambda f, x, h: (f(x + h) - f(x)) * h,
                 "Divide by h. As for / 2 * h: that multiplies by h, so write / (2 * h).",
             ),
+            Mistake(
+                lambda f, x, h: abs(f(x + h) - f(x)) / h,
+                "A slope may be below 0: where the function falls, the minus is part of the answer.",
+            ),
             Mistake(lambda f, x, h: f(x), "This is the value of f at x, and not its slope."),
         ),
         measure=outputs_at(
-            (lambda x: x**2, 3.0, 1e-5), (lambda x: 5 * x - 1, 2.0, 1e-5), (lambda x: x**3 - 2 * x, -2.0, 1e-5)
+            (lambda x: x**2, 3.0, 1e-5), (lambda x: 1 - 5 * x, 2.0, 1e-5), (lambda x: x**3 - 2 * x, -2.0, 1e-5)
         ),
         advice="How far does the result move from x to x + h, and how much is that for each bit of h?",
     ),

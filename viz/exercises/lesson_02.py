@@ -151,6 +151,8 @@ EXERCISES = {
         mistakes=(
             Mistake(lambda x: 1 - x**2, "The x stands where the output is meant: t is tanh(x)."),
             Mistake(lambda x: 1 - math.tanh(x), "The square is forgotten: the formula has t**2 in it."),
+            Mistake(lambda x: 1 - math.tanh(x) * 2, "Times 2 is not a square: in Python that is t**2, or t * t."),
+            Mistake(lambda x: 1 - math.tanh(x**2), "The tanh comes first: it is t that is squared, and not x."),
             Mistake(lambda x: math.tanh(x), "This is tanh itself, and not its slope."),
             Mistake(lambda x: 1 + math.tanh(x) ** 2, "The sign: tanh is nowhere steeper than 1."),
             Mistake(lambda x: math.tanh(x) ** 2, "Something is to be taken away from 1."),

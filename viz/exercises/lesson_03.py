@@ -14,6 +14,8 @@ def played_out(order: Any) -> str:
     'each once, and complete'
     >>> played_out(["u", "j", "o", "k"])
     'j after 1 of 3'
+    >>> played_out("u, o, k, j")
+    'each once, and complete'
 
     Raises:
         ValueError: if they are not its operations.
@@ -23,7 +25,8 @@ def played_out(order: Any) -> str:
     o = k * j
     u = j + o
     nodes = {"j": j, "k": k, "o": o, "u": u}
-    names = [str(getattr(node, "label", node)).strip() for node in order]
+    listed = filter(str.isalpha, order) if isinstance(order, str) else order
+    names = [str(getattr(node, "label", node)).strip() for node in listed]
     for name in names:
         if name not in nodes:
             raise ValueError(f"the operations are j, k, o and u, and {name!r:.20} is none of them")

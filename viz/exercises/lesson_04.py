@@ -32,6 +32,10 @@ EXERCISES = {
                 "Only the first product is in the sum: `return` within a loop ends it the first time round.",
             ),
             Mistake(
+                lambda w, x, b: relu(w[-1] * x[-1] + b),
+                "Only the last product is left in the sum: each one is added to those before it (+=, not =).",
+            ),
+            Mistake(
                 lambda w, x, b: relu(w[0] * x[0] + w[1] * x[1] + b),
                 "Right for two inputs; but the lists may be longer, so go through all pairs.",
             ),
