@@ -125,7 +125,7 @@ class Optimizer:
         return {"kind": type(self).__name__, "settings": own | tuples, "memory": memory}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Go on from what `state_dict` gave: with its settings, `lr` among them, as in PyTorch.
 
         Raises:
             ValueError: if it is of another kind of optimizer, or of another number of parameters. Then nothing is
