@@ -40,6 +40,7 @@ class CausalSelfAttention(Module):
         project: from what was gathered by all heads to a row of the result.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if a size is not a positive whole number, or the heads do not divide the width; when called, if it
             is not on rows of that width.
     """

@@ -54,6 +54,7 @@ class Conv2d(Module):
         bias: ``[out_channels]``, or None.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if a size is not a whole number; when called, if the image has another shape or is smaller than the
             window.
     """

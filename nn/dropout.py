@@ -32,6 +32,7 @@ class Dropout(Module):
         rng: what draws, as `random` or a `random.Random(seed)`.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if `p` is out of range.
         TraceError: when called in training by a function that is compiled.
     """

@@ -36,7 +36,8 @@ class Embedding(Module):
     Raises:
         ValueError: if a size is not a positive whole number.
         IndexError: when called, if a number has no row.
-        TypeError: when called, if a number is not whole.
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers; when called, if a number is not
+            whole.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, rng: Any = random, label: str = "") -> None:

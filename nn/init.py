@@ -47,6 +47,7 @@ def kaiming_uniform_(target: Target, nonlinearity: str = "relu", rng: Any = rand
         rng: where the numbers come from, as `random` or a `random.Random(seed)`.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if there are no weights of two axes or more.
     """
     return _by_fans(target, lambda fan_in, _: _uniform(gain(nonlinearity) * sqrt(3 / fan_in), rng))

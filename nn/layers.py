@@ -38,6 +38,7 @@ class Neuron(Module):
         bias: whether there is a `b`; without, the attribute is None.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called, if there are
             not `nin` inputs.
 
@@ -104,7 +105,7 @@ class Layer(Module):
         bias: as in `Neuron`.
 
     Raises:
-        ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
+        TypeError, ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class Linear(Layer):
         label: as in `Layer`.
 
     Raises:
-        ValueError: as in `Layer`.
+        TypeError, ValueError: as in `Layer`.
 
     >>> len(Linear(2, 3)([1.0, 2.0]))
     3
@@ -195,7 +196,7 @@ class MLP(Module):
         bias: as in `Neuron`, for all layers.
 
     Raises:
-        TypeError: if `nouts` is not a list.
+        TypeError: as in `Layer`, and if `nouts` is not a list.
         ValueError: as in `Layer`, and if `nouts` is empty.
 
     Called on one example, a row of `nin` numbers or Values, it gives a Value if the last layer has one neuron, and

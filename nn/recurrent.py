@@ -45,6 +45,7 @@ class GRUCell(Module):
         bias_hh: the same.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if a size is not a positive whole number; when called, if there are not as many inputs, or numbers
             in the state.
     """
