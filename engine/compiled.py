@@ -113,7 +113,7 @@ class Compiled:
         Values among the arguments get their gradients too.
 
         Raises:
-            TypeError: if the function gives several Values.
+            TypeError: if the function gives several Values, or a list of one.
         """
         leaves: list[Any] = []
         key = _look(args, options, leaves)
@@ -121,7 +121,7 @@ class Compiled:
         if recording is None:
             return self._only(self._plain(key, leaves))
         if recording.key != NUMBER and not self._aux:
-            raise self._gives_several()
+            raise self._gives_several(recording.key)
         time, learning = clock(), mode.get().recording
         try:
             given, numbers = leaves, [*map(_data, leaves)]
@@ -152,7 +152,7 @@ class Compiled:
 
         Raises:
             ValueError: if there are no examples, or not as many of one argument as of another.
-            TypeError: if the function gives several Values.
+            TypeError: if the function gives several Values, or a list of one.
         """
         return self._over_all("mean", args, options)
 
@@ -195,7 +195,7 @@ class Compiled:
                 parts.append(as_value(functions.dot([share] * len(each), each)))
                 continue
             if recording.key != NUMBER:
-                raise self._gives_several()
+                raise self._gives_several(recording.key)
             seed = share if learning else 0.0
             _, gradient, total, fine = self._in_lanes(recording, expected, batch, group, seed)
             data = total * share
@@ -401,11 +401,18 @@ class Compiled:
             value, more = result
             return as_value(value), _numbers(more)
         outputs: list[Any] = []
-        if structure(result, outputs) != NUMBER:
-            raise self._gives_several()
+        key = structure(result, outputs)
+        if key != NUMBER:
+            raise self._gives_several(key)
         return as_value(outputs[0])
 
-    def _gives_several(self) -> TypeError:
+    def _gives_several(self, key: Key) -> TypeError:
+        if key == (1, NUMBER):
+            plain = getattr(self._function, "__name__", "model").replace("<lambda>", "f")
+            return TypeError(
+                f"{self.__name__} gives a list of one Value, and a compiled call gives a Value; write "
+                f"compile(lambda x: {plain}(x)[0]), or {self.__name__}.map(...) for lists of plain numbers"
+            )
         return TypeError(
             f"{self.__name__} gives several Values, and a compiled call gives one; the numbers of them all come from "
             f"{self.__name__}.map(...), for many examples"

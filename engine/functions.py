@@ -4,13 +4,13 @@ They take any iterable of Values and numbers. On numbers alone they return a num
 """
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
 from engine import rules
 from engine.modes import switched
-from engine.value import Value, as_value
+from engine.value import Value
 
 
 def _listed(name: str, values: Iterable[Any]) -> list[Any]:
@@ -130,10 +130,22 @@ def select(values: Sequence[Any], index: Any) -> Any:
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
-    """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
-    return as_value(x).leaky_relu(slope)
+    """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`.
+
+    >>> leaky_relu(-2.0, 0.1)
+    -0.2
+    """
+    return _of_one(Value.leaky_relu, x, slope)
 
 
 def clamp(x: Any, low: float = -inf, high: float = inf) -> Any:
     """``x`` kept from `low` to `high`; see `Value.clamp`."""
-    return as_value(x).clamp(low, high)
+    return _of_one(Value.clamp, x, low, high)
+
+
+def _of_one(method: Callable[..., Value], x: Any, *constants: float) -> Any:
+    """A method of a Value; of a plain number the number that it gives, whatever is done with Values at the moment."""
+    if isinstance(x, Value):
+        return method(x, *constants)
+    with switched(recording=False, warning=False, tracing=False):
+        return method(Value(x), *constants).data

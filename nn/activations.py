@@ -13,7 +13,8 @@ from engine import Value, softmax
 from engine.trees import is_row, mapped
 from nn.module import Module
 
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+# Functions of a Value. Those that take a plain number too, and give one, are the engine's: `engine.relu(1.0)`.
+ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": Value.__pos__,
     "relu": Value.relu,
     "leaky_relu": Value.leaky_relu,
@@ -44,8 +45,7 @@ class Activation(Module):
 
     def activate(self, x: Value) -> Value:
         """The function of one number."""
-        activated: Value = ACTIVATIONS[self.name](x)
-        return activated
+        return ACTIVATIONS[self.name](x)
 
     def forward(self, x: Any) -> Any:
         """The function of every number, in lists nested as those given."""

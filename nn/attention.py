@@ -13,7 +13,8 @@ from typing import Any
 
 from engine import Value, dot, softmax
 from engine.trees import is_row
-from nn.layers import Linear, _check_size
+from nn.checks import check_size
+from nn.layers import Linear
 from nn.module import Module
 
 
@@ -39,13 +40,14 @@ class CausalSelfAttention(Module):
         project: from what was gathered by all heads to a row of the result.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if a size is not a positive whole number, or the heads do not divide the width; when called, if it
             is not on rows of that width.
     """
 
     def __init__(self, width: int, heads: int, bias: bool = False, rng: Any = random, label: str = "") -> None:
-        _check_size("width", width)
-        _check_size("heads", heads)
+        check_size("width", width)
+        check_size("heads", heads)
         if width % heads:
             raise ValueError(f"heads must divide the width, got width={width} and heads={heads}")
         self.width, self.heads = width, heads

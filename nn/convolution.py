@@ -20,7 +20,8 @@ from engine import Value, rules
 from engine.trees import flat, is_row, mapped
 from engine.value import record
 from nn.activations import as_input
-from nn.layers import _check_size, _without
+from nn.checks import check_rng, check_size
+from nn.layers import shown_bias
 from nn.module import Module
 from nn.summary import shape, written
 from nn.tensors import tensor
@@ -53,6 +54,7 @@ class Conv2d(Module):
         bias: ``[out_channels]``, or None.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if a size is not a whole number; when called, if the image has another shape or is smaller than the
             window.
     """
@@ -68,8 +70,9 @@ class Conv2d(Module):
         rng: Any = random,
         label: str = "",
     ) -> None:
-        _check_size("in_channels", in_channels)
-        _check_size("out_channels", out_channels)
+        check_size("in_channels", in_channels)
+        check_size("out_channels", out_channels)
+        check_rng(rng, "uniform")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = _pair("kernel_size", kernel_size)
         self.stride, self.padding = _pair("stride", stride), _pair("padding", padding, least=0)
@@ -90,7 +93,7 @@ class Conv2d(Module):
 
     def __repr__(self) -> str:
         padding = f", padding={self.padding}" if any(self.padding) else ""
-        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}{padding}{_without(self.bias)}"
+        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}{padding}{shown_bias(self.bias)}"
         return f"Conv2d({self.in_channels}, {self.out_channels}, {sizes})"
 
 

@@ -17,6 +17,7 @@ from engine import TraceError
 from engine.modes import mode
 from engine.trees import mapped
 from nn.activations import as_input
+from nn.checks import check_rng
 from nn.module import Module
 
 
@@ -31,6 +32,7 @@ class Dropout(Module):
         rng: what draws, as `random` or a `random.Random(seed)`.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if `p` is out of range.
         TraceError: when called in training by a function that is compiled.
     """
@@ -38,6 +40,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, rng: Any = random) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"p must be from 0 up to 1, got {p}; it is the share that is left out")
+        check_rng(rng, "random")
         self.p = p
         self.rng = None if rng is random else rng  # a module of Python's could not be copied with the model
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine import Value, select
 from engine.trees import is_row
-from nn.layers import _check_size
+from nn.checks import check_rng, check_size
 from nn.module import Module
 from nn.tensors import tensor
 
@@ -36,12 +36,14 @@ class Embedding(Module):
     Raises:
         ValueError: if a size is not a positive whole number.
         IndexError: when called, if a number has no row.
-        TypeError: when called, if a number is not whole.
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers; when called, if a number is not
+            whole.
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, rng: Any = random, label: str = "") -> None:
-        _check_size("num_embeddings", num_embeddings)
-        _check_size("embedding_dim", embedding_dim)
+        check_size("num_embeddings", num_embeddings)
+        check_size("embedding_dim", embedding_dim)
+        check_rng(rng, "gauss")
         self.label = label
         prefix = f"{label}." if label else ""
         self.weight = tensor([num_embeddings, embedding_dim], lambda: rng.gauss(0.0, 1.0), f"{prefix}weight")

@@ -13,13 +13,15 @@ It is the loop that one writes by hand: for each mini-batch ``zero_grad``, the l
 
 import gc
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
 from engine import Value, no_grad
-from engine.modes import switched
+from engine.modes import callers_depth, switched
 from engine.surroundings import note_change
 from engine.trees import is_row
 from nn.checkpoint import Checkpoint, Randomness
@@ -57,7 +59,8 @@ def fit(
     """Train a model.
 
     Ctrl-C ends the training after the mini-batch that is under way, and what there is so far is returned; pressed a
-    second time, it does not wait.
+    second time, it does not wait. Weights that are not finite any more, as after steps that are too large, end it at
+    once too, with a warning; the checkpoint stays the one of the epoch before.
 
     Args:
         model: the model; while it is trained its `training` is True, and afterwards what it was.
@@ -74,10 +77,12 @@ def fit(
             model has the weights of the best epoch, unless it was interrupted.
         clip: the norm to which gradients are shortened, as `clip_grad_norm_` does.
         callbacks: a function, or several, called with the history after each epoch; one that returns True ends the
-            training.
+            training. It may change what the loss is made of, so what is compiled is compared with a plain run of one
+            example after it, which takes as long as that.
         compiled: True, False, or ``"auto"``: compiled if numba is installed and the model allows it, else plain Python.
         seed: the same seed gives the same order of examples, and the same examples held out.
-        checkpoint: a file to which all is saved after each epoch; if it is there, training goes on from it.
+        checkpoint: a file to which all is saved after each epoch; if it is there, training goes on from it, with the
+            settings saved in it: they win over those of the optimizer and the schedule, such as `lr`, as in PyTorch.
         progress: show how far it is, with tqdm if that is installed.
 
     Raises:
@@ -109,6 +114,7 @@ def fit(
         if file.exists():
             file.load()
             history.stopped = stopping.reason if stopping is not None else ""
+    diverged = ""
     learning, measuring = Objective(model, loss, compiled), Objective(model, loss, compiled)
 
     def learn(xs: Any, ys: Any) -> float:
@@ -122,6 +128,8 @@ def fit(
             optimizer.step()
             number = value.data
         bar.batch()
+        if not isfinite(number) and not all(isfinite(p.data) for p in optimizer.parameters):
+            history.stopped = f"the weights are not finite any more, in epoch {history.epoch + 1}"
         return number
 
     with (
@@ -134,11 +142,12 @@ def fit(
                 lr, begin, validation_loss = optimizer.lr, perf_counter(), None
                 train(True)
                 with _collector_paused():
-                    training_loss = _mean(learn, loader, interrupts)
+                    training_loss = _mean(learn, loader, interrupts, history)
+                diverged = history.stopped
                 train(False)
                 if held_out is not None:
                     with no_grad():
-                        validation_loss = _mean(lambda xs, ys: measuring(xs, ys).data, held_out, interrupts)
+                        validation_loss = _mean(lambda xs, ys: measuring(xs, ys).data, held_out, interrupts, history)
                 history.add(training_loss, validation_loss, lr, perf_counter() - begin)
                 watched = training_loss if validation_loss is None else validation_loss
                 if isinstance(schedule, ReduceLROnPlateau):
@@ -147,17 +156,20 @@ def fit(
                     schedule.step()
                 if stopping is not None:
                     stopping.step(watched, model)
-                    history.stopped = stopping.reason
+                    history.stopped = history.stopped or stopping.reason
                 for callback in callbacks:
                     if callback(history) is True:
                         history.stopped = history.stopped or "a callback returned True"
                     note_change()  # it may have changed what the loss is made of
-                if file is not None:
+                if file is not None and not diverged:
                     file.save()
                 bar.epoch(history)
                 interrupts.heed()
             if stopping is not None:
                 stopping.restore(model)
+            if diverged:
+                advice = f"make model and optimizer anew, with a learning rate below {history.lr[-1]:g}"
+                warnings.warn(f"training was stopped: {diverged}; {advice}", RuntimeWarning, callers_depth())
         except KeyboardInterrupt:
             if interrupts.insisted:
                 raise
@@ -165,13 +177,15 @@ def fit(
     return history
 
 
-def _mean(loss_of: Callable[[Any, Any], float], loader: DataLoader, interrupts: Interrupts) -> float:
-    """The mean loss over the examples of an epoch, from that of each mini-batch."""
+def _mean(loss_of: Callable[[Any, Any], float], loader: DataLoader, interrupts: Interrupts, history: History) -> float:
+    """The mean loss over the examples of an epoch, from that of each mini-batch, until the training is stopped."""
     total, examples = 0.0, 0
     for xs, ys in loader:
         total += loss_of(xs, ys) * len(ys)
         examples += len(ys)
         interrupts.heed()
+        if history.stopped:
+            break
     return total / examples
 
 

@@ -20,10 +20,10 @@ from nn.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
 from nn.dropout import Dropout
 from nn.embedding import Embedding
 from nn.layers import MLP, Layer, Linear, Neuron
-from nn.module import Module, _state
+from nn.module import Module, named_tensors
 from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
 from nn.recurrent import GRUCell
-from nn.sequential import Sequential, _label
+from nn.sequential import Sequential, label_within
 from nn.summary import shape
 
 
@@ -111,7 +111,7 @@ def _tie(theirs: Any, model: Module) -> None:
     """Share the tensors whose numbers are shared, and freeze those of frozen modules."""
     trained = set(model.parameters())
     tensors = dict[Any, Any]()
-    for name, tensor in _state(model):
+    for name, tensor in named_tensors(model):
         path, _, attribute = name.rpartition(".")
         owner, values = theirs.get_submodule(path), (*flat(tensor),)
         shared = tensors.setdefault((shape(tensor), values), getattr(owner, attribute))
@@ -185,7 +185,7 @@ def _mlp_here(new: Any, theirs: Any) -> MLP:
     sizes = [layer.out_features for layer in theirs.layers]
     model: MLP = new(theirs.layers[0].in_features, sizes, _activation_here(theirs.layers[0]))
     for i, layer in enumerate(layers):
-        _label(layer, f"L{i}")
+        label_within(layer, f"L{i}")
     model.layers = layers
     return model
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from engine import Value
 from engine.trees import flat
+from nn.checks import check_rng
 from nn.module import Module
 from nn.summary import is_list, shape
 
@@ -46,6 +47,7 @@ def kaiming_uniform_(target: Target, nonlinearity: str = "relu", rng: Any = rand
         rng: where the numbers come from, as `random` or a `random.Random(seed)`.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if there are no weights of two axes or more.
     """
     return _by_fans(target, lambda fan_in, _: _uniform(gain(nonlinearity) * sqrt(3 / fan_in), rng))
@@ -72,11 +74,13 @@ def xavier_normal_(target: Target, gain: float = 1.0, rng: Any = random) -> Targ
 
 def uniform_(target: Target, a: float = 0.0, b: float = 1.0, rng: Any = random) -> Target:
     """Evenly spread from `a` to `b`."""
+    check_rng(rng, "uniform")
     return _fill(target, lambda: rng.uniform(a, b))
 
 
 def normal_(target: Target, mean: float = 0.0, std: float = 1.0, rng: Any = random) -> Target:
     """Normal, with this mean and standard deviation."""
+    check_rng(rng, "gauss")
     return _fill(target, lambda: rng.gauss(mean, std))
 
 
@@ -91,10 +95,12 @@ def zeros_(target: Target) -> Target:
 
 
 def _uniform(bound: float, rng: Any) -> Callable[[], float]:
+    check_rng(rng, "uniform")
     return lambda: rng.uniform(-bound, bound)
 
 
 def _normal(std: float, rng: Any) -> Callable[[], float]:
+    check_rng(rng, "gauss")
     return lambda: rng.gauss(0.0, std)
 
 

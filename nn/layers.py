@@ -14,9 +14,9 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, rules
-from engine.trees import is_row
 from engine.value import record
 from nn.activations import ACTIVATIONS
+from nn.checks import check_rng, check_size, inputs
 from nn.init import gain
 from nn.module import Module
 
@@ -38,6 +38,7 @@ class Neuron(Module):
         bias: whether there is a `b`; without, the attribute is None.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called, if there are
             not `nin` inputs.
 
@@ -56,7 +57,8 @@ class Neuron(Module):
         *,
         bias: bool = True,
     ) -> None:
-        _check_size("nin", nin)
+        check_size("nin", nin)
+        check_rng(rng, "uniform")
         if not callable(activation) and activation not in ACTIVATIONS:
             raise ValueError(
                 f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
@@ -71,7 +73,7 @@ class Neuron(Module):
 
     def forward(self, x: Any) -> Value:
         """One number, from as many inputs as there are weights."""
-        return self._fire(_inputs(x, len(self.w), self))
+        return self._fire(inputs(x, len(self.w), self))
 
     def _fire(self, xs: list[Value]) -> Value:
         total: Any
@@ -87,7 +89,7 @@ class Neuron(Module):
         return activated
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, activation={self.activation!r}{_without(self.b)})"
+        return f"Neuron({len(self.w)}, activation={self.activation!r}{shown_bias(self.b)})"
 
 
 class Layer(Module):
@@ -103,7 +105,7 @@ class Layer(Module):
         bias: as in `Neuron`.
 
     Raises:
-        ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
+        TypeError, ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
     """
 
     def __init__(
@@ -117,14 +119,14 @@ class Layer(Module):
         *,
         bias: bool = True,
     ) -> None:
-        _check_size("nout", nout)
+        check_size("nout", nout)
         self.label = label
         prefix = f"{label}." if label else ""
         self.neurons = [Neuron(nin, activation, fused, rng, f"{prefix}n{i}", bias=bias) for i in range(nout)]
 
     def forward(self, x: Any) -> list[Value]:
         """A list of one number for each neuron."""
-        return self._fire(_inputs(x, len(self.neurons[0].w), self))
+        return self._fire(inputs(x, len(self.neurons[0].w), self))
 
     @property
     def weight(self) -> list[list[Value]]:
@@ -151,7 +153,7 @@ class Layer(Module):
 
     def __repr__(self) -> str:
         first = self.neurons[0]
-        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r}{_without(first.b)})"
+        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r}{shown_bias(first.b)})"
 
 
 class Linear(Layer):
@@ -168,7 +170,7 @@ class Linear(Layer):
         label: as in `Layer`.
 
     Raises:
-        ValueError: as in `Layer`.
+        TypeError, ValueError: as in `Layer`.
 
     >>> len(Linear(2, 3)([1.0, 2.0]))
     3
@@ -179,7 +181,7 @@ class Linear(Layer):
 
     def __repr__(self) -> str:
         first = self.neurons[0]
-        return f"Linear({len(first.w)}, {len(self.neurons)}{_without(first.b)})"
+        return f"Linear({len(first.w)}, {len(self.neurons)}{shown_bias(first.b)})"
 
 
 class MLP(Module):
@@ -194,7 +196,7 @@ class MLP(Module):
         bias: as in `Neuron`, for all layers.
 
     Raises:
-        TypeError: if `nouts` is not a list.
+        TypeError: as in `Layer`, and if `nouts` is not a list.
         ValueError: as in `Layer`, and if `nouts` is empty.
 
     Called on one example, a row of `nin` numbers or Values, it gives a Value if the last layer has one neuron, and
@@ -225,30 +227,16 @@ class MLP(Module):
 
     def forward(self, x: Any) -> Any:
         """The outputs for one example."""
-        xs = _inputs(x, len(self.layers[0].neurons[0].w), self)
+        xs = inputs(x, len(self.layers[0].neurons[0].w), self)
         for layer in self.layers:
             xs = layer._fire(xs)
         return xs[0] if len(xs) == 1 else xs
 
     def __repr__(self) -> str:
         sizes, first = [len(layer.neurons) for layer in self.layers], self.layers[0].neurons[0]
-        return f"MLP({len(first.w)}, {sizes}, activation={self.activation!r}{_without(first.b)})"
+        return f"MLP({len(first.w)}, {sizes}, activation={self.activation!r}{shown_bias(first.b)})"
 
 
-def _without(bias: Value | None) -> str:
+def shown_bias(bias: Any) -> str:
+    """What the text of a layer ends with: nothing if it has a bias."""
     return ", bias=False" if bias is None else ""
-
-
-def _check_size(name: str, size: Any) -> None:
-    if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
-
-
-def _inputs(x: Any, expected: int, module: Module) -> list[Value]:
-    """The inputs as Values; a lone number counts as a row of one."""
-    xs = list(x) if is_row(x) else [x]
-    if xs and is_row(xs[0]):
-        raise ValueError(f"{module!r} expects one row of numbers, got rows; write [model(x) for x in rows]")
-    if len(xs) != expected:
-        raise ValueError(f"{module!r} expects {expected} inputs, got {len(xs)}")
-    return [value if isinstance(value, Value) else Value(value) for value in xs]

@@ -1,7 +1,7 @@
 """How wrong a network is, as one number: the mean over the examples.
 
-Each loss takes the network's outputs and the targets, for one example or for a list of them. Targets are numbers; in a
-compiled function they are Values, and a wrong one gives a number that is not finite.
+Each loss takes the network's outputs and the targets, for one example or for a list of them. Targets are numbers or
+Values; a wrong one is an error, and while a function is recorded to be compiled it gives a number that is not finite.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from operator import index
 from typing import Any
 
 from engine import Value, dot, log_softmax, mean, rules, select
+from engine.modes import mode
 from engine.trees import flat, is_row
 from engine.value import as_value
 
@@ -49,10 +50,12 @@ def hinge_loss(scores: Any, targets: Any) -> Value:
     """
 
     def loss(score: Any, target: Any) -> Value:
+        number = _number(target)
+        if number is not None and number not in (-1, 1):
+            hint = _order("hinge_loss", score, target) or "from 0 or 1, write 2 * y - 1"
+            raise ValueError(f"hinge_loss takes targets of -1 or 1, got {number!r}; {hint}")
         if isinstance(target, Value):
             target = target / rules.equal(target * target, 1.0)  # not finite where it is neither
-        elif target not in (-1, 1):
-            raise ValueError(f"hinge_loss takes targets of -1 or 1, got {target!r}; from 0 or 1, write 2 * y - 1")
         margin: Value = 1 - as_value(score) * target
         return margin.relu()
 
@@ -71,13 +74,13 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
     """
 
     def loss(logit: Any, target: Any) -> Value:
+        number = _number(target)
+        if number is not None and not 0 <= number <= 1:
+            name = "binary_cross_entropy_with_logits"
+            hint = _order(name, logit, target) or "from -1 or 1, write (y + 1) / 2"
+            raise ValueError(f"{name} takes targets from 0 to 1, got {number!r}; {hint}")
         if isinstance(target, Value):
             target = target / rules.inside(0.0, 1.0)(target)  # not finite where it is outside
-        elif not 0 <= target <= 1:
-            raise ValueError(
-                f"binary_cross_entropy_with_logits takes targets from 0 to 1, got {target!r}; from -1 or 1, write "
-                "(y + 1) / 2"
-            )
         result: Value = rules.binary_cross_entropy(as_value(logit), target)
         return result
 
@@ -94,7 +97,7 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
     Raises:
         ValueError: if there are not as many rows as targets, or none.
         IndexError: if a target is not the index of a class.
-        TypeError: if a target is not a whole number.
+        TypeError: if a target is not a whole number, or the logits are no row.
 
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 4)
     0.6931
@@ -108,6 +111,11 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
             raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")
         return -as_value(rules.log_softmax(i)(*xs))
 
+    if not is_row(logits):
+        raise TypeError(
+            f"cross_entropy takes a row of logits, one for each class, and then the target, got {logits!r:.40} as the "
+            "logits; write cross_entropy(logits, target)"
+        )
     if not is_row(targets):
         return loss(logits, targets)
     rows, targets = list(logits), list(targets)
@@ -161,6 +169,19 @@ def _listed(name: str, parameters: Any) -> list[Value]:
         if not isinstance(parameter, Value):
             raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
     return each
+
+
+def _number(target: Any) -> Any:
+    """The number of a target; None of a Value while a function is recorded, which must not look at it."""
+    if not isinstance(target, Value):
+        return target
+    return None if mode.get().tracing else target.data
+
+
+def _order(name: str, output: Any, target: Any) -> str:
+    """What to write if the outputs stand in the place of the targets, which they do if the others are plain numbers."""
+    swapped = isinstance(target, Value) and not isinstance(output, Value)
+    return f"the outputs come first: {name}(outputs, targets)" if swapped else ""
 
 
 def _index(target: Any) -> int:

@@ -142,7 +142,7 @@ class Module:
         >>> neuron.state_dict()
         {'w': [2.0], 'b': 0.0}
         """
-        return {name: mapped(lambda value: value.data, tensor) for name, tensor in _state(self)}
+        return {name: mapped(lambda value: value.data, tensor) for name, tensor in named_tensors(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set all parameters and buffers to numbers that `state_dict` gave, or PyTorch's.
@@ -157,7 +157,7 @@ class Module:
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict takes what state_dict() gave, a dict of names, got {state!r:.40}")
-        tensors, numbers, faults = dict(_state(self)), dict[str, Any](), list[str]()
+        tensors, numbers, faults = dict(named_tensors(self)), dict[str, Any](), list[str]()
         for name, tensor in tensors.items():
             if name not in state:
                 faults.append(f"no {name!r}")
@@ -267,7 +267,8 @@ def _only_leaves(thing: Any) -> bool:
     return _is_leaf(thing) or (is_list(thing) and all(map(_only_leaves, thing)))
 
 
-def _state(model: Module) -> Iterator[tuple[str, Any]]:
+def named_tensors(model: Module) -> Iterator[tuple[str, Any]]:
+    """The names in `state_dict`, each with its nested lists of Values."""
     for path, module in _tree(model, "", ()):
         for name, tensor in module.tensors():
             yield f"{path}.{name}" if path else name, tensor

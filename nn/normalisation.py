@@ -18,8 +18,9 @@ from typing import Any
 from engine import Value, dot, mean
 from engine.modes import mode
 from nn.activations import each_row
-from nn.layers import _check_size, _inputs
+from nn.checks import check_size, inputs
 from nn.module import Module
+from nn.tensors import tensor
 
 
 class BatchNorm1d(Module):
@@ -52,15 +53,16 @@ class BatchNorm1d(Module):
     latest: list[Value] | None = None
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, label: str = "") -> None:
-        _check_size("num_features", num_features)
+        check_size("num_features", num_features)
         _check_eps(eps)
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum must be from 0 to 1, got {momentum}")
         self.eps, self.momentum, self.label = eps, momentum, label
-        self.weight = _row(label, "weight", 1.0, num_features)
-        self.bias = _row(label, "bias", 0.0, num_features)
-        self.register_buffer("running_mean", _row(label, "running_mean", 0.0, num_features, "input"))
-        self.register_buffer("running_var", _row(label, "running_var", 1.0, num_features, "input"))
+        prefix = f"{label}." if label else ""
+        self.weight = tensor([num_features], lambda: 1.0, f"{prefix}weight")
+        self.bias = tensor([num_features], lambda: 0.0, f"{prefix}bias")
+        self.register_buffer("running_mean", tensor([num_features], lambda: 0.0, f"{prefix}running_mean", "input"))
+        self.register_buffer("running_var", tensor([num_features], lambda: 1.0, f"{prefix}running_var", "input"))
         self.register_buffer("num_batches_tracked", 0.0)
 
     def forward(self, x: Any) -> list[Value]:
@@ -70,7 +72,7 @@ class BatchNorm1d(Module):
                 f"{self!r} in training normalises over many examples, got one; write model.batch(rows), or first "
                 "model.eval() to use what it has learned"
             )
-        row = _inputs(x, len(self.weight), self)
+        row = inputs(x, len(self.weight), self)
         return self._scaled([[v - m for v, m in zip(row, self.running_mean)]], self.running_var)[0]
 
     def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
@@ -114,7 +116,7 @@ class BatchNorm1d(Module):
         self.num_batches_tracked.data += 1
 
     def _rows(self, xs: Iterable[Any]) -> list[list[Value]]:
-        rows = [_inputs(x, len(self.weight), self) for x in xs]
+        rows = [inputs(x, len(self.weight), self) for x in xs]
         self._check_examples(len(rows))
         return rows
 
@@ -157,18 +159,19 @@ class LayerNorm(Module):
     def __init__(
         self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True, label: str = ""
     ) -> None:
-        _check_size("normalized_shape", normalized_shape)
+        check_size("normalized_shape", normalized_shape)
         _check_eps(eps)
         self.normalized_shape, self.eps, self.label = normalized_shape, eps, label
-        self.weight = _row(label, "weight", 1.0, normalized_shape) if elementwise_affine else None
-        self.bias = _row(label, "bias", 0.0, normalized_shape) if elementwise_affine else None
+        prefix = f"{label}." if label else ""
+        self.weight = tensor([normalized_shape], lambda: 1.0, f"{prefix}weight") if elementwise_affine else None
+        self.bias = tensor([normalized_shape], lambda: 0.0, f"{prefix}bias") if elementwise_affine else None
 
     def forward(self, x: Any) -> list[Any]:
         """The rows, in lists nested as those given."""
         return each_row(self._normalised, x)
 
     def _normalised(self, row: list[Value]) -> list[Value]:
-        xs = _inputs(row, self.normalized_shape, self)
+        xs = inputs(row, self.normalized_shape, self)
         middle = mean(xs)
         centred = [v - middle for v in xs]
         root = (dot(centred, centred) / len(xs) + self.eps).sqrt()
@@ -199,29 +202,25 @@ class RMSNorm(Module):
     def __init__(
         self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True, label: str = ""
     ) -> None:
-        _check_size("normalized_shape", normalized_shape)
+        check_size("normalized_shape", normalized_shape)
         self.eps = float_info.epsilon if eps is None else eps
         _check_eps(self.eps)
         self.normalized_shape, self.label = normalized_shape, label
-        self.weight = _row(label, "weight", 1.0, normalized_shape) if elementwise_affine else None
+        prefix = f"{label}." if label else ""
+        self.weight = tensor([normalized_shape], lambda: 1.0, f"{prefix}weight") if elementwise_affine else None
 
     def forward(self, x: Any) -> list[Any]:
         """The rows, in lists nested as those given."""
         return each_row(self._normalised, x)
 
     def _normalised(self, row: list[Value]) -> list[Value]:
-        xs = _inputs(row, self.normalized_shape, self)
+        xs = inputs(row, self.normalized_shape, self)
         root = (dot(xs, xs) / len(xs) + self.eps).sqrt()
         normal = [v / root for v in xs]
         return normal if self.weight is None else [w * v for w, v in zip(self.weight, normal)]
 
     def __repr__(self) -> str:
         return f"RMSNorm({self.normalized_shape})"
-
-
-def _row(label: str, name: str, number: float, n: int, role: str = "parameter") -> list[Value]:
-    prefix = f"{label}." if label else ""
-    return [Value(number, f"{prefix}{name}{i}", role) for i in range(n)]
 
 
 def _check_eps(eps: float) -> None:

@@ -57,6 +57,14 @@ class Optimizer:
         """The next ``p`` and the next memory, from a parameter, its gradient, and the memory of both."""
         raise TypeError(f"{type(self).__name__} has no update rule: define update(self, p, g, ...) in it")
 
+    def _check_begun(self) -> None:
+        """For update rules that count the steps: `step` counts before it updates."""
+        if self.steps == 0:
+            raise RuntimeError(
+                f"the update of {type(self).__name__} depends on how many steps there were, this one included, and "
+                "there was none; call optimizer.step(), or write optimizer.steps = 1 before the first update"
+            )
+
     def step(self) -> None:
         """Change every parameter once. One that no backward pass has reached has the gradient 0.
 
@@ -117,7 +125,7 @@ class Optimizer:
         return {"kind": type(self).__name__, "settings": own | tuples, "memory": memory}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Go on from what `state_dict` gave: with its settings, `lr` among them, as in PyTorch.
 
         Raises:
             ValueError: if it is of another kind of optimizer, or of another number of parameters. Then nothing is
@@ -228,7 +236,12 @@ class Adam(Optimizer):
         self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
-        """Running means that start from 0, each divided by the share of it that is filled."""
+        """Running means that start from 0, each divided by the share of it that is filled.
+
+        Raises:
+            RuntimeError: if there was no step, and so nothing is filled.
+        """
+        self._check_begun()
         mean, square = memory
         keep, keep_square = self.betas
         p, g = self.decay(p, g)
@@ -343,7 +356,12 @@ class Adagrad(Optimizer):
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
-        """``square = square + g²``, and a step of ``g / √square``."""
+        """``square = square + g²``, and a step of ``g / √square``.
+
+        Raises:
+            RuntimeError: if there was no step, for the learning rate depends on how many there were.
+        """
+        self._check_begun()
         (square,) = memory
         g = g + self.weight_decay * p
         square = square + g * g

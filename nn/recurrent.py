@@ -15,7 +15,8 @@ from typing import Any
 
 from engine import Value, dot
 from engine.trees import is_row
-from nn.layers import _check_size, _inputs, _without
+from nn.checks import check_rng, check_size, inputs
+from nn.layers import shown_bias
 from nn.module import Module
 from nn.tensors import tensor
 
@@ -44,6 +45,7 @@ class GRUCell(Module):
         bias_hh: the same.
 
     Raises:
+        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
         ValueError: if a size is not a positive whole number; when called, if there are not as many inputs, or numbers
             in the state.
     """
@@ -51,8 +53,9 @@ class GRUCell(Module):
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, rng: Any = random, label: str = ""
     ) -> None:
-        _check_size("input_size", input_size)
-        _check_size("hidden_size", hidden_size)
+        check_size("input_size", input_size)
+        check_size("hidden_size", hidden_size)
+        check_rng(rng, "uniform")
         self.input_size, self.hidden_size = input_size, hidden_size
         bound = 1 / sqrt(hidden_size)
         self.label = label
@@ -68,7 +71,7 @@ class GRUCell(Module):
 
     def forward(self, x: Any, h: Any = None) -> list[Value]:
         """The next hidden state, from a row of inputs and the hidden state, which is zeros to begin with."""
-        xs = _inputs(x, self.input_size, self)
+        xs = inputs(x, self.input_size, self)
         if h is None:
             h = [Value(0.0, role="constant")] * self.hidden_size
         hs = list(h) if is_row(h) else [h]
@@ -86,7 +89,7 @@ class GRUCell(Module):
         return state
 
     def __repr__(self) -> str:
-        return f"GRUCell({self.input_size}, {self.hidden_size}{_without(self.bias_ih)})"
+        return f"GRUCell({self.input_size}, {self.hidden_size}{shown_bias(self.bias_ih)})"
 
 
 def _sums(weight: list[list[Value]], xs: list[Any], bias: list[Any] | None) -> list[Value]:

@@ -34,6 +34,7 @@ class Schedule:
 
     Raises:
         TypeError: if `optimizer` is not an optimizer.
+        ValueError: if its learning rate is 0, as another schedule may have left it.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -41,6 +42,12 @@ class Schedule:
             name = type(self).__name__
             raise TypeError(
                 f"{name} takes an optimizer, got {optimizer!r:.40}; write {name}(SGD(model.parameters()), ...)"
+            )
+        if optimizer.lr == 0:
+            before = vars(optimizer).get("initial_lr") or 0.1
+            raise ValueError(
+                f"{type(self).__name__} begins at the optimizer's learning rate, and got 0, where an earlier schedule "
+                f"may have ended; write optimizer.lr = {before} before it, or make the optimizer anew"
             )
         self.optimizer = optimizer
         self.base_lr: float = vars(optimizer).setdefault("initial_lr", optimizer.lr)

@@ -31,7 +31,7 @@ class Sequential(Module):
                 hint = "Sequential(*modules)" if isinstance(module, (list, tuple)) else "ReLU(), not ReLU or a function"
                 raise TypeError(f"Sequential takes modules, got {module!r:.40}; write {hint}")
             setattr(self, str(i), module)  # the names that PyTorch has in the state
-            _label(module, f"L{i}")
+            label_within(module, f"L{i}")
 
     def forward(self, x: Any) -> Any:
         """What the last one gives for one example."""
@@ -64,7 +64,7 @@ class Sequential(Module):
         return f"Sequential({', '.join(map(repr, self))})"
 
 
-def _label(member: Module, name: str) -> None:
+def label_within(member: Module, name: str) -> None:
     """Put a name before the labels of a member and of all in it, unless it has one of its own."""
     if member.label:
         return

@@ -41,7 +41,7 @@ from engine import (
 )
 from engine import sum as total
 from engine.graph import topological_order
-from nn import MLP, SGD, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
+from nn import MLP, SGD, Linear, Sequential, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 from tests.agreement import agrees, check, check_lanes
 from tests.programs import programs
 from tests.rule_samples import AWKWARD, NAMED, SAMPLED
@@ -542,6 +542,21 @@ def test_several_values_are_refused_where_one_is_due():
         with pytest.raises(TypeError, match=r"<lambda> gives several Values, and a compiled call gives one; .*\.map\("):
             call()
     assert f.map([2.0]) == [[2.0, 3.0]]
+
+
+@pytest.mark.parametrize("machine", [True, False])
+def test_a_list_of_one_is_told_as_such_with_what_to_write(monkeypatch, machine):
+    if not machine:
+        monkeypatch.setattr("engine.compiled.machine_is_there", lambda: False)
+    model = Sequential(Linear(2, 1, rng=random.Random(0)))
+    fast = compile(model)
+    for call in (lambda: fast([1.0, 2.0]), lambda: fast.mean(ROWS), lambda: fast.sum(ROWS)):
+        with pytest.raises(
+            TypeError, match=r"Sequential gives a list of one Value, .* compile\(lambda x: model\(x\)\[0\]\)"
+        ):
+            call()
+    assert len(model([1.0, 2.0])) == len(fast.map([[1.0, 2.0]])[0]) == 1
+    assert compile(lambda x: model(x)[0])([1.0, 2.0]).data == pytest.approx(model([1.0, 2.0])[0].data)
 
 
 def test_a_function_that_gives_nothing_is_told():

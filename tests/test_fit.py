@@ -493,6 +493,38 @@ def test_a_loss_that_is_no_number_is_never_better():
     assert (model.w.data, history.best_epoch, history.epoch) == (2.0, 1, 3)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("patience", [None, 5])
+def test_a_training_whose_weights_are_not_finite_any_more_is_stopped_and_said_to_be(compiled, patience, tmp_path):
+    model, path = Linear(2, 1, rng=rng()), tmp_path / "run.json"
+    optimizer = SGD(model.parameters(), lr=1e60)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = fit(model, (X, SIGNS), mse_loss, optimizer, 20, 16, compiled=compiled, validation=0.2,
+                      early_stopping=patience, checkpoint=path, progress=False)  # fmt: skip
+    assert 2 <= history.epoch < 20
+    assert math.isfinite(history.loss[0])
+    assert not math.isfinite(history.loss[-1])
+    assert history.stopped == f"the weights are not finite any more, in epoch {history.epoch}"
+    told = f"training was stopped: {history.stopped}; make model and optimizer anew, with a learning rate below 1e+60"
+    assert str(caught[-1].message) == told
+    assert caught[-1].filename == __file__
+    assert sum("training was stopped" in str(warning.message) for warning in caught) == 1
+    assert all(map(math.isfinite, numbers(model))) == (patience is not None)  # those of the best epoch
+    assert len(json.loads(path.read_text())["history"]["loss"]) == history.epoch - 1
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_training_whose_loss_alone_is_not_finite_goes_on(compiled):
+    model = mlp()
+    before = numbers(model)
+    history = fit(model, (X, SIGNS), lambda outputs, targets: mse_loss(outputs, targets) + math.inf,
+                  SGD(model.parameters(), lr=0.1), 3, compiled=compiled, progress=False)  # fmt: skip
+    assert (history.loss, history.stopped) == ([math.inf] * 3, "")
+    assert before != numbers(model)
+    assert all(map(math.isfinite, numbers(model)))
+
+
 def test_callbacks_see_each_epoch_and_may_end_the_training():
     seen = []
 

@@ -1,12 +1,30 @@
 """The functions of several values: what they refuse, and that they are one node each."""
 
 import builtins
+import math
 
+import numpy as np
 import pytest
 
 import engine
-from engine import Value, dot, log_softmax, logsumexp, mean, select, softmax
+from engine import (
+    Rule,
+    Value,
+    clamp,
+    compile,
+    detect_anomaly,
+    dot,
+    leaky_relu,
+    log_softmax,
+    logsumexp,
+    mean,
+    no_grad,
+    select,
+    softmax,
+)
 from engine.graph import topological_order
+
+OF_ONE_OR_TWO = [name for name, thing in vars(engine).items() if isinstance(thing, Rule)] + ["leaky_relu", "clamp"]
 
 
 @pytest.mark.parametrize("function", [engine.sum, mean, engine.max, engine.min, logsumexp])
@@ -54,6 +72,40 @@ def test_softmax_is_positive_and_one_together_far_out_too():
     ps = softmax([Value(x) for x in (1000.0, 999.0, -1000.0)])
     assert builtins.sum(p.data for p in ps) == pytest.approx(1.0)
     assert log_softmax([Value(0.0), Value(-800.0)])[1].data == -800.0
+
+
+@pytest.mark.parametrize("name", OF_ONE_OR_TWO)
+def test_a_plain_number_gives_a_plain_number(name):
+    function = getattr(engine, name)
+    operands = 2 if name in ("maximum", "minimum", "pow", "atan2", "hypot", "binary_cross_entropy") else 1
+    for number in (0.5, 1, True, float("nan")):
+        plain, node = function(*[number] * operands), function(*[Value(number)] * operands)
+        assert (type(plain), type(node)) == (float, Value)
+        assert plain == node.data or math.isnan(plain) == math.isnan(node.data) == math.isnan(number)
+
+
+@pytest.mark.parametrize("function", [leaky_relu, clamp])
+def test_a_plain_number_is_one_whatever_is_done_with_values(function):
+    assert type(function(np.float64(0.5))) is float
+    with no_grad():
+        assert (type(function(0.5)), type(function(Value(0.5)))) == (float, Value)
+    with detect_anomaly():
+        assert function(float("inf")) == float("inf")
+
+    def scaled(x):
+        with no_grad():
+            factor = function(0.5)
+        return x * factor
+
+    assert [compile(scaled)(number).data for number in (2.0, 4.0)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("function", [leaky_relu, clamp])
+def test_what_is_no_number_is_still_told(function):
+    with pytest.raises(TypeError, match="a Value holds one real number, got str 'one'"):
+        function("one")
+    with pytest.raises(ValueError, match=r"clamp takes low <= high, got low=2.0 and high=1.0"):
+        clamp(0.5, 2, 1)
 
 
 def test_star_import_leaves_the_builtins_alone():

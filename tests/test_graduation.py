@@ -49,7 +49,7 @@ from nn import (
     to_torch,
 )
 from nn.activations import ACTIVATIONS
-from nn.module import _state
+from nn.module import named_tensors
 from nn.summary import shape
 
 ROOT = Path(__file__).parent.parent
@@ -174,7 +174,7 @@ def alike(torch, model, network, sizes, rng):
     dot(upstream, [*flat(outputs)]).backward()
     (theirs.flatten() * torch.tensor(upstream, dtype=torch.float64)).sum().backward()
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
-    for name, tensor in _state(model):
+    for name, tensor in named_tensors(model):
         if name in gradients:
             close(mapped(lambda value: value.grad, tensor), gradients[name])
     for name, tensor in network.state_dict().items():

@@ -59,6 +59,13 @@ def test_nn_and_viz_stand_on_the_engine_and_not_on_each_other(package):
         assert {name.split(".")[0] for name in imports(path)} <= MAY[package], path.name
 
 
+@pytest.mark.parametrize("package", ["engine", "nn"])
+def test_what_is_private_to_a_file_is_imported_by_no_other(package):
+    for path in (ROOT / package).glob("*.py"):
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        assert not [alias.name for node in nodes for alias in node.names if alias.name.startswith("_")], path.name
+
+
 def test_only_exercises_know_of_both_and_nobody_knows_of_them():
     for path in (ROOT / "viz").glob("*.py"):
         assert not any(name.startswith("viz.exercises") for name in imports(path)), path.name

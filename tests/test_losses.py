@@ -157,6 +157,33 @@ def test_cross_entropy_of_far_logits_is_finite():
         (lambda x: l2_penalty(nn.MLP(2, [1])), TypeError, r"l2_penalty takes Values, got MLP.* model.parameters\(\)"),
         (lambda x: hinge_loss([x], [0]), ValueError, r"targets of -1 or 1, got 0; from 0 or 1, write 2 \* y - 1"),
         (lambda x: binary_cross_entropy_with_logits([x], [-1]), ValueError, r"from 0 to 1, got -1; .*\(y \+ 1\) / 2"),
+        (lambda x: hinge_loss([x], [2 * x]), ValueError, r"of -1 or 1, got 2.0; from 0 or 1, write 2 \* y - 1"),
+        (
+            lambda x: hinge_loss([-1], [2 * x]),
+            ValueError,
+            r"got 2.0; the outputs come first: hinge_loss\(outputs, targets",
+        ),
+        (
+            lambda x: hinge_loss(1, x - 1),
+            ValueError,
+            r"-1 or 1, got 0.0; the outputs come first: hinge_loss\(outputs, targets",
+        ),
+        (
+            lambda x: binary_cross_entropy_with_logits([x], [2 * x]),
+            ValueError,
+            r"from 0 to 1, got 2.0; from -1 or 1, wr",
+        ),
+        (
+            lambda x: binary_cross_entropy_with_logits([1], [-x]),
+            ValueError,
+            r"got -1.0; the outputs come first: binary_",
+        ),
+        (
+            lambda x: cross_entropy(1, [x, x]),
+            TypeError,
+            r"row of logits.*, got 1 as.* write cross_entropy\(logits, targ",
+        ),
+        (lambda x: cross_entropy(x, 0), TypeError, r"takes a row of logits, one for each class, .* got Value"),
         (lambda x: cross_entropy([x, x], 2), IndexError, "targets from 0 to 1, one for each logit, got 2"),
         (lambda x: cross_entropy([x, x], -1), IndexError, "got -1"),
         (lambda x: cross_entropy([x, x], 0.5), TypeError, r"whole number, got 0.5; write int\(y\) for each y"),
@@ -172,3 +199,18 @@ def test_what_does_not_fit_is_refused_in_one_sentence(call, error, message):
 def test_outputs_and_targets_may_be_anything_to_iterate_over():
     assert hinge_loss(map(Value, [1.0, 2.0]), iter([1, -1])).data == 1.5
     assert mse_loss([Value(0.0), Value(1.0)], range(2)).data == 0.0
+
+
+@pytest.mark.parametrize(("loss", "wrong"), [(hinge_loss, 0.0), (binary_cross_entropy_with_logits, -1.0)])
+def test_a_wrong_target_is_the_same_error_plain_and_compiled(loss, wrong):
+    pytest.importorskip("numba", reason="without numba there is no machine code")
+    w = Value(0.5, role="parameter")
+
+    def example(x, target):
+        return loss(w * x, target)
+
+    fast = compile(example)
+    assert fast.mean([1.0, 2.0], [1.0, 1.0]).data > 0
+    for call in (lambda: example(1.0, Value(wrong)), lambda: fast.mean([1.0, 2.0], [1.0, wrong])):
+        with pytest.raises(ValueError, match=f"takes targets .*, got {wrong}; from "):
+            call()

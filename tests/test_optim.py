@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine import Value, compile
-from nn import MLP, SGD, Adam, AdamW, Optimizer, cross_entropy, hinge_loss
+from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, cross_entropy, hinge_loss
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch_nn.json").read_text())
 KINDS = {"sgd": SGD, "momentum": SGD, "nesterov": SGD, "adam": Adam, "adamw": AdamW}
@@ -68,6 +68,23 @@ def test_a_parameter_out_of_reach_has_the_gradient_zero():
 def test_impossible_settings_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make([Value(1.0)])
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, Adagrad])
+def test_an_update_that_counts_the_steps_is_told_that_there_was_none(kind):
+    settings = {"lr_decay": 0.5} if kind is Adagrad else {}
+    w = Value(1.0)
+    optimizer = kind([w], lr=0.1, **settings)
+    memory = [0.0] * len(optimizer.memory)
+    message = rf"of {kind.__name__} depends on how many steps .*there was none; call optimizer.step\(\), or write optim"
+    with pytest.raises(RuntimeError, match=message):
+        optimizer.update(1.0, 2.0, *memory)
+    optimizer.steps = 1
+    expected, *_ = optimizer.update(1.0, 2.0, *memory)
+    optimizer.steps = 0
+    (2 * w).backward()
+    optimizer.step()
+    assert w.data == expected
 
 
 def test_a_step_that_fails_changes_nothing():

@@ -105,6 +105,33 @@ def test_a_learning_rate_set_by_hand_is_gone_on_from():
 
 
 @pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: CosineAnnealingLR(o, 3),
+        lambda o: StepLR(o, 3),
+        lambda o: LinearLR(o),
+        lambda o: ReduceLROnPlateau(o),
+    ],
+)
+def test_a_schedule_does_not_begin_where_another_has_ended_at_0(make):
+    steps = optimizer(0.4)
+    schedule = CosineAnnealingLR(steps, 3)
+    for _ in range(3):
+        schedule.step()
+    with pytest.raises(
+        ValueError, match=r"LR\w* begins at .* learning rate, and got 0, .*; write optimizer.lr = 0.4 bef"
+    ):
+        make(steps)
+    assert steps.lr == 0
+    steps.lr = 0.4
+    again = make(steps)
+    assert steps.lr > 0
+    for _ in range(3):  # the first schedule is still the one that it was
+        schedule.step()
+    assert again.steps == 0
+
+
+@pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: StepLR([Value(1.0)], 3), TypeError, r"StepLR takes an optimizer, got \[.*write StepLR\(SGD\("),
