@@ -481,10 +481,11 @@ def _leaves_the_graph(value: Value, what: str, instead: str) -> TraceError:
 
 
 def warn_of_gradients(leaves: "Iterable[Value]") -> None:
-    """Warn of gradients that are not finite."""
-    for leaf in leaves:
-        if leaf.role != "constant":
-            _warn(f"the gradient of {leaf._name()} is {leaf.grad}; detect_anomaly() finds where it arose")
+    """Warn of gradients that are not finite, once for all: the first is named."""
+    bad = [leaf for leaf in leaves if leaf.role != "constant"]
+    if bad:
+        more = f", {len(bad) - 1:,} more are inf or nan" if len(bad) > 1 else ""
+        _warn(f"the gradient of {bad[0]._name()} is {bad[0].grad}{more}; detect_anomaly() finds where it arose")
 
 
 # How a gradient is found.

@@ -118,6 +118,17 @@ def test_an_infinite_gradient_is_told():
     assert x.grad == math.inf
 
 
+def test_many_gradients_that_are_not_finite_are_one_warning():
+    weights = [Value(1.0, f"w{i}") for i in range(40)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (sum(weights) * math.inf).backward()
+    of_gradients = [str(each.message) for each in caught if "gradient" in str(each.message)]
+    assert of_gradients == [
+        "the gradient of w0 = 1.0 is inf, 39 more are inf or nan; detect_anomaly() finds where it arose"
+    ]
+
+
 def test_a_backward_pass_that_fails_leaves_the_leaves_as_they_were():
     def broken(z, x):
         if x != 0.5:  # where a rule is tried out
