@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import rules
 from engine.graph import topological_order
-from engine.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
+from engine.mistakes import MISTAKES, Mistake, Numbers, received_at
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep, backward_steps
 from engine.trials import Case, same
@@ -43,23 +43,26 @@ class Diagnosis:
 # worksheets, the ones that are made in code.
 
 
-def _slope(name: str, hint: str, **wrong: Callable[..., float]) -> Mistake:
-    """A wrong local derivative for rules of one operand: of z, x, and the constants of the rule."""
+def _slope(name: str, hint: str, **wrong: Callable[..., tuple[float, ...]]) -> Mistake:
+    """Wrong lines in the table of derivatives: the partials of (z, x, y), and of the constants of the rule."""
 
     def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
-        formula = wrong.get(s.node.rule.name)
-        return upstream * (formula(data[s.node], data[s.parent], *s.node.rule.constants) if formula else s.local)
+        partials, rule = wrong.get(s.node.rule.name), s.node.rule
+        if partials is None:
+            return upstream * s.local
+        xs = [data[parent] for parent in s.node.parents]
+        return upstream * partials(data[s.node], *xs, *rule.constants)[s.operand]
 
     return Mistake(name, hint, part)
 
 
-def _quotient(*wrong: Callable[[float, float, float], float]) -> Part:
-    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
-        if s.node.rule is not rules.div:
-            return upstream * s.local
-        return upstream * wrong[s.operand](data[s.node], *[data[parent] for parent in s.node.parents])
+def _shares(name: str, hint: str, *shares: int) -> Mistake:
+    """Of an operation of two, the operands get so many times what is theirs."""
 
-    return part
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        return upstream * s.local * (shares[s.operand] if len(s.node.parents) > 1 else 1)
+
+    return Mistake(name, hint, part)
 
 
 def _gate(s: BackwardStep, upstream: float, data: Numbers) -> float:
@@ -67,31 +70,17 @@ def _gate(s: BackwardStep, upstream: float, data: Numbers) -> float:
 
 
 def _once_from_each(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
-    """A node that uses this one twice sends once."""
-    return [sum({s.node: part for s, part in zip(each, ps)}.values()) for each, ps in _both_ways(steps, parts)]
-
-
-def _both_ways(steps: Sequence[Any], parts: Sequence[float]) -> Iterator[tuple[Sequence[Any], Sequence[float]]]:
-    yield from ((steps, parts), (steps[::-1], parts[::-1]))
+    """A node that uses this one twice sends once: the last of its contributions, or the first."""
+    pairs = [(step.node, part) for step, part in zip(steps, parts)]
+    return [sum(dict(pairs).values()), sum(dict(pairs[::-1]).values())]
 
 
 def _some(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
     return [sum(some) for size in range(1, len(parts) + 1) for some in combinations(parts, size)] or [0.0]
 
 
-def _from_operand(wanted: int, times: int = 1) -> Mistake:
-    def total(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
-        return [sum(p * (times if len(s.node.parents) > 1 else 1) for s, p in zip(steps, parts) if _sent(s))]
-
-    def _sent(s: BackwardStep) -> bool:
-        return s.operand == wanted or len(s.node.parents) == 1
-
-    return Mistake(*((_ONLY_ONE, _NO_PATH) if times == 1 else (_LATE, _LATE_HINT)), total=total)
-
-
-_ONLY_ONE, _NO_PATH = "path lost", "An operand gets nothing: an operation of two sends a contribution to each of them."
-_LATE = "late closure"
-_LATE_HINT = (
+_NO_PATH = "An operand gets nothing: an operation of two sends a contribution to each of them."
+_LATE = (
     "All contributions go to the last operand: a function made in a loop sees the loop's variable as it is at the end. "
     "Give it a default, def _backward(parent=parent), or loop inside of it."
 )
@@ -102,7 +91,8 @@ _USUAL = {mistake.name: mistake for mistake in MISTAKES}
 IN_MESSAGES = (
     Mistake("path lost", "A node that is used twice by one operation, as in a * a, gets one contribution and not two: "
             "parents kept in a set, or in a dict, hold it once.", total=_once_from_each),
-    _from_operand(0), _from_operand(1), _from_operand(1, 2), _from_operand(0, 2),
+    _shares("path lost", _NO_PATH, 1, 0), _shares("path lost", _NO_PATH, 0, 1),
+    _shares("late closure", _LATE, 0, 2), _shares("late closure", _LATE, 2, 0),
     _USUAL["minus forgotten"],
     Mistake("sign", "The sign is the wrong way round: go through the minuses once more.",
             lambda s, upstream, data: -upstream * s.local),
@@ -110,38 +100,37 @@ IN_MESSAGES = (
             lambda s, upstream, data: upstream * (-s.local if s.node.rule is rules.sub else s.local)),
     _USUAL["swapped"],
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent comes down as a factor.",
-           power=lambda z, x, n: x ** (n - 1)),
+           power=lambda z, x, n: (x ** (n - 1),)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent is one less afterwards.",
-           power=lambda z, x, n: n * x**n),
+           power=lambda z, x, n: (n * x**n,)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): 2 * x is that of the square alone.",
-           power=lambda z, x, n: 2 * x),
+           power=lambda z, x, n: (2 * x,)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the power has gone from it.",
-           power=lambda z, x, n: n * x),
-    _slope("power rule", "The local derivative of x**n is n * x**(n - 1), and not x.", power=lambda z, x, n: x),
-    _slope("input for output", _UNLIKE, tanh=lambda z, x: 1 - x * x, sigmoid=lambda z, x: x * (1 - x),
-           exp=lambda z, x: x, log=lambda z, x: 1 / z if z else 0.0, sqrt=lambda z, x: 0.5 / x,
-           power=lambda z, x, n: rules.power(n).slopes(0.0, z)[0]),
+           power=lambda z, x, n: (n * x,)),
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1), and not x.", power=lambda z, x, n: (x,)),
+    _slope("input for output", _UNLIKE, tanh=lambda z, x: (1 - x * x,), sigmoid=lambda z, x: (x * (1 - x),),
+           exp=lambda z, x: (x,), log=lambda z, x: (1 / z if z else 0.0,), sqrt=lambda z, x: (0.5 / x,),
+           power=lambda z, x, n: rules.power(n).slopes(0.0, z)),
     _USUAL["own data"],
     _slope("own data", "The result of the operation is taken for its local derivative.",
-           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: z)),
-    _slope("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: 1 - z),
-    _slope("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.", tanh=lambda z, x: 1 + z * z),
+           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: (z,))),
+    _slope("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: (1 - z,)),
+    _slope("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.", tanh=lambda z, x: (1 + z * z,)),
     _USUAL["quotient"],
-    Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the square is forgotten.",
-            _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -z)),
-    Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the x is forgotten.",
-            _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -1 / y**2)),
-    Mistake("quotient", "The local derivative of x / y by x is 1 / y, and not y.",
-            _quotient(lambda z, x, y: y, lambda z, x, y: -z / y)),
-    Mistake("quotient", "The local derivative of x / y by x is 1 / y, by y it is -x / y**2; those of a product stand "
-            "here.", _quotient(lambda z, x, y: y, lambda z, x, y: x)),
+    _slope("quotient", "The local derivative of x / y by y is -x / y**2: the square is forgotten.",
+           div=lambda z, x, y: (1 / y, -z)),
+    _slope("quotient", "The local derivative of x / y by y is -x / y**2: the x is forgotten.",
+           div=lambda z, x, y: (1 / y, -1 / y**2)),
+    _slope("quotient", "The local derivative of x / y by x is 1 / y, and not y.", div=lambda z, x, y: (y, -z / y)),
+    _slope("quotient", "The local derivative of x / y by x is 1 / y, by y it is -x / y**2; those of a product stand "
+           "here.", div=lambda z, x, y: (y, x)),
     _USUAL["closed gate"],
     Mistake("closed gate", "relu's gate looks at the gradient that arrives: it is open where the input is above 0.",
             _gate),
     _slope("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is above 0.",
-           relu=lambda z, x: 0.0 if x > 0 else 1.0),
-    Mistake("upstream forgotten", "The local derivative stands alone: multiply it by the gradient that arrives, "
-            "out.grad.", _USUAL["upstream forgotten"].part),
+           relu=lambda z, x: (0.0 if x > 0 else 1.0,)),
+    replace(_USUAL["upstream forgotten"], hint="The local derivative stands alone: multiply it by the gradient that "
+            "arrives, out.grad."),
     _USUAL["local forgotten"],
     _USUAL["added along the path"],
     Mistake("nothing sent", "No contribution arrives: does the operation store its operands, and its backward "
@@ -165,7 +154,7 @@ IN_DATA = (
 # fmt: on
 
 
-def _borrowed(rule: Rule, lender: Rule) -> Iterator[tuple[Mistake, Mistake]]:
+def _borrowed(rule: Rule, lender: Rule) -> Mistake:
     """One function in the place of another: its local derivative, and its value."""
     hint = (
         f"What belongs to {lender.name} stands at {rule.name}. Was it copied? If functions are made in a loop: each "
@@ -180,7 +169,7 @@ def _borrowed(rule: Rule, lender: Rule) -> Iterator[tuple[Mistake, Mistake]]:
     def value(done: Rule, xs: Sequence[float]) -> list[float]:
         return [(lender if done is rule else done).evaluate(*xs)]
 
-    yield Mistake("late closure", hint, part), Mistake("late closure", hint, value=value)
+    return Mistake("late closure", hint, part, value=value)
 
 
 def _only_at(mistake: Mistake, names: Collection[str]) -> Mistake:
@@ -425,24 +414,17 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
         return
     here = {node.rule.name: node.rule for node in _graph(case) if node.rule}
     scopes = [*([list(here)] if len(here) > 1 else []), *([name] for name in here)]
-    borrowed = [
-        pair
-        for rule in here.values()
-        for lender in (RULES[name] for name in _UNARY)
-        if rule.name in _UNARY and lender is not rule
-        for pair in _borrowed(rule, lender)
-    ]
+    unary = [name for name in here if name in _UNARY]
+    borrowed = [_borrowed(here[name], RULES[other]) for name in unary for other in _UNARY if other != name]
     if case.fault == "data":
-        for mistake in [_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA]:
-            yield mistake.name, mistake.hint, _fits_data(mistake)
-        for _, mistake in borrowed:
+        for mistake in [*[_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA], *borrowed]:
             yield mistake.name, mistake.hint, _fits_data(mistake)
         return
     for mistake in (*IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     yield OVERWRITTEN.name, OVERWRITTEN.hint, _fits_messages(OVERWRITTEN)
     yield "started at every node", _STARTS, _all_ones  # in sums alone the one before gives the same numbers
-    for mistake, _ in borrowed:
+    for mistake in borrowed:
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     for name, hint, order in ORDERS:
         yield name, hint, _fits_order(order)
