@@ -274,11 +274,11 @@ class _Trial:
 
     def _each_kind_alone(self) -> list[Kind]:
         """Try every kind of line by itself, and give those that went right."""
-        self._try(islice(simple_programs([], self.backward), 1))
+        self._try([Program((3.0,), backward=self.backward)])
         innocent = []
         for kind in self.kinds:
-            alone = [*simple_programs([kind], self.backward)][1:]
-            alone += islice(random_programs([kind], self.rng, most=4, backward=self.backward), 6)
+            fuzz = random_programs([kind], self.rng, most=4, backward=self.backward)
+            alone = [*simple_programs([kind], self.backward), *islice(fuzz, 6)]
             if self._is_endless():
                 break
             if self._try(alone):
@@ -293,6 +293,7 @@ class _Trial:
             kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
             fuzz = random_programs(kinds, self.rng, 4, self.backward, twice) if here else ()
             alike = [
+                Program((3.0,), backward=self.backward),
                 *simple_programs([kind for kind in self.kinds if kind in here], self.backward),
                 *islice(filter(lambda program: program.kinds & here, fuzz), ALIKE),
             ]
