@@ -4,8 +4,8 @@ Every usual mistake is a hypothesis: our own engine's steps are folded under the
 come out are theirs, in the program that failed and in others of the same kinds of line, it is the likely one.
 """
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from operator import attrgetter
@@ -15,7 +15,7 @@ from engine import rules
 from engine.graph import topological_order
 from engine.mistakes import MISTAKES, Mistake, Numbers, received_at
 from engine.rules import RULES, Rule
-from engine.steps import BackwardStep, backward_steps
+from engine.steps import BackwardStep
 from engine.trials import Case, same
 from engine.value import Value, edges
 
@@ -234,6 +234,7 @@ def _graph(case: Case) -> list[Value]:
 # Mistakes in the order in which nodes pass their gradients on.
 
 Operands = Callable[[Value], Sequence[Value]]
+Order = Callable[[Value, Operands], Mapping[Value, float]]  # the gradients that come of an order
 
 
 def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
@@ -269,73 +270,64 @@ def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list
     return list(fired)
 
 
-def _unreversed(root: Value, operands: Operands) -> Iterable[Value]:
-    return topological_order(root)
+def _fired(order: Callable[[Value, Operands], Iterable[Value]]) -> Order:
+    """The nodes of an order, one after another, pass on what they have."""
+
+    def gradients(root: Value, operands: Operands) -> dict[Value, float]:
+        got = defaultdict(float, {root: 1.0})
+        for node in islice(order(root, operands), 1000):
+            for parent, local in edges(node):
+                got[parent] += got[node] * local
+        return got
+
+    return gradients
 
 
-def _with_repeats(root: Value, operands: Operands) -> Iterable[Value]:
-    found: list[Value] = []
+def _edge_by_edge(root: Value, operands: Operands) -> dict[Value, float]:
+    """Pass on to one operand, do the same there, and go on with the next operand."""
+    got = defaultdict(float, {root: 1.0})
 
     def visit(node: Value) -> None:
-        for parent in operands(node):
+        places = operands(node)
+        for parent, local in sorted(edges(node), key=lambda edge: places.index(edge[0])):
+            got[parent] += got[node] * local
             visit(parent)
-        found.append(node)
 
     visit(root)
-    return reversed(found)
+    return got
 
 
 _TOPOLOGICAL = "A node has to wait until all that use it have passed on to it: take the reverse of a topological order."
 # fmt: off
-ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]] | None], ...] = (
+ORDERS: tuple[tuple[str, str, Order], ...] = (
     ("order not reversed", "The pass runs from the leaves to the result, or ends with its first node: it has to begin "
-     "at the result, and to go on. Or is a return indented into the loop?", _unreversed),
+     "at the result, and to go on. Or is a return indented into the loop?",
+     _fired(lambda root, operands: topological_order(root))),
     ("wrong order", f"A node passes its gradient on at every visit, and what it has passed on already once more. "
-     f"{_TOPOLOGICAL}", naive_recursion),
-    ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", None),
-    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", depth_first),
-    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", breadth_first),
-    ("wrong order", "A node stands in the order more than once: remember which have been visited.", _with_repeats),
+     f"{_TOPOLOGICAL}", _fired(naive_recursion)),
+    ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", _edge_by_edge),
+    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", _fired(depth_first)),
+    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", _fired(breadth_first)),
 )
 # fmt: on
 
 
-def _fits_order(order: Callable[[Value, Operands], Iterable[Value]] | None) -> Fit:
-    """Run in that order, or edge by edge; which operand comes first may be either, as in a set, if always the same."""
+def _fits_order(gradients: Order) -> Fit:
+    """Run in that order; which operand comes first may be either, as in a set, if it is always the same."""
 
     def fits(case: Case) -> bool:
-        graph = topological_order(case.nodes[-1])
-        forks = [node for node in graph if len(set(node.parents)) > 1]
+        root = case.nodes[-1]
+        forks = [node for node in topological_order(root) if len(set(node.parents)) > 1]
         theirs = _numbers(case.nodes, case.grad)
         for turned in islice(product((False, True), repeat=len(forks)), 64):
             back = {node for node, turn in zip(forks, turned) if turn}
             for once in (False, True):  # parents in a set: a * a has one
-                got = _edge_by_edge(graph, back) if order is None else _fired(graph, order, _operands(back, once))
+                got = gradients(root, _operands(back, once))
                 if all(same(got[node], x) for node, x in theirs.items()):
                     return True
         return False
 
     return fits
-
-
-def _fired(
-    graph: Sequence[Value], order: Callable[[Value, Operands], Iterable[Value]], operands: Operands
-) -> dict[Value, float]:
-    firing = islice(order(graph[-1], operands), 1000)
-    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
-    return got | {step.parent: step.total for step in backward_steps(graph, edges, {}, None, firing)}
-
-
-def _edge_by_edge(graph: Sequence[Value], back: Collection[Value]) -> dict[Value, float]:
-    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
-
-    def visit(node: Value) -> None:
-        for parent, local in list(edges(node))[:: -1 if node in back else 1]:
-            got[parent] += got[node] * local
-            visit(parent)
-
-    visit(graph[-1])
-    return got
 
 
 def _operands(back: Collection[Value], once: bool) -> Operands:
