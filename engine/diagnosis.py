@@ -401,7 +401,7 @@ PASSES: tuple[tuple[str, str, Fit], ...] = (
 
 def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
     """Name, hint and test of every mistake that could be behind a case, the more definite first."""
-    if len(case.program.passes) > 1:
+    if case.program.is_twice:
         yield from PASSES
         return
     here = {node.rule.name: node.rule for node in _graph(case) if node.rule}

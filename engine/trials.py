@@ -136,6 +136,11 @@ class Program:
         """The kinds of line in it."""
         return {line.kind for line in self.lines}
 
+    @property
+    def is_twice(self) -> bool:
+        """Whether there are two backward passes."""
+        return len(self.passes) > 1
+
     def size(self) -> tuple[float, ...]:
         """What the smallest program has least of."""
         ranks = sum(_RANK[line.kind] for line in self.lines)
@@ -193,7 +198,7 @@ class Program:
     def smaller(self, kinds: Sequence[Kind] = KINDS) -> Iterator["Program"]:
         """Programs with something taken away or made plainer, of these kinds of line."""
         leaves = len(self.leaves)
-        if len(self.passes) > 1:
+        if self.is_twice:
             yield from (replace(self, passes=(place,)) for place in self.passes)
         for i in range(len(self.names)):  # every use of i becomes one of a number before it
             for other in self.lines[i - leaves].places if i >= leaves else range(i):
@@ -332,6 +337,11 @@ class Case:
     error: Error | None
     fault: str
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it took far longer than it may."""
+        return self.error is not None and self.error.kind is EndlessError
+
 
 def same(x: Any, y: Any) -> bool:
     """Whether two numbers agree but for rounding; a gradient that nobody asked for is as good as 0."""
@@ -402,13 +412,13 @@ def random_programs(
 
 def shrunk(case: Case, make: Callable[[float], Any], watch: Watch, kinds: Sequence[Kind]) -> Case:
     """The smallest case with the same fault that is found by taking away from this one."""
-    kind = case.error and case.error.kind
-    if kind is EndlessError:
+    if case.is_endless:
         return case
+    kind = case.error and case.error.kind
     while True:
         for program in case.program.smaller(kinds):
             program = program.without_the_unused()
-            is_plain = len(program.passes) == 1 or min(program.passes) >= len(program.leaves)
+            is_plain = not program.is_twice or min(program.passes) >= len(program.leaves)
             if is_plain and program.size() < case.program.size():
                 found = tried(program, make, watch)
                 if found and found.fault == case.fault and (found.error and found.error.kind) == kind:
