@@ -388,9 +388,6 @@ PASSES: tuple[tuple[str, str, Fit], ...] = (
      _fits_passes(lambda node: node.rule is None)),
     ("repeated backward", "A second backward pass goes round the nodes that the first one has visited: begin each pass "
      "with a new list and a new set; one that stands in a default or in the class is kept.",
-     _fits_passes(lambda node: node.rule is not None, skips=True)),
-    ("repeated backward", "A second backward pass goes round the nodes that the first one has visited: begin each pass "
-     "with a new list and a new set; one that stands in a default or in the class is kept.",
      _fits_passes(lambda node: False, skips=True)),
 )
 # fmt: on
