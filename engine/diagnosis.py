@@ -4,8 +4,8 @@ Every usual mistake is a hypothesis: our own engine's steps are folded under the
 come out are theirs, in the program that failed and in others of the same kinds of line, it is the likely one.
 """
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from operator import attrgetter
@@ -13,9 +13,9 @@ from typing import Any
 
 from engine import rules
 from engine.graph import topological_order
-from engine.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
+from engine.mistakes import MISTAKES, Mistake, Numbers, received_at
 from engine.rules import RULES, Rule
-from engine.steps import BackwardStep, backward_steps
+from engine.steps import BackwardStep
 from engine.trials import Case, same
 from engine.value import Value, edges
 
@@ -43,23 +43,26 @@ class Diagnosis:
 # worksheets, the ones that are made in code.
 
 
-def _slope(name: str, hint: str, **wrong: Callable[..., float]) -> Mistake:
-    """A wrong local derivative for rules of one operand: of z, x, and the constants of the rule."""
+def _slope(name: str, hint: str, **wrong: Callable[..., tuple[float, ...]]) -> Mistake:
+    """Wrong lines in the table of derivatives: the partials of (z, x, y), and of the constants of the rule."""
 
     def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
-        formula = wrong.get(s.node.rule.name)
-        return upstream * (formula(data[s.node], data[s.parent], *s.node.rule.constants) if formula else s.local)
+        partials, rule = wrong.get(s.node.rule.name), s.node.rule
+        if partials is None:
+            return upstream * s.local
+        xs = [data[parent] for parent in s.node.parents]
+        return upstream * partials(data[s.node], *xs, *rule.constants)[s.operand]
 
     return Mistake(name, hint, part)
 
 
-def _quotient(*wrong: Callable[[float, float, float], float]) -> Part:
-    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
-        if s.node.rule is not rules.div:
-            return upstream * s.local
-        return upstream * wrong[s.operand](data[s.node], *[data[parent] for parent in s.node.parents])
+def _shares(name: str, hint: str, *shares: int) -> Mistake:
+    """Of an operation of two, the operands get so many times what is theirs."""
 
-    return part
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        return upstream * s.local * (shares[s.operand] if len(s.node.parents) > 1 else 1)
+
+    return Mistake(name, hint, part)
 
 
 def _gate(s: BackwardStep, upstream: float, data: Numbers) -> float:
@@ -67,31 +70,17 @@ def _gate(s: BackwardStep, upstream: float, data: Numbers) -> float:
 
 
 def _once_from_each(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
-    """A node that uses this one twice sends once."""
-    return [sum({s.node: part for s, part in zip(each, ps)}.values()) for each, ps in _both_ways(steps, parts)]
-
-
-def _both_ways(steps: Sequence[Any], parts: Sequence[float]) -> Iterator[tuple[Sequence[Any], Sequence[float]]]:
-    yield from ((steps, parts), (steps[::-1], parts[::-1]))
+    """A node that uses this one twice sends once: the last of its contributions, or the first."""
+    pairs = [(step.node, part) for step, part in zip(steps, parts)]
+    return [sum(dict(pairs).values()), sum(dict(pairs[::-1]).values())]
 
 
 def _some(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
     return [sum(some) for size in range(1, len(parts) + 1) for some in combinations(parts, size)] or [0.0]
 
 
-def _from_operand(wanted: int, times: int = 1) -> Mistake:
-    def total(parts: list[float], steps: Sequence[BackwardStep], data: Numbers) -> list[float]:
-        return [sum(p * (times if len(s.node.parents) > 1 else 1) for s, p in zip(steps, parts) if _sent(s))]
-
-    def _sent(s: BackwardStep) -> bool:
-        return s.operand == wanted or len(s.node.parents) == 1
-
-    return Mistake(*((_ONLY_ONE, _NO_PATH) if times == 1 else (_LATE, _LATE_HINT)), total=total)
-
-
-_ONLY_ONE, _NO_PATH = "path lost", "An operand gets nothing: an operation of two sends a contribution to each of them."
-_LATE = "late closure"
-_LATE_HINT = (
+_NO_PATH = "An operand gets nothing: an operation of two sends a contribution to each of them."
+_LATE = (
     "All contributions go to the last operand: a function made in a loop sees the loop's variable as it is at the end. "
     "Give it a default, def _backward(parent=parent), or loop inside of it."
 )
@@ -102,7 +91,8 @@ _USUAL = {mistake.name: mistake for mistake in MISTAKES}
 IN_MESSAGES = (
     Mistake("path lost", "A node that is used twice by one operation, as in a * a, gets one contribution and not two: "
             "parents kept in a set, or in a dict, hold it once.", total=_once_from_each),
-    _from_operand(0), _from_operand(1), _from_operand(1, 2), _from_operand(0, 2),
+    _shares("path lost", _NO_PATH, 1, 0), _shares("path lost", _NO_PATH, 0, 1),
+    _shares("late closure", _LATE, 0, 2), _shares("late closure", _LATE, 2, 0),
     _USUAL["minus forgotten"],
     Mistake("sign", "The sign is the wrong way round: go through the minuses once more.",
             lambda s, upstream, data: -upstream * s.local),
@@ -110,38 +100,37 @@ IN_MESSAGES = (
             lambda s, upstream, data: upstream * (-s.local if s.node.rule is rules.sub else s.local)),
     _USUAL["swapped"],
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent comes down as a factor.",
-           power=lambda z, x, n: x ** (n - 1)),
+           power=lambda z, x, n: (x ** (n - 1),)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the exponent is one less afterwards.",
-           power=lambda z, x, n: n * x**n),
+           power=lambda z, x, n: (n * x**n,)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): 2 * x is that of the square alone.",
-           power=lambda z, x, n: 2 * x),
+           power=lambda z, x, n: (2 * x,)),
     _slope("power rule", "The local derivative of x**n is n * x**(n - 1): the power has gone from it.",
-           power=lambda z, x, n: n * x),
-    _slope("power rule", "The local derivative of x**n is n * x**(n - 1), and not x.", power=lambda z, x, n: x),
-    _slope("input for output", _UNLIKE, tanh=lambda z, x: 1 - x * x, sigmoid=lambda z, x: x * (1 - x),
-           exp=lambda z, x: x, log=lambda z, x: 1 / z if z else 0.0, sqrt=lambda z, x: 0.5 / x,
-           power=lambda z, x, n: rules.power(n).slopes(0.0, z)[0]),
+           power=lambda z, x, n: (n * x,)),
+    _slope("power rule", "The local derivative of x**n is n * x**(n - 1), and not x.", power=lambda z, x, n: (x,)),
+    _slope("input for output", _UNLIKE, tanh=lambda z, x: (1 - x * x,), sigmoid=lambda z, x: (x * (1 - x),),
+           exp=lambda z, x: (x,), log=lambda z, x: (1 / z if z else 0.0,), sqrt=lambda z, x: (0.5 / x,),
+           power=lambda z, x, n: rules.power(n).slopes(0.0, z)),
     _USUAL["own data"],
     _slope("own data", "The result of the operation is taken for its local derivative.",
-           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: z)),
-    _slope("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: 1 - z),
-    _slope("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.", tanh=lambda z, x: 1 + z * z),
+           **dict.fromkeys(("tanh", "sigmoid", "log", "sqrt", "sin", "cos"), lambda z, x: (z,))),
+    _slope("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: (1 - z,)),
+    _slope("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.", tanh=lambda z, x: (1 + z * z,)),
     _USUAL["quotient"],
-    Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the square is forgotten.",
-            _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -z)),
-    Mistake("quotient", "The local derivative of x / y by y is -x / y**2: the x is forgotten.",
-            _quotient(lambda z, x, y: 1 / y, lambda z, x, y: -1 / y**2)),
-    Mistake("quotient", "The local derivative of x / y by x is 1 / y, and not y.",
-            _quotient(lambda z, x, y: y, lambda z, x, y: -z / y)),
-    Mistake("quotient", "The local derivative of x / y by x is 1 / y, by y it is -x / y**2; those of a product stand "
-            "here.", _quotient(lambda z, x, y: y, lambda z, x, y: x)),
+    _slope("quotient", "The local derivative of x / y by y is -x / y**2: the square is forgotten.",
+           div=lambda z, x, y: (1 / y, -z)),
+    _slope("quotient", "The local derivative of x / y by y is -x / y**2: the x is forgotten.",
+           div=lambda z, x, y: (1 / y, -1 / y**2)),
+    _slope("quotient", "The local derivative of x / y by x is 1 / y, and not y.", div=lambda z, x, y: (y, -z / y)),
+    _slope("quotient", "The local derivative of x / y by x is 1 / y, by y it is -x / y**2; those of a product stand "
+           "here.", div=lambda z, x, y: (y, x)),
     _USUAL["closed gate"],
     Mistake("closed gate", "relu's gate looks at the gradient that arrives: it is open where the input is above 0.",
             _gate),
     _slope("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is above 0.",
-           relu=lambda z, x: 0.0 if x > 0 else 1.0),
-    Mistake("upstream forgotten", "The local derivative stands alone: multiply it by the gradient that arrives, "
-            "out.grad.", _USUAL["upstream forgotten"].part),
+           relu=lambda z, x: (0.0 if x > 0 else 1.0,)),
+    replace(_USUAL["upstream forgotten"], hint="The local derivative stands alone: multiply it by the gradient that "
+            "arrives, out.grad."),
     _USUAL["local forgotten"],
     _USUAL["added along the path"],
     Mistake("nothing sent", "No contribution arrives: does the operation store its operands, and its backward "
@@ -165,7 +154,7 @@ IN_DATA = (
 # fmt: on
 
 
-def _borrowed(rule: Rule, lender: Rule) -> Iterator[tuple[Mistake, Mistake]]:
+def _borrowed(rule: Rule, lender: Rule) -> Mistake:
     """One function in the place of another: its local derivative, and its value."""
     hint = (
         f"What belongs to {lender.name} stands at {rule.name}. Was it copied? If functions are made in a loop: each "
@@ -180,7 +169,7 @@ def _borrowed(rule: Rule, lender: Rule) -> Iterator[tuple[Mistake, Mistake]]:
     def value(done: Rule, xs: Sequence[float]) -> list[float]:
         return [(lender if done is rule else done).evaluate(*xs)]
 
-    yield Mistake("late closure", hint, part), Mistake("late closure", hint, value=value)
+    return Mistake("late closure", hint, part, value=value)
 
 
 def _only_at(mistake: Mistake, names: Collection[str]) -> Mistake:
@@ -245,6 +234,7 @@ def _graph(case: Case) -> list[Value]:
 # Mistakes in the order in which nodes pass their gradients on.
 
 Operands = Callable[[Value], Sequence[Value]]
+Order = Callable[[Value, Operands], Mapping[Value, float]]  # the gradients that come of an order
 
 
 def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
@@ -280,73 +270,64 @@ def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list
     return list(fired)
 
 
-def _unreversed(root: Value, operands: Operands) -> Iterable[Value]:
-    return topological_order(root)
+def _fired(order: Callable[[Value, Operands], Iterable[Value]]) -> Order:
+    """The nodes of an order, one after another, pass on what they have."""
+
+    def gradients(root: Value, operands: Operands) -> dict[Value, float]:
+        got = defaultdict(float, {root: 1.0})
+        for node in islice(order(root, operands), 1000):
+            for parent, local in edges(node):
+                got[parent] += got[node] * local
+        return got
+
+    return gradients
 
 
-def _with_repeats(root: Value, operands: Operands) -> Iterable[Value]:
-    found: list[Value] = []
+def _edge_by_edge(root: Value, operands: Operands) -> dict[Value, float]:
+    """Pass on to one operand, do the same there, and go on with the next operand."""
+    got = defaultdict(float, {root: 1.0})
 
     def visit(node: Value) -> None:
-        for parent in operands(node):
+        places = operands(node)
+        for parent, local in sorted(edges(node), key=lambda edge: places.index(edge[0])):
+            got[parent] += got[node] * local
             visit(parent)
-        found.append(node)
 
     visit(root)
-    return reversed(found)
+    return got
 
 
 _TOPOLOGICAL = "A node has to wait until all that use it have passed on to it: take the reverse of a topological order."
 # fmt: off
-ORDERS: tuple[tuple[str, str, Callable[[Value, Operands], Iterable[Value]] | None], ...] = (
+ORDERS: tuple[tuple[str, str, Order], ...] = (
     ("order not reversed", "The pass runs from the leaves to the result, or ends with its first node: it has to begin "
-     "at the result, and to go on. Or is a return indented into the loop?", _unreversed),
+     "at the result, and to go on. Or is a return indented into the loop?",
+     _fired(lambda root, operands: topological_order(root))),
     ("wrong order", f"A node passes its gradient on at every visit, and what it has passed on already once more. "
-     f"{_TOPOLOGICAL}", naive_recursion),
-    ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", None),
-    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", depth_first),
-    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", breadth_first),
-    ("wrong order", "A node stands in the order more than once: remember which have been visited.", _with_repeats),
+     f"{_TOPOLOGICAL}", _fired(naive_recursion)),
+    ("wrong order", f"A node passes its gradient on as soon as anything arrives. {_TOPOLOGICAL}", _edge_by_edge),
+    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", _fired(depth_first)),
+    ("wrong order", f"A node passes its gradient on before it is complete. {_TOPOLOGICAL}", _fired(breadth_first)),
 )
 # fmt: on
 
 
-def _fits_order(order: Callable[[Value, Operands], Iterable[Value]] | None) -> Fit:
-    """Run in that order, or edge by edge; which operand comes first may be either, as in a set, if always the same."""
+def _fits_order(gradients: Order) -> Fit:
+    """Run in that order; which operand comes first may be either, as in a set, if it is always the same."""
 
     def fits(case: Case) -> bool:
-        graph = topological_order(case.nodes[-1])
-        forks = [node for node in graph if len(set(node.parents)) > 1]
+        root = case.nodes[-1]
+        forks = [node for node in topological_order(root) if len(set(node.parents)) > 1]
         theirs = _numbers(case.nodes, case.grad)
         for turned in islice(product((False, True), repeat=len(forks)), 64):
             back = {node for node, turn in zip(forks, turned) if turn}
             for once in (False, True):  # parents in a set: a * a has one
-                got = _edge_by_edge(graph, back) if order is None else _fired(graph, order, _operands(back, once))
+                got = gradients(root, _operands(back, once))
                 if all(same(got[node], x) for node, x in theirs.items()):
                     return True
         return False
 
     return fits
-
-
-def _fired(
-    graph: Sequence[Value], order: Callable[[Value, Operands], Iterable[Value]], operands: Operands
-) -> dict[Value, float]:
-    firing = islice(order(graph[-1], operands), 1000)
-    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
-    return got | {step.parent: step.total for step in backward_steps(graph, edges, {}, None, firing)}
-
-
-def _edge_by_edge(graph: Sequence[Value], back: Collection[Value]) -> dict[Value, float]:
-    got = dict.fromkeys(graph, 0.0) | {graph[-1]: 1.0}
-
-    def visit(node: Value) -> None:
-        for parent, local in list(edges(node))[:: -1 if node in back else 1]:
-            got[parent] += got[node] * local
-            visit(parent)
-
-    visit(graph[-1])
-    return got
 
 
 def _operands(back: Collection[Value], once: bool) -> Operands:
@@ -407,9 +388,6 @@ PASSES: tuple[tuple[str, str, Fit], ...] = (
      _fits_passes(lambda node: node.rule is None)),
     ("repeated backward", "A second backward pass goes round the nodes that the first one has visited: begin each pass "
      "with a new list and a new set; one that stands in a default or in the class is kept.",
-     _fits_passes(lambda node: node.rule is not None, skips=True)),
-    ("repeated backward", "A second backward pass goes round the nodes that the first one has visited: begin each pass "
-     "with a new list and a new set; one that stands in a default or in the class is kept.",
      _fits_passes(lambda node: False, skips=True)),
 )
 # fmt: on
@@ -420,29 +398,22 @@ PASSES: tuple[tuple[str, str, Fit], ...] = (
 
 def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
     """Name, hint and test of every mistake that could be behind a case, the more definite first."""
-    if len(case.program.passes) > 1:
+    if case.program.is_twice:
         yield from PASSES
         return
     here = {node.rule.name: node.rule for node in _graph(case) if node.rule}
     scopes = [*([list(here)] if len(here) > 1 else []), *([name] for name in here)]
-    borrowed = [
-        pair
-        for rule in here.values()
-        for lender in (RULES[name] for name in _UNARY)
-        if rule.name in _UNARY and lender is not rule
-        for pair in _borrowed(rule, lender)
-    ]
+    unary = [name for name in here if name in _UNARY]
+    borrowed = [_borrowed(here[name], RULES[other]) for name in unary for other in _UNARY if other != name]
     if case.fault == "data":
-        for mistake in [_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA]:
-            yield mistake.name, mistake.hint, _fits_data(mistake)
-        for _, mistake in borrowed:
+        for mistake in [*[_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA], *borrowed]:
             yield mistake.name, mistake.hint, _fits_data(mistake)
         return
     for mistake in (*IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     yield OVERWRITTEN.name, OVERWRITTEN.hint, _fits_messages(OVERWRITTEN)
     yield "started at every node", _STARTS, _all_ones  # in sums alone the one before gives the same numbers
-    for mistake, _ in borrowed:
+    for mistake in borrowed:
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     for name, hint, order in ORDERS:
         yield name, hint, _fits_order(order)

@@ -32,7 +32,6 @@ from engine.names import number
 from engine.trials import (
     KINDS,
     Case,
-    EndlessError,
     Error,
     Kind,
     Line,
@@ -209,9 +208,9 @@ class _Trial:
         self.wrong: list[Case] = []
 
     def report(self) -> EngineReport:
-        alone = self._tried(Program((3.0,), backward=False))
-        if alone.fault:
-            return self._found(alone)
+        case = self._tried(Program((3.0,), backward=False))
+        if case.fault:
+            return self._found(case)
         sample = self.engine(3.0)
         self.backward = _has(sample, "backward")
         self._look_for_kinds(sample)
@@ -220,7 +219,7 @@ class _Trial:
             self._try(islice(random_programs(self.kinds, self.rng, backward=self.backward), MIXED))
         if self.wrong:
             return self._found(self._smallest(), innocent)
-        if self.backward and self.kinds:
+        if self.backward:
             self._try(islice(random_programs(self.kinds, self.rng, most=4, twice=True), TWICE))
         if self.wrong:
             return self._found(self._smallest(), self.kinds, self._remarks())
@@ -254,7 +253,7 @@ class _Trial:
         return len(self.wrong) == before
 
     def _is_endless(self) -> bool:
-        return bool(self.wrong and self.wrong[-1].error and self.wrong[-1].error.kind is EndlessError)
+        return bool(self.wrong) and self.wrong[-1].is_endless
 
     def _look_for_kinds(self, sample: Any) -> None:
         absent = set()
@@ -274,11 +273,11 @@ class _Trial:
 
     def _each_kind_alone(self) -> list[Kind]:
         """Try every kind of line by itself, and give those that went right."""
-        self._try(islice(simple_programs([], self.backward), 1))
+        self._try([Program((3.0,), backward=self.backward)])
         innocent = []
         for kind in self.kinds:
-            alone = [*simple_programs([kind], self.backward)][1:]
-            alone += islice(random_programs([kind], self.rng, most=4, backward=self.backward), 6)
+            fuzz = random_programs([kind], self.rng, most=4, backward=self.backward)
+            alone = [*simple_programs([kind], self.backward), *islice(fuzz, 6)]
             if self._is_endless():
                 break
             if self._try(alone):
@@ -288,17 +287,17 @@ class _Trial:
     def _found(self, case: Case, innocent: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
         diagnosis = _plain_to_see(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
-            twice = _is_twice(case)
-            here = case.program.kinds
+            here, twice = case.program.kinds, case.program.is_twice
             kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
             fuzz = random_programs(kinds, self.rng, 4, self.backward, twice) if here else ()
             alike = [
+                Program((3.0,), backward=self.backward),
                 *simple_programs([kind for kind in self.kinds if kind in here], self.backward),
-                *islice(filter(lambda program: program.kinds & here, fuzz), ALIKE),
+                *islice((program for program in fuzz if program.kinds & here), ALIKE),
             ]
             others = [other for program in alike if (other := tried(program, self.engine, self.watch)) is not None]
-            comparable = [other for other in others if other.fault in ("", case.fault) and _is_twice(other) == twice]
-            further = [other for other in self.wrong if other.fault == case.fault and _is_twice(other) == twice]
+            comparable = [x for x in others if x.fault in ("", case.fault) and x.program.is_twice == twice]
+            further = [x for x in self.wrong if x.fault == case.fault and x.program.is_twice == twice]
             diagnosis = diagnosed(case, comparable, further[:FURTHER])
         return self._report(case=case, diagnosis=diagnosis, remarks=remarks)
 
@@ -306,24 +305,13 @@ class _Trial:
         kind = next((kind for kind in self.kinds if kind.operands == 2), None)
         if not self.backward or kind is None:
             return ()
-        found = []
         if error := self._in_a_row(kind, CHAIN, shared=False):
-            hint = f"A chain of {CHAIN:,} operations ends with {error.text}."
-            name = "a long chain"
             if issubclass(error.kind, RecursionError):
-                name = "recursion"
-                hint = (
-                    f"A chain of {CHAIN:,} operations ends with a RecursionError: Python does not go that deep. A list "
-                    "of the nodes still to be visited does what a function that calls itself does, at any length."
-                )
-            found.append(Diagnosis(name, hint))
-        elif error := self._in_a_row(kind, DOUBLINGS, shared=True):
-            hint = (
-                f"{DOUBLINGS} numbers, each the one before added to itself, come to no end: "
-                "every path is walked by itself, and each doubles their number. Visit each node once."
-            )
-            found.append(Diagnosis("path by path", hint))
-        return tuple(found)
+                return (Diagnosis("recursion", _RECURSION),)
+            return (Diagnosis("a long chain", f"A chain of {CHAIN:,} operations ends so: {error.text}."),)
+        if self._in_a_row(kind, DOUBLINGS, shared=True):
+            return (Diagnosis("path by path", _PATHS),)
+        return ()
 
     def _in_a_row(self, kind: Kind, count: int, shared: bool) -> Error | None:
         try:
@@ -337,8 +325,14 @@ class _Trial:
         return None
 
 
-def _is_twice(case: Case) -> bool:
-    return len(case.program.passes) > 1
+_RECURSION = (
+    f"A chain of {CHAIN:,} operations ends with a RecursionError: Python does not go that deep. A list of the nodes "
+    "still to be visited does what a function that calls itself does, at any length."
+)
+_PATHS = (
+    f"{DOUBLINGS} numbers, each the one before added to itself, come to no end: every path is walked by itself, and "
+    "each doubles their number. Visit each node once."
+)
 
 
 def _has(thing: Any, method: str) -> bool:
@@ -351,7 +345,7 @@ def _has(thing: Any, method: str) -> bool:
 def _plain_to_see(case: Case) -> Diagnosis | None:
     """What needs no comparing: errors, nothing where a number should be, and a pass that does not begin with 1."""
     if case.fault == "error" and case.error:
-        if case.error.kind is EndlessError:
+        if case.is_endless:
             return Diagnosis("endless loop", "What ends the loop? A node that has been visited is not visited again.")
         if issubclass(case.error.kind, RecursionError):
             return Diagnosis("recursion", "A function calls itself without end: what ends it?")
@@ -376,7 +370,7 @@ def _plain_to_see(case: Case) -> Diagnosis | None:
         return Diagnosis("data changed", "It does not keep the number that it was given: self.data = data, as it is.")
     if case.fault == "changed":
         return Diagnosis("data changed", "A number was changed after it was made: make a new object for every result.")
-    if case.fault == "gradient" and not case.program.lines and len(case.program.passes) == 1:
+    if case.fault == "gradient" and not case.program.lines and not case.program.is_twice:
         if case.grad[0] is not None and same(case.grad[0], case.data[0]):
             return Diagnosis("started from data", "The pass starts from the gradient of a by itself, and not its data.")
         return Diagnosis("no start", "The pass starts from the gradient of the result by itself: set self.grad in it.")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from ctypes import c_ulong, py_object, pythonapi
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import inf, isclose
 from numbers import Real
@@ -27,21 +27,29 @@ class Kind:
     """A kind of line.
 
     Attributes:
-        text: how it is written, with {} for each operand.
+        text: how it is written, in any engine, with {} for each operand.
         needs: the method that a class must have for it.
-        make: what it does, in any engine.
         may: for which numbers it is tried; where they are near a kink or a pole it is not.
     """
 
     text: str
     needs: str
-    make: Callable[..., Any]
     may: Callable[..., bool] = lambda *xs: True
 
     @property
     def operands(self) -> int:
         """How many numbers it takes."""
         return self.text.count("{}")
+
+    @cached_property
+    def make(self) -> Callable[..., Any]:
+        """What it does.
+
+        >>> Kind("{} - {}", "__sub__").make(3, 2)
+        1
+        """
+        made: Callable[..., Any] = eval(f"lambda {', '.join(ascii_lowercase[: self.operands])}: {self}")
+        return made
 
     @property
     def cost(self) -> int:
@@ -53,49 +61,45 @@ class Kind:
         """Whether an engine may well do without: few have it, and no lesson builds it."""
         return self.needs in ("log", "sqrt", "sin", "cos", "sigmoid", "__rpow__") or self.text == "{}**{}"
 
-    def __str__(self) -> str:
-        return self.text.format(*ascii_lowercase[: self.operands])
-
     @property
     def mixed(self) -> bool:
         """Whether it takes more than Values: a plain number beside one, or a Value as an exponent."""
         return self.needs.startswith("__r") or self.text.endswith((" 2", " 3")) or self.text == "{}**{}"
 
-
-def _method(name: str, may: Callable[..., bool] = lambda x: True) -> Kind:
-    return Kind(f"{{}}.{name}()", name, lambda x: getattr(x, name)(), may)
+    def __str__(self) -> str:
+        return self.text.format(*ascii_lowercase[: self.operands])
 
 
 # The simplest first: of two programs that go wrong, the one of simpler lines is shown.
 KINDS = (
-    Kind("{} + {}", "__add__", lambda x, y: x + y),
-    Kind("{} * {}", "__mul__", lambda x, y: x * y),
-    Kind("-{}", "__neg__", lambda x: -x),
-    Kind("{} - {}", "__sub__", lambda x, y: x - y),
-    Kind("{}**2", "__pow__", lambda x: x**2),
-    Kind("{}**3", "__pow__", lambda x: x**3),
-    Kind("{}**-1", "__pow__", lambda x: x**-1, lambda x: abs(x) > 0.2),
-    Kind("{}**0.5", "__pow__", lambda x: x**0.5, lambda x: x > 0.2),
-    Kind("{} / {}", "__truediv__", lambda x, y: x / y, lambda x, y: abs(y) > 0.2),
-    _method("relu", lambda x: abs(x) > 0.05),
-    _method("tanh"),
-    _method("exp", lambda x: x < 4),
-    _method("log", lambda x: x > 0.2),
-    _method("sigmoid"),
-    _method("sqrt", lambda x: x > 0.2),
-    _method("sin"),
-    _method("cos"),
-    Kind("{} + 2", "__add__", lambda x: x + 2),
-    Kind("{} * 3", "__mul__", lambda x: x * 3),
-    Kind("{} - 2", "__sub__", lambda x: x - 2),
-    Kind("{} / 2", "__truediv__", lambda x: x / 2),
-    Kind("2 + {}", "__radd__", lambda x: 2 + x),
-    Kind("3 * {}", "__rmul__", lambda x: 3 * x),
-    Kind("2 - {}", "__rsub__", lambda x: 2 - x),
-    Kind("2 / {}", "__rtruediv__", lambda x: 2 / x, lambda x: abs(x) > 0.2),
-    Kind("sum([{}, {}])", "__radd__", lambda x, y: sum([x, y])),
-    Kind("{}**{}", "__pow__", lambda x, y: x**y, lambda x, y: x > 0.2 and abs(y) < 4),
-    Kind("2**{}", "__rpow__", lambda x: 2**x, lambda x: x < 6),
+    Kind("{} + {}", "__add__"),
+    Kind("{} * {}", "__mul__"),
+    Kind("-{}", "__neg__"),
+    Kind("{} - {}", "__sub__"),
+    Kind("{}**2", "__pow__"),
+    Kind("{}**3", "__pow__"),
+    Kind("{}**-1", "__pow__", lambda x: abs(x) > 0.2),
+    Kind("{}**0.5", "__pow__", lambda x: x > 0.2),
+    Kind("{} / {}", "__truediv__", lambda x, y: abs(y) > 0.2),
+    Kind("{}.relu()", "relu", lambda x: abs(x) > 0.05),
+    Kind("{}.tanh()", "tanh"),
+    Kind("{}.exp()", "exp", lambda x: x < 4),
+    Kind("{}.log()", "log", lambda x: x > 0.2),
+    Kind("{}.sigmoid()", "sigmoid"),
+    Kind("{}.sqrt()", "sqrt", lambda x: x > 0.2),
+    Kind("{}.sin()", "sin"),
+    Kind("{}.cos()", "cos"),
+    Kind("{} + 2", "__add__"),
+    Kind("{} * 3", "__mul__"),
+    Kind("{} - 2", "__sub__"),
+    Kind("{} / 2", "__truediv__"),
+    Kind("2 + {}", "__radd__"),
+    Kind("3 * {}", "__rmul__"),
+    Kind("2 - {}", "__rsub__"),
+    Kind("2 / {}", "__rtruediv__", lambda x: abs(x) > 0.2),
+    Kind("sum([{}, {}])", "__radd__"),
+    Kind("{}**{}", "__pow__", lambda x, y: x > 0.2 and abs(y) < 4),
+    Kind("2**{}", "__rpow__", lambda x: x < 6),
 )
 _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
@@ -131,6 +135,11 @@ class Program:
     def kinds(self) -> set[Kind]:
         """The kinds of line in it."""
         return {line.kind for line in self.lines}
+
+    @property
+    def is_twice(self) -> bool:
+        """Whether there are two backward passes."""
+        return len(self.passes) > 1
 
     def size(self) -> tuple[float, ...]:
         """What the smallest program has least of."""
@@ -189,7 +198,7 @@ class Program:
     def smaller(self, kinds: Sequence[Kind] = KINDS) -> Iterator["Program"]:
         """Programs with something taken away or made plainer, of these kinds of line."""
         leaves = len(self.leaves)
-        if len(self.passes) > 1:
+        if self.is_twice:
             yield from (replace(self, passes=(place,)) for place in self.passes)
         for i in range(len(self.names)):  # every use of i becomes one of a number before it
             for other in self.lines[i - leaves].places if i >= leaves else range(i):
@@ -332,6 +341,11 @@ class Case:
     error: Error | None
     fault: str
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it took far longer than it may."""
+        return self.error is not None and self.error.kind is EndlessError
+
 
 def same(x: Any, y: Any) -> bool:
     """Whether two numbers agree but for rounding; a gradient that nobody asked for is as good as 0."""
@@ -376,8 +390,7 @@ def tried(program: Program, make: Callable[[float], Any], watch: Watch) -> Case 
 
 
 def simple_programs(kinds: Sequence[Kind], backward: bool) -> Iterator[Program]:
-    """A leaf alone, and every kind of line by itself: on different numbers, and on one number twice."""
-    yield Program(NUMBERS[:1], backward=backward)
+    """Every kind of line by itself: on different numbers, and on one number twice."""
     for kind in kinds:
         for numbers in (NUMBERS[:2], NUMBERS[2:4], NUMBERS[:1]):
             places = tuple(range(kind.operands)) if len(numbers) > 1 else (0,) * kind.operands
@@ -403,13 +416,13 @@ def random_programs(
 
 def shrunk(case: Case, make: Callable[[float], Any], watch: Watch, kinds: Sequence[Kind]) -> Case:
     """The smallest case with the same fault that is found by taking away from this one."""
-    kind = case.error and case.error.kind
-    if kind is EndlessError:
+    if case.is_endless:
         return case
+    kind = case.error and case.error.kind
     while True:
         for program in case.program.smaller(kinds):
             program = program.without_the_unused()
-            is_plain = len(program.passes) == 1 or min(program.passes) >= len(program.leaves)
+            is_plain = not program.is_twice or min(program.passes) >= len(program.leaves)
             if is_plain and program.size() < case.program.size():
                 found = tried(program, make, watch)
                 if found and found.fault == case.fault and (found.error and found.error.kind) == kind:
