@@ -1,4 +1,5 @@
-"""Every lesson as a page that any browser shows, run, with its pictures and its players in it, and no network needed.
+"""Every lesson as a page that any browser shows, run, with its pictures and its players in it, and no network needed;
+and `index.html`, which leads to those that are there.
 
 python notebooks/export.py                      # to build/lessons
 python notebooks/export.py --dark --to class    # for a dark room, to a folder of your own
@@ -8,6 +9,7 @@ import argparse
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from nbclient import NotebookClient
@@ -15,9 +17,10 @@ from nbconvert import HTMLExporter
 
 HERE = Path(__file__).parent
 LESSONS = sorted([*HERE.glob("[0-9][0-9]_*.ipynb"), *HERE.glob("glossary.ipynb")])
+PLOTS = {"light": {}, "dark": {"MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # the environment of a kernel
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
-# with letters that are read from the last row, and with comments in code that are read on dark too.
+# with letters that are read from the last row, with comments in code that are read on dark too, and with a way back.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
@@ -28,12 +31,18 @@ TEMPLATE = """
 :root { --jp-content-font-size1: 17px; --jp-code-font-size: 16px; --jp-content-line-height: 1.5;
   --jp-content-font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, "Noto Sans CJK JP", "Hiragino Sans",
     "Yu Gothic", sans-serif;
-  {% if resources.theme == "dark" %}--jp-mirror-editor-comment-color: #8fc4c4{% endif %} }
+  {% if resources.theme == "dark" %}--jp-mirror-editor-comment-color: #8fc4c4; color-scheme: dark{% endif %} }
 main { max-width: 1200px; margin: 0 auto }
 .jp-RenderedMarkdown > :not(table, pre) { max-width: 960px }
 .jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }
 .jp-OutputArea-output pre { font-size: 16px }
+.back { float: right; font: 15px var(--jp-content-font-family); color: var(--jp-content-link-color) }
+@media print { .back { display: none } }
 </style>
+{%- endblock -%}
+{%- block body_loop -%}
+{% if not nb.metadata.index %}<a class="back" href="index.html">All lessons</a>{% endif %}
+{{ super() }}
 {%- endblock -%}
 """
 
@@ -60,12 +69,25 @@ def _relinked(link: re.Match[str]) -> str:
     path, hash, anchor = target.partition("#")
     if path in {lesson.name for lesson in LESSONS}:
         return f"[{words}]({path.removesuffix('.ipynb')}.html{hash}{anchor})"
-    return link[0] if not path or ":" in path else words
+    return link[0] if not path or ":" in path or path.endswith(".html") else words
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
     """Its first line."""
     return notebook.cells[0].source.splitlines()[0].lstrip("# ")
+
+
+def index(lessons: list[Path], theme: str = "light") -> str:
+    """The HTML of a page that leads to lessons, and says which question each of them answers."""
+    rows = []
+    for path in lessons:
+        notebook = nbformat.read(path, as_version=4)
+        _, *paragraphs = notebook.cells[0].source.split("\n\n")
+        question = LINK.sub(r"\1", " ".join(paragraphs[0].split())) if paragraphs else ""
+        rows.append(f"| [{title_of(notebook)}]({quote(path.stem)}.html) | {question} |")
+    table = "\n".join(["| lesson | what it asks |", "| --- | --- |", *rows])
+    cell = nbformat.v4.new_markdown_cell(f"# chalkgrad\n\nFrom one derivative to a trained network.\n\n{table}")
+    return page(nbformat.v4.new_notebook(cells=[cell], metadata={"index": True}), "chalkgrad", theme)
 
 
 def write(html: str, path: Path) -> None:
@@ -82,15 +104,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dark", action="store_true", help="light letters on a dark page")
     parser.add_argument("--to", type=Path, default=HERE.parent / "build" / "lessons", help="the folder to write to")
     options = parser.parse_args(arguments)
+    theme = "dark" if options.dark else "light"
     for path in options.lessons:
         notebook = nbformat.read(path, as_version=4)
-        place = {"metadata": {"path": str(HERE)}}
         NotebookClient(
-            notebook, kernel_name="python3", resources=place, extra_arguments=["--log-level=ERROR"]
-        ).execute()
-        html = page(notebook, title_of(notebook), "dark" if options.dark else "light")
-        write(html, options.to / f"{path.stem}.html")
-        print(options.to / f"{path.stem}.html")
+            notebook,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(HERE)}},
+            extra_arguments=["--log-level=ERROR"],
+        ).execute(env={**os.environ, **PLOTS[theme]})
+        file = options.to / f"{path.stem}.html"
+        write(page(notebook, title_of(notebook), theme), file)
+        print(file)
+    known = {path.stem: path for path in (*HERE.glob("*.ipynb"), *options.lessons)}
+    order = sorted(known, key=lambda stem: (stem == "glossary", stem))
+    there = [known[stem] for stem in order if (options.to / f"{stem}.html").exists()]
+    write(index(there, theme), options.to / "index.html")
+    print(options.to / "index.html")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,18 @@
 """The command that writes lessons as pages; what the pages show in a browser is seen in test_lessons.py."""
 
+import io
 import re
+from base64 import b64decode
+from pathlib import Path
+from urllib.parse import unquote
 
+import matplotlib.image
 import nbformat
 import pytest
 
 from notebooks import export
+
+LOADED = r"<script[^>]*src|<link[^>]*href|url\(.?http"  # from elsewhere
 
 NOTEBOOK = nbformat.v4.new_notebook(
     cells=[
@@ -24,10 +31,64 @@ def test_the_command_runs_a_notebook_and_writes_its_page(tmp_path, monkeypatch, 
     nbformat.write(NOTEBOOK, tmp_path / "one.ipynb")
     export.main([str(tmp_path / "one.ipynb"), "--to", str(tmp_path / "new" / "folder"), *option])
     html = (tmp_path / "new" / "folder" / "one.html").read_text()
-    assert capsys.readouterr().out == f"{tmp_path / 'new' / 'folder' / 'one.html'}\n"
+    written = [tmp_path / "new" / "folder" / name for name in ("one.html", "index.html")]
+    assert capsys.readouterr().out.splitlines() == list(map(str, written))
     assert f'data-jp-theme-name="JupyterLab {theme}"' in html
     assert "<pre>42</pre>" in html
     assert "<title>One cell</title>" in html
     assert '<a href="00_a.html#1.-Idea">next</a>, rules, <a href="#x">up</a>' in html
-    assert [*re.findall(r"<script[^>]*src|<link[^>]*href|url\(.?http", html)] == []
-    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["one.html"]
+    assert re.findall(LOADED, html) == []
+    assert sorted((tmp_path / "new" / "folder").iterdir()) == sorted(written)
+    for path in written:
+        assert f'data-jp-theme-name="JupyterLab {theme}"' in path.read_text()
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_index_leads_to_the_lessons_that_are_there_in_their_order(tmp_path, monkeypatch):
+    names = ["00_first", "01_second", "02_not_there", "glossary", "own notebook"]
+    for name in names:
+        opening = nbformat.v4.new_markdown_cell(
+            f"# {name} & so on\n\nHow does *it*\nbegin? [so](00_first.ipynb)\n\nThe rest."
+        )
+        nbformat.write(nbformat.v4.new_notebook(cells=[opening]), tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(export, "HERE", tmp_path)
+    folder = tmp_path / "pages"
+    for name in ("glossary", "00_first", "own notebook"):
+        export.write("", folder / f"{name}.html")
+    export.main([str(tmp_path / "01_second.ipynb"), "--to", str(folder)])
+    html = (folder / "index.html").read_text()
+    rows = re.findall(r'<td><a href="([^"]+)">([^<]+)</a></td>\s*<td>(.*?)</td>', html)
+    assert [title for _, title, _ in rows] == [
+        f"{name} &amp; so on" for name in ("00_first", "01_second", "own notebook", "glossary")
+    ]
+    assert {question for *_, question in rows} == {"How does <em>it</em> begin? so"}
+    hrefs = re.findall(r'<a[^>]* href="([^#"][^"]*)"', html)
+    assert hrefs == [href for href, *_ in rows]
+    assert all((folder / unquote(href)).exists() for href in hrefs)
+    assert re.findall(LOADED, html) == []
+    assert "<title>chalkgrad</title>" in html
+    assert '<a class="back" href="index.html">' in (folder / "01_second.html").read_text()
+
+
+SHOWING = [
+    "import matplotlib.pyplot as plt\nplt.figure(layout='constrained')\nplt.plot([1, 2])\nplt.show()",
+    "from engine import Value\nfrom viz import play\nplay(Value(2.0, 'x') ** 2)",
+]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("option", "other"), [([], "dark"), (["--dark"], "light")])
+def test_plots_and_players_are_light_or_dark_as_their_page(tmp_path, monkeypatch, browser, option, other):
+    monkeypatch.setenv("PYTHONPATH", str(Path(export.__file__).parent.parent))
+    cells = [nbformat.v4.new_markdown_cell("# One"), *map(nbformat.v4.new_code_cell, SHOWING)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "one.ipynb")
+    export.main([str(tmp_path / "one.ipynb"), "--to", str(tmp_path), *option])
+    page = browser.new_page(color_scheme=other)
+    page.goto((tmp_path / "one.html").as_uri())
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    picture = page.locator("img").get_attribute("src")
+    corner, *_ = matplotlib.image.imread(io.BytesIO(b64decode(picture.partition(",")[2])))[0]
+    assert ground == "rgb({}, {}, {})".format(*(round(255 * float(x)) for x in corner[:3]))
+    theme = "dark" if option else "light"
+    page.frame_locator("iframe").locator(f"html[data-theme={theme}]").wait_for()
+    page.close()

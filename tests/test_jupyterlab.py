@@ -127,6 +127,11 @@ def test_the_player_plays_in_jupyterlab_and_its_keys_move_no_cell(lab):
     assert counter.text_content().startswith("4 of 4")
     assert "a has" not in player.locator("#formula").text_content()
     assert player.locator("#n0 .gradient").text_content() == "grad 6"
+    for theme in ("Dark", "Light"):
+        lab.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {theme}"
+        )
+        player.locator(f"html[data-theme={theme.lower()}]").wait_for()
 
 
 @pytest.mark.filterwarnings("default")

@@ -893,6 +893,85 @@ def test_the_page_follows_the_systems_colours(opened):
     assert page.locator("html").get_attribute("data-theme") == "light"
 
 
+PAGES = {"light": "background: white; color: rgba(0, 0, 0, 0.87)", "dark": "background: #111; color: white"}
+
+
+@pytest.fixture
+def framed(browser):
+    """Opens a page with a player in a frame, as a notebook shows it, on a system that is light or dark."""
+    contexts, complaints = [], []
+
+    def open_page(body, system):
+        contexts.append(browser.new_context(color_scheme=system))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.set_content(f'<body style="{body}">{play(made(square))._repr_html_()}</body>')
+        return page, page.frames[1]
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def is_theme(theme):
+    return f"document.documentElement.dataset.theme === '{theme}'"
+
+
+@pytest.mark.parametrize("system", PAGES)
+@pytest.mark.parametrize("theme", PAGES)
+def test_a_frame_is_light_or_dark_as_the_page_around_it(framed, theme, system):
+    page, player = framed(PAGES[theme], system)
+    until(player, is_theme(theme))
+    behind = player.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert behind == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[theme]
+    page.emulate_media(color_scheme=theme)
+    page.emulate_media(color_scheme=system)
+    assert player.evaluate(is_theme(theme))
+
+
+def test_a_frame_follows_its_page_until_its_button_is_pressed(framed):
+    page, player = framed(PAGES["light"], "light")
+    for theme in ("dark", "light"):
+        page.evaluate("style => document.body.setAttribute('style', style)", PAGES[theme])
+        until(player, is_theme(theme))
+    player.locator("#theme").click()
+    page.evaluate("style => document.body.setAttribute('style', style)", PAGES["dark"])
+    until(player, is_theme("dark"))
+    player.locator("#theme").click()
+    for theme in ("light", "dark"):
+        page.evaluate("style => document.body.setAttribute('style', style)", PAGES[theme])
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(50)
+        assert player.evaluate(is_theme("light"))
+
+
+@pytest.mark.parametrize("system", PAGES)
+def test_a_frame_that_is_told_nothing_it_can_read_follows_the_system(framed, system):
+    page, player = framed("color: color(srgb 0.5 0.5 0.5)", system)
+    for message in ("null", "'dark'", "{ink: 1}", "{ink: 'dark'}"):
+        page.evaluate(f"document.querySelector('iframe').contentWindow.postMessage({message}, '*')")
+    other = {"light": "dark", "dark": "light"}[system]
+    page.wait_for_timeout(50)
+    assert player.evaluate(is_theme(system))
+    page.emulate_media(color_scheme=other)
+    until(player, is_theme(other))
+
+
+def test_no_box_fades_from_light_to_dark(framed):
+    """A frame out of sight would begin with that when it comes into sight."""
+    _, player = framed(PAGES["light"], "light")
+    fades = "document.querySelector('#theme').click(); document.getAnimations().length"
+    assert [player.evaluate(fades) for _ in range(3)] == [0, 0, 0]
+
+
+def test_a_frame_that_is_taken_away_is_told_nothing_more(framed):
+    page, _ = framed(PAGES["light"], "light")
+    page.evaluate("document.querySelector('iframe').remove()")
+    page.evaluate("style => document.body.setAttribute('style', style)", PAGES["dark"])
+
+
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_nothing_moves_by_itself_for_those_who_ask_for_that(opened, motion):
     page = opened(play(made(shared)), reduced_motion=motion)

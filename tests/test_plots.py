@@ -11,6 +11,7 @@ import pytest
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.contour import QuadContourSet
 
 from engine import Rule, Value, compile, compiled
 from viz import plot_decision_boundary, plot_loss
@@ -243,6 +244,18 @@ def test_dark_styles_have_light_lines():
         axes = plot_decision_boundary(lambda row: row[0] - 0.75, ROWS, LABELS, steps=5)
     lines = [c for c in axes.collections if len(c.get_edgecolor()) and not len(c.get_facecolor())]
     assert {mpl.colors.to_hex(c.get_edgecolor()[0]) for c in lines} == {"#ffffff"}
+    plt.close(axes.figure)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_regions_stand_out_from_their_ground(style):
+    with plt.style.context(style):
+        axes = plot_decision_boundary(lambda row: row[0] - 0.75, ROWS, LABELS, steps=5)
+    ground = np.array(axes.get_facecolor()[:3])
+    regions = [c.get_facecolor()[0] for c in axes.collections if isinstance(c, QuadContourSet) and c.filled]
+    assert len(regions) == 2
+    for *colour, alpha in regions:
+        assert np.linalg.norm(alpha * (colour - ground)) > 0.22
     plt.close(axes.figure)
 
 

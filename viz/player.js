@@ -124,7 +124,7 @@
   button(looking, "smaller", "−", W.smaller, () => zoom(1 / 1.25));
   button(looking, "fit", "⤢", W.fit, () => { scale = fitting(); sized(); });
   button(looking, "larger", "+", W.larger, () => zoom(1.25));
-  button(looking, "theme", "◐", W.theme, () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+  button(looking, "theme", "◐", W.theme, () => { chosen = page.theme === "dark" ? "light" : "dark"; paint(); });
   const stage = make(body, "div", { class: "stage", id: "stage", tabindex: 0, role: "group", "aria-label": document.title });
   const panel = make(body, "div", { class: "panel" });
   const formula = make(panel, "div", { class: "formula", id: "formula" });
@@ -132,10 +132,23 @@
   const source = make(panel, "div", { class: "source", id: "source" });
   const spoken = make(body, "div", { class: "spoken", id: "spoken", "aria-live": "polite", role: "status" });
 
-  function setTheme(theme) { document.documentElement.dataset.theme = theme; }
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  setTheme(dark.matches ? "dark" : "light");
-  dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
+  // ---- Light or dark: as the button says, else as the page around a frame, of which the frame sends the colour that is
+  // written in, else as the system.
+
+  const page = document.documentElement.dataset, dark = matchMedia("(prefers-color-scheme: dark)");
+  let chosen = null, around = null;
+  function paint() {
+    page.theme = chosen ?? around ?? (dark.matches ? "dark" : "light");
+    for (const fade of document.getAnimations()) fade.finish();
+  }
+  paint();
+  dark.addEventListener("change", paint);
+  addEventListener("message", ({ source, data }) => {
+    const ink = source === window.parent && /^rgba?\((\d+), (\d+), (\d+)/.exec(data?.ink);
+    if (!ink) return;
+    around = Number(ink[1]) + Number(ink[2]) + Number(ink[3]) > 384 ? "dark" : "light"; // light ink, dark page
+    paint();
+  });
 
   // ---- The picture. It is drawn once for each view; after that only texts and classes change.
 

@@ -34,6 +34,14 @@ MOST_DRAWN = 9_000  # boxes and arrows in all the views of it together
 LABELLED = 40  # arrows that have room for their local derivatives
 LONGEST = 24  # names, numbers and operations in a formula beside a step
 
+# What a frame does in a notebook: it tells its page in which colour the notebook is written, at first and whenever the
+# notebook's theme changes. The page may not look for itself, for it is in a sandbox.
+_TELL = (
+    "const tell = (_, watch) => this.isConnected"
+    " ? this.contentWindow.postMessage({ink: getComputedStyle(this).color}, '*') : watch.disconnect();"
+    " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
+)
+
 _HERE = Path(__file__).parent
 
 
@@ -42,9 +50,10 @@ def play(
 ) -> "Player":
     """A player that steps through the forward and the backward pass of the graph behind a Value.
 
-    In a notebook it shows itself; ``play(loss).save("chain.html")`` writes one file that needs no network. Arrow keys
-    step, space plays, Home and End jump, ``#12`` in the address is step 12; a click on a node runs to it, a click on a
-    module opens it; the sliders change the inputs and, where both together are at most 8, the parameters.
+    In a notebook it shows itself, light or dark as that is; ``play(loss).save("chain.html")`` writes one file that
+    needs no network. Arrow keys step, space plays, Home and End jump, ``#12`` in the address is step 12; a click on a
+    node runs to it, a click on a module opens it; the sliders change the inputs and, where both together are at most
+    8, the parameters.
 
     Args:
         root: the last Value of the graph, such as a loss.
@@ -120,7 +129,8 @@ class Player:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
-            'sandbox="allow-scripts" style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
+            f'sandbox="allow-scripts" onload="{escape(_TELL)}" '
+            'style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
         )
 
 

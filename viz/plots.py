@@ -57,11 +57,12 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     answers = _answers(model, [[x, y] for y in ys.tolist() for x in xs.tolist()])
     scores = np.array([_scores(answer) for answer in answers]).reshape(steps, steps, -1)
     classes = _classes(np.unique(labels).tolist(), scores.shape[2])
+    alpha = 0.22 if readable(ax.get_facecolor()) == "black" else 0.4  # on black, less is no colour
     for i in range(scores.shape[2]):
         lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best of the other classes
         if lead.max() > 0:
             hatches = [HATCHES[i // 6 % 3]]
-            ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], hatches=hatches, alpha=0.22)
+            ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], hatches=hatches, alpha=alpha)
         if lead.min() < 0 < lead.max():
             ax.contour(xs, ys, lead, levels=[0], colors=ink(ax), linewidths=1.5)
     for label, i in classes.items():
