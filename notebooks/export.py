@@ -21,6 +21,7 @@ PLOTS = {"light": {}, "dark": {"MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # 
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
 # with letters that are read from the last row, with comments in code that are read on dark too, and with a way back.
+# What a class is to predict is folded away until somebody clicks; on paper it is all there, and no line is cut.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
@@ -37,15 +38,27 @@ main { max-width: 1200px; margin: 0 auto }
 .jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }
 .jp-OutputArea-output pre { font-size: 16px }
 .back { float: right; font: 15px var(--jp-content-font-family); color: var(--jp-content-link-color) }
-@media print { .back { display: none } }
+.answer > summary { margin: 4px 0; cursor: pointer; font: 16px var(--jp-content-font-family);
+  color: var(--jp-content-link-color) }
+@media print {
+  :root { --jp-content-font-size1: 13px; --jp-code-font-size: 12px }
+  .back, .answer > summary { display: none }
+  .answer::details-content { content-visibility: visible }
+  .jp-InputArea pre { white-space: pre-wrap }
+}
 </style>
 {%- endblock -%}
 {%- block body_loop -%}
 {% if not nb.metadata.index %}<a class="back" href="index.html">All lessons</a>{% endif %}
 {{ super() }}
 {%- endblock -%}
+{%- block output_group -%}
+{% if cell.metadata.predicted %}<details class="answer"><summary>Run</summary>{{ super() }}</details>
+{% else %}{{ super() }}{% endif %}
+{%- endblock -%}
 """
 
+PREDICT = re.compile(r"^\*\*Predict, then run:\*\*", re.M)
 LINK = re.compile(r"(?<!!)\[([^][]*)\]\(([^)\s]+)\)")
 
 
@@ -53,8 +66,10 @@ def page(notebook: nbformat.NotebookNode, title: str, theme: str = "light") -> s
     """The HTML of a notebook that was run."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title
-    for cell in notebook.cells:
+    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None]):
         if cell.cell_type == "markdown":
+            if PREDICT.search(cell.source):
+                following.metadata["predicted"] = True
             cell.source = LINK.sub(_relinked, cell.source)
     exporter = HTMLExporter(
         raw_template=TEMPLATE, theme=theme, embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True

@@ -92,3 +92,26 @@ def test_plots_and_players_are_light_or_dark_as_their_page(tmp_path, monkeypatch
     theme = "dark" if option else "light"
     page.frame_locator("iframe").locator(f"html[data-theme={theme}]").wait_for()
     page.close()
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_is_to_be_predicted_is_folded_away_but_not_on_paper(tmp_path, browser):
+    answer = nbformat.v4.new_output("stream", text="forty-two")
+    cells = [
+        nbformat.v4.new_code_cell("print('before')", outputs=[nbformat.v4.new_output("stream", text="before")]),
+        nbformat.v4.new_markdown_cell("How much?\n\n**Predict, then run:** what is 6 times 7?"),
+        nbformat.v4.new_code_cell("print(6 * 7)", outputs=[answer]),
+    ]
+    export.write(export.page(nbformat.v4.new_notebook(cells=cells), "One"), tmp_path / "one.html")
+    page = browser.new_page()
+    page.goto((tmp_path / "one.html").as_uri())
+    assert page.get_by_text("before", exact=True).is_visible()
+    folded = page.get_by_text("forty-two")
+    seen = "(each) => each.checkVisibility({ contentVisibilityAuto: true })"
+    assert not folded.evaluate(seen)
+    page.emulate_media(media="print")
+    assert folded.evaluate(seen)
+    page.emulate_media(media="screen")
+    page.get_by_text("Run", exact=True).click()
+    assert folded.evaluate(seen)
+    page.close()

@@ -189,6 +189,7 @@ def test_a_page_shows_its_pictures_and_players_without_a_network(path, runs, bro
     file = tmp_path / f"{path.stem}.html"
     export.write(export.page(notebook, export.title_of(notebook)), file)
     context, page, asked, complaints = opened(browser, file)
+    page.evaluate("document.querySelectorAll('.answer').forEach((each) => { each.open = true; })")
     sizes = page.evaluate(SIZES)
     assert [kind for kind, *size in sizes if not all(size)] == []
     pictures, players = expected(notebook)
