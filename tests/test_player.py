@@ -421,7 +421,7 @@ def test_a_prediction_hides_the_product_and_the_sum_until_asked(opened):
     first = page.evaluate("player.last") - len(steps) + 1
     page.locator("#predict").click()
     assert page.locator("#predict").get_attribute("aria-pressed") == "true"
-    secrets = 0
+    secrets, bars = 0, {page.locator(".bar").bounding_box()["height"]}
     for k, step in enumerate(steps, first):
         page.evaluate("k => player.go(k - 1)", k)
         page.keyboard.press("ArrowRight")
@@ -441,7 +441,9 @@ def test_a_prediction_hides_the_product_and_the_sum_until_asked(opened):
         assert text(page, "#formula").endswith(f"={number(step.product)}")
         assert f"that is {number(step.product)}, on to" in text(page, "#spoken")
         assert f"now has {number(step.total)}:" in text(page, "#spoken")
-        assert not page.locator("#reveal").is_visible()
+        assert page.locator("#reveal").is_disabled()
+        bars.add(page.locator(".bar").bounding_box()["height"])
+    assert len(bars) == 1  # or the picture would jump
     assert secrets >= 3
     page.locator("#predict").click()
     page.evaluate("player.go(player.last - 1)")
@@ -549,9 +551,15 @@ def test_closing_a_box_over_a_question_answers_it(opened):
     page.locator("#predict").click()
     page.evaluate("player.go(player.last - 1)")
     page.keyboard.press("ArrowRight")
-    assert page.locator("#reveal").is_visible()
+    assert page.locator("#reveal").is_enabled()
     page.evaluate("for (let i = 0; i < 3; i++) document.querySelector('#close').click()")
-    assert not page.locator("#reveal").is_visible()
+    assert page.locator("#reveal").is_disabled()
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "3 values"), ("es", "3 valores"), ("ja", "値 3 個")])
+def test_an_arrow_for_several_numbers_says_how_many_and_not_what_looks_like_a_slope(opened, lang, said):
+    root, _ = network((3, 1))
+    assert said in opened(play(root, depth=1, lang=lang)).locator(".arrow text").all_text_contents()
 
 
 def test_a_graph_without_modules_has_nothing_to_fold(opened):
@@ -603,6 +611,28 @@ def test_sliders_recompute_both_passes_as_python_does(opened):
         assert f"data {number(again.data)}" in boxes(page)[f"n{len(order) - 1}"]
     page.locator("#reset").click()
     assert [page.evaluate("player.values"), page.evaluate("player.gradients")] == original
+
+
+@pytest.mark.parametrize(("start", "wanted"), [(7.0, "5"), (0.5, "0.35"), (-120.0, "-121"), (0.0, "0.25")])
+def test_a_slider_reaches_round_numbers(opened, start, wanted):
+    page = opened(play(labelled(Value(start, "x") * 2, "L")))
+    page.locator("summary").click()
+    page.locator("#s0").fill(wanted)
+    assert page.evaluate("player.values[0]") == float(wanted)
+    low, high = (float(page.locator("#s0").get_attribute(end)) for end in ("min", "max"))
+    assert low <= start - max(1, abs(start)) < start + max(1, abs(start)) <= high
+
+
+def test_sliders_take_their_room_from_the_picture(opened):
+    page = opened(play(labelled(Value(2.0, "x") * Value(3.0, "y"), "L")))
+    page.set_viewport_size({"width": 1280, "height": 520})
+    fits = """() => { const [stage, picture] = ['#stage', '#stage svg'].map((each) => document.querySelector(each));
+      return [stage.clientHeight, picture.getBoundingClientRect().height <= stage.clientHeight]; }"""
+    until(page, f"({fits})()[1]")
+    before, _ = page.evaluate(fits)
+    page.locator("summary").click()
+    until(page, f"({fits})()[0] < {before}")
+    until(page, f"({fits})()[1]")
 
 
 def sum_of_squares(x, target, w, b):

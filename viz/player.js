@@ -176,7 +176,7 @@
       const id = operand < 0 ? `a${tail}_${head}` : `a${tail}_${head}_${operand}`;
       const g = make(below, "g", { id, class: `arrow${dense}` });
       const path = make(g, "path", { d: curve, "marker-end": "url(#tip)" });
-      const label = make(g, "text", { x, y: y - 6 }, values ? `× ${values}` : "");
+      const label = make(g, "text", { x, y: y - 6 }, values ? filled(W.values, { count: values }) : "");
       arrowOf.set(id, arrows.length);
       arrows.push({ g, path, label, operand, head, fixed: Boolean(values), text: null, active: false });
     }
@@ -333,7 +333,8 @@
     describe(step, asked, sent);
     counter.textContent = `${filled(W.counter, { k, n: LAST })}${k === 0 ? "" : k <= FORWARD ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`}`;
     predictButton.setAttribute("aria-pressed", predicting);
-    revealButton.hidden = !hidden;
+    revealButton.hidden = !predicting; // there all the while, or the picture would jump at every step
+    revealButton.disabled = !hidden;
     follow();
     clearTimeout(addressing);
     if (location.protocol !== "about:") addressing = setTimeout(address, 200); // browsers refuse it many times a second
@@ -557,6 +558,10 @@
     if (!leaves.length) return;
     const box = make(body, "details", { class: "sliders", id: "sliders" });
     body.insertBefore(box, panel);
+    box.addEventListener("toggle", () => { // they take their room from the picture
+      scale = box.open ? Math.min(scale, Math.max(0.6, fitting())) : beginning();
+      sized(); follow();
+    });
     make(box, "summary", {}, both ? W.both : inputs.length ? W.inputs : W.parameters);
     if (RULES.includes(null)) {
       const node = G.rules.findIndex((rule) => rule >= 0 && RULES[rule] === null);
@@ -571,7 +576,9 @@
       const span = Math.max(1, 2 * Math.abs(start));
       const label = make(rows, "label");
       make(label, "span", {}, plain(G.names[leaf]));
-      const slider = make(label, "input", { type: "range", id: `s${leaf}`, min: start - span, max: start + span, step: span / 100, value: start });
+      const step = 10 ** Math.floor(Math.log10(span / 50)), most = step * Math.round(span / step); // so that 7 can become 5
+      const [min, max] = [start - most, start + most].map((end) => Number(end.toPrecision(12)));
+      const slider = make(label, "input", { type: "range", id: `s${leaf}`, min, max, step, value: start });
       const output = make(label, "output", {}, shown(start));
       slider.addEventListener("input", () => {
         moved.set(leaf, Number(slider.value));
