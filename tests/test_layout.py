@@ -126,6 +126,26 @@ def test_labels_have_room_between_the_layers():
     assert labelled.width - plain.width > 60
 
 
+def crossing():
+    a, b = Value(2.0, "a"), Value(-3.0, "b")
+    return picture((a + b) * (a * b), edges="local")
+
+
+def twice():
+    x = Value(3.0, "x")
+    return picture(x * x, edges="local")
+
+
+@pytest.mark.parametrize("rankdir", DIRECTIONS)
+@pytest.mark.parametrize("graph", [crossing, twice])
+def test_labels_of_arrows_that_cross_or_run_together_do_not_lie_on_each_other(graph, rankdir):
+    boxes, arrows = graph()
+    middles = placed(boxes, arrows, rankdir).middles
+    assert all(arrow.label for arrow in arrows)
+    for (x, y), (other_x, other_y) in itertools.combinations(middles, 2):
+        assert abs(x - other_x) > 12 or abs(y - other_y) > 12
+
+
 def test_the_same_graph_is_placed_the_same():
     assert placed(*sharing(200)) == placed(*sharing(200))
 

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import dist
 from statistics import fmean
 
 from viz.picture import GROUND, INK, LINE, STYLES, Arrow, Box
@@ -78,7 +79,7 @@ def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", g
     def side(id: str, which: int) -> float:
         return fmean(spans[level[id]]) + which * sizes[id][0] / 2
 
-    places, curves, middles = {}, [], []
+    places, curves, pieces = {}, [], []
     for box in boxes:
         places[box.id] = Place(*turned((side(box.id, 0), across[box.id])), *_size(box))
     for (first, *bends, last), port in zip(routes, ports):
@@ -87,8 +88,9 @@ def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", g
             points += [(edge, across[bend]) for edge in spans[level[bend]]]
         points.append((side(last, -1), port))
         curves.append(_curve(points, turned))
-        middles.append(turned(((points[-2][0] + points[-1][0]) / 2, (points[-2][1] + points[-1][1]) / 2)))
-    return Layout(*((length, breadth) if sideways else (breadth, length)), places, curves, middles)
+        pieces.append((points[-2], points[-1]))
+    middles = map(turned, _middles(pieces, [bool(arrow.label) for arrow in arrows]))
+    return Layout(*((length, breadth) if sideways else (breadth, length)), places, curves, list(middles))
 
 
 def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> str:
@@ -239,6 +241,29 @@ def _ports(
         for rank, i in enumerate(arrows if head in ordered else sorted(arrows, key=lambda i: across[routes[i][-2]])):
             ports[i] = across[head] + (rank - (len(arrows) - 1) / 2) * step
     return ports
+
+
+def _middles(pieces: list[tuple[Point, Point]], labelled: list[bool]) -> list[Point]:
+    """The middle of each arrow's last piece; where labels would lie on each other, a place nearer to one of its ends."""
+    found = [_along(*piece, 0.5) for piece in pieces]
+    labels = [i for i, label in enumerate(labelled) if label]
+    crowded = [i for i in labels if any(_meet(found[i], found[j]) for j in labels if j != i)]
+    settled = [found[i] for i in labels if i not in crowded]
+    for i in crowded:
+        places = [_along(*pieces[i], t) for t in (0.72, 0.3)]
+        found[i] = max(places, key=lambda place: min((dist(place, other) for other in settled), default=0.0))
+        settled.append(found[i])
+    return found
+
+
+def _meet(a: Point, b: Point) -> bool:
+    return abs(a[0] - b[0]) < 4 * _CHARACTER and abs(a[1] - b[1]) < _LINE_HEIGHT
+
+
+def _along(tail: Point, head: Point, t: float) -> Point:
+    """A point of the curve between two: at 0 the tail, at 1 the head."""
+    along, across = 1.5 * t * (1 - t) + t**3, t * t * (3 - 2 * t)
+    return tail[0] + along * (head[0] - tail[0]), tail[1] + across * (head[1] - tail[1])
 
 
 def _curve(points: list[Point], turned: Callable[[Point], Point]) -> str:
