@@ -244,7 +244,7 @@ def _ports(
 
 
 def _middles(pieces: list[tuple[Point, Point]], labelled: list[bool]) -> list[Point]:
-    """The middle of each arrow's last piece; where labels would lie on each other, a place nearer to one of its ends."""
+    """The middle of each arrow's last piece; nearer to one of its ends where labels would lie on each other."""
     found = [_along(*piece, 0.5) for piece in pieces]
     labels = [i for i, label in enumerate(labelled) if label]
     crowded = [i for i in labels if any(_meet(found[i], found[j]) for j in labels if j != i)]
