@@ -146,6 +146,18 @@ def test_labels_of_arrows_that_cross_or_run_together_do_not_lie_on_each_other(gr
         assert abs(x - other_x) > 12 or abs(y - other_y) > 12
 
 
+def test_a_label_does_not_lie_on_a_wider_box_beside_its_tail():
+    boxes = [
+        Box("wide", ("a wide box with a long name",), "module"),
+        Box("1", ("1",), "constant"),
+        Box("z", ("z",), "output"),
+    ]
+    arrows = [Arrow("wide", "z", "5 values"), Arrow("1", "z", "-1")]
+    layout = placed(boxes, arrows)
+    edge = layout.places["wide"].x + layout.places["wide"].width / 2
+    assert all(x > edge + 10 for x, _ in layout.middles)
+
+
 def test_the_same_graph_is_placed_the_same():
     assert placed(*sharing(200)) == placed(*sharing(200))
 

@@ -88,7 +88,7 @@ def placed(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", g
             points += [(edge, across[bend]) for edge in spans[level[bend]]]
         points.append((side(last, -1), port))
         curves.append(_curve(points, turned))
-        pieces.append((points[-2], points[-1]))
+        pieces.append((points[-2], points[-1], spans[level[last] - 1][1]))
     middles = map(turned, _middles(pieces, [bool(arrow.label) for arrow in arrows]))
     return Layout(*((length, breadth) if sideways else (breadth, length)), places, curves, list(middles))
 
@@ -243,15 +243,21 @@ def _ports(
     return ports
 
 
-def _middles(pieces: list[tuple[Point, Point]], labelled: list[bool]) -> list[Point]:
-    """The middle of each arrow's last piece; nearer to one of its ends where labels would lie on each other."""
-    found = [_along(*piece, 0.5) for piece in pieces]
+def _middles(pieces: list[tuple[Point, Point, float]], labelled: list[bool]) -> list[Point]:
+    """The middle of each arrow's last piece; nearer to one of its ends where labels would lie on each other, or on a
+    wider box beside the tail. A piece is told by its ends, and by where all boxes of the tail's layer end.
+    """
+    found = [_along(tail, head, 0.5) for tail, head, _ in pieces]
     labels = [i for i, label in enumerate(labelled) if label]
     crowded = [i for i in labels if any(_meet(found[i], found[j]) for j in labels if j != i)]
+    crowded += [i for i in labels if found[i][0] < pieces[i][2] + 2 * _CHARACTER and i not in crowded]
     settled = [found[i] for i in labels if i not in crowded]
     for i in crowded:
-        places = [_along(*pieces[i], t) for t in (0.72, 0.3)]
-        found[i] = max(places, key=lambda place: min((dist(place, other) for other in settled), default=0.0))
+        tail, head, edge = pieces[i]
+        places = [place for place in (_along(tail, head, t) for t in (0.72, 0.3)) if place[0] > edge]
+        found[i] = max(
+            places or found[i : i + 1], key=lambda place: min((dist(place, other) for other in settled), default=0.0)
+        )
         settled.append(found[i])
     return found
 
