@@ -34,7 +34,7 @@ new = object.__new__
 
 V = TypeVar("V", bound="Value")
 
-ROLES = ("input", "parameter", "constant", "operation")
+ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are operations
 
 
 def tick() -> int:
@@ -82,6 +82,7 @@ class Value:
 
     Raises:
         TypeError: if `data` is not one real number.
+        OverflowError: if it is too large for a float.
         ValueError: if `role` is none of the three.
     """
 
@@ -503,14 +504,26 @@ def edges(node: "Value") -> "Iterable[tuple[Value, float]]":
         if type(x) is tuple:
             partials = node.rule.partials(node._data, *[parent._data for parent in x])
             if len(partials) != len(x):
-                raise TypeError(
-                    f"the rule {node.op!r} of {len(x)} operands has {len(partials)} partials, one is due for each"
-                )
+                raise ValueError
             return zip(x, partials)
         (dx,) = node.rule.partials(node._data, x._data)
         return ((x, dx),)
     except ArithmeticError:
         return zip(node.parents, node.rule.slopes(node._data, *[parent._data for parent in node.parents]))
+    except (TypeError, ValueError):  # a wrong number of partials, or what they raise themselves
+        one_each(node, node.rule.partials(node._data, *[parent._data for parent in node.parents]))
+        raise
+
+
+def one_each(node: "Value", partials: Any) -> Any:
+    """The partials of a node, if they are one for each of its operands."""
+    found = len(partials) if hasattr(partials, "__len__") else "no tuple of"
+    if found != len(node.parents):
+        raise TypeError(
+            f"the rule {node.op!r} of {len(node.parents)} operands has {found} partials, one is due for each, "
+            f"got {partials!r:.60}"
+        ) from None
+    return partials
 
 
 def _finite_edges(node: "Value") -> "Iterable[tuple[Value, float]]":
@@ -573,9 +586,16 @@ def to_float(data: Any) -> float:
 
     Raises:
         TypeError: if it holds none, several, or one that is not real; the message says what to write instead.
+        OverflowError: if it is too large.
     """
     if isinstance(data, Real):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise OverflowError(
+                f"a Value holds a float, which goes up to about 1.8e308, and this {type(data).__name__} is larger; "
+                "take its logarithm, or write math.inf"
+            ) from None
     kind = type(data).__name__
     if isinstance(data, Value):
         raise TypeError(f"expected a plain number, got {data!r}; use the Value itself, or its number: x.data")

@@ -5,16 +5,18 @@ import copy
 import gc
 import math
 import pickle
+import re
 import threading
 import warnings
 import weakref
+from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from engine import Rule, Value, detect_anomaly, no_grad
+from engine import Rule, Value, detect_anomaly, grad, gradients, no_grad, record_lines
 from engine import sum as total
 from engine.graph import topological_order
 
@@ -281,7 +283,17 @@ def test_numpy_scalars_on_the_left_reach_the_value():
     assert (np.int64(2) - v).data == -1.0
 
 
-@pytest.mark.parametrize("operation", [lambda a, v: a * v, lambda a, v: a + v, lambda a, v: v - a, lambda a, v: a / v])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda a, v: a * v,
+        lambda a, v: a + v,
+        lambda a, v: v - a,
+        lambda a, v: a / v,
+        lambda a, v: a**v,
+        lambda a, v: a < v,
+    ],
+)
 def test_numpy_arrays_are_refused_on_either_side(operation):
     with pytest.raises(TypeError, match="make one Value for each number"):
         operation(np.array([1.0, 2.0]), Value(3.0))
@@ -291,6 +303,24 @@ def test_numpy_arrays_are_refused_on_either_side(operation):
 def test_functions_of_numbers_do_not_leave_the_graph_unnoticed(function):
     with pytest.raises(TypeError, match=r"x.exp\(\), not math.exp\(x\)"):
         function(Value(1.0))
+
+
+@pytest.mark.parametrize("large", [10**400, -(10**5000), Fraction(10**400, 3)], ids=["int", "long", "fraction"])
+def test_a_number_too_large_for_a_float_is_told(large):
+    x = Value(2.0)
+    for operation in (lambda: Value(large), lambda: x < large, lambda: x + large, lambda: large * x, lambda: x**large):
+        with pytest.raises(OverflowError, match=r"up to about 1.8e308, and this (int|Fraction) is larger; .* math.inf"):
+            operation()
+
+
+@pytest.mark.parametrize("block", [no_grad, detect_anomaly, record_lines])
+def test_a_block_over_a_function_wants_its_parentheses(block):
+    name = block.__name__
+    with pytest.raises(TypeError, match=rf"{name} takes nothing, got <function .*; write @{name}\(\) above a function"):
+
+        @block
+        def f(x):
+            return x
 
 
 def test_a_value_is_not_a_condition():
@@ -535,14 +565,34 @@ def test_detect_anomaly_finds_a_gradient_that_overflows_on_the_way():
 
 
 def test_a_role_must_be_known():
-    with pytest.raises(ValueError, match="role must be one of input, parameter, constant, operation, got 'weight'"):
+    with pytest.raises(ValueError, match="role must be one of input, parameter, constant, got 'weight'"):
         Value(1.0, role="weight")
+    with pytest.raises(ValueError, match="got 'operation'"):  # which a leaf is not
+        Value(1.0, role="operation")
 
 
-def test_a_rule_of_many_operands_with_too_few_partials_is_told():
-    total3 = Rule("total3", lambda *xs: sum(xs), lambda z, *xs: (1.0,))
-    with pytest.raises(TypeError, match="'total3' of 3 operands has 1 partials"):
-        total3(Value(1.0), Value(2.0), Value(3.0)).backward()
+@pytest.mark.parametrize("partials", [(), (1.0,), (1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0), 1.0])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_rule_with_more_or_fewer_partials_than_operands_is_told(count, partials):
+    total = Rule("total", lambda *xs: sum(xs), lambda z, *xs: partials)
+    operands = [Value(1.0) for _ in range(count)]
+    right = partials != 1.0 and len(partials) == count
+    found = "no tuple of" if partials == 1.0 else len(partials)
+    message = rf"'total' of {count} operands has {found} partials, one is due for each, got {re.escape(repr(partials))}"
+    for create_graph in (False, True):
+        with nullcontext() if right else pytest.raises(TypeError, match=message):
+            slopes = gradients(total(*operands), operands, create_graph)
+            assert [slope.data if create_graph else slope for slope in slopes] == [1.0] * count
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_the_partials_of_a_rule_raise_comes_through(count):
+    def partials(z, *xs):
+        raise ValueError("math domain error")
+
+    rule = Rule("mine", lambda *xs: 1.0, partials)
+    with pytest.raises(ValueError, match=r"^math domain error$"):
+        rule(*[Value(1.0)] * count).backward()
 
 
 def test_rules_of_the_table_are_pickled_by_name():
