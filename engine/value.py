@@ -36,6 +36,20 @@ V = TypeVar("V", bound="Value")
 
 ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are operations
 
+# What NumPy calls an operator, and the method of a Value on its right.
+_OPERATORS = {
+    "add": "__radd__",
+    "subtract": "__rsub__",
+    "multiply": "__rmul__",
+    "divide": "__rtruediv__",
+    "true_divide": "__rtruediv__",
+    "power": "__rpow__",
+    "less": "__gt__",
+    "less_equal": "__ge__",
+    "greater": "__lt__",
+    "greater_equal": "__le__",
+}
+
 
 def tick() -> int:
     """The time after a change of data."""
@@ -89,7 +103,6 @@ class Value:
     # One or two operands, as most nodes have, stand in `_x` and `_y`: a tuple for them would be one more object in
     # every node for the garbage collector to visit. More of them, or none, stand in `_x` as a tuple.
     __slots__ = ("_data", "grad", "rule", "label", "role", "_x", "_y", "_time", "__weakref__")
-    __array_ufunc__ = None  # NumPy leaves `array * value` to the operators below
 
     def __init__(self, data: Any, label: str = "", role: str = "input") -> None:
         if role not in ROLES:
@@ -288,6 +301,19 @@ class Value:
 
     def __abs__(self) -> "Value":
         return record(rules.absolute, self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy does with a Value: for ``np.float64(2) * v`` what `v` itself does, and nothing besides."""
+        name = ufunc.__name__
+        if name in _OPERATORS and method == "__call__" and not options and inputs[0] is not self:
+            return getattr(self, _OPERATORS[name])(inputs[0])
+        if name in ("equal", "not_equal"):
+            return name == "not_equal"  # another node, as for any number
+        own = name.replace("arc", "a").replace("absolute", "abs")
+        instead = f"x.{own}({'y' * (ufunc.nin - 1)})" if hasattr(Value, own) else "operators and methods of Values"
+        raise TypeError(
+            f"np.{name} takes arrays of plain numbers, got a Value; write {instead}, or x.data for the bare number"
+        )
 
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)

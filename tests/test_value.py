@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import math
+import operator
 import pickle
 import re
 import threading
@@ -281,6 +282,12 @@ def test_numpy_scalars_on_the_left_reach_the_value():
     assert (np.float64(2) * v).data == 6.0
     assert (np.float64(2) ** v).data == 8.0
     assert (np.int64(2) - v).data == -1.0
+    for number in (np.float64(2), np.float32(2), np.int8(2), np.array(2.0)):
+        results = [number + v, number - v, number * v, number / v, number**v]
+        assert [z.data for z in results] == [5.0, -1.0, 6.0, 2 / 3, 8.0]
+        assert all(type(z) is Value and z.parents[1] is v for z in results)
+        assert [number < v, number <= v, number > v, number >= v] == [True, True, False, False]
+        assert [number == v, number != v] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -303,6 +310,34 @@ def test_numpy_arrays_are_refused_on_either_side(operation):
 def test_functions_of_numbers_do_not_leave_the_graph_unnoticed(function):
     with pytest.raises(TypeError, match=r"x.exp\(\), not math.exp\(x\)"):
         function(Value(1.0))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (np.exp, r"np.exp takes arrays of plain numbers, got a Value; write x.exp\(\), or x.data for the bare number"),
+        (np.tanh, r"write x.tanh\(\), or"),
+        (np.abs, r"write x.abs\(\), or"),
+        (np.arctan, r"write x.atan\(\), or"),
+        (lambda x: np.maximum(x, 0.0), r"write x.maximum\(y\), or"),
+        (lambda x: np.arctan2(1.0, x), r"write x.atan2\(y\), or"),
+        (np.isfinite, "np.isfinite takes .* write operators and methods of Values, or x.data"),
+        (lambda x: np.float64(3.0) // x, "np.floor_divide takes .* write operators and methods of Values"),
+        (lambda x: np.ones(2) @ x, "np.matmul takes"),
+        (lambda x: operator.imul(np.ones(2), x), "np.multiply takes"),
+    ],
+)
+def test_functions_of_numpy_say_which_method_to_write(function, message):
+    with pytest.raises(TypeError, match=message):
+        function(Value(1.0))
+    with pytest.raises(TypeError, match=message):
+        grad(function)(1.0)
+
+
+def test_functions_of_numpy_take_arrays_of_values():
+    x, y = Value(1.0), Value(2.0)
+    (np.exp(np.array([x, y])) @ np.array([3.0, 4.0])).backward()
+    assert (x.grad, y.grad) == (3 * math.exp(1.0), 4 * math.exp(2.0))
 
 
 @pytest.mark.parametrize("large", [10**400, -(10**5000), Fraction(10**400, 3)], ids=["int", "long", "fraction"])
