@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.functional import value_and_grad
 from engine.modes import no_grad
-from engine.value import Value
+from engine.trees import flat, mapped
+from engine.value import Value, to_float
 
 
 class GradientError(AssertionError):
@@ -16,7 +17,7 @@ class GradientError(AssertionError):
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """One row for each argument: where, the gradient by the chain rule, the one by finite differences, the verdict."""
+    """One row for each number: where, the gradient by the chain rule, the one by finite differences, the verdict."""
 
     rows: list[tuple[float, float, float, bool]]
 
@@ -39,14 +40,14 @@ def step_size(x: float) -> float:
     return step
 
 
-def check_gradients(f: Callable[..., Any], *xs: float, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:
-    """Compare the gradient of ``f`` at ``xs`` with central differences, argument by argument.
+def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:
+    """Compare the gradient of ``f`` at ``xs`` with central differences, number by number.
 
     The step is the one that balances the error of the formula against that of rounding, the cube root of the machine
     epsilon times the size of x, which leaves about ten digits. It must not cross a kink of ``f``.
 
     Args:
-        f: a function of numbers that gives one number.
+        f: a function of numbers, or of (nested) lists of numbers, that gives one number.
         xs: where to check.
         rtol: the relative difference allowed.
         atol: the absolute difference allowed, beside what rounding accounts for.
@@ -59,16 +60,18 @@ def check_gradients(f: Callable[..., Any], *xs: float, rtol: float = 1e-5, atol:
              0            2                3                3  ok
              1            3                2                2  ok
     """
-    value, slopes = value_and_grad(f, argnums=range(len(xs)))(*xs)
+    arguments = mapped(to_float, xs)
+    value, slopes = value_and_grad(f, argnums=range(len(arguments)))(*arguments)
+    numbers = list(flat(arguments))
 
     def at(i: int, x: float) -> float:
+        each = iter([*numbers[:i], x, *numbers[i + 1 :]])
         with no_grad():
-            result = f(*(Value(x if j == i else other) for j, other in enumerate(xs)))
+            result = f(*mapped(lambda _: Value(next(each)), arguments))
         return result.data if isinstance(result, Value) else float(result)
 
     rows = []
-    for i, (x, exact) in enumerate(zip(xs, slopes)):
-        x = float(x)
+    for i, (x, exact) in enumerate(zip(numbers, flat(slopes))):
         h = step_size(x)
         above, below = x + h, x - h  # as floats: their distance is exact, 2h is not
         numeric = (at(i, above) - at(i, below)) / (above - below)

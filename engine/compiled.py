@@ -46,7 +46,8 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 
     Its arguments are numbers, or nested lists, tuples or arrays of them, and reach it as Values, in lists. Every other
     leaf that it uses, such as a parameter, is read afresh at each call and gets its gradient. What is no number (a
-    string, True, None) is passed on as it is. Arguments of another structure are recorded anew.
+    string, True, None) is passed on as it is, and a namedtuple stays one. Arguments of another structure are recorded
+    anew.
 
     Args:
         function: of Values; or a model. It must do the same operations whatever the numbers are.
@@ -117,7 +118,7 @@ class Compiled:
         """
         leaves: list[Any] = []
         key = _look(args, options, leaves)
-        recording, expected = self._recording(key, [leaves])
+        recording, expected = self._recording_for(key, [leaves])
         if recording is None:
             return self._only(self._plain(key, leaves))
         if recording.key != NUMBER and not self._aux:
@@ -169,7 +170,7 @@ class Compiled:
         batch = Batch(self.__name__, args, options)
         answers: list[Any] = [None] * batch.size
         for group in batch.groups():
-            recording, expected = self._recording(group.key, group)
+            recording, expected = self._recording_for(group.key, group)
             if recording is None:
                 with no_grad():
                     rows: Any = [_numbers(self._plain(group.key, group[i])) for i in range(len(group.places))]
@@ -189,7 +190,7 @@ class Compiled:
         share = 1 / batch.size if how == "mean" else 1.0
         parts: list[Value] = []
         for group in batch.groups():
-            recording, expected = self._recording(group.key, group)
+            recording, expected = self._recording_for(group.key, group)
             if recording is None:
                 each = [self._only(self._plain(group.key, group[i])) for i in range(len(group.places))]
                 parts.append(as_value(functions.dot([share] * len(each), each)))
@@ -237,7 +238,7 @@ class Compiled:
     def recorded(self, numbers: Sequence[Any]) -> tuple[Tape, bool] | None:
         """The tape for some arguments, and whether it is sure that it is always the same; None without machine code."""
         leaves: list[Any] = []
-        recording, expected = self._recording(_look(tuple(numbers), {}, leaves), [leaves])
+        recording, expected = self._recording_for(_look(tuple(numbers), {}, leaves), [leaves])
         if recording is None or recording.parameters.values:
             return None
         recording.confirmed += expected is not None
@@ -252,7 +253,7 @@ class Compiled:
             return None
         if how == "call":
             leaves: list[Any] = []
-            recording, expected = self._recording(_look(args, {}, leaves), [leaves])
+            recording, expected = self._recording_for(_look(args, {}, leaves), [leaves])
             if recording is None or expected is not None or not _NUMBERS.issuperset(map(type, leaves)):
                 return None
             single = recording.single
@@ -263,7 +264,7 @@ class Compiled:
         if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings:
             batch = self._batch = Batch(self.__name__, args, {})
             group, *several = batch.groups()
-            recording, expected = self._recording(group.key, group)
+            recording, expected = self._recording_for(group.key, group)
             if several or recording is None or expected is not None or recording.key != NUMBER:
                 return None
             examples, parameters = group.numbers, recording.parameters
@@ -272,7 +273,7 @@ class Compiled:
         seed = 1 / batch.size if how == "mean" else 1.0
         return lanes, lanes.job(examples, (), parameters, seed), parameters
 
-    def _recording(self, key: Key, examples: Group | Sequence[list[Any]]) -> "tuple[Recording | None, Any]":
+    def _recording_for(self, key: Key, examples: Group | Sequence[list[Any]]) -> "tuple[Recording | None, Any]":
         """The recording for arguments that look like this, and what it is to give for them, where that was checked.
 
         None means that the plain function is to be called. `examples` are the numbers of each.
@@ -287,15 +288,15 @@ class Compiled:
             with self._lock:
                 recording = self._recordings.get(key)
                 if recording is None:
-                    recording = self._recordings[key] = self._recorded(key, examples[-1], examples[0])
+                    recording = self._recordings[key] = self._record(key, examples[-1], examples[0])
                     tape = recording.tape
                 else:
                     try:
-                        tape = self._again(recording, key, examples[-1])
+                        tape = self._record_again(recording, key, examples[-1])
                     except TraceError:
                         if not recording.in_doubt or recording.confirmed < 2:
                             raise
-                        recording = self._recordings[key] = self._recorded(key, examples[-1], examples[0])
+                        recording = self._recordings[key] = self._record(key, examples[-1], examples[0])
                         tape = recording.tape
                     recording.in_doubt = False
                     recording.confirmed += not machine_is_there()
@@ -326,8 +327,8 @@ class Compiled:
         outside = what_stands_outside(self._function)
         self._surroundings = outside, outside()
 
-    def _recorded(self, key: Key, leaves: list[Any], other: list[Any]) -> "Recording":
-        (inputs, outputs, look), (inputs_again, outputs_again, _) = self._traced(key, leaves), self._traced(key, other)
+    def _record(self, key: Key, leaves: list[Any], other: list[Any]) -> "Recording":
+        (inputs, outputs, look), (inputs_again, outputs_again, _) = self._trace(key, leaves), self._trace(key, other)
         tapes = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
         lasting: set[Value] | None = None
         known = set(tapes[0].parameters) & set(tapes[1].parameters)
@@ -337,8 +338,8 @@ class Compiled:
         self._compare(*tapes)
         return Recording(tapes[0], look, lasting)
 
-    def _again(self, recording: "Recording", key: Key, leaves: list[Any]) -> Tape:
-        inputs, outputs, _ = self._traced(key, leaves)
+    def _record_again(self, recording: "Recording", key: Key, leaves: list[Any]) -> Tape:
+        inputs, outputs, _ = self._trace(key, leaves)
         tape = Tape(inputs, outputs, recording.lasting)
         self._compare(recording.tape, tape)
         return tape
@@ -360,7 +361,7 @@ class Compiled:
                 raise TraceError(f"{self.__name__} gives {result} as machine code and {plain} in plain Python")
         recording.confirmed += 1
 
-    def _traced(self, key: Key, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Key]:
+    def _trace(self, key: Key, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Key]:
         """The leaves that stand for the arguments, the Values that the function made of them, and how they look."""
         names = list(self._named(key))
         plain = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]

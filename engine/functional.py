@@ -18,7 +18,7 @@ from engine import rules
 from engine.graph import chain_rule_forward
 from engine.modes import switched
 from engine.trees import flat, is_row, mapped
-from engine.value import Value, as_value, edges, forward_pass, sweep, sweeping
+from engine.value import Value, as_value, edges, forward_pass, one_each, sweep, sweeping
 
 
 def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool = False) -> list[Any]:
@@ -68,7 +68,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
 
 def symbolic_edges(node: Value) -> Iterable[tuple[Value, Any]]:
     """The parents of a node, each with its local gradient as a Value: the partials, fed the nodes themselves."""
-    return zip(node.parents, node.rule.partials(node, *node.parents)) if node.rule else ()
+    return zip(node.parents, one_each(node, node.rule.partials(node, *node.parents))) if node.rule else ()
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
@@ -78,20 +78,23 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
         f: a function of numbers, or of (nested) lists of numbers, that gives one number.
         argnums: which argument to differentiate by, or a sequence of them. The derivative has the argument's shape.
 
+    Raises:
+        TypeError: if `argnums` is neither an integer nor a sequence of them, or `f` gives several numbers.
+        IndexError: if there is no such argument.
+
     >>> value_and_grad(lambda w, x: w[0] * x + w[1])([2.0, 1.0], 5.0)
     (11.0, [5.0, 1.0])
     """
 
     def both(*args: Any) -> tuple[Any, Any]:
-        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
-        if not all(0 <= i < len(args) for i in chosen):
-            raise IndexError(f"argnums must be from 0 to {len(args) - 1} for {len(args)} arguments, got {argnums}")
+        chosen = _chosen(argnums, len(args))
+        args = tuple(map(_listed, args))
         with _tracing(args) as symbolic:
             variables = [mapped(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
+            inputs = [leaf for i in chosen for leaf in flat(variables[i])]  # now, for f may change its lists
             output = _one_number(f, variables)
-            inputs = [leaf for i in chosen for leaf in flat(variables[i])]
             slopes = iter(gradients(output, inputs, create_graph=symbolic))
-        shaped = [mapped(lambda _: next(slopes), variables[i]) for i in chosen]
+        shaped = [mapped(lambda _: next(slopes), args[i]) for i in chosen]
         return output if symbolic else output.data, shaped[0] if isinstance(argnums, int) else tuple(shaped)
 
     return both
@@ -114,6 +117,7 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
     """
 
     def matrix(*args: Any) -> list[list[Any]]:
+        args = tuple(map(_listed, args))
         with _tracing(args) as symbolic:
             variables = mapped(_variable, list(args))
             inputs = list(flat(variables))
@@ -127,13 +131,20 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """Forward mode: ``f(*primals)``, and how fast it changes when each argument changes at the rate of its tangent.
 
     Raises:
+        TypeError: if the primals or the tangents are a lone number.
         ValueError: if there are not as many tangents as primals.
 
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
+    if not (is_row(primals) and is_row(tangents)):
+        raise TypeError(
+            f"jvp takes all arguments of f in a tuple, and their tangents in another, got {primals!r:.40} and "
+            f"{tangents!r:.40}; for one argument write jvp(f, (x,), (rate,))"
+        )
+    primals, tangents = list(map(_listed, primals)), list(map(_listed, tangents))
     with _tracing((primals, tangents)) as symbolic, switched(recording=True):
-        variables = mapped(_variable, list(primals))
+        variables = mapped(_variable, primals)
         inputs, rates = list(flat(variables)), list(flat(tangents))
         if len(inputs) != len(rates):
             raise ValueError(
@@ -159,6 +170,24 @@ def _tracing(args: Any) -> Iterator[bool]:
             yield symbolic
     finally:
         _inside.reset(token)
+
+
+def _chosen(argnums: int | Sequence[int], count: int) -> list[int]:
+    """Which of so many arguments to differentiate by."""
+    chosen: list[Any] = list(argnums) if is_row(argnums) else [argnums]  # type: ignore[arg-type]
+    if not all(isinstance(i, int) for i in chosen):
+        raise TypeError(f"argnums must be an integer or a sequence of them, got {argnums!r:.40}; write argnums=0")
+    if chosen and not count:
+        raise IndexError("a derivative is taken at the arguments of the function, got none; write grad(f)(x)")
+    if not all(0 <= i < count for i in chosen):
+        given = "1 argument" if count == 1 else f"{count} arguments"
+        raise IndexError(f"argnums must be from 0 to {count - 1} for {given}, got {argnums}")
+    return chosen
+
+
+def _listed(arg: Any) -> Any:
+    """An argument that can be gone through again: a generator as a list."""
+    return list(arg) if isinstance(arg, Iterator) else arg
 
 
 def _variable(x: Any) -> Value:

@@ -153,10 +153,10 @@ def dot(*xs: float) -> float:
 
 
 def _others(xs: Sequence[float]) -> tuple[float, float]:
-    """The largest, and the sum of ``exp(x - largest)`` over all the others."""
+    """The largest, and the sum of ``exp(x - largest)`` over all the others; `nan` beside an infinite one."""
     peak = largest(*xs)
     first = xs.index(peak) if peak == peak else 0
-    return peak, sum(exp_difference(x, peak) for i, x in enumerate(xs) if i != first)
+    return peak, sum((exp_difference(x, peak) for i, x in enumerate(xs) if i != first), peak - peak)
 
 
 def logsumexp(*xs: float) -> float:

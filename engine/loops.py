@@ -373,8 +373,8 @@ def ties_back(operands_, repeats, count, width, uniform, v_, g_):
 
 @numba.njit(**INNER)
 def others(operands, first, n, lane, uniform, v, top):
-    """The sum of exp(x - top) over all operands but one that is the largest."""
-    rest, skipped = 0.0, False
+    """The sum of exp(x - top) over all operands but one that is the largest; nan beside an infinite one."""
+    rest, skipped = top - top, False
     for k in range(first, first + n):
         x = v[at(operands[k], lane, uniform)]
         if not skipped and (x == top or top != top):
@@ -423,7 +423,8 @@ def softmax(operands_, repeats, count, width, uniform, v_, g_):
     operands, v, g = opened(operands_, v_, g_)
     n = operands[0]
     for lane in range(width):
-        top, rest, skipped = peak(operands, 1, n, lane, uniform, v, 1.0), 0.0, False
+        top = peak(operands, 1, n, lane, uniform, v, 1.0)
+        rest, skipped = top - top, False
         if count == 3 * n + 1:  # every output is needed, and so has a place for its power
             for k in range(n + 1, count, 2):
                 x = v[at(operands[1 + operands[k]], lane, uniform)]

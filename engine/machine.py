@@ -150,7 +150,7 @@ def opened(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
 
 
 @dataclass(frozen=True)
-class Part:
+class Translated:
     """A function for numba, and a text that is another whenever it, or anything it leans on, is another."""
 
     code: Any
@@ -158,7 +158,7 @@ class Part:
 
 
 @cache
-def translated(function: Any) -> Part:
+def translated(function: Any) -> Translated:
     """A function of the table, and all that it calls, for numba: rules by their values, and `ieee` without detours.
 
     Raises:
@@ -171,7 +171,7 @@ def translated(function: Any) -> Part:
     if getattr(function, "__code__", None) is ieee.exp.__code__:  # machine code answers as IEEE 754 by itself
         return translated(inspect.getclosurevars(function).nonlocals["function"])
     if isinstance(function, BuiltinFunctionType):
-        return Part(function, f"{function.__module__}.{function.__name__}")
+        return Translated(function, f"{function.__module__}.{function.__name__}")
     if not isinstance(function, FunctionType):
         raise Uncompilable(f"{function!r} is not a function written in Python")
     code = function.__code__
@@ -186,7 +186,7 @@ def translated(function: Any) -> Part:
         elif isinstance(thing, (Rule, FunctionType)):
             part = translated(thing)
         else:
-            part = Part(thing, _identity(thing))
+            part = Translated(thing, _identity(thing))
         identity += f" {name}={part.identity}"
         (cells if name in cells else outside)[name] = part.code
     rebuilt = FunctionType(
@@ -200,7 +200,7 @@ def translated(function: Any) -> Part:
     # Code from the disk, made by several processes, meets by its names: the same name must mean the same code.
     rebuilt.__qualname__ = f"{function.__name__}_{digest[:32]}".replace("<lambda>", "rule")
     wanted = numba.njit(**INNER)
-    return Part(wanted(rebuilt), digest)
+    return Translated(wanted(rebuilt), digest)
 
 
 def _identity(thing: Any) -> str:
@@ -214,14 +214,14 @@ def _identity(thing: Any) -> str:
 
 
 @cache
-def _machine_ieee() -> Part:
+def _machine_ieee() -> Translated:
     module, identity = ModuleType("ieee"), ""
     for name, thing in vars(ieee).items():
         if isinstance(thing, (FunctionType, BuiltinFunctionType)):
             part = translated(thing)
             setattr(module, name, part.code)
             identity += part.identity
-    return Part(module, identity)
+    return Translated(module, identity)
 
 
 def _names(code: CodeType) -> set[str]:

@@ -44,7 +44,14 @@ def switched(**changes: Any) -> Iterator[None]:
         mode.reset(token)
 
 
-def no_grad() -> Any:
+def _block(name: str, given: Any, **changes: bool) -> Any:
+    """A block in another mode. A function that is handed over lacks a pair of parentheses."""
+    if given is not None:
+        raise TypeError(f"{name} takes nothing, got {given!r:.60}; write @{name}() above a function, or with {name}():")
+    return switched(**changes)
+
+
+def no_grad(nothing: None = None, /) -> Any:
     """A block, or a decorated function, that computes numbers and records no graph.
 
     >>> from engine import Value
@@ -52,14 +59,18 @@ def no_grad() -> Any:
     ...     y = Value(3.0) * 2
     >>> y.data, y.parents
     (6.0, ())
+
+    Raises:
+        TypeError: if a function is handed over, as by ``@no_grad`` without parentheses.
     """
-    return switched(recording=False)
+    return _block("no_grad", nothing, recording=False)
 
 
-def detect_anomaly() -> Any:
-    """A block in which the first inf or nan raises `FloatingPointError` and names the line that made it.
+def detect_anomaly(nothing: None = None, /) -> Any:
+    """A block in which the first inf or nan raises `FloatingPointError`, at the line that makes it.
 
-    It covers the slopes of a backward pass too, for nodes that were made inside the block.
+    It covers the slopes of a backward pass too, for nodes that were made inside the block: the error names the line
+    that made the node.
 
     >>> from engine import Value
     >>> with detect_anomaly():
@@ -67,10 +78,10 @@ def detect_anomaly() -> Any:
     Traceback (most recent call last):
     FloatingPointError: log(p = 0.0) gave -inf
     """
-    return switched(anomaly=True, lines=True)
+    return _block("detect_anomaly", nothing, anomaly=True, lines=True)
 
 
-def record_lines() -> Any:
+def record_lines(nothing: None = None, /) -> Any:
     """A block in which every node remembers the line of code that made it, for steps and the player to show.
 
     >>> from engine import Value
@@ -79,7 +90,7 @@ def record_lines() -> Any:
     >>> [step.line.number for step in y.forward_steps()]
     [2]
     """
-    return switched(lines=True)
+    return _block("record_lines", nothing, lines=True)
 
 
 _ROOT = os.path.dirname(os.path.dirname(__file__))

@@ -21,22 +21,29 @@ from engine.rules import Rule
 from engine.schedule import scheduled
 from engine.steps import table_name
 from engine.tape import Tape
+from engine.value import to_float
 
 if TYPE_CHECKING:
     from engine.lending import Part
 
-# What a job tells: the program; the numbers, the gradients and how many they are; how many of the first numbers are no
-# results; which one to differentiate, or -1; the parameters: where they begin, how many they are, and where in a loan
-# their numbers are, if they are lent.
-PROGRAM, STARTS, RUNS, KERNELS, BACKS, NUMBERS, GRADIENTS, SIZE, LEAVES, ROOT = range(10)
-FIRST, COUNT, LENT, PLACES = range(10, 14)
-# For lanes also: how many of the first runs are shared; how many numbers are, how long a row is and how many there
-# are; the outputs, and where their numbers go, if anywhere; how many examples there are, the floats below, in how many
-# arguments the examples are, and for each its address, how far it is from one example to the next, and how many numbers
-# an example has.
-SHARED, UNIFORM, STRIDE, ROWS, OUTPUTS, OUTPUT_COUNT, RESULTS, EXAMPLES, FLOATS, ARGUMENTS = range(14, 24)
-ARGUMENT = 24
-SEED, TOTAL = 0, 1  # what the gradient of an output is in each example; the sum of the first output
+# Where in a job each thing is told: module constants, for numba builds them in.
+PROGRAM, STARTS, RUNS = 0, 1, 2  # the program, where in it each run of instructions begins, and how many runs there are
+KERNELS, BACKS = 3, 4  # the addresses of the kernels, forward and backward
+NUMBERS, GRADIENTS, SIZE = 5, 6, 7  # the numbers, their gradients, and how many they are
+LEAVES = 8  # how many of the first numbers are no results
+ROOT = 9  # which number to differentiate, or -1
+FIRST, COUNT = 10, 11  # the parameters: where their numbers begin, and how many they are
+LENT, PLACES = 12, 13  # if they are lent: the numbers of the loan, or 0, and where in it each parameter is
+# For lanes also:
+SHARED = 14  # how many of the first runs are on numbers that all examples share
+UNIFORM = 15  # how many numbers they share: below are those, above are rows
+STRIDE, ROWS = 16, 17  # how long a row is, and how many there are
+OUTPUTS, OUTPUT_COUNT, RESULTS = 18, 19, 20  # the outputs, how many they are, and where their numbers go, or 0
+EXAMPLES = 21  # how many there are
+FLOATS = 22  # an array of two floats
+SEED, TOTAL = 0, 1  # in it: what the gradient of an output is in each example; the sum of the first output
+ARGUMENTS = 23  # in how many arguments the examples are
+ARGUMENT = 24  # and for each: its address, how far from one example to the next, and how many numbers an example has
 
 VALUES, ALL = 1, 3  # what is finite after a run: the values, the gradients too
 
@@ -368,8 +375,12 @@ class Single(Program):
         """A run on these numbers, to be done; safe in many threads at once."""
         job = self.spare()
         numbers = job.numbers
-        for i, x in enumerate(inputs):
-            numbers[i] = x
+        try:
+            for i, x in enumerate(inputs):
+                numbers[i] = x
+        except ValueError:  # of a memoryview, for an int that no float can hold
+            to_float(inputs[i])
+            raise
         if self._parameters:
             job.bring(parameters)
         job.told[ROOT] = self._root if gradient else -1

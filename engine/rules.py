@@ -111,8 +111,8 @@ identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 
 # Steps: piecewise constant, so their slope is 0. They carry the kinks of the rules below.
 step = Rule("step", lambda x: 1.0 if x > 0 else 0.0 if x == x else x, lambda z, x: (0.0,))
-sign = Rule("sign", lambda x: x if x != x else float((x > 0) - (x < 0)), lambda z, x: (0.0,))
-above = Rule("above", lambda x, y: nan if x != x or y != y else ((x > y) - (x < y) + 1) / 2, lambda z, x, y: (0.0, 0.0))
+sign = Rule("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x, lambda z, x: (0.0,))
+above = Rule("above", lambda x, y: 1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan, lambda z, x, y: (0.0, 0.0))  # noqa: E501
 equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
 stop = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 

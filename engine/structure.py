@@ -11,7 +11,9 @@ from collections.abc import Hashable, Iterator
 from numbers import Real
 from typing import Any
 
-Key = Any  # NUMBER; (n, key) of n alike; ("list", key, ...); ("dict", (name, key), ...); ("as it is", type, thing)
+# NUMBER; (n, key) of n alike; ("list", key, ...); ("dict", (name, key), ...); ("as it is", type, thing);
+# ("named", type, key, ...) of a namedtuple
+Key = Any
 NUMBER = "number"
 _PLAIN = {float, int}
 
@@ -19,7 +21,8 @@ _PLAIN = {float, int}
 def structure(tree: Any, leaves: list[Any]) -> Key:
     """What a number, or a nested list, tuple, array or dict of numbers, looks like; its numbers are put into `leaves`.
 
-    Values count as numbers. What is no number, such as a string or True, is part of what it looks like.
+    Values count as numbers, and so does a truth of NumPy, as those in an array do. What is no number, such as a string
+    or Python's True, is part of what it looks like.
 
     Raises:
         TypeError: if something in it is neither a number nor to be told from others (it has no hash).
@@ -28,6 +31,8 @@ def structure(tree: Any, leaves: list[Any]) -> Key:
         leaves.append(tree)
         return NUMBER
     if isinstance(tree, (list, tuple)):
+        if type(tree) is not list and hasattr(tree, "_fields"):
+            return ("named", type(tree), *[structure(branch, leaves) for branch in tree])
         if tree and {*map(type, tree)} <= _PLAIN:
             leaves += tree
             return len(tree), NUMBER
@@ -66,7 +71,7 @@ def of_array(shape: tuple[int, ...]) -> Key:
 
 
 def rebuilt(key: Key, leaves: Iterator[Any]) -> Any:
-    """Lists and dicts that look like this, with other leaves."""
+    """Lists, dicts and namedtuples that look like this, with other leaves."""
     if key == NUMBER:
         return next(leaves)
     kind, *rest = key
@@ -74,6 +79,8 @@ def rebuilt(key: Key, leaves: Iterator[Any]) -> Any:
         return [rebuilt(branch, leaves) for branch in rest]
     if kind == "dict":
         return {name: rebuilt(branch, leaves) for name, branch in rest}
+    if kind == "named":
+        return rest[0](*[rebuilt(branch, leaves) for branch in rest[1:]])
     if kind == "as it is":
         return rest[1]
     return [rebuilt(rest[0], leaves) for _ in range(kind)]
@@ -88,6 +95,9 @@ def described(key: Key, name: str) -> Iterator[str]:
     if kind == "dict":
         for part, branch in rest:
             yield from described(branch, f"{name}[{part!r}]")
+    elif kind == "named":
+        for part, branch in zip(rest[0]._fields, rest[1:]):
+            yield from described(branch, f"{name}.{part}")
     elif kind != "as it is":
         branches = rest if kind == "list" else rest * kind
         for i, branch in enumerate(branches):

@@ -34,7 +34,21 @@ new = object.__new__
 
 V = TypeVar("V", bound="Value")
 
-ROLES = ("input", "parameter", "constant", "operation")
+ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are operations
+
+# What NumPy calls an operator, and the method of a Value on its right.
+_OPERATORS = {
+    "add": "__radd__",
+    "subtract": "__rsub__",
+    "multiply": "__rmul__",
+    "divide": "__rtruediv__",
+    "true_divide": "__rtruediv__",
+    "power": "__rpow__",
+    "less": "__gt__",
+    "less_equal": "__ge__",
+    "greater": "__lt__",
+    "greater_equal": "__le__",
+}
 
 
 def tick() -> int:
@@ -82,13 +96,13 @@ class Value:
 
     Raises:
         TypeError: if `data` is not one real number.
+        OverflowError: if it is too large for a float.
         ValueError: if `role` is none of the three.
     """
 
     # One or two operands, as most nodes have, stand in `_x` and `_y`: a tuple for them would be one more object in
     # every node for the garbage collector to visit. More of them, or none, stand in `_x` as a tuple.
     __slots__ = ("_data", "grad", "rule", "label", "role", "_x", "_y", "_time", "__weakref__")
-    __array_ufunc__ = None  # NumPy leaves `array * value` to the operators below
 
     def __init__(self, data: Any, label: str = "", role: str = "input") -> None:
         if role not in ROLES:
@@ -287,6 +301,19 @@ class Value:
 
     def __abs__(self) -> "Value":
         return record(rules.absolute, self)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy does with a Value: for ``np.float64(2) * v`` what `v` itself does, and nothing besides."""
+        name = ufunc.__name__
+        if name in _OPERATORS and method == "__call__" and not options and inputs[0] is not self:
+            return getattr(self, _OPERATORS[name])(inputs[0])
+        if name in ("equal", "not_equal"):
+            return name == "not_equal"  # another node, as for any number
+        own = name.replace("arc", "a").replace("absolute", "abs")
+        instead = f"x.{own}({'y' * (ufunc.nin - 1)})" if hasattr(Value, own) else "operators and methods of Values"
+        raise TypeError(
+            f"np.{name} takes arrays of plain numbers, got a Value; write {instead}, or x.data for the bare number"
+        )
 
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)
@@ -503,14 +530,26 @@ def edges(node: "Value") -> "Iterable[tuple[Value, float]]":
         if type(x) is tuple:
             partials = node.rule.partials(node._data, *[parent._data for parent in x])
             if len(partials) != len(x):
-                raise TypeError(
-                    f"the rule {node.op!r} of {len(x)} operands has {len(partials)} partials, one is due for each"
-                )
+                raise ValueError
             return zip(x, partials)
         (dx,) = node.rule.partials(node._data, x._data)
         return ((x, dx),)
     except ArithmeticError:
         return zip(node.parents, node.rule.slopes(node._data, *[parent._data for parent in node.parents]))
+    except (TypeError, ValueError):  # a wrong number of partials, or what they raise themselves
+        one_each(node, node.rule.partials(node._data, *[parent._data for parent in node.parents]))
+        raise
+
+
+def one_each(node: "Value", partials: Any) -> Any:
+    """The partials of a node, if they are one for each of its operands."""
+    found = len(partials) if hasattr(partials, "__len__") else "no tuple of"
+    if found != len(node.parents):
+        raise TypeError(
+            f"the rule {node.op!r} of {len(node.parents)} operands has {found} partials, one is due for each, "
+            f"got {partials!r:.60}"
+        ) from None
+    return partials
 
 
 def _finite_edges(node: "Value") -> "Iterable[tuple[Value, float]]":
@@ -573,9 +612,16 @@ def to_float(data: Any) -> float:
 
     Raises:
         TypeError: if it holds none, several, or one that is not real; the message says what to write instead.
+        OverflowError: if it is too large.
     """
     if isinstance(data, Real):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise OverflowError(
+                f"a Value holds a float, which goes up to about 1.8e308, and this {type(data).__name__} is larger; "
+                "take its logarithm, or write math.inf"
+            ) from None
     kind = type(data).__name__
     if isinstance(data, Value):
         raise TypeError(f"expected a plain number, got {data!r}; use the Value itself, or its number: x.data")

@@ -3,11 +3,13 @@
 import warnings
 from collections.abc import Iterable
 from math import hypot, isfinite
+from numbers import Real
 from typing import Any
 
 from engine import Value
 from engine.lending import Part
 from engine.modes import callers_depth
+from nn.checks import check
 
 
 def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_if_nonfinite: bool = False) -> float:
@@ -36,7 +38,7 @@ def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_
     >>> round(x.grad, 3), round(y.grad, 3)
     (0.6, 0.8)
     """
-    _check("max_norm", max_norm)
+    check("max_norm", max_norm, isinstance(max_norm, Real) and max_norm >= 0, "at least 0")
     norm = 0.0
 
     def shortened(gradients: Any) -> Any:
@@ -61,7 +63,7 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
         TypeError: if a parameter is not a Value.
         ValueError: if there are no parameters, or `clip_value` is below 0.
     """
-    _check("clip_value", clip_value)
+    check("clip_value", clip_value, isinstance(clip_value, Real) and clip_value >= 0, "at least 0")
 
     def clipped(gradients: Any) -> Any:
         if isinstance(gradients, list):
@@ -97,8 +99,3 @@ def _length(gradients: list[float], error_if_nonfinite: bool) -> float:
             raise RuntimeError(message)
         warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
     return norm
-
-
-def _check(name: str, given: float) -> None:
-    if not given >= 0:
-        raise ValueError(f"{name} must be at least 0, got {given}")

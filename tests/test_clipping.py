@@ -175,6 +175,7 @@ def test_clipped_training_is_the_same_compiled_and_plain(optimizer):
         ([1.0], 1.0, TypeError, r"clipping takes Values, got 1.0; write model.parameters\(\)"),
         ([Value(1.0)], -1.0, ValueError, r"(max_norm|clip_value) must be at least 0, got -1.0"),
         ([Value(1.0)], math.nan, ValueError, r"(max_norm|clip_value) must be at least 0, got nan"),
+        ([Value(1.0)], "a", ValueError, r"(max_norm|clip_value) must be at least 0, got 'a'"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(clip, given, limit, error, message):

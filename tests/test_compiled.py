@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 import weakref
+from collections import namedtuple
 from fractions import Fraction
 from math import inf, nan
 from pathlib import Path
@@ -193,6 +194,23 @@ def test_arguments_reach_the_function_as_values_in_lists():
     seen = []
     compile(lambda xs: seen.append(xs) or xs[0] + xs[1][0])((1.0, np.array([2.0])))
     assert [[type(xs), type(xs[0]), type(xs[1])] for xs in seen] == [[list, Value, list]] * len(seen)
+
+
+def test_a_namedtuple_reaches_the_function_as_itself():
+    Point = namedtuple("Point", "x y")
+    area = compile(lambda p, scale: p.x * p.y * scale)
+    for _ in range(3):
+        assert area(Point(2.0, 3.0), 2.0).data == 12.0
+        assert area.mean([Point(2.0, 3.0), Point(1.0, 4.0)], [1.0, 1.0]).data == 5.0
+    assert compile(lambda p: Point(p.y, p.x)).map([Point(1.0, 2.0)]) == [Point(2.0, 1.0)]
+
+
+def test_a_number_too_large_for_a_float_is_told_at_every_call():
+    f = compile(lambda x: 2 * x)
+    for _ in range(4):
+        with pytest.raises(OverflowError, match=r"up to about 1.8e308, and this int is larger"):
+            f(10**400)
+        assert f(3).data == 6.0
 
 
 def test_a_new_structure_is_recorded_anew_and_numbers_alone_never():

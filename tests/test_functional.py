@@ -126,6 +126,60 @@ def test_arguments_that_are_not_there_are_refused():
             grad(lambda x, y: x * y, argnums=argnums)(2.0, 3.0)
 
 
+def change_first(w):
+    w[0] = w[0] * 2
+    return w[0] * w[1]
+
+
+def swap(w):
+    w.sort()
+    return 3 * w[0] + w[1] ** 2
+
+
+def drop(w):
+    return w.pop() * w[0]
+
+
+@pytest.mark.parametrize(
+    ("f", "value", "slopes"), [(change_first, 8.0, [4.0, 4.0]), (swap, 22.0, [8.0, 3.0]), (drop, 8.0, [2.0, 4.0])]
+)
+def test_a_function_may_change_the_lists_that_it_gets(f, value, slopes):
+    w = [4.0, 2.0] if f is not change_first else [2.0, 2.0]
+    before = list(w)
+    assert value_and_grad(f)(w) == (value, slopes)
+    assert jvp(f, (w,), ([1.0, 0.0],)) == (value, slopes[0])
+    assert value_and_grad(lambda x, w: x * f(w), argnums=(0, 1))(1.0, w) == (value, (value, slopes))
+    assert len(hessian(f)(w)) == 2
+    assert w == before
+
+
+def test_a_generator_is_taken_as_a_list():
+    def f(w, x=1.0):
+        return w[0] * w[0] * w[1] * x
+
+    assert grad(f)(x for x in (2.0, 3.0)) == [12.0, 4.0]
+    assert grad(lambda x, w: f(list(w), x))(1.0, iter((2.0, 3.0))) == 12.0
+    assert hessian(f)(iter((2.0, 3.0))) == [[6.0, 4.0], [4.0, 0.0]]
+    assert jvp(f, iter((iter((2.0, 3.0)),)), (iter((1.0, 0.0)),)) == (12.0, 12.0)
+
+
+@pytest.mark.parametrize("argnums", ["0", 1.0, None, (0, "1")])
+def test_an_argnum_is_an_integer(argnums):
+    with pytest.raises(TypeError, match=r"argnums must be an integer or a sequence of them, got .*; write argnums=0"):
+        grad(lambda x, y: x * y, argnums=argnums)(1.0, 2.0)
+
+
+def test_a_derivative_at_nothing_is_refused():
+    with pytest.raises(IndexError, match=r"at the arguments of the function, got none; write grad\(f\)\(x\)"):
+        grad(lambda x: x)()
+
+
+def test_jvp_takes_all_arguments_in_a_tuple():
+    for given in ((2.0, 1.0), ((2.0,), 1.0), (2.0, (1.0,))):
+        with pytest.raises(TypeError, match=r"for one argument write jvp\(f, \(x,\), \(rate,\)\)"):
+            jvp(lambda x: x * x, *given)
+
+
 def test_gradients_are_of_values_by_values():
     x = Value(3.0)
     assert gradients(x * x, x) == [6.0]

@@ -2,6 +2,7 @@
 
 import builtins
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from engine import (
     logsumexp,
     mean,
     no_grad,
+    rules,
     select,
+    sign,
     softmax,
 )
 from engine.graph import topological_order
@@ -113,3 +116,29 @@ def test_star_import_leaves_the_builtins_alone():
     exec("from engine import *", names)
     assert not {"sum", "max", "min", "abs", "pow"} & names.keys()
     assert names["Value"] is Value
+
+
+@pytest.mark.parametrize(
+    "xs", [[math.inf, 1.0], [1.0, math.inf, 2.0], [math.inf, math.inf], [-math.inf, -math.inf], [math.inf]]
+)
+@pytest.mark.parametrize("function", [softmax, log_softmax])
+def test_softmax_of_an_infinite_number_is_nan_as_in_pytorch(function, xs):
+    compiled = compile(lambda xs: function(xs)[-1])
+    for f in (lambda xs: function(xs)[-1], *[compiled] * 3):
+        values = [Value(x) for x in xs]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            z = f(values)
+            z.backward()
+        assert math.isnan(z.data)
+        assert len(xs) == 1 or all(math.isnan(value.grad) for value in values)
+    assert all(map(math.isnan, function(xs)))
+    assert all(map(math.isnan, compile(function).map([xs, xs])[0]))
+    for last in (-math.inf, 1.0):  # below the others, all is well
+        assert function([1.0, -math.inf, last])[1] in (0.0, -math.inf)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64])
+def test_signs_of_numbers_of_numpy(kind):
+    assert [sign(kind(x)) for x in (-2, 0, 3)] == [-1.0, 0.0, 1.0]
+    assert [rules.above(kind(x), kind(1)) for x in (0, 1, 2)] == [0.0, 0.5, 1.0]

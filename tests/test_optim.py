@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine import Value, compile
-from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, cross_entropy, hinge_loss
+from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, cross_entropy, hinge_loss
 
 TORCH = json.loads((Path(__file__).parent / "data" / "torch_nn.json").read_text())
 KINDS = {"sgd": SGD, "momentum": SGD, "nesterov": SGD, "adam": Adam, "adamw": AdamW}
@@ -59,6 +59,16 @@ def test_a_parameter_out_of_reach_has_the_gradient_zero():
         (lambda p: SGD(p, lr=0), ValueError, "lr must be above 0, got 0"),
         (lambda p: Adam(p, lr=-1.0), ValueError, "lr must be above 0, got -1.0"),
         (lambda p: SGD(p, momentum=1.5), ValueError, "momentum must be from 0 up to 1, got 1.5"),
+        (lambda p: SGD(MLP(2, [1])), TypeError, r"takes a list of Values, got MLP.*; write model.parameters\(\)"),
+        (lambda p: SGD(p, lr="a"), ValueError, "lr must be above 0, got 'a'"),
+        (lambda p: SGD(p, momentum="a"), ValueError, "momentum must be from 0 up to 1, got 'a'"),
+        (lambda p: RMSprop(p, alpha=None), ValueError, "alpha must be from 0 up to 1, got None"),
+        (lambda p: Adagrad(p, lr_decay=[1]), ValueError, r"lr_decay must be at least 0, got \[1\]"),
+        (lambda p: Adam(p, eps="a"), ValueError, "eps must be above 0, got 'a'"),
+        (lambda p: Adam(p, betas=(0.9,)), ValueError, r"betas must be two numbers from 0 up to 1, got \(0.9,\)"),
+        (lambda p: Adam(p, betas=(0.9, 0.99, 0.999)), ValueError, "betas must be two numbers from 0 up to 1"),
+        (lambda p: Adam(p, betas=0.9), ValueError, "betas must be two numbers from 0 up to 1, got 0.9"),
+        (lambda p: Adam(p, betas=("a", 0.9)), ValueError, "betas must be two numbers from 0 up to 1"),
         (lambda p: SGD(p, nesterov=True), ValueError, "write momentum=0.9"),
         (lambda p: Adam(p, betas=(0.9, 1.0)), ValueError, "betas must be two numbers from 0 up to 1"),
         (lambda p: AdamW(p, weight_decay=-1), ValueError, "weight_decay must be at least 0, got -1"),

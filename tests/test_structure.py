@@ -1,7 +1,7 @@
 """What arguments look like: told apart by all but their numbers, and rebuilt as they were."""
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, namedtuple
 from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
@@ -153,6 +153,17 @@ def test_other_things_are_part_of_the_look():
 def test_leaves_too_few_or_things_inside_a_row():
     assert rebuilt((2, ("as it is", str, "a")), iter([])) == ["a", "a"]
     assert rebuilt(look([["a", 1], ["a", 2]]), iter("xy")) == [["a", "x"], ["a", "y"]]
+
+
+def test_a_namedtuple_stays_one():
+    Point = namedtuple("Point", "x y")
+    point = Point(1.0, [2.0, Point(3.0, True)])
+    assert leaves_of(point) == [1.0, 2.0, 3.0]
+    assert look(point) != look(tuple(point))
+    assert look(point) != look(namedtuple("Other", "x y")(*point))
+    assert rebuilt(look(point), iter("abc")) == Point("a", ["b", Point("c", True)])
+    assert type(rebuilt(look(point), iter("abc"))) is Point
+    assert list(described(look(point), "p")) == ["p.x", "p.y[0]", "p.y[1].x"]
 
 
 # Arrays.

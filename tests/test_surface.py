@@ -150,6 +150,12 @@ def test_directions_lead_from_the_present_parameters():
     assert ax.get_xlabel() == "direction 1"
 
 
+@pytest.mark.parametrize("rng", [42, None, random.Random])
+def test_random_directions_want_random_numbers(rng):
+    with pytest.raises(TypeError, match=r"rng must be a random.Random, got .*; write rng=random.Random\(0\)"):
+        random_directions([Value(1.0)], rng=rng)
+
+
 def test_random_directions_are_as_long_as_each_neurons_weights():
     model = MLP(3, [4, 2], rng=random.Random(0))
     flat = [p.data for p in model.parameters()]

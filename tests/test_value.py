@@ -4,17 +4,20 @@ import asyncio
 import copy
 import gc
 import math
+import operator
 import pickle
+import re
 import threading
 import warnings
 import weakref
+from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from engine import Rule, Value, detect_anomaly, no_grad
+from engine import Rule, Value, detect_anomaly, grad, gradients, no_grad, record_lines
 from engine import sum as total
 from engine.graph import topological_order
 
@@ -279,9 +282,25 @@ def test_numpy_scalars_on_the_left_reach_the_value():
     assert (np.float64(2) * v).data == 6.0
     assert (np.float64(2) ** v).data == 8.0
     assert (np.int64(2) - v).data == -1.0
+    for number in (np.float64(2), np.float32(2), np.int8(2), np.array(2.0)):
+        results = [number + v, number - v, number * v, number / v, number**v]
+        assert [z.data for z in results] == [5.0, -1.0, 6.0, 2 / 3, 8.0]
+        assert all(type(z) is Value and z.parents[1] is v for z in results)
+        assert [number < v, number <= v, number > v, number >= v] == [True, True, False, False]
+        assert [number == v, number != v] == [False, True]
 
 
-@pytest.mark.parametrize("operation", [lambda a, v: a * v, lambda a, v: a + v, lambda a, v: v - a, lambda a, v: a / v])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda a, v: a * v,
+        lambda a, v: a + v,
+        lambda a, v: v - a,
+        lambda a, v: a / v,
+        lambda a, v: a**v,
+        lambda a, v: a < v,
+    ],
+)
 def test_numpy_arrays_are_refused_on_either_side(operation):
     with pytest.raises(TypeError, match="make one Value for each number"):
         operation(np.array([1.0, 2.0]), Value(3.0))
@@ -291,6 +310,52 @@ def test_numpy_arrays_are_refused_on_either_side(operation):
 def test_functions_of_numbers_do_not_leave_the_graph_unnoticed(function):
     with pytest.raises(TypeError, match=r"x.exp\(\), not math.exp\(x\)"):
         function(Value(1.0))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (np.exp, r"np.exp takes arrays of plain numbers, got a Value; write x.exp\(\), or x.data for the bare number"),
+        (np.tanh, r"write x.tanh\(\), or"),
+        (np.abs, r"write x.abs\(\), or"),
+        (np.arctan, r"write x.atan\(\), or"),
+        (lambda x: np.maximum(x, 0.0), r"write x.maximum\(y\), or"),
+        (lambda x: np.arctan2(1.0, x), r"write x.atan2\(y\), or"),
+        (np.isfinite, "np.isfinite takes .* write operators and methods of Values, or x.data"),
+        (lambda x: np.float64(3.0) // x, "np.floor_divide takes .* write operators and methods of Values"),
+        (lambda x: np.ones(2) @ x, "np.matmul takes"),
+        (lambda x: operator.imul(np.ones(2), x), "np.multiply takes"),
+    ],
+)
+def test_functions_of_numpy_say_which_method_to_write(function, message):
+    with pytest.raises(TypeError, match=message):
+        function(Value(1.0))
+    with pytest.raises(TypeError, match=message):
+        grad(function)(1.0)
+
+
+def test_functions_of_numpy_take_arrays_of_values():
+    x, y = Value(1.0), Value(2.0)
+    (np.exp(np.array([x, y])) @ np.array([3.0, 4.0])).backward()
+    assert (x.grad, y.grad) == (3 * math.exp(1.0), 4 * math.exp(2.0))
+
+
+@pytest.mark.parametrize("large", [10**400, -(10**5000), Fraction(10**400, 3)], ids=["int", "long", "fraction"])
+def test_a_number_too_large_for_a_float_is_told(large):
+    x = Value(2.0)
+    for operation in (lambda: Value(large), lambda: x < large, lambda: x + large, lambda: large * x, lambda: x**large):
+        with pytest.raises(OverflowError, match=r"up to about 1.8e308, and this (int|Fraction) is larger; .* math.inf"):
+            operation()
+
+
+@pytest.mark.parametrize("block", [no_grad, detect_anomaly, record_lines])
+def test_a_block_over_a_function_wants_its_parentheses(block):
+    name = block.__name__
+    with pytest.raises(TypeError, match=rf"{name} takes nothing, got <function .*; write @{name}\(\) above a function"):
+
+        @block
+        def f(x):
+            return x
 
 
 def test_a_value_is_not_a_condition():
@@ -535,14 +600,34 @@ def test_detect_anomaly_finds_a_gradient_that_overflows_on_the_way():
 
 
 def test_a_role_must_be_known():
-    with pytest.raises(ValueError, match="role must be one of input, parameter, constant, operation, got 'weight'"):
+    with pytest.raises(ValueError, match="role must be one of input, parameter, constant, got 'weight'"):
         Value(1.0, role="weight")
+    with pytest.raises(ValueError, match="got 'operation'"):  # which a leaf is not
+        Value(1.0, role="operation")
 
 
-def test_a_rule_of_many_operands_with_too_few_partials_is_told():
-    total3 = Rule("total3", lambda *xs: sum(xs), lambda z, *xs: (1.0,))
-    with pytest.raises(TypeError, match="'total3' of 3 operands has 1 partials"):
-        total3(Value(1.0), Value(2.0), Value(3.0)).backward()
+@pytest.mark.parametrize("partials", [(), (1.0,), (1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0), 1.0])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_rule_with_more_or_fewer_partials_than_operands_is_told(count, partials):
+    total = Rule("total", lambda *xs: sum(xs), lambda z, *xs: partials)
+    operands = [Value(1.0) for _ in range(count)]
+    right = partials != 1.0 and len(partials) == count
+    found = "no tuple of" if partials == 1.0 else len(partials)
+    message = rf"'total' of {count} operands has {found} partials, one is due for each, got {re.escape(repr(partials))}"
+    for create_graph in (False, True):
+        with nullcontext() if right else pytest.raises(TypeError, match=message):
+            slopes = gradients(total(*operands), operands, create_graph)
+            assert [slope.data if create_graph else slope for slope in slopes] == [1.0] * count
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_the_partials_of_a_rule_raise_comes_through(count):
+    def partials(z, *xs):
+        raise ValueError("math domain error")
+
+    rule = Rule("mine", lambda *xs: 1.0, partials)
+    with pytest.raises(ValueError, match=r"^math domain error$"):
+        rule(*[Value(1.0)] * count).backward()
 
 
 def test_rules_of_the_table_are_pickled_by_name():

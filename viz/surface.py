@@ -108,6 +108,9 @@ def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> lis
         count: how many directions.
         rng: where they come from, as `random` or a `random.Random(seed)`.
 
+    Raises:
+        TypeError: if `rng` draws no random numbers.
+
     Source: H. Li et al., 2018, https://arxiv.org/abs/1712.09913.
 
     >>> weights = [Value(3.0, "n0.w0"), Value(4.0, "n0.w1"), Value(0.0, "n0.b")]
@@ -115,6 +118,8 @@ def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> lis
     >>> round((x * x + y * y) ** 0.5, 9), abs(z)
     (5.0, 0.0)
     """
+    if isinstance(rng, type) or not callable(getattr(rng, "gauss", None)):
+        raise TypeError(f"rng must be a random.Random, got {rng!r:.40}; write rng=random.Random(0)")
     values = _values(parameters)
     named = hasattr(parameters, "named_parameters")
     names = [name for name, _ in parameters.named_parameters()] if named else [value.label for value in values]
