@@ -1,6 +1,7 @@
 """What is asked of what a user hands over: numbers that are set, what random numbers come from, inputs of a layer."""
 
-from numbers import Integral
+from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 from engine import Value
@@ -11,6 +12,26 @@ def check(name: str, given: Any, valid: bool, expected: str) -> None:
     """Raise ValueError, with what was expected, unless what was given is valid."""
     if not valid:
         raise ValueError(f"{name} must be {expected}, got {given!r}")
+
+
+def check_number(name: str, given: Any, within: Callable[[Any], bool], expected: str) -> None:
+    """The same for a number for which `within` holds."""
+    check(name, given, isinstance(given, Real) and within(given), expected)
+
+
+def check_above_0(name: str, given: Any) -> None:
+    """The same for a number above 0."""
+    check_number(name, given, lambda x: x > 0, "above 0")
+
+
+def check_at_least_0(name: str, given: Any) -> None:
+    """The same for a number of at least 0."""
+    check_number(name, given, lambda x: x >= 0, "at least 0")
+
+
+def check_share(name: str, given: Any) -> None:
+    """The same for a share that is not all."""
+    check_number(name, given, lambda x: 0 <= x < 1, "from 0 up to 1")
 
 
 def check_whole(name: str, given: Any, least: int) -> None:

@@ -3,13 +3,12 @@
 import warnings
 from collections.abc import Iterable
 from math import hypot, isfinite
-from numbers import Real
 from typing import Any
 
 from engine import Value
 from engine.lending import Part
 from engine.modes import callers_depth
-from nn.checks import check
+from nn.checks import check_at_least_0
 
 
 def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_if_nonfinite: bool = False) -> float:
@@ -38,7 +37,7 @@ def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_
     >>> round(x.grad, 3), round(y.grad, 3)
     (0.6, 0.8)
     """
-    check("max_norm", max_norm, isinstance(max_norm, Real) and max_norm >= 0, "at least 0")
+    check_at_least_0("max_norm", max_norm)
     norm = 0.0
 
     def shortened(gradients: Any) -> Any:
@@ -63,7 +62,7 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
         TypeError: if a parameter is not a Value.
         ValueError: if there are no parameters, or `clip_value` is below 0.
     """
-    check("clip_value", clip_value, isinstance(clip_value, Real) and clip_value >= 0, "at least 0")
+    check_at_least_0("clip_value", clip_value)
 
     def clipped(gradients: Any) -> Any:
         if isinstance(gradients, list):

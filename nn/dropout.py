@@ -17,7 +17,7 @@ from engine import TraceError
 from engine.modes import mode
 from engine.trees import mapped
 from nn.activations import as_input
-from nn.checks import check_rng
+from nn.checks import check_rng, check_share
 from nn.module import Module
 
 
@@ -38,8 +38,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: Any = random) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"p must be from 0 up to 1, got {p}; it is the share that is left out")
+        check_share("p", p)
         check_rng(rng, "random")
         self.p = p
         self.rng = None if rng is random else rng  # a module of Python's could not be copied with the model

@@ -25,6 +25,7 @@ from engine.modes import callers_depth, switched
 from engine.surroundings import note_change
 from engine.trees import is_row
 from nn.checkpoint import Checkpoint, Randomness
+from nn.checks import check_number
 from nn.clipping import clip_grad_norm_
 from nn.data import DataLoader, train_test_split
 from nn.history import History
@@ -248,8 +249,8 @@ def _check(model: Any, loss: Any, optimizer: Any, epochs: Any, schedule: Any, cl
         raise ValueError(f"epochs must be a whole number of at least 1, got {epochs!r}")
     if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
         raise ValueError(f"schedule must be one of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)")
-    if clip is not None and not clip > 0:
-        raise ValueError(f"clip must be a norm above 0, got {clip}")
+    if clip is not None:
+        check_number("clip", clip, lambda x: x > 0, "a norm above 0")
     if compiled != "auto" and not isinstance(compiled, bool):
         raise ValueError(f"compiled must be True, False or 'auto', got {compiled!r}")
 

@@ -13,7 +13,7 @@ from typing import Any
 from engine import Value, rules
 from engine.compiled import Compiled
 from nn.arrays import InArrays
-from nn.checks import check
+from nn.checks import check, check_above_0, check_at_least_0, check_share
 
 
 class Optimizer:
@@ -43,7 +43,7 @@ class Optimizer:
                 raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("an optimizer takes each parameter once, got one of them twice")
-        _check_above_0("lr", lr)
+        check_above_0("lr", lr)
         self.lr = lr
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
@@ -154,18 +154,6 @@ class Optimizer:
         self._in_arrays.part.zero_grad()
 
 
-def _check_above_0(name: str, given: float) -> None:
-    check(name, given, isinstance(given, Real) and given > 0, "above 0")
-
-
-def _check_at_least_0(name: str, given: float) -> None:
-    check(name, given, isinstance(given, Real) and given >= 0, "at least 0")
-
-
-def _check_share(name: str, given: float) -> None:
-    check(name, given, isinstance(given, Real) and 0 <= given < 1, "from 0 up to 1")
-
-
 class SGD(Optimizer):
     """Stochastic gradient descent: a step against the gradient.
 
@@ -200,8 +188,8 @@ class SGD(Optimizer):
     ) -> None:
         self.memory = ("velocity",) if momentum else ()
         super().__init__(parameters, lr)
-        _check_share("momentum", momentum)
-        _check_at_least_0("weight_decay", weight_decay)
+        check_share("momentum", momentum)
+        check_at_least_0("weight_decay", weight_decay)
         if nesterov and not momentum:
             raise ValueError("nesterov looks ahead along the momentum, got momentum=0; write momentum=0.9")
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
@@ -246,8 +234,8 @@ class Adam(Optimizer):
         each = list(betas) if hasattr(betas, "__iter__") else []
         valid = len(each) == 2 and all(isinstance(beta, Real) and 0 <= beta < 1 for beta in each)
         check("betas", betas, valid, "two numbers from 0 up to 1")
-        _check_above_0("eps", eps)
-        _check_at_least_0("weight_decay", weight_decay)
+        check_above_0("eps", eps)
+        check_at_least_0("weight_decay", weight_decay)
         self.betas, self.eps, self.weight_decay = tuple(betas), eps, weight_decay
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
@@ -320,10 +308,10 @@ class RMSprop(Optimizer):
     ) -> None:
         self.memory = ("square", "velocity") if momentum else ("square",)
         super().__init__(parameters, lr)
-        _check_share("alpha", alpha)
-        _check_above_0("eps", eps)
-        _check_at_least_0("weight_decay", weight_decay)
-        _check_share("momentum", momentum)
+        check_share("alpha", alpha)
+        check_above_0("eps", eps)
+        check_at_least_0("weight_decay", weight_decay)
+        check_share("momentum", momentum)
         self.alpha, self.eps, self.weight_decay, self.momentum = alpha, eps, weight_decay, momentum
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
@@ -365,9 +353,9 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
     ) -> None:
         super().__init__(parameters, lr)
-        _check_at_least_0("lr_decay", lr_decay)
-        _check_at_least_0("weight_decay", weight_decay)
-        _check_above_0("eps", eps)
+        check_at_least_0("lr_decay", lr_decay)
+        check_at_least_0("weight_decay", weight_decay)
+        check_above_0("eps", eps)
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from math import cos, inf, pi
 from typing import Any
 
 from engine import Value
-from nn.checks import check, check_whole
+from nn.checks import check, check_above_0, check_at_least_0, check_number, check_whole
 from nn.optim import Optimizer
 
 
@@ -86,7 +86,7 @@ class StepLR(Schedule):
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
         check_whole("step_size", step_size, 1)
-        check("gamma", gamma, gamma > 0, "above 0")
+        check_above_0("gamma", gamma)
         self.step_size, self.gamma = step_size, gamma
 
     def step(self) -> None:
@@ -113,8 +113,8 @@ class LinearLR(Schedule):
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
         super().__init__(optimizer)
-        check("start_factor", start_factor, 0 < start_factor <= 1, "above 0, and at most 1")
-        check("end_factor", end_factor, 0 <= end_factor <= 1, "from 0 to 1")
+        check_number("start_factor", start_factor, lambda x: 0 < x <= 1, "above 0, and at most 1")
+        check_number("end_factor", end_factor, lambda x: 0 <= x <= 1, "from 0 to 1")
         check_whole("total_iters", total_iters, 1)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         optimizer.lr *= start_factor
@@ -147,7 +147,7 @@ class CosineAnnealingLR(Schedule):
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
         check_whole("T_max", T_max, 1)
-        check("eta_min", eta_min, eta_min >= 0, "at least 0")
+        check_at_least_0("eta_min", eta_min)
         self.T_max, self.eta_min = T_max, eta_min
 
     def step(self) -> None:
@@ -201,11 +201,11 @@ class ReduceLROnPlateau(Schedule):
     ) -> None:
         super().__init__(optimizer)
         check("mode", mode, mode in ("min", "max"), "'min' or 'max'")
-        check("factor", factor, 0 < factor < 1, "between 0 and 1")
+        check_number("factor", factor, lambda x: 0 < x < 1, "between 0 and 1")
         check_whole("patience", patience, 0)
-        check("threshold", threshold, threshold >= 0, "at least 0")
+        check_at_least_0("threshold", threshold)
         check_whole("cooldown", cooldown, 0)
-        check("min_lr", min_lr, min_lr >= 0, "at least 0")
+        check_at_least_0("min_lr", min_lr)
         self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
         self.cooldown, self.min_lr = cooldown, min_lr
         self.best: float | None = None

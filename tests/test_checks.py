@@ -1,4 +1,4 @@
-"""What is asked of what a user hands over: of that from which random numbers come, the same everywhere."""
+"""What is asked of what a user hands over, the same everywhere: of settings, and of what random numbers come from."""
 
 import inspect
 import random
@@ -29,6 +29,26 @@ TAKES_RNG = {
     "normal_": lambda rng: init.normal_(TABLE, rng=rng),
 }
 TABLE = [[Value(2.0), Value(3.0)]]
+
+
+SETTINGS = {
+    "clip": lambda x: nn.fit(MODEL, ([[1.0]], [1.0]), nn.mse_loss, nn.SGD(MODEL.parameters(), lr=0.1), clip=x),
+    "gamma": lambda x: nn.StepLR(nn.SGD(MODEL.parameters(), lr=0.1), 1, gamma=x),
+    "start_factor": lambda x: nn.LinearLR(nn.SGD(MODEL.parameters(), lr=0.1), start_factor=x),
+    "eta_min": lambda x: nn.CosineAnnealingLR(nn.SGD(MODEL.parameters(), lr=0.1), 2, eta_min=x),
+    "factor": lambda x: nn.ReduceLROnPlateau(nn.SGD(MODEL.parameters(), lr=0.1), factor=x),
+    "p": lambda x: Dropout(x),
+    "max_norm": lambda x: nn.clip_grad_norm_(MODEL.parameters(), x),
+    "momentum": lambda x: nn.SGD(MODEL.parameters(), lr=0.1, momentum=x),
+}
+MODEL = Neuron(1)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("given", ["a", -1.0, [0.5], 1j])
+def test_a_setting_that_is_no_number_or_too_small_is_told(name, given):
+    with pytest.raises(ValueError, match=rf"^{name} must be .*, got {re.escape(repr(given))}"):
+        SETTINGS[name](given)
 
 
 def test_everything_that_takes_an_rng_is_here():
