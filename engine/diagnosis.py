@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import rules
 from engine.graph import topological_order
-from engine.mistakes import MISTAKES, Mistake, Numbers, received_at
+from engine.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep
 from engine.trials import Case, same
@@ -65,8 +65,15 @@ def _shares(name: str, hint: str, *shares: int) -> Mistake:
     return Mistake(name, hint, part)
 
 
-def _first_gets_all(s: BackwardStep, upstream: float, data: Numbers) -> float:
-    return 0.0 if s.operand else upstream * sum(local for _, local in edges(s.node))
+def _all_to(operand: int) -> Part:
+    """This operand gets what is meant for both."""
+
+    def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        if len(s.node.parents) == 1:
+            return upstream * s.local
+        return upstream * sum(local for _, local in edges(s.node)) if s.operand == operand else 0.0
+
+    return part
 
 
 def _gate(s: BackwardStep, upstream: float, data: Numbers) -> float:
@@ -96,9 +103,6 @@ IN_MESSAGES = (
     Mistake("path lost", "A node that is used twice by one operation, as in a * a, gets one contribution and not two: "
             "parents kept in a set, or in a dict, hold it once.", total=_once_from_each),
     _shares("path lost", _NO_PATH, 1, 0), _shares("path lost", _NO_PATH, 0, 1),
-    _shares("late closure", _LATE, 0, 2),
-    Mistake("self for other", "Everything goes to the first operand: is self written where other is meant?",
-            _first_gets_all),
     _USUAL["minus forgotten"],
     Mistake("sign", "The sign is the wrong way round: go through the minuses once more.",
             lambda s, upstream, data: -upstream * s.local),
@@ -133,14 +137,17 @@ IN_MESSAGES = (
     _USUAL["upstream forgotten"],
     _USUAL["local forgotten"],
     _USUAL["added along the path"],
-    Mistake("nothing sent", "No contribution arrives: does the operation store its operands, and its backward "
-            "function? Or is it multiplied by the gradient of the receiver, still 0, and not of the sender?",
-            lambda s, upstream, data: 0.0),
+    Mistake("nothing sent", "No contribution arrives: does the operation store its operands and its backward "
+            "function, and is that called? Or is it multiplied by the gradient of the receiver, still 0, and not by "
+            "the sender's?", lambda s, upstream, data: 0.0),
     Mistake("nothing sent", "No contribution arrives from an operation with a plain number: does it store the Value?",
             lambda s, upstream, data: upstream * s.local if all(node.label for node in s.node.parents) else 0.0),
+    Mistake("self for other", "Everything goes to the first operand: is self written for other?", _all_to(0)),
+    Mistake("other for self", "Everything goes to the last operand: is other written for self?", _all_to(1)),
     Mistake("twice", "Every contribution arrives twice: is it sent by two lines, or two calls?",
             lambda s, upstream, data: 2 * upstream * s.local),
 )
+LATE = _shares("late closure", _LATE, 0, 2)  # of all rules together: a loop serves them all
 OVERWRITTEN = Mistake("= for +=", "Only one contribution is kept: each is added to what is already there (+=, not =).",
                       total=lambda parts, steps, data: parts)
 SOME_OVERWRITTEN = Mistake("= for +=", "Some contributions are lost: look for a line with = where += is meant.",
@@ -272,15 +279,15 @@ def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list
     return list(fired)
 
 
-def _past(names: Collection[str]) -> Callable[[Value, Operands], Iterator[Value]]:
-    """The right order, but without what is reached only past rules of these names."""
+def _past(names: Collection[str], stored: int) -> Callable[[Value, Operands], Iterator[Value]]:
+    """The right order, but without what is reached only by operands that rules of these names do not store."""
 
     def order(root: Value, operands: Operands) -> Iterator[Value]:
         reached = {root}
         for node in reversed(topological_order(root)):
             if node in reached and node.rule:
                 yield node
-                reached |= set(() if node.rule.name in names else node.parents)
+                reached |= set(node.parents[:stored] if node.rule.name in names else node.parents)
 
     return order
 
@@ -320,7 +327,7 @@ _TOPOLOGICAL = "A node has to wait until all that use it have passed on to it: t
 # fmt: off
 ORDERS: tuple[tuple[str, str, Order], ...] = (
     ("order not reversed", "The pass runs from the leaves to the result, or ends with its first node: it has to begin "
-     "at the result, and to go on. Or is a return indented into the loop?",
+     "at the result, and to go on. Is a return indented into the loop? Or are no operands stored?",
      _fired(lambda root, operands: topological_order(root))),
     ("wrong order", f"A node passes its gradient on at every visit, and what it has passed on already once more. "
      f"{_TOPOLOGICAL} Or is the set of visited nodes missing?", _fired(naive_recursion)),
@@ -441,7 +448,7 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
         for mistake in [*[_only_at(mistake, scope) for scope in scopes for mistake in IN_DATA], *borrowed]:
             yield mistake.name, mistake.hint, _fits_data(mistake)
         return
-    for mistake in (*IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
+    for mistake in (LATE, *IN_MESSAGES, *[_only_at(mistake, scope) for scope in scopes for mistake in IN_MESSAGES]):
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     yield OVERWRITTEN.name, OVERWRITTEN.hint, _fits_messages(OVERWRITTEN)
     yield "started at every node", _STARTS, _all_ones  # in sums alone the one before gives the same numbers
@@ -449,8 +456,8 @@ def hypotheses(case: Case) -> Iterator[tuple[str, str, Fit]]:
         yield mistake.name, mistake.hint, _fits_messages(mistake)
     for name, hint, order in ORDERS:
         yield name, hint, _fits_order(order)
-    for scope in scopes:
-        yield "operands not stored", _NOT_STORED, _fits_order(_fired(_past(scope)))
+    for scope, stored in product(scopes, (0, 1)):
+        yield "operands not stored", _NOT_STORED, _fits_order(_fired(_past(scope, stored)))
     yield SOME_OVERWRITTEN.name, SOME_OVERWRITTEN.hint, _fits_messages(SOME_OVERWRITTEN)
 
 

@@ -366,37 +366,26 @@ _START = (
     "The pass starts from the gradient of the result by itself, which is 1: set self.grad to it, and after all that is "
     "set to 0, or it is wiped out."
 )
-_ERRORS = (  # what an error says, and what is behind it; the first that fits
-    ("RecursionError", "recursion", "A function calls itself without end: what ends it?"),
-    (
-        "'NoneType' object is not callable",
-        "None is called",
-        "Store the function itself, without (): out._backward = _backward. And a leaf needs one that does nothing.",
-    ),
-    (
-        "'NoneType'(?! object has no)",
-        "None for a number",
-        "Something is None: let grad begin as 0.0, and let functions return.",
-    ),
-    (
-        "'(int|float)' object has no attribute",
-        "plain number",
-        "A plain number stands where a Value is meant: other = other if isinstance(other, Value) else Value(other).",
-    ),
+# What an error says, and what is behind it: the first that fits.
+# fmt: off
+_ERRORS = (
+    ("RecursionError", "recursion", "A function calls itself without end: what ends it? In an operator: is .data "
+     "forgotten?"),
+    ("'NoneType' object is not callable", "None is called", "Store the function itself, without (): out._backward = "
+     "_backward. And a leaf needs one that does nothing."),
+    ("'NoneType'(?! object has no)", "None for a number", "Something is None: let grad begin as 0.0, and let functions "
+     "return."),
+    ("'(int|float)' object has no attribute", "plain number", "A plain number stands where a Value is meant: "
+     "other = other if isinstance(other, Value) else Value(other)."),
     ("'(function|method)'", "function not called", "A function stands where what it gives is meant: call it, with ()."),
     ("must be real number, not '?[A-Z]|not supported between", "Value for a number", _WHOLE),
-    (
-        "unsupported operand.*('float' and '[A-Z]|'[A-Z]\\w*' and 'float')",
-        "Value beside a number",
-        "A number meets a whole Value: is .data forgotten? Or is it __radd__ or __rmul__ that is missing?",
-    ),
-    (
-        "not iterable|must support iteration",
-        "missing comma",
-        "One stands where several are meant: a tuple of one has a comma, (x,).",
-    ),
+    (r"unsupported operand.*('float' and '[A-Z]|'[A-Z]\w*' and 'float')", "Value beside a number", "A number meets a "
+     "whole Value: is .data forgotten? Or is it __radd__ or __rmul__ that is missing?"),
+    ("not iterable|must support iteration", "missing comma", "One stands where several are meant: a tuple of one has a "
+     "comma, (x,)."),
     ("", "error", "Python says where it happened; run the smallest program by itself."),
 )
+# fmt: on
 
 
 def _plain_to_see(case: Case) -> Diagnosis | None:
@@ -404,8 +393,7 @@ def _plain_to_see(case: Case) -> Diagnosis | None:
     if case.fault == "error" and case.error:
         if case.is_endless:
             return Diagnosis("endless loop", "What ends the loop? A node that has been visited is not visited again.")
-        text = case.error.text
-        return next(Diagnosis(name, hint) for said, name, hint in _ERRORS if re.search(said, text))
+        return next(Diagnosis(name, hint) for said, name, hint in _ERRORS if re.search(said, case.error.text))
     missing = next((i for i, x in enumerate(case.data) if x is None), None)
     if missing is not None and missing < len(case.program.leaves):
         return Diagnosis("no data", "Keep the number in __init__: self.data = data.")

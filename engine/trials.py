@@ -304,7 +304,7 @@ def error_of(error: BaseException) -> Error:
     text = f"raised {type(error).__name__}: {' '.join(str(error).split())}"[:200]
     if isinstance(error, EndlessError):
         text = "did not come to an end"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__, -9) if frame.filename != __file__]
     if frames:
         text += f", in {frames[-1].name}" + (f": {frames[-1].line}" if frames[-1].line else "")
     return Error(type(error), text)

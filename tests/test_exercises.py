@@ -79,12 +79,12 @@ def test_a_lesson_has_three_exercises(path):
 def test_an_engine_is_told_of_no_mistake_but_its_own():
     """What is kept in the class from one pass to the next goes by another name than gradients that are left."""
 
-    class Keeping(MyValue):
-        kept = set()
+    kept = set()
 
+    class Keeping(MyValue):
         def order(self):
-            order = [node for node in super().order() if node not in self.kept]
-            self.kept.update(order)
+            order = [node for node in super().order() if node not in kept]
+            kept.update(order)
             return order
 
     assert check_engine(Keeping).mistakes == ("kept between passes",)
