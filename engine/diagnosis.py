@@ -134,7 +134,8 @@ IN_MESSAGES = (
             _gate),
     _slope("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is above 0.",
            relu=lambda z, x: (0.0 if x > 0 else 1.0,)),
-    _USUAL["upstream forgotten"],
+    replace(_USUAL["upstream forgotten"], hint="The local derivative stands alone, or beside the gradient of the "
+            "result, which is 1: multiply it by the gradient of the node that sends it."),
     _USUAL["local forgotten"],
     _USUAL["added along the path"],
     Mistake("nothing sent", "No contribution arrives: does the operation store its operands and its backward "

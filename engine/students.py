@@ -295,11 +295,12 @@ class _Trial:
         if diagnosis is None and case.fault in ("data", "gradient"):
             here, twice = case.program.kinds, case.program.is_twice
             needs = {kind.needs for kind in here}
-            kinds = [k for k in self.kinds if k.needs in needs or (k in innocent and k.cost == 1)]
-            fuzz = random_programs(kinds, self.rng, 4, self.backward, twice) if here else ()
+            akin = [kind for kind in self.kinds if kind.needs in needs]
+            plain = [kind for kind in innocent if kind.cost == 1 and kind not in akin]
+            fuzz = random_programs(3 * akin + plain, self.rng, 4, self.backward, twice) if here else ()
             alike = [
                 Program((3.0,), backward=self.backward),
-                *simple_programs([kind for kind in self.kinds if kind.needs in needs], self.backward),
+                *simple_programs(akin, self.backward),
                 *islice((program for program in fuzz if program.kinds & here), ALIKE),
             ]
             others = [other for program in alike if (other := tried(program, self.engine, self.watch)) is not None]
@@ -377,7 +378,8 @@ _ERRORS = (
      "return."),
     ("'(int|float)' object has no attribute", "plain number", "A plain number stands where a Value is meant: "
      "other = other if isinstance(other, Value) else Value(other)."),
-    ("'(function|method)'", "function not called", "A function stands where what it gives is meant: call it, with ()."),
+    ("'(function|method|type)'", "function not called", "A function stands where what it gives is meant: call "
+     "it, with ()."),
     ("must be real number, not '?[A-Z]|not supported between", "Value for a number", _WHOLE),
     (r"unsupported operand.*('float' and '[A-Z]|'[A-Z]\w*' and 'float')", "Value beside a number", "A number meets a "
      "whole Value: is .data forgotten? Or is it __radd__ or __rmul__ that is missing?"),

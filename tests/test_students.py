@@ -75,6 +75,7 @@ class Value:
 SEND = "parent.grad += slope * node.grad"
 BACKWARD = RIGHT[RIGHT.index("        order, seen, stack") :]
 DIV = "return self * other**-1"
+ADD = "other = other if isinstance(other, Value) else Value(other)\n        return Value(self.data + other.data"
 MUL = "other = other if isinstance(other, Value) else Value(other)\n        return Value(self.data * other.data"
 MIXED = "if not isinstance(other, Value): return Value(self.data * other)\n        "
 SUB = "return self + -other"
@@ -299,6 +300,7 @@ PLANTED = {
         ("import math", "import math\nimport numpy as np"),
     ),
     "a function that is not called": ("function not called", ("node.parents, node.slopes", "node.parents, lambda: 0")),
+    "a type that is not called": ("function not called", ("node.parents, node.slopes", "node.parents, tuple")),
     "a method that is not called": ("function not called", ("reversed(order)", "reversed(self.backward)")),
     "a function called too early": (
         "None is called",
@@ -369,7 +371,7 @@ def test_a_planted_mistake_is_found_and_named(name, changes):
         ("no operands of mul", "does the operation store its operands"),
         ("no operands of mul with a plain number", "an operation with a plain number"),
         ("visited forgotten", "is the set of visited nodes missing?"),
-        ("upstream forgotten", "multiply it by the gradient that arrives."),
+        ("upstream forgotten", "multiply it by the gradient of the node that sends it."),
         ("the start wiped out", "after all that is set to 0"),
         ("an endless loop", "\nIt did not come to an end, in backward"),
         ("a name that is not there", "\nIt raised AttributeError: module 'math' has no attribute 'expp'"),
@@ -385,6 +387,13 @@ def test_what_explains_less_than_nine_tenths_is_not_named():
     """Gradients that are left only in the nodes of a product are those of an earlier pass, but not all of them."""
     _, *changes = PLANTED["gradients left between"]
     report = check_engine(built(("if node.parents:\n", "if node.parents and node.slopes != (1.0, 1.0):\n"), changes[1]))
+    assert (report.ok, report.diagnosis) == (False, None)
+
+
+def test_what_is_true_of_plain_numbers_alone_is_not_said_of_two_values():
+    """As if ``a + 2`` gave to ``a`` what belongs to both; but it is the 2, and ``a + b`` is right."""
+    two = "if not isinstance(other, Value): return Value(self.data + other, (self,), (other,))\n        "
+    report = check_engine(built((ADD, two + ADD)))
     assert (report.ok, report.diagnosis) == (False, None)
 
 
