@@ -52,7 +52,7 @@ _TAKEN_FOR_IT: dict[str, Callable[..., list[float]]] = {  # what the operation i
     "mul": lambda x, y: [x + y],
     "div": lambda x, y: [x * y],
     "maximum": lambda x, y: [min(x, y)],
-    "power": lambda x: [2 * x],
+    "power": lambda x, n: [n * x],
     "relu": lambda x: [x],
     "neg": lambda x: [x],
 }
@@ -60,7 +60,7 @@ _TAKEN_FOR_IT: dict[str, Callable[..., list[float]]] = {  # what the operation i
 
 def _another_operation(rule: Rule, xs: Sequence[float]) -> Sequence[float]:
     other = _TAKEN_FOR_IT.get(rule.name)
-    return other(*xs) if other else [rule.evaluate(*xs)]
+    return other(*xs, *rule.constants) if other else [rule.evaluate(*xs)]
 
 
 def _partial_sums(parts: list[float]) -> list[float]:

@@ -22,16 +22,22 @@ The likely mistake: operation swapped.
 """
 
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
+from numbers import Real
 from typing import Any
+from unittest.mock import patch
 
 from engine.diagnosis import Diagnosis, diagnosed
 from engine.names import number
 from engine.trials import (
     KINDS,
     Case,
+    EndlessError,
     Error,
     Kind,
     Line,
@@ -135,7 +141,7 @@ class EngineReport:
         """The sentences that say what is wrong."""
         lines = []
         if self.case and self.case.error:
-            lines.append(f"It raised {self.case.error.text}.")
+            lines.append(f"It {self.case.error.text}.")
         if self.diagnosis and self.case:
             found = self.diagnosis
             lines += [f"The likely mistake: {found.name}.", f"    {found.hint}"]
@@ -170,7 +176,7 @@ class EngineReport:
 
 def _shown(x: Any, y: Any) -> tuple[str, str]:
     if not isinstance(x, float):
-        return ("—" if x is None else f"a {type(x).__name__}"), number(y)
+        return ("—" if x is None else type(x).__name__), number(y)
     near = number(x) == number(y) and not same(x, y)
     return (repr(x), repr(y)) if near else (number(x), number(y))
 
@@ -191,7 +197,7 @@ def check_engine(engine: Callable[[float], Any], seed: int = 0) -> EngineReport:
     """
     if not callable(engine):
         raise TypeError(f"check_engine takes the class, such as check_engine(Value), got {engine!r:.60}")
-    with Watch() as watch:
+    with Watch() as watch, redirect_stdout(StringIO()):  # theirs may print at every step
         return _Trial(engine, seed, watch).report()
 
 
@@ -263,8 +269,8 @@ class _Trial:
                 line = Line(kind, tuple(range(kind.operands)))
                 first = self._tried(Program((3.0, 2.0)[: kind.operands], (line,), (kind.operands,), backward=False))
                 refused = _NOT_YET if kind.mixed else NotImplementedError
-                if first.error and issubclass(first.error.kind, refused):
-                    missing, why = True, first.error.text.partition(", in ")[0]
+                if first.error and issubclass(first.error.type, refused):
+                    missing, why = True, first.error.text.removeprefix("raised ").partition(", in ")[0]
             if not missing:
                 self.kinds.append(kind)
             elif not kind.optional and (why or kind.needs not in absent):
@@ -285,14 +291,16 @@ class _Trial:
         return innocent
 
     def _found(self, case: Case, innocent: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
-        diagnosis = _plain_to_see(case)
+        diagnosis = Diagnosis("equal nodes", _EQUAL) if self._is_right_by_identity(case) else _plain_to_see(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
             here, twice = case.program.kinds, case.program.is_twice
-            kinds = [k for k in self.kinds if k in here or (k in innocent and k.cost == 1)]
-            fuzz = random_programs(kinds, self.rng, 4, self.backward, twice) if here else ()
+            needs = {kind.needs for kind in here}
+            akin = [kind for kind in self.kinds if kind.needs in needs]
+            plain = [kind for kind in innocent if kind.cost == 1 and kind not in akin]
+            fuzz = random_programs(3 * akin + plain, self.rng, 4, self.backward, twice) if here else ()
             alike = [
                 Program((3.0,), backward=self.backward),
-                *simple_programs([kind for kind in self.kinds if kind in here], self.backward),
+                *simple_programs(akin, self.backward),
                 *islice((program for program in fuzz if program.kinds & here), ALIKE),
             ]
             others = [other for program in alike if (other := tried(program, self.engine, self.watch)) is not None]
@@ -301,14 +309,22 @@ class _Trial:
             diagnosis = diagnosed(case, comparable, further[:FURTHER])
         return self._report(case=case, diagnosis=diagnosis, remarks=remarks)
 
+    def _is_right_by_identity(self, case: Case) -> bool:
+        """Whether nothing but an ``__eq__`` of their own is wrong."""
+        their = type(case.made[0]) if case.made else object
+        if their.__eq__ is not object.__eq__:
+            with suppress(TypeError), patch.multiple(their, __eq__=object.__eq__, __hash__=object.__hash__):
+                return not self._tried(case.program).fault
+        return False
+
     def _remarks(self) -> tuple[Diagnosis, ...]:
         kind = next((kind for kind in self.kinds if kind.operands == 2), None)
         if not self.backward or kind is None:
             return ()
         if error := self._in_a_row(kind, CHAIN, shared=False):
-            if issubclass(error.kind, RecursionError):
+            if issubclass(error.type, RecursionError):
                 return (Diagnosis("recursion", _RECURSION),)
-            return (Diagnosis("a long chain", f"A chain of {CHAIN:,} operations ends so: {error.text}."),)
+            return (Diagnosis("a long chain", f"A chain of {CHAIN:,} operations {error.text}."),)
         if self._in_a_row(kind, DOUBLINGS, shared=True):
             return (Diagnosis("path by path", _PATHS),)
         return ()
@@ -320,7 +336,7 @@ class _Trial:
                 for _ in range(count):
                     node = kind.make(node, node if shared else leaf)
                 node.backward()
-        except Exception as error:
+        except (Exception, EndlessError) as error:
             return error_of(error)
         return None
 
@@ -342,36 +358,66 @@ def _has(thing: Any, method: str) -> bool:
         return False
 
 
+_WHOLE = "A whole Value stands where a number is meant: is .data forgotten?"
+_EQUAL = (
+    "Equal numbers make equal nodes, and one passes for the other: take away __eq__ (a dataclass writes one: "
+    "@dataclass(eq=False) does not)."
+)
+_START = (
+    "The pass starts from the gradient of the result by itself, which is 1: set self.grad to it, and after all that is "
+    "set to 0, or it is wiped out."
+)
+# What an error says, and what is behind it: the first that fits.
+# fmt: off
+_ERRORS = (
+    ("RecursionError", "recursion", "A function calls itself without end: what ends it? In an operator: is .data "
+     "forgotten?"),
+    ("'NoneType' object is not callable", "None is called", "Store the function itself, without (): out._backward = "
+     "_backward. And a leaf needs one that does nothing."),
+    ("'NoneType'(?! object has no)", "None for a number", "Something is None: let grad begin as 0.0, and let functions "
+     "return."),
+    ("'(int|float)' object has no attribute", "plain number", "A plain number stands where a Value is meant: "
+     "other = other if isinstance(other, Value) else Value(other)."),
+    ("'(function|method|type)'", "function not called", "A function stands where what it gives is meant: call "
+     "it, with ()."),
+    ("must be real number, not '?[A-Z]|not supported between", "Value for a number", _WHOLE),
+    (r"unsupported operand.*('float' and '[A-Z]|'[A-Z]\w*' and 'float')", "Value beside a number", "A number meets a "
+     "whole Value: is .data forgotten? Or is it __radd__ or __rmul__ that is missing?"),
+    ("not iterable|must support iteration", "missing comma", "One stands where several are meant: a tuple of one has a "
+     "comma, (x,)."),
+    ("", "error", "Python says where it happened; run the smallest program by itself."),
+)
+# fmt: on
+
+
 def _plain_to_see(case: Case) -> Diagnosis | None:
-    """What needs no comparing: errors, nothing where a number should be, and a pass that does not begin with 1."""
+    """What needs no comparing: errors, no number where one should be, and a pass that does not begin with 1."""
     if case.fault == "error" and case.error:
         if case.is_endless:
             return Diagnosis("endless loop", "What ends the loop? A node that has been visited is not visited again.")
-        if issubclass(case.error.kind, RecursionError):
-            return Diagnosis("recursion", "A function calls itself without end: what ends it?")
-        if "'NoneType'" in case.error.text and "NoneType' object has no" not in case.error.text:
-            return Diagnosis("None for a number", "Something is None: let grad begin as 0.0, and let functions return.")
-        if any(f"'{kind}' object has no attribute" in case.error.text for kind in ("int", "float")):
-            return Diagnosis(
-                "plain number",
-                "A plain number stands where a Value is meant: "
-                "other = other if isinstance(other, Value) else Value(other).",
-            )
-        if "not iterable" in case.error.text or "must support iteration" in case.error.text:
-            return Diagnosis("missing comma", "One stands where several are meant: a tuple of one has a comma, (x,).")
-        return Diagnosis("error", "Python says where it happened; run the smallest program by itself.")
+        return next(Diagnosis(name, hint) for said, name, hint in _ERRORS if re.search(said, case.error.text))
     missing = next((i for i, x in enumerate(case.data) if x is None), None)
     if missing is not None and missing < len(case.program.leaves):
         return Diagnosis("no data", "Keep the number in __init__: self.data = data.")
+    if missing is not None and isinstance(case.made[missing], Real):
+        return Diagnosis("bare number returned", "The operation gives a bare number: make a Value of it.")
     if missing is not None:
         return Diagnosis("nothing returned", "The operation gives nothing that has data: is a return missing?")
     leaves = list(zip(case.data, case.program.leaves))
     if not all(same(x, number) for x, number in leaves):
         return Diagnosis("data changed", "It does not keep the number that it was given: self.data = data, as it is.")
+    for x in (*case.data, *case.after, *case.grad):
+        if _has(x, "backward"):
+            return Diagnosis("Value for a number", _WHOLE)
+        if not isinstance(x, float | None):
+            return Diagnosis("no number", f"An object of type {type(x).__name__} stands where a number is meant.")
     if case.fault == "changed":
         return Diagnosis("data changed", "A number was changed after it was made: make a new object for every result.")
-    if case.fault == "gradient" and not case.program.lines and not case.program.is_twice:
-        if case.grad[0] is not None and same(case.grad[0], case.data[0]):
+    if case.fault == "gradient" and not case.program.is_twice:
+        if not any(case.grad):
+            return Diagnosis("no start", _START)
+        if not case.program.lines and same(case.grad[0], case.data[0]):
             return Diagnosis("started from data", "The pass starts from the gradient of a by itself, and not its data.")
-        return Diagnosis("no start", "The pass starts from the gradient of the result by itself: set self.grad in it.")
+        if not case.program.lines:
+            return Diagnosis("wrong start", "The gradient of the result by itself is 1: set self.grad to it.")
     return None

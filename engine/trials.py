@@ -250,8 +250,8 @@ def right(program: Program) -> tuple[Value, ...] | None:
 # Their run.
 
 
-class EndlessError(Exception):
-    """A program took far longer than it may."""
+class EndlessError(BaseException):
+    """A program took far longer than it may; no ``except Exception`` of theirs swallows it."""
 
 
 class Watch:
@@ -295,16 +295,16 @@ class Watch:
 class Error:
     """What an engine raised, and in which of its functions."""
 
-    kind: type[Exception]
+    type: type[BaseException]
     text: str
 
 
-def error_of(error: Exception) -> Error:
-    """An error in one line."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+def error_of(error: BaseException) -> Error:
+    """An error in one line, to be read after \"it\"."""
+    text = f"raised {type(error).__name__}: {' '.join(str(error).split())}"[:200]
     if isinstance(error, EndlessError):
-        text = "it did not come to an end"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+        text = "did not come to an end"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__, -9) if frame.filename != __file__]
     if frames:
         text += f", in {frames[-1].name}" + (f": {frames[-1].line}" if frames[-1].line else "")
     return Error(type(error), text)
@@ -326,7 +326,8 @@ class Case:
     """A program, its numbers in our engine, and what came of it in theirs.
 
     Attributes:
-        data: what their numbers were when they were made.
+        made: their numbers themselves.
+        data: what they were when they were made.
         after: what they were in the end.
         grad: their gradients in the end.
         error: what was raised, if anything; the lists go as far as there was something.
@@ -335,6 +336,7 @@ class Case:
 
     program: Program
     nodes: tuple[Value, ...]
+    made: list[Any]
     data: list[Any]
     after: list[Any]
     grad: list[Any]
@@ -344,7 +346,7 @@ class Case:
     @property
     def is_endless(self) -> bool:
         """Whether it took far longer than it may."""
-        return self.error is not None and self.error.kind is EndlessError
+        return self.error is not None and self.error.type is EndlessError
 
 
 def same(x: Any, y: Any) -> bool:
@@ -369,7 +371,7 @@ def tried(program: Program, make: Callable[[float], Any], watch: Watch) -> Case 
     try:
         with watch.limit(1.0):
             program.run(make, after)
-    except Exception as raised:
+    except (Exception, EndlessError) as raised:
         error = error_of(raised)
     at_last = [read(node, "data") for node in made]
     grad = [read(node, "grad") for node in made]
@@ -383,7 +385,7 @@ def tried(program: Program, make: Callable[[float], Any], watch: Watch) -> Case 
         fault = "gradient"
     else:
         fault = ""
-    return Case(program, nodes, data, at_last, grad, error, fault)
+    return Case(program, nodes, made, data, at_last, grad, error, fault)
 
 
 # Which programs.
@@ -418,14 +420,14 @@ def shrunk(case: Case, make: Callable[[float], Any], watch: Watch, kinds: Sequen
     """The smallest case with the same fault that is found by taking away from this one."""
     if case.is_endless:
         return case
-    kind = case.error and case.error.kind
+    raised = case.error and case.error.type
     while True:
         for program in case.program.smaller(kinds):
             program = program.without_the_unused()
             is_plain = not program.is_twice or min(program.passes) >= len(program.leaves)
             if is_plain and program.size() < case.program.size():
                 found = tried(program, make, watch)
-                if found and found.fault == case.fault and (found.error and found.error.kind) == kind:
+                if found and found.fault == case.fault and (found.error and found.error.type) == raised:
                     case = found
                     break
         else:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import Value
+from engine import Value, check_engine
 from viz.exercises import check
 from viz.exercises.exercise import Exercise, Mistake, Verdict, _is_missing, _plain, _same, outputs_at
+from viz.exercises.lesson_02 import EXERCISES, MyValue
 
 LESSONS = sorted((Path(__file__).parent.parent / "viz" / "exercises").glob("lesson_*.py"))
 ALL = [
@@ -73,6 +74,21 @@ def test_nothing_is_not_yet_an_answer(name, exercise):
 def test_a_lesson_has_three_exercises(path):
     names = list(import_module(f"viz.exercises.{path.stem}").EXERCISES)
     assert names == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
+
+
+def test_an_engine_is_told_of_no_mistake_but_its_own():
+    """What is kept in the class from one pass to the next goes by another name than gradients that are left."""
+
+    kept = set()
+
+    class Keeping(MyValue):
+        def order(self):
+            order = [node for node in super().order() if node not in kept]
+            kept.update(order)
+            return order
+
+    assert check_engine(Keeping).mistakes == ("kept between passes",)
+    assert check("02.3", Keeping) == Verdict("wrong", EXERCISES["02.3"].advice)
 
 
 # What is compared.

@@ -41,7 +41,7 @@ def draw_failure(report: EngineReport) -> Drawing | None:
 
 
 def _row(what: str, theirs: object, ours: float) -> str:
-    found = number(theirs) if isinstance(theirs, float) else "—" if theirs is None else f"a {type(theirs).__name__}"
+    found = number(theirs) if isinstance(theirs, float) else "—" if theirs is None else type(theirs).__name__
     return f"{what} {found}" + ("" if same(theirs, ours) else f" ✗ not {number(ours)}")
 
 

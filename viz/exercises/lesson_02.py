@@ -187,7 +187,7 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 _changed(receive=_replace),
-                "check_engine finds = for +=: a number that is used twice keeps only what comes last. Paths add.",
+                "check_engine finds = for +=: a number that is used twice loses a part of its gradient. Paths add.",
             ),
             Mistake(
                 _changed(tanh=_of_the_input),
