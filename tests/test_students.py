@@ -681,6 +681,13 @@ def test_the_time_limit_ends_a_loop_and_nothing_after_it():
         time.sleep(0.2)
 
 
+def test_an_error_that_no_function_of_theirs_raises_has_no_place():
+    report = check_engine(
+        built(("return Value(self.data + other.data, (self, other), (1.0, 1.0))", "return NotImplemented"))
+    )
+    assert "It raised TypeError: unsupported operand type(s) for +: 'Value' and 'Value'." in str(report)
+
+
 def test_what_waits_for_its_turn_is_not_endless():
     with Watch() as watch, watch.limit(0.1):
         time.sleep(0.4)
