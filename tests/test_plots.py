@@ -35,6 +35,16 @@ def test_the_boundary_is_where_the_score_is_zero(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["class -1", "class 1"]
 
 
+def test_few_points_are_large_for_the_last_row():
+    def size(rows):
+        figure, axes = plt.subplots()
+        plot_decision_boundary(lambda row: Value(row[0]) - 0.75, rows, [-1, 1] * (len(rows) // 2), ax=axes, steps=5)
+        plt.close(figure)
+        return axes.collections[-1].get_sizes()[0]
+
+    assert size(ROWS) > 1.5 * size(ROWS * 10)
+
+
 def test_several_scores_are_several_classes(ax):
     plot_decision_boundary(lambda row: [Value(-row[0]), Value(row[0]), Value(row[1])], ROWS, [0, 1, 2, 1], ax=ax)
     assert len(ax.get_legend().get_texts()) == 3

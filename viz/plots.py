@@ -65,10 +65,11 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
             ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], hatches=hatches, alpha=alpha)
         if lead.min() < 0 < lead.max():
             ax.contour(xs, ys, lead, levels=[0], colors=ink(ax), linewidths=1.5)
+    size = 110 if len(points) <= 20 else 55  # few are to be seen from the last row too
     for label, i in classes.items():
         x1, x2 = points[labels == label].T
         look: dict[str, Any] = {"c": COLOURS[i % 6], "marker": MARKERS[(i + i // 6) % 6], "edgecolors": "white"}
-        ax.scatter(x1, x2, s=55, label=f"class {label}", zorder=3, **look)
+        ax.scatter(x1, x2, s=size, label=f"class {label}", zorder=3, **look)
     ax.set(xlim=(left, right), ylim=(bottom, top))
     dress(ax, "x₁", "x₂")
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(classes) > 4 else {}
