@@ -8,6 +8,7 @@ python notebooks/export.py --dark --to class    # for a dark room, to a folder o
 import argparse
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -66,10 +67,10 @@ def page(notebook: nbformat.NotebookNode, title: str, theme: str = "light") -> s
     """The HTML of a notebook that was run."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title
-    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None]):
+    for cell, following in pairwise(notebook.cells):
+        following.metadata["predicted"] = cell.cell_type == "markdown" and bool(PREDICT.search(cell.source))
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            if PREDICT.search(cell.source):
-                following.metadata["predicted"] = True
             cell.source = LINK.sub(_relinked, cell.source)
     exporter = HTMLExporter(
         raw_template=TEMPLATE, theme=theme, embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True

@@ -101,6 +101,7 @@ def test_what_is_to_be_predicted_is_folded_away_but_not_on_paper(tmp_path, brows
         nbformat.v4.new_code_cell("print('before')", outputs=[nbformat.v4.new_output("stream", text="before")]),
         nbformat.v4.new_markdown_cell("How much?\n\n**Predict, then run:** what is 6 times 7?"),
         nbformat.v4.new_code_cell("print(6 * 7)", outputs=[answer]),
+        nbformat.v4.new_markdown_cell("**Predict, then run:** nothing follows."),
     ]
     export.write(export.page(nbformat.v4.new_notebook(cells=cells), "One"), tmp_path / "one.html")
     page = browser.new_page()

@@ -241,7 +241,8 @@
   }
   const framed = window.self !== window.top; // in a notebook: read from near by, and in little room
   const beginning = () => (fitting() < (framed ? 0.6 : 1) ? 1.25 : fitting()); // all of it if it can be read
-  function zoom(factor) { scale = Math.min(4, Math.max(0.02, scale * factor)); sized(); follow(); }
+  function scaled(to) { scale = to; sized(); follow(); }
+  const zoom = (factor) => scaled(Math.min(4, Math.max(0.02, scale * factor)));
 
   // ---- Where an arrow key stops: after every step that can be seen. What happens inside a closed module, and all that
   // it passes on in a row, is one stop.
@@ -544,7 +545,7 @@
   let room = size();
   new ResizeObserver(() => { // unlike a resize event it also tells that a frame has been laid out since
     if (room === (room = size())) return;
-    scale = beginning(); sized(); follow();
+    scaled(beginning());
   }).observe(stage);
 
   // ---- The sliders: of the inputs; of the parameters too if all together are few.
@@ -559,8 +560,7 @@
     const box = make(body, "details", { class: "sliders", id: "sliders" });
     body.insertBefore(box, panel);
     box.addEventListener("toggle", () => { // they take their room from the picture
-      scale = box.open ? Math.min(scale, Math.max(0.6, fitting())) : beginning();
-      sized(); follow();
+      scaled(box.open ? Math.min(scale, Math.max(0.6, fitting())) : beginning());
     });
     make(box, "summary", {}, both ? W.both : inputs.length ? W.inputs : W.parameters);
     if (RULES.includes(null)) {
