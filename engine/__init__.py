@@ -7,10 +7,8 @@
 6.0
 """
 
-from typing import TYPE_CHECKING, Any
-
 from engine.check import GradientCheck, GradientError, check_gradients
-from engine.compiled import compile
+from engine.compiler.api import compile
 from engine.functional import grad, gradients, hessian, jvp, value_and_grad
 from engine.functions import clamp, dot, leaky_relu, log_softmax, logsumexp, max, mean, min, select, softmax, sum
 from engine.modes import TraceError, detect_anomaly, no_grad, record_lines
@@ -51,23 +49,18 @@ from engine.rules import absolute as abs
 from engine.steps import BackwardStep, ForwardStep
 from engine.value import Value
 
-if TYPE_CHECKING:
-    from engine.students import EngineReport, check_engine
 
-
-def __getattr__(name: str) -> Any:
-    """What few programs need is imported when it is asked for, for it takes as long as a third of the rest."""
+def __getattr__(name: str) -> object:
+    """Say where what was once here is now."""
     if name in ("EngineReport", "check_engine"):
-        from engine import students
-
-        return getattr(students, name)
+        raise ImportError(f"{name} draws pictures, so it is part of viz; write: from viz import {name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # All but `abs`, `compile`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
 __all__ = [
-    "RULES", "BackwardStep", "EngineReport", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError",
-    "Value", "acos", "asin", "atan", "atan2", "binary_cross_entropy", "check_engine", "check_gradients", "clamp",
+    "RULES", "BackwardStep", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError",
+    "Value", "acos", "asin", "atan", "atan2", "binary_cross_entropy", "check_gradients", "clamp",
     "cos", "cosh", "detect_anomaly", "dot", "elu", "exp", "expm1", "gelu", "grad", "gradients", "hessian", "hypot",
     "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsigmoid", "logsumexp", "maximum", "mean", "minimum",
     "no_grad", "record_lines", "relu", "select", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus",

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.functional import value_and_grad
 from engine.modes import no_grad
-from engine.trees import flat, mapped
+from engine.nested import flat, mapped
 from engine.value import Value, to_float
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from engine import rules
 from engine.graph import chain_rule_forward
 from engine.modes import switched
-from engine.trees import flat, is_row, mapped
+from engine.nested import flat, is_row, mapped
 from engine.value import Value, as_value, edges, forward_pass, one_each, sweep, sweeping
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.trees import is_row
+from engine.nested import is_row
 
 _ONE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 

@@ -1,18 +1,19 @@
 """Neurons, networks, losses and optimizers on top of the engine."""
 
 from nn import init
-from nn.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from nn.attention import CausalSelfAttention
-from nn.clipping import clip_grad_norm_, clip_grad_value_
-from nn.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
-from nn.data import DataLoader, Standardizer, standardize, train_test_split
-from nn.diagnostics import Diagnostics, dead_relus, error_contributions, gradient_norms, update_ratios
-from nn.dropout import Dropout
-from nn.embedding import Embedding
-from nn.fit import fit
-from nn.graduation import from_torch, to_torch
-from nn.history import History
-from nn.layers import MLP, Layer, Linear, Neuron
+from nn.data.loaders import DataLoader, Standardizer, standardize, train_test_split
+from nn.data.toy_sets import circles, moons, spirals, xor, yin_yang
+from nn.files.pytorch import from_torch, to_torch
+from nn.files.weights import load, save
+from nn.layers.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from nn.layers.attention import CausalSelfAttention
+from nn.layers.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
+from nn.layers.dense import MLP, Layer, Linear, Neuron
+from nn.layers.dropout import Dropout
+from nn.layers.embedding import Embedding
+from nn.layers.normalisation import BatchNorm1d, LayerNorm, RMSNorm
+from nn.layers.recurrent import GRUCell
+from nn.layers.sequential import Sequential
 from nn.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -23,14 +24,13 @@ from nn.losses import (
     mse_loss,
 )
 from nn.module import Module
-from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
-from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from nn.recurrent import GRUCell
-from nn.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
-from nn.sequential import Sequential
-from nn.stopping import EarlyStopping
-from nn.toys import circles, moons, spirals, xor, yin_yang
-from nn.weights import load, save
+from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
+from nn.optim.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nn.optim.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+from nn.training.diagnostics import Diagnostics, dead_relus, error_contributions, gradient_norms, update_ratios
+from nn.training.early_stopping import EarlyStopping
+from nn.training.fit import fit
+from nn.training.history import History
 
 __all__ = [
     "ACTIVATIONS",

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from engine import Value
-from engine.trees import is_row
+from engine.nested import is_row
 
 
 def check(name: str, given: Any, valid: bool, expected: str) -> None:

@@ -19,7 +19,7 @@ from math import prod, sqrt
 from typing import Any, TypeVar
 
 from engine import Value
-from engine.trees import flat
+from engine.nested import flat
 from nn.checks import check_rng
 from nn.module import Module
 from nn.summary import is_list, shape

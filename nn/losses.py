@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import Value, dot, log_softmax, mean, rules, select
 from engine.modes import mode
-from engine.trees import flat, is_row
+from engine.nested import flat, is_row
 from engine.value import as_value
 
 

@@ -12,9 +12,9 @@ from math import isfinite
 from typing import Any, Self
 
 from engine import Value
-from engine.lending import Part
-from engine.surroundings import note_change
-from engine.trees import flat, mapped
+from engine.compiler.buffers import Part
+from engine.compiler.guards import note_change
+from engine.nested import flat, mapped
 from engine.value import to_float
 from nn.summary import Summary, is_list, shape, written
 

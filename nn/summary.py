@@ -11,7 +11,7 @@ layers.1  Layer(3, 1, activation='linear')  weight [1, 3], bias [1]           4
 
 from typing import TYPE_CHECKING, Any
 
-from engine.trees import flat
+from engine.nested import flat
 
 if TYPE_CHECKING:
     from nn.module import Module

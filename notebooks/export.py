@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 HERE = Path(__file__).parent
-LESSONS = sorted([*HERE.glob("[0-9][0-9]_*.ipynb"), *HERE.glob("glossary.ipynb")])
+LESSONS = [*sorted((HERE / "lessons").glob("*.ipynb")), HERE / "glossary.ipynb"]
 PLOTS = {"light": {}, "dark": {"MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # the environment of a kernel
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
@@ -83,8 +83,9 @@ def _relinked(link: re.Match[str]) -> str:
     """To another lesson's page; a link to a file that does not come along is only its words."""
     words, target = link.groups()
     path, hash, anchor = target.partition("#")
-    if path in {lesson.name for lesson in LESSONS}:
-        return f"[{words}]({path.removesuffix('.ipynb')}.html{hash}{anchor})"
+    name = path.rpartition("/")[2]
+    if name in {lesson.name for lesson in LESSONS}:
+        return f"[{words}]({name.removesuffix('.ipynb')}.html{hash}{anchor})"
     return link[0] if not path or ":" in path or path.endswith(".html") else words
 
 
@@ -132,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
         file = options.to / f"{path.stem}.html"
         write(page(notebook, title_of(notebook), theme), file)
         print(file)
-    known = {path.stem: path for path in (*HERE.glob("*.ipynb"), *options.lessons)}
+    known = {path.stem: path for path in (*HERE.glob("*.ipynb"), *LESSONS, *options.lessons)}
     order = sorted(known, key=lambda stem: (stem == "glossary", stem))
     there = [known[stem] for stem in order if (options.to / f"{stem}.html").exists()]
     write(index(there, theme), options.to / "index.html")

@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
+
+from tests.paths import ROOT
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -49,8 +50,8 @@ def pytest_configure(config):
 
 def make_kernels(lanes):
     """The machine code of every rule, in one of its widths."""
-    from engine.loops import LOOPS
-    from engine.machine import kernel
+    from engine.compiler.codegen import kernel
+    from engine.compiler.nary_kernels import LOOPS
     from tests.rule_samples import NAMED, SAMPLED
 
     for name, sample in SAMPLED:
@@ -66,6 +67,6 @@ def machine_code():
     """
     pytest.importorskip("numba", reason="without numba there is no machine code")
     code = "from tests.conftest import make_kernels; make_kernels(True)"
-    other = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent)
+    other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     make_kernels(False)
     assert other.wait() == 0

@@ -7,15 +7,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import unified_diff
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 NOTEBOOKS = ROOT / "notebooks"
-NUMBERED = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+NUMBERED = sorted((NOTEBOOKS / "lessons").glob("*.ipynb"))
 LESSONS = [*NUMBERED, *NOTEBOOKS.glob("glossary.ipynb")]
 
 

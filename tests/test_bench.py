@@ -5,14 +5,13 @@ import subprocess
 import sys
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 from tests.bench.report import Claim, Table, duration, short
 from tests.bench.timing import CHECKED, Race, turn
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 CONTESTANTS = {
     "moons": ["micrograd", "chalkgrad, chopped", "chalkgrad, fused"],
     "microgpt": ["microgpt's Value", "chalkgrad, plain operators", "chalkgrad, dot and softmax"],

@@ -1,75 +1,161 @@
-"""The layering: who may import whom, and what needs nothing but the standard library."""
+"""The layering: who may import whom, and what needs nothing but the standard library.
+
+Every import counts: one inside a function and one for a type checker's eyes too.
+"""
 
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
 
-# Each module of the engine, and what of the project it stands on.
-ENGINE = [
-    *("trees", "structure", "graph", "ieee", "rules", "modes", "names", "steps", "value", "functions", "functional"),
-    *("check", "tape", "machine", "vectors", "loops", "schedule", "replay", "updates", "lanes", "lending"),
-    *("batch", "surroundings", "replayed", "compiled", "training", "mistakes", "trials", "diagnosis", "students"),
+# The folders from the bottom up: each may import those above it in this list. A folder's `__init__.py` is its front
+# door: it shows what is in the folder and in the folders within, and so it stands above them all.
+ORDER = [
+    "engine",
+    "engine/compiler",
+    "engine/compiler/__init__",
+    "engine/__init__",
+    "nn",
+    "nn/layers",
+    "nn/layers/__init__",
+    "nn/optim",
+    "nn/optim/__init__",
+    "nn/data",
+    "nn/data/__init__",
+    "nn/files",
+    "nn/files/__init__",
+    "nn/training",
+    "nn/training/__init__",
+    "nn/__init__",
+    "viz/graph",
+    "viz/graph/__init__",
+    "viz/plots",
+    "viz/plots/__init__",
+    "viz/formulas",
+    "viz/formulas/__init__",
+    "viz/player",
+    "viz/player/__init__",
+    "viz/classroom",
+    "viz/classroom/worksheets",
+    "viz/classroom/worksheets/__init__",
+    "viz/classroom/check_engine",
+    "viz/classroom/check_engine/__init__",
+    "viz/classroom/exercises",
+    "viz/classroom/exercises/__init__",
+    "viz/classroom/__init__",
+    "viz",
+    "viz/__init__",
+    "notebooks",
+    "notebooks/applications",
 ]
-MAY = {
-    **{f"engine/{name}.py": {f"engine.{below}" for below in ENGINE[:i]} for i, name in enumerate(ENGINE)},
-    # A report on a student's engine draws itself in a notebook. Its picture is made by viz, which is looked for when it
-    # is shown; without it there is the text. Nothing else looks upwards.
-    "engine/students.py": {*(f"engine.{below}" for below in ENGINE[:-1]), "viz.failure"},
-    "nn": {"engine", "nn"},
-    "viz": {"engine", "viz"},
-    "viz/exercises": {"engine", "nn", "viz"},
-}
+PACKAGES = ("engine", "nn", "viz")
+MOST_FILES = 15  # in a folder: what is found at a glance
 
 
-def imports(path):
-    """The project's modules that a file imports when it runs."""
-    tree = ast.parse(path.read_text())
-    checks_only = [
-        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-    ]
-    skipped = {id(inner) for node in checks_only for inner in ast.walk(node)}
+def module_of(name):
+    """The file that a dotted name is found in, from the root, without its ending; None if it is none of ours."""
+    path = name.replace(".", "/")
+    if (ROOT / path).is_dir():
+        return f"{path}/__init__"
+    return path if (ROOT / f"{path}.py").exists() else None
+
+
+def imports(tree):
+    """The files of the project that a file imports, wherever in it."""
     found = set()
     for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            found |= {module_of(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{a.name}" for a in node.names} if node.module == "engine" else {node.module}
-    return {name for name in found if name.split(".")[0] in ("engine", "nn", "viz", "notebooks", "tests")}
+            found |= {module_of(f"{node.module}.{alias.name}") or module_of(node.module) for alias in node.names}
+    return {name for name in found if name and name.split("/")[0] in (*PACKAGES, "notebooks", "tests")}
 
 
-@pytest.mark.parametrize("name", ENGINE)
-def test_the_engine_imports_downwards_only(name):
-    assert imports(ROOT / "engine" / f"{name}.py") <= MAY[f"engine/{name}.py"]
+@cache
+def arrows():
+    """Every file, and the files that it imports."""
+    paths = [path for package in (*PACKAGES, "notebooks") for path in (ROOT / package).rglob("*.py")]
+    files = {str(path.relative_to(ROOT))[: -len(".py")]: path for path in paths if "solutions" not in path.parts}
+    return {name: imports(ast.parse(path.read_text())) for name, path in files.items()}
 
 
-def test_every_module_of_the_engine_has_its_place():
-    assert {path.stem for path in (ROOT / "engine").glob("*.py")} == {*ENGINE, "__init__"}
+def place(name):
+    """Where in ORDER a file stands; a folder's front door apart."""
+    return name if name in ORDER else name.rpartition("/")[0]
 
 
-@pytest.mark.parametrize("package", ["nn", "viz", "viz/exercises"])
-def test_nn_and_viz_stand_on_the_engine_and_not_on_each_other(package):
-    for path in (ROOT / package).glob("*.py"):
-        assert {name.split(".")[0] for name in imports(path)} <= MAY[package], path.name
+def circles(graph):
+    """A circle in a graph of imports, if there is one."""
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return error.args[1]
+    return []
 
 
-@pytest.mark.parametrize("package", ["engine", "nn"])
+def test_no_two_files_import_each_other():
+    assert circles(arrows()) == []
+
+
+def test_every_folder_has_its_place_in_the_order():
+    there = {place(name) for name in arrows()}
+    assert sorted(there - set(ORDER)) == []
+    assert sorted(set(ORDER) - there) == []
+
+
+def test_imports_run_one_way_folder_by_folder():
+    upwards = [
+        f"{name} imports {below}"
+        for name, imported in arrows().items()
+        for below in imported
+        if ORDER.index(place(below)) > ORDER.index(place(name))
+    ]
+    assert sorted(upwards) == []
+
+
+def test_nothing_imports_the_tests():
+    assert not [name for name, imported in arrows().items() if any(below.startswith("tests") for below in imported)]
+
+
+def test_circles_and_arrows_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    deferred = "if TYPE_CHECKING:\n    from nn import Module\ndef f():\n    import viz\n"
+    assert imports(ast.parse(deferred)) == {"nn/__init__", "viz/__init__"}
+    assert imports(ast.parse("from engine import ieee, Value")) == {"engine/ieee", "engine/__init__"}
+
+
+@pytest.mark.parametrize("folder", [folder for folder in ORDER if not folder.endswith("__init__")])
+def test_a_folder_holds_no_more_than_one_finds_at_a_glance(folder):
+    files = [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("*.js"), *(ROOT / folder).glob("*.css")]
+    assert len([path for path in files if path.name != "__init__.py"]) <= MOST_FILES
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_what_is_private_to_a_file_is_imported_by_no_other(package):
-    for path in (ROOT / package).glob("*.py"):
+    for path in (ROOT / package).rglob("*.py"):
         nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-        assert not [alias.name for node in nodes for alias in node.names if alias.name.startswith("_")], path.name
+        names = [alias.name for node in nodes for alias in node.names if (node.module or "").split(".")[0] in PACKAGES]
+        assert not [name for name in names if name.startswith("_")], path
 
 
-def test_only_exercises_know_of_both_and_nobody_knows_of_them():
-    for path in (ROOT / "viz").glob("*.py"):
-        assert not any(name.startswith("viz.exercises") for name in imports(path)), path.name
-    code = "import sys, viz; print([name for name in sys.modules if name.startswith(('viz.exercises', 'nn'))])"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_a_package_shows_is_what_it_exports(package):
+    module = __import__(package)
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    files = {path.stem for path in (ROOT / package).glob("*.py")}
+    own = {"abs", "compile", "max", "min", "pow", "sum"} if package == "engine" else set()
+    shown = {name for name in dir(module) if not name.startswith("_")}
+    assert shown - folders - files == (set(module.__all__) | own) - folders - files
+    assert set(module.__all__) <= shown
+
+
+def test_only_exercises_know_of_networks():
+    code = "import sys, viz; print([name for name in sys.modules if name.split('.')[0] == 'nn'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
 
 
@@ -81,12 +167,10 @@ def test_engine_and_nn_import_with_the_standard_library_alone():
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
-def test_the_check_of_an_engine_takes_viz_only_to_be_shown():
-    code = (
-        "import sys, engine; report = engine.check_engine(engine.Value); text = str(report); "
-        "print('viz' in sys.modules, report._repr_mimebundle_().keys() >= {'text/html'}, 'viz' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False True True\n"
+def test_what_has_moved_says_where_it_is():
+    code = "from engine import check_engine"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "write: from viz import check_engine" in done.stderr
 
 
 def test_no_optional_package_is_imported_before_it_is_used():

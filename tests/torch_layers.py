@@ -1,15 +1,15 @@
 """Layers held against the numbers of PyTorch, which `data/make_torch_layers.py` wrote down."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 import nn
 from engine import Value, compile, dot
-from engine.trees import flat, mapped
+from engine.nested import flat, mapped
+from tests.paths import DATA
 
-CASES = json.loads((Path(__file__).parent / "data" / "torch_layers.json").read_text())["cases"]
+CASES = json.loads((DATA / "torch_layers.json").read_text())["cases"]
 OURS = {"Attention": "CausalSelfAttention"}
 
 

@@ -27,18 +27,18 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from engine import functions
-from engine.batch import Batch, Group
-from engine.lending import Part
+from engine.compiler.batching import Batch, Group
+from engine.compiler.buffers import Part
+from engine.compiler.guards import changes, training, what_stands_outside
+from engine.compiler.pytree import NUMBER, Key, described, rebuilt, structure
+from engine.compiler.result import Replay, replayed
+from engine.compiler.tape import Tape
 from engine.modes import NORMAL, TraceError, callers_depth, mode, no_grad, switched
-from engine.replayed import Replay, replayed
-from engine.structure import NUMBER, Key, described, rebuilt, structure
-from engine.surroundings import changes, training, what_stands_outside
-from engine.tape import Tape
 from engine.value import Value, as_value, clock
 
 if TYPE_CHECKING:
-    from engine.lanes import Lanes
-    from engine.replay import Job, Single
+    from engine.compiler.batched import Lanes
+    from engine.compiler.runtime import Job, Single
 
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False, aux: bool = False) -> Any:
@@ -489,7 +489,7 @@ def machine_is_there() -> bool:
 
 def _is_compilable(tape: Tape) -> bool:
     """Whether its rules can be machine code; if not, a warning says why."""
-    from engine.replay import compilable
+    from engine.compiler.runtime import compilable
 
     reason = compilable(tape)
     if reason:
@@ -521,7 +521,7 @@ class Recording:
     @cached_property
     def single(self) -> "Single":
         """The program for one example."""
-        from engine.replay import Single
+        from engine.compiler.runtime import Single
 
         return Single(self.tape)
 
@@ -529,7 +529,7 @@ class Recording:
         """The program for many examples, of which so many inputs, the first ones, in so many arrays, differ."""
         lanes = self._lanes.get((varying, arguments))
         if lanes is None:
-            from engine.lanes import Lanes
+            from engine.compiler.batched import Lanes
 
             with self._lock:
                 lanes = self._lanes[varying, arguments] = Lanes(self.tape, varying, arguments)

@@ -1,4 +1,4 @@
-"""An optimizer's steps while compiled code has moved the parameters' numbers to arrays: see engine/lending.py.
+"""An optimizer's steps while compiled code has moved the parameters' numbers to arrays: see engine/compiler/buffers.py.
 
 The update rule is recorded as a compiled function is, with Values in the place of all numbers, the optimizer's own
 included: a learning rate may change. What follows from it is one loop of machine code over all parameters.
@@ -8,12 +8,12 @@ from operator import is_not
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from engine.compiled import compile
-from engine.lending import Part
+from engine.compiler.api import compile
+from engine.compiler.buffers import Part
 
 if TYPE_CHECKING:
-    from engine.updates import Update
-    from nn.optim import Optimizer
+    from engine.compiler.update_kernels import Update
+    from nn.optim.optimizers import Optimizer
 
 
 class InArrays:
@@ -54,7 +54,7 @@ class InArrays:
         if self._update is None:
             return None
         if self._training_step is None:
-            from engine.training import training_step
+            from engine.compiler.fused_optimizer import training_step
 
             self._training_step = training_step
         optimizer.steps += 1
@@ -88,7 +88,7 @@ class InArrays:
         return update
 
     def _recorded(self, numbers: list[Any], columns: int) -> "Update | None":
-        from engine.updates import Update
+        from engine.compiler.update_kernels import Update
 
         try:
             found = self._rule.recorded(numbers)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engine.loops import LOOPS
-from engine.replay import (
+from engine.compiler.nary_kernels import LOOPS
+from engine.compiler.runtime import (
     ARGUMENTS,
     COUNT,
     FIRST,
@@ -34,11 +34,11 @@ from engine.replay import (
     entry,
     in_lanes,
 )  # fmt: skip
+from engine.compiler.tape import Tape
 from engine.rules import Rule, dot
-from engine.tape import Tape
 
 if TYPE_CHECKING:
-    from engine.lending import Part
+    from engine.compiler.buffers import Part
 
 LANES = 120  # at most: 15 lines of the machine's memory, an odd number, so that rows do not fall on the same lines
 _ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own memory holds

@@ -5,9 +5,9 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
+from engine.compiler.pytree import Key, is_array, of_array, structure
 from engine.modes import mode
-from engine.structure import Key, is_array, of_array, structure
-from engine.trees import flat
+from engine.nested import flat
 from engine.value import Value
 
 

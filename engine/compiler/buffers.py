@@ -227,7 +227,7 @@ class Part:
         with lending:
             loan = self.lend()
             if loan is not None:
-                from engine.replay import add_at
+                from engine.compiler.runtime import add_at
 
                 add_at(loan.grad, self._where[2][1], gradient)
                 if loan.unreached:

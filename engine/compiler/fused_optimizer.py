@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiled import Compiled
-from engine.lending import Part, lending
-from engine.replay import (
+from engine.compiler.api import Compiled
+from engine.compiler.buffers import Part, lending
+from engine.compiler.runtime import (
     ALL,
     COUNT,
     FIRST,

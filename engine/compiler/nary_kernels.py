@@ -13,8 +13,8 @@ import numba
 import numpy as np
 
 from engine import ieee, rules
-from engine.machine import INNER, opened, translated
-from engine.vectors import added_up, four, plus, plus_products, several, store, times, together, turned
+from engine.compiler.codegen import INNER, opened, translated
+from engine.compiler.simd import added_up, four, plus, plus_products, several, store, times, together, turned
 
 exp_difference = translated(ieee.exp_difference).code
 

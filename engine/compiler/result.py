@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from engine.lending import Part
+from engine.compiler.buffers import Part
 from engine.modes import mode
 from engine.rules import Rule
 from engine.value import Value, new, sweeping, warn_of_gradients

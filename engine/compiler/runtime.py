@@ -15,16 +15,16 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from engine.loops import LOOPS
-from engine.machine import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kept, kernel
+from engine.compiler.codegen import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kept, kernel
+from engine.compiler.nary_kernels import LOOPS
+from engine.compiler.scalar import scheduled
+from engine.compiler.tape import Tape
 from engine.rules import Rule
-from engine.schedule import scheduled
 from engine.steps import table_name
-from engine.tape import Tape
 from engine.value import to_float
 
 if TYPE_CHECKING:
-    from engine.lending import Part
+    from engine.compiler.buffers import Part
 
 # Where in a job each thing is told: module constants, for numba builds them in.
 PROGRAM, STARTS, RUNS = 0, 1, 2  # the program, where in it each run of instructions begins, and how many runs there are

@@ -9,10 +9,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from engine.loops import LOOPS
-from engine.machine import INNER, OPTIONS, kept
+from engine.compiler.codegen import INNER, OPTIONS, kept
+from engine.compiler.nary_kernels import LOOPS
+from engine.compiler.tape import Tape
 from engine.rules import dot
-from engine.tape import Tape
 
 
 def scheduled(tape: Tape) -> tuple[Any, Any, Any]:

@@ -24,10 +24,10 @@ import numba
 import numpy as np
 from numba import types
 
-from engine.machine import OPTIONS, Uncompilable, kept, loaded, translated
-from engine.replay import floats, integers
+from engine.compiler.codegen import OPTIONS, Uncompilable, kept, loaded, translated
+from engine.compiler.runtime import floats, integers
+from engine.compiler.tape import Tape
 from engine.rules import Rule
-from engine.tape import Tape
 
 
 class Update:

@@ -1,6 +1,6 @@
 """From a table of examples to what a training loop takes: a part to test on, columns of one scale, mini-batches.
 
->>> from nn.toys import moons
+>>> from nn.data.toy_sets import moons
 >>> X, y = moons(100)
 >>> X_train, X_test, y_train, y_test = train_test_split(X, y)
 >>> X_train, X_test, scaler = standardize(X_train, X_test)
@@ -19,8 +19,8 @@ from math import ceil, fsum, hypot, isfinite, sqrt
 from random import Random
 from typing import Any
 
-from engine.structure import is_array
-from engine.trees import flat, is_row, mapped
+from engine.compiler.pytree import is_array
+from engine.nested import flat, is_row, mapped
 
 
 def train_test_split(

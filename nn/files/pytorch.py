@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from engine.trees import flat
-from nn.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from nn.attention import CausalSelfAttention
-from nn.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
-from nn.dropout import Dropout
-from nn.embedding import Embedding
-from nn.layers import MLP, Layer, Linear, Neuron
+from engine.nested import flat
+from nn.layers.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from nn.layers.attention import CausalSelfAttention
+from nn.layers.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
+from nn.layers.dense import MLP, Layer, Linear, Neuron
+from nn.layers.dropout import Dropout
+from nn.layers.embedding import Embedding
+from nn.layers.normalisation import BatchNorm1d, LayerNorm, RMSNorm
+from nn.layers.recurrent import GRUCell
+from nn.layers.sequential import Sequential, label_within
 from nn.module import Module, named_tensors
-from nn.normalisation import BatchNorm1d, LayerNorm, RMSNorm
-from nn.recurrent import GRUCell
-from nn.sequential import Sequential, label_within
 from nn.summary import shape
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from engine.trees import flat
+from engine.nested import flat
 from nn.module import Module
 
 State = dict[str, Any]

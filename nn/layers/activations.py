@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import Value, softmax
-from engine.trees import is_row, mapped
+from engine.nested import is_row, mapped
 from nn.module import Module
 
 # Functions of a Value. Those that take a plain number too, and give one, are the engine's: `engine.relu(1.0)`.

@@ -12,9 +12,9 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot, softmax
-from engine.trees import is_row
+from engine.nested import is_row
 from nn.checks import check_size
-from nn.layers import Linear
+from nn.layers.dense import Linear
 from nn.module import Module
 
 

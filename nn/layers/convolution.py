@@ -17,14 +17,14 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, rules
-from engine.trees import flat, is_row, mapped
+from engine.nested import flat, is_row, mapped
 from engine.value import record
-from nn.activations import as_input
 from nn.checks import check_rng, check_size
-from nn.layers import shown_bias
+from nn.layers.activations import as_input
+from nn.layers.dense import shown_bias
+from nn.layers.tensors import tensor
 from nn.module import Module
 from nn.summary import shape, written
-from nn.tensors import tensor
 
 Size = int | tuple[int, int]  # of both sides, or of rows and of columns
 Image = list[list[list[Value]]]

@@ -15,9 +15,9 @@ from typing import Any
 
 from engine import Value, rules
 from engine.value import record
-from nn.activations import ACTIVATIONS
 from nn.checks import check_rng, check_size, inputs
 from nn.init import gain
+from nn.layers.activations import ACTIVATIONS
 from nn.module import Module
 
 Activation = str | Callable[[Value], Value]

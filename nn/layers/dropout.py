@@ -15,9 +15,9 @@ from typing import Any
 
 from engine import TraceError
 from engine.modes import mode
-from engine.trees import mapped
-from nn.activations import as_input
+from engine.nested import mapped
 from nn.checks import check_rng, check_share
+from nn.layers.activations import as_input
 from nn.module import Module
 
 

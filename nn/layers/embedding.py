@@ -13,10 +13,10 @@ from operator import index
 from typing import Any
 
 from engine import Value, select
-from engine.trees import is_row
+from engine.nested import is_row
 from nn.checks import check_rng, check_size
+from nn.layers.tensors import tensor
 from nn.module import Module
-from nn.tensors import tensor
 
 
 class Embedding(Module):

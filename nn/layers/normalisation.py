@@ -17,10 +17,10 @@ from typing import Any
 
 from engine import Value, dot, mean
 from engine.modes import mode
-from nn.activations import each_row
 from nn.checks import check_size, inputs
+from nn.layers.activations import each_row
+from nn.layers.tensors import tensor
 from nn.module import Module
-from nn.tensors import tensor
 
 
 class BatchNorm1d(Module):

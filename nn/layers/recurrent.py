@@ -14,11 +14,11 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot
-from engine.trees import is_row
+from engine.nested import is_row
 from nn.checks import check_rng, check_size, inputs
-from nn.layers import shown_bias
+from nn.layers.dense import shown_bias
+from nn.layers.tensors import tensor
 from nn.module import Module
-from nn.tensors import tensor
 
 
 class GRUCell(Module):

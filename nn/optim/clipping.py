@@ -6,7 +6,7 @@ from math import hypot, isfinite
 from typing import Any
 
 from engine import Value
-from engine.lending import Part
+from engine.compiler.buffers import Part
 from engine.modes import callers_depth
 from nn.checks import check_at_least_0
 
@@ -81,7 +81,7 @@ def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
         if not isinstance(parameter, Value):
             raise TypeError(f"clipping takes Values, got {parameter!r:.40}; write model.parameters()")
     part = Part(listed)
-    if part.joined() is not None:  # compiled code has moved the numbers to arrays: see engine/lending.py
+    if part.joined() is not None:  # compiled code has moved the numbers to arrays: see engine/compiler/buffers.py
         part.change_gradients(change)
         return
     reached = [p for p in part.values if p.grad is not None]

@@ -11,8 +11,8 @@ from numbers import Real
 from typing import Any
 
 from engine import Value, rules
-from engine.compiled import Compiled
-from nn.arrays import InArrays
+from engine.compiler.api import Compiled
+from engine.compiler.arrays import InArrays
 from nn.checks import check, check_above_0, check_at_least_0, check_share
 
 

@@ -3,7 +3,7 @@
 A schedule changes the learning rate it finds, as in PyTorch, so that two of them can take turns, or act together:
 
 >>> from engine import Value
->>> from nn.optim import SGD
+>>> from nn.optim.optimizers import SGD
 >>> optimizer = SGD([Value(1.0)], lr=0.4)
 >>> warm_up, decay = LinearLR(optimizer, start_factor=0.5, total_iters=2), StepLR(optimizer, step_size=2, gamma=0.1)
 >>> rates = []
@@ -19,7 +19,7 @@ from typing import Any
 
 from engine import Value
 from nn.checks import check, check_above_0, check_at_least_0, check_number, check_whole
-from nn.optim import Optimizer
+from nn.optim.optimizers import Optimizer
 
 
 class Schedule:
@@ -178,7 +178,7 @@ class ReduceLROnPlateau(Schedule):
     Raises:
         ValueError: if a number is out of range, or `mode` is another word.
 
-    >>> from nn.optim import SGD
+    >>> from nn.optim.optimizers import SGD
     >>> optimizer = SGD([Value(1.0)], lr=1.0)
     >>> schedule = ReduceLROnPlateau(optimizer, patience=1)
     >>> for loss in [3.0, 2.0, 2.0, 2.0]:

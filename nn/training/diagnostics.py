@@ -21,13 +21,13 @@ from typing import Any
 
 from engine import Value, gradients, relu
 from engine.modes import callers_depth, switched
-from engine.trees import flat
+from engine.nested import flat
 from engine.value import as_value
-from nn.activations import ReLU
-from nn.fit import as_it_was
-from nn.history import History
-from nn.layers import Layer
+from nn.layers.activations import ReLU
+from nn.layers.dense import Layer
 from nn.module import Module
+from nn.training.fit import as_it_was
+from nn.training.history import History
 
 # An update that goes with the gradient changes a layer below the first limit 10 million times more slowly than one
 # after it: while that one learns all it can, this one moves in the 7th digit. The second is where `viz.plot_gradients`

@@ -21,22 +21,22 @@ from time import perf_counter
 from typing import Any
 
 from engine import Value, no_grad
+from engine.compiler.guards import note_change
 from engine.modes import callers_depth, switched
-from engine.surroundings import note_change
-from engine.trees import is_row
-from nn.checkpoint import Checkpoint, Randomness
+from engine.nested import is_row
 from nn.checks import check_number
-from nn.clipping import clip_grad_norm_
-from nn.data import DataLoader, train_test_split
-from nn.history import History
-from nn.interrupts import Interrupts
+from nn.data.loaders import DataLoader, train_test_split
+from nn.layers.normalisation import BatchNorm1d
 from nn.module import Module
-from nn.normalisation import BatchNorm1d
-from nn.objective import Objective, listed
-from nn.optim import Optimizer
-from nn.progress import Progress
-from nn.schedules import ReduceLROnPlateau
-from nn.stopping import EarlyStopping
+from nn.optim.clipping import clip_grad_norm_
+from nn.optim.optimizers import Optimizer
+from nn.optim.schedules import ReduceLROnPlateau
+from nn.training.checkpoint import Checkpoint, Randomness
+from nn.training.early_stopping import EarlyStopping
+from nn.training.history import History
+from nn.training.interrupts import Interrupts
+from nn.training.objective import Objective, listed
+from nn.training.progress import Progress
 
 
 def fit(

@@ -7,15 +7,15 @@ from random import Random
 from typing import Any
 
 from engine import TraceError, Value
-from engine.compiled import Compiled, compile
+from engine.compiler.api import Compiled, compile
+from engine.compiler.pytree import is_array
 from engine.modes import switched
-from engine.structure import is_array
-from engine.trees import flat, mapped
+from engine.nested import flat, mapped
 from engine.value import as_value
-from nn.checkpoint import Randomness
+from nn.layers.normalisation import BatchNorm1d
 from nn.module import Module
-from nn.normalisation import BatchNorm1d
-from nn.optim import Optimizer
+from nn.optim.optimizers import Optimizer
+from nn.training.checkpoint import Randomness
 
 
 class Objective:

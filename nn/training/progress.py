@@ -5,7 +5,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
-from nn.history import History
+from nn.training.history import History
 
 _LINES = 20  # that are printed at most without tqdm
 

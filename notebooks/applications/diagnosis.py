@@ -1,7 +1,8 @@
 """A network tells harmful tumours from harmless ones, and we find out how far to believe it.
 
 scikit-learn brings measurements of the cell nuclei in 569 breast tumours: 30 numbers each, such as the mean radius, and
-whether the tumour was malignant. Run it with `python notebooks/diagnosis.py`; first `pip install 'chalkgrad[lessons]'`.
+whether the tumour was malignant. Run it with `python -m notebooks.applications.diagnosis`; first
+`pip install 'chalkgrad[lessons]'`.
 """
 
 import warnings

@@ -1,8 +1,9 @@
 """Two networks learn to read handwritten digits, each in seconds.
 
 scikit-learn brings 1,797 images of 8×8 dots. A fifth of them is held out: the networks are tested on images that they
-have never seen, for what they could have learned by heart says nothing. Run it with `python notebooks/digits.py`; first
-`pip install 'chalkgrad[lessons]'`. The first run takes longer, for it makes the machine code too.
+have never seen, for what they could have learned by heart says nothing. Run it with
+`python -m notebooks.applications.digits`; first `pip install 'chalkgrad[lessons]'`. The first run takes longer, for it
+makes the machine code too.
 """
 
 import warnings

@@ -2,7 +2,7 @@
 
 Each process has a copy of the network and half of the examples. After every backward pass PyTorch's
 DistributedDataParallel sets the gradients to their mean over the processes, so that the copies take the same step and
-stay alike. Run it with `python notebooks/distributed.py`; it needs PyTorch (`pip install torch`).
+stay alike. Run it with `python notebooks/applications/distributed.py`; it needs PyTorch (`pip install torch`).
 """
 
 from pathlib import Path

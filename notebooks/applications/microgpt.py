@@ -1,7 +1,8 @@
 """A language model of 4,192 parameters learns to make up names, letter by letter, in seconds.
 
 It is a transformer of one layer, built like the large ones: Andrej Karpathy's microgpt (2026,
-https://karpathy.github.io/2026/02/12/microgpt/) out of the parts in nn. Run it with `python notebooks/microgpt.py`.
+https://karpathy.github.io/2026/02/12/microgpt/) out of the parts in nn. Run it with
+`python -m notebooks.applications.microgpt`.
 """
 
 from random import Random

@@ -7,14 +7,14 @@ that agrees may not stand in the list.
 import json
 import math
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 
 from engine.rules import FAMILIES, RULES
+from tests.paths import DATA
 from tests.rule_samples import NAMED
 
-RECORD = json.loads((Path(__file__).parent / "data" / "torch_rules.json").read_text())
+RECORD = json.loads((DATA / "torch_rules.json").read_text())
 TORCH = {
     name: [([*map(float, operands)], float(value), [*map(float, gradients)]) for operands, value, gradients in rows]
     for name, rows in RECORD["rules"].items()

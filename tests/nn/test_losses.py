@@ -1,7 +1,6 @@
 """The losses against PyTorch's numbers, and what they refuse."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,10 @@ from nn import (
     l2_penalty,
     mse_loss,
 )
+from tests.paths import DATA
 
-TORCH = json.loads((Path(__file__).parent / "data" / "torch_nn.json").read_text())
-ROWS = json.loads((Path(__file__).parent / "data" / "torch_schedules.json").read_text())
+TORCH = json.loads((DATA / "torch_nn.json").read_text())
+ROWS = json.loads((DATA / "torch_schedules.json").read_text())
 
 
 @pytest.mark.parametrize("name", TORCH["losses"])

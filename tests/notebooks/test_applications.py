@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from nn import Conv2d, train_test_split
-from notebooks import diagnosis, digits
+from notebooks.applications import diagnosis, digits
 
 pytest.importorskip("numba", reason="without numba it takes minutes")
 datasets = pytest.importorskip("sklearn.datasets")

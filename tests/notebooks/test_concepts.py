@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.lessons import LESSONS
-from tests.test_links import prose
+from tests.notebooks.test_links import prose
 
 # The word that must stand in the section, the notebook, and the heading.
 CONCEPTS = [

@@ -3,9 +3,10 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-DEMO = Path(__file__).parent.parent / "notebooks" / "demo.py"
+from tests.paths import ROOT
+
+DEMO = ROOT / "notebooks" / "demo.py"
 
 
 def test_the_demo_does_the_main_job(tmp_path):

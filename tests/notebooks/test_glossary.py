@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from tests.lessons import NOTEBOOKS
-from tests.test_links import anchors
+from tests.notebooks.test_links import anchors
 
 CELLS = nbformat.read(NOTEBOOKS / "glossary.ipynb", as_version=4).cells
 ENTRIES = {

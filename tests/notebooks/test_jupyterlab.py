@@ -6,7 +6,6 @@ import secrets
 import subprocess
 import sys
 import time
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -14,7 +13,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 PATIENCE = 90_000  # milliseconds: a machine may be slow, and the first page of JupyterLab is large
 FRAME = "iframe[srcdoc]"
 

@@ -1,12 +1,12 @@
 """Links lead somewhere: in the notebooks, in their solutions, and in what stands beside the code."""
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "notebooks").rglob("*.md"))]
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.py"))

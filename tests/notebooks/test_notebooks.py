@@ -4,15 +4,15 @@ How the lessons run is in test_lessons.py.
 """
 
 from copy import deepcopy
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
 from tests.lessons import LESSONS, code_cells, shown, tags
+from tests.paths import ROOT
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -10,10 +10,10 @@ from engine.check import step_size
 from engine.modes import switched
 from engine.names import called
 from engine.value import forward_pass, to_float
-from viz.explain import LONGEST
-from viz.plots import COLOURS, axes
-from viz.report import Equations, Report, Table
-from viz.symbols import derivative, evaluated, formulas
+from viz.formulas.explain import LONGEST
+from viz.formulas.report import Equations, Report, Table
+from viz.formulas.symbols import derivative, evaluated, formulas
+from viz.plots.boundary import COLOURS, axes
 
 
 @dataclass(frozen=True, repr=False)

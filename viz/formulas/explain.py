@@ -13,9 +13,9 @@ from engine import BackwardStep, Value, gradients
 from engine.names import called, number
 from engine.steps import backward_steps
 from engine.value import edges, forward_pass, source_lines, to_float
-from viz.notation import Notation
-from viz.report import Block, Equations, Report, Sentence
-from viz.symbols import Expression, Number, derivative, formulas, put_in
+from viz.formulas.notation import Notation
+from viz.formulas.report import Block, Equations, Report, Sentence
+from viz.formulas.symbols import Expression, Number, derivative, formulas, put_in
 
 FEW_PATHS = 12
 FEW_CONTRIBUTIONS = 12

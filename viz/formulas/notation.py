@@ -17,7 +17,7 @@ from html import escape
 from engine import rules
 from engine.names import number
 from engine.steps import table_name
-from viz.symbols import Applied, Expression, Name, Number
+from viz.formulas.symbols import Applied, Expression, Name, Number
 
 # How tightly a formula holds together: a looser one in a tighter place takes brackets.
 SUM, PRODUCT, CALL, ATOM = range(4)

@@ -1,22 +1,23 @@
 """Why a topological order? The backward pass run in any order, and what goes wrong with it."""
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
+from operator import attrgetter
 from typing import Any
 
 from engine import BackwardStep, Value
-from engine.diagnosis import breadth_first, depth_first, naive_recursion
 from engine.graph import topological_order
 from engine.names import called, number
+from engine.nested import is_row
 from engine.steps import backward_steps
-from engine.trees import is_row
 from engine.value import edges, forward_pass, source_lines
-from viz.explain import each_operation
-from viz.report import Block, Report, Sentence, Table
+from viz.formulas.explain import each_operation
+from viz.formulas.report import Block, Report, Sentence, Table
 
+Operands = Callable[[Value], Sequence[Value]]
 Order = Callable[[Value], Sequence[Value]]
 
 MOST_FIRINGS = 10_000
@@ -46,6 +47,39 @@ class OrderReport(Report):
     def right(self) -> bool:
         """Whether every leaf got its true gradient."""
         return all(_same(given, true) for given, true in self.gradients.values())
+
+
+def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
+    """Pass on, then do the same at every operand: a node is reached once for each path to it."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.rule is not None:
+            yield node
+            stack += reversed(operands(node))
+
+
+def breadth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
+    """The nodes nearest to the root first, each once."""
+    fired, queue = {root: None}, deque([root])
+    while queue:
+        for parent in operands(queue.popleft()):
+            if parent not in fired:
+                fired[parent] = None
+                queue.append(parent)
+    return list(fired)
+
+
+def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
+    """Down the first operand as far as it goes, then the next; each node once."""
+    fired: dict[Value, None] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node not in fired:
+            fired[node] = None
+            stack += reversed(operands(node))
+    return list(fired)
 
 
 def _naive_recursion(root: Value) -> list[Value]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viz.notation import LATEX, MATHML, TEXT, Notation, in_page
+from viz.formulas.notation import LATEX, MATHML, TEXT, Notation, in_page
 
 _STYLE = "border-collapse:collapse;margin:.5em 0"
 _CELL = "padding:.15em .8em .15em 0;text-align:left"

@@ -72,7 +72,7 @@ class Expression:
         return self.apply_rule(rules.absolute, (self,))
 
     def __repr__(self) -> str:
-        from viz.notation import TEXT
+        from viz.formulas.notation import TEXT
 
         return TEXT.write(self)
 

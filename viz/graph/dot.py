@@ -19,8 +19,8 @@ from typing import Any
 import graphviz
 
 from engine import Value
-from viz import engines, layout
-from viz.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
+from viz.graph import engines, layout
+from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 
 FONT = "Helvetica,Arial,sans-serif"
 

@@ -12,7 +12,7 @@ from html import escape
 from math import dist
 from statistics import fmean
 
-from viz.picture import GROUND, INK, LINE, STYLES, Arrow, Box
+from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box
 
 _LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0  # pixels, for text of 14
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0

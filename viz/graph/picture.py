@@ -12,7 +12,7 @@ from engine import Value
 from engine.graph import topological_order
 from engine.names import number, own_names
 from engine.steps import table_name
-from viz import fold
+from viz.graph import folding as fold
 
 Edges = Literal["plain", "local"]
 

@@ -19,14 +19,14 @@ from engine.names import called
 from engine.rules import Rule
 from engine.steps import backward_steps
 from engine.value import edges, forward_pass, source_lines
-from viz import fold
-from viz.dot import write
-from viz.javascript import rule_functions
-from viz.languages import LANGUAGES
-from viz.layout import placed
-from viz.notation import MATHML
-from viz.picture import STYLES, Arrow, Box, links, ordered, size
-from viz.symbols import Expression, Name, expression, on_the_board
+from viz.formulas.notation import MATHML
+from viz.formulas.symbols import Expression, Name, expression, on_the_board
+from viz.graph import folding as fold
+from viz.graph.dot import write
+from viz.graph.layout import placed
+from viz.graph.picture import STYLES, Arrow, Box, links, ordered, size
+from viz.player.javascript import rule_functions
+from viz.player.languages import LANGUAGES
 
 MOST_OPEN = 120  # boxes that a graph with modules shows at first
 MOST_NODES = 10_000

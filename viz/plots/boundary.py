@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
-from engine.compiled import compile
-from engine.trees import flat
+from engine.compiler.api import compile
+from engine.nested import flat
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from engine.trees import is_row
-from viz.plots import COLOURS, axes, ink, numbers, readable
+from engine.nested import is_row
+from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.modes import switched
-from engine.trees import is_row
-from viz.plots import COLOURS, MARKERS, axes, dress, numbers
+from engine.nested import is_row
+from viz.plots.boundary import COLOURS, MARKERS, axes, dress, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.names import number
-from engine.trees import flat
-from viz.plots import COLOURS, DASHES, MARKERS, axes, dress, ink, label_ends, numbers, readable
+from engine.nested import flat
+from viz.plots.boundary import COLOURS, DASHES, MARKERS, axes, dress, ink, label_ends, numbers, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

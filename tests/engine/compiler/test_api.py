@@ -44,6 +44,7 @@ from engine import sum as total
 from engine.graph import topological_order
 from nn import MLP, SGD, Linear, Sequential, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 from tests.agreement import agrees, check, check_lanes
+from tests.paths import ROOT
 from tests.programs import programs
 from tests.rule_samples import AWKWARD, NAMED, SAMPLED
 from viz import draw_dot
@@ -565,7 +566,7 @@ def test_several_values_are_refused_where_one_is_due():
 @pytest.mark.parametrize("machine", [True, False])
 def test_a_list_of_one_is_told_as_such_with_what_to_write(monkeypatch, machine):
     if not machine:
-        monkeypatch.setattr("engine.compiled.machine_is_there", lambda: False)
+        monkeypatch.setattr("engine.compiler.api.machine_is_there", lambda: False)
     model = Sequential(Linear(2, 1, rng=random.Random(0)))
     fast = compile(model)
     for call in (lambda: fast([1.0, 2.0]), lambda: fast.mean(ROWS), lambda: fast.sum(ROWS)):
@@ -693,7 +694,7 @@ def test_check_compares_every_call():
 
 
 def test_machine_code_that_gives_another_number_is_refused_at_every_call(monkeypatch):
-    from engine.replay import Single
+    from engine.compiler.runtime import Single
 
     run = Single.run
     f = compile(lambda x: x * W)
@@ -995,7 +996,7 @@ def test_a_warning_is_of_the_overflow_and_not_of_a_target_in_an_array_of_floats(
 
 
 def without_numba(monkeypatch):
-    monkeypatch.setattr("engine.compiled.machine_is_there", lambda: False)
+    monkeypatch.setattr("engine.compiler.api.machine_is_there", lambda: False)
 
 
 def test_without_numba_the_same_calls_give_the_same_numbers(monkeypatch):
@@ -1041,10 +1042,10 @@ def test_without_numba_a_function_is_recorded_no_more_often(monkeypatch):
 
 
 def test_without_numba_it_is_said_once_what_makes_it_fast(monkeypatch):
-    from engine.compiled import machine_is_there
+    from engine.compiler.api import machine_is_there
 
     machine_is_there.cache_clear()
-    monkeypatch.setattr("engine.compiled.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.compiler.api.find_spec", lambda name: None)
     try:
         f = compile(lambda x: x * W)
         with pytest.warns(RuntimeWarning, match=r"plain Python here; `pip install 'chalkgrad\[fast\]'` lets") as caught:
@@ -1074,7 +1075,7 @@ for _ in range(3):
     optimizer.step()
 print(len(compile(model).map([[1.0, 2.0]])))
 """
-    root = Path(__file__).parent.parent
+    root = ROOT
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code, str(root)], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
 
@@ -1085,6 +1086,7 @@ TRAINING = """
 from numba.core import caching, event
 from engine import Rule, Value, compile
 import sys
+from tests.paths import ROOT
 if "nowhere" in sys.argv:
     caching.CacheImpl._locator_classes = []
 passes = event.RecordingListener()
@@ -1101,7 +1103,7 @@ print(w.grad, "compiled" if passes.buffer else "loaded")
 
 def start(folder, *args):
     """Another process that trains a little."""
-    environment, root = {**os.environ, "CHALKGRAD_CACHE": str(folder)}, Path(__file__).parent.parent
+    environment, root = {**os.environ, "CHALKGRAD_CACHE": str(folder)}, ROOT
     command = [sys.executable, "-c", TRAINING, *args]
     return subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

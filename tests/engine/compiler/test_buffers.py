@@ -13,9 +13,9 @@ from time import perf_counter
 import pytest
 
 from engine import Value, compile, no_grad
-from engine import lending as engine_lending
 from engine import sum as total
-from engine.lending import Lent, Loan, Part
+from engine.compiler import buffers as engine_lending
+from engine.compiler.buffers import Lent, Loan, Part
 from nn import MLP, SGD, Adam, AdamW, Optimizer, hinge_loss, mse_loss
 from viz import draw_dot
 

@@ -14,8 +14,8 @@ from tests.rule_samples import AWKWARD, FEW, NAMED, SAMPLED, awkward_points, eve
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
-from engine.loops import LOOPS  # noqa: E402
-from engine.machine import loaded, source, translated  # noqa: E402
+from engine.compiler.codegen import loaded, source, translated  # noqa: E402
+from engine.compiler.nary_kernels import LOOPS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("machine_code")
 

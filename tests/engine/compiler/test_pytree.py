@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Value
-from engine.structure import NUMBER, described, is_array, of_array, rebuilt, structure
-from engine.trees import flat
+from engine.compiler.pytree import NUMBER, described, is_array, of_array, rebuilt, structure
+from engine.nested import flat
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 

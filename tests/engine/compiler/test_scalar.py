@@ -6,22 +6,22 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.test_tape import STEPS, close, parameter
 
 from engine import Value, dot, gradients, log_softmax, logsumexp, softmax
 from engine import sum as total
+from engine.compiler.tape import Tape
 from engine.rules import dot as dot_rule
-from engine.tape import Tape
 from nn import MLP
 from tests.programs import programs
-from tests.test_tape import STEPS, close, parameter
 
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
-from engine.lending import Part  # noqa: E402
-from engine.loops import LOOPS  # noqa: E402
-from engine.replay import Single  # noqa: E402
-from engine.schedule import scheduled  # noqa: E402
+from engine.compiler.buffers import Part  # noqa: E402
+from engine.compiler.nary_kernels import LOOPS  # noqa: E402
+from engine.compiler.runtime import Single  # noqa: E402
+from engine.compiler.scalar import scheduled  # noqa: E402
 
 numbers = st.floats(-2, 2)
 

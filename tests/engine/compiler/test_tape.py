@@ -6,16 +6,16 @@ import operator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.test_steps import expressions
 
 from engine import Rule, Value, dot, gradients, log_softmax, logsumexp, select, softmax
 from engine import max as largest
 from engine import mean as average
 from engine import sum as total
+from engine.compiler.tape import Tape
 from engine.graph import topological_order
 from engine.rules import FAMILIES
-from engine.tape import Tape
 from tests.programs import programs
-from tests.test_steps import expressions
 
 
 def probability(x, y, z):

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from engine import compile
 from nn import MLP, SGD, DataLoader, Standardizer, hinge_loss, standardize, train_test_split
-from nn.toys import moons
+from nn.data.toy_sets import moons
 
 
 class Frame:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_circles, make_moons
 
-from nn import toys
-from nn.toys import circles, moons, spirals, xor, yin_yang
+from nn.data import toy_sets as toys
+from nn.data.toy_sets import circles, moons, spirals, xor, yin_yang
 
 ALL = {"moons": moons, "circles": circles, "spirals": spirals, "xor": xor, "yin_yang": yin_yang}
 

@@ -7,13 +7,12 @@ import random
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import nn
 from engine import Value, dot
-from engine.trees import flat, mapped
+from engine.nested import flat, mapped
 from nn import (
     ELU,
     GELU,
@@ -48,11 +47,11 @@ from nn import (
     save,
     to_torch,
 )
-from nn.activations import ACTIVATIONS
+from nn.layers.activations import ACTIVATIONS
 from nn.module import named_tensors
 from nn.summary import shape
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 EXACT = {"rel": 1e-12, "abs": 1e-12}
 
 # Each: a model, and the shape of an example; of tokens, how many there are, and how many in a text.
@@ -204,7 +203,7 @@ def test_without_pytorch_it_says_how_to_install_it(act, monkeypatch):
 
 
 def test_pytorch_is_not_imported_with_nn():
-    code = "import sys, nn; print('torch' in sys.modules, hasattr(nn.graduation, 'absent'))"
+    code = "import sys, nn; print('torch' in sys.modules, hasattr(nn.files.pytorch, 'absent'))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("False False\n", "")
 

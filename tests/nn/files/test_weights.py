@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from engine import Value
-from engine.lending import Lent, Part
-from engine.trees import flat
+from engine.compiler.buffers import Lent, Part
+from engine.nested import flat
 from nn import MLP, BatchNorm1d, Linear, Module, Neuron, Sequential, load, save
+from tests.paths import DATA, ROOT
 
-TORCH = Path(__file__).parent / "data" / "torch_weights.safetensors"
+TORCH = DATA / "torch_weights.safetensors"
 SUFFIXES = [".json", ".safetensors"]
 AWKWARD = [0.1, -0.0, 5e-324, 1.7976931348623157e308, -1 / 3, 2.0**53 + 1, 1e22, 123456789.123456789, 1.0]
 
@@ -451,7 +452,7 @@ def test_json_needs_the_standard_library_alone_and_safetensors_say_what_they_nee
     save(Neuron(1), path)
     for act in ("save", "load"):
         code = f"import sys; sys.path.insert(0, sys.argv[1]); import nn; nn.{act}(nn.Neuron(1), sys.argv[2])"
-        root = str(Path(__file__).parent.parent)
+        root = str(ROOT)
         done = subprocess.run([sys.executable, "-I", "-S", "-c", code, root, path], capture_output=True, text=True)
         if suffix == ".json":
             assert (done.returncode, done.stderr) == (0, "")

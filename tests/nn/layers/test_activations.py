@@ -8,7 +8,7 @@ import pytest
 import nn
 from engine import Value, check_gradients
 from nn import ACTIVATIONS, ELU, GELU, LeakyReLU, Neuron, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from nn.activations import Activation
+from nn.layers.activations import Activation
 
 POINTS = [-3.0, -0.5, 0.25, 2.0]
 FORMULAS = [

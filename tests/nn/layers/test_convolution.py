@@ -7,7 +7,7 @@ import pytest
 
 from engine import Value, compile, mean
 from engine.graph import topological_order
-from engine.trees import flat
+from engine.nested import flat
 from nn import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from tests.torch_layers import cases, check
 

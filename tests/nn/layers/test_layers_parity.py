@@ -5,15 +5,15 @@ Where a layer has a test file of its own for what it is, as convolution has, it 
 
 import inspect
 import json
-from pathlib import Path
 
 import pytest
 
 import nn
-from nn.activations import Activation
+from nn.layers.activations import Activation
+from tests.paths import DATA
 from tests.torch_layers import CASES, OURS, cases, check
 
-NORMALISATIONS = json.loads((Path(__file__).parent / "data" / "torch_normalisation.json").read_text())["layers"]
+NORMALISATIONS = json.loads((DATA / "torch_normalisation.json").read_text())["layers"]
 HERE = ["Dropout", "Flatten", "Layer", "Linear", "MLP", "Neuron", "Sequential", "Softmax"]
 ACTIVATIONS = [name for name, kind in vars(nn).items() if inspect.isclass(kind) and issubclass(kind, Activation)]
 

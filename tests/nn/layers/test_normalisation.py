@@ -2,16 +2,16 @@
 
 import json
 import pickle
-from pathlib import Path
 
 import pytest
 
 from engine import Value, compile, dot
 from engine.modes import switched
-from engine.trees import flat, mapped
+from engine.nested import flat, mapped
 from nn import SGD, BatchNorm1d, LayerNorm, Linear, ReLU, RMSNorm, Sequential, cross_entropy
+from tests.paths import DATA
 
-TORCH = json.loads((Path(__file__).parent / "data" / "torch_normalisation.json").read_text())
+TORCH = json.loads((DATA / "torch_normalisation.json").read_text())
 KINDS = {kind.__name__: kind for kind in (BatchNorm1d, LayerNorm, RMSNorm)}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.graph import topological_order
 from nn import MLP, BatchNorm1d, Dropout, Layer, Linear, Module, ReLU, Sequential, Tanh
-from viz import fold
+from viz.graph import folding as fold
 
 
 def test_each_member_is_fed_what_the_one_before_it_gave():
@@ -109,7 +109,7 @@ def test_it_shows_its_members():
     ("members", "message"),
     [
         ([[ReLU(), ReLU()]], r"takes modules, got \[ReLU\(\), ReLU\(\)\]; write Sequential\(\*modules\)"),
-        ([ReLU], r"takes modules, got <class 'nn.activations.ReLU'>; write ReLU\(\), not ReLU or a function"),
+        ([ReLU], r"takes modules, got <class 'nn.layers.activations.ReLU'>; write ReLU\(\), not ReLU or a function"),
         ([Linear(1, 1), abs], "takes modules, got <built-in function abs>"),
     ],
 )

@@ -3,16 +3,16 @@
 import json
 import math
 import warnings
-from pathlib import Path
 
 import pytest
 
 from engine import Value, compile
-from engine.lending import Lent, Part
+from engine.compiler.buffers import Lent, Part
 from nn import SGD, Adam, clip_grad_norm_, clip_grad_value_, hinge_loss
-from nn.layers import MLP
+from nn.layers.dense import MLP
+from tests.paths import DATA
 
-TORCH = json.loads((Path(__file__).parent / "data" / "torch_schedules.json").read_text())
+TORCH = json.loads((DATA / "torch_schedules.json").read_text())
 
 
 def parameters(gradients):

@@ -4,15 +4,15 @@ import json
 import random
 import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine import Value, compile
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, cross_entropy, hinge_loss
+from tests.paths import DATA
 
-TORCH = json.loads((Path(__file__).parent / "data" / "torch_nn.json").read_text())
+TORCH = json.loads((DATA / "torch_nn.json").read_text())
 KINDS = {"sgd": SGD, "momentum": SGD, "nesterov": SGD, "adam": Adam, "adamw": AdamW}
 
 

@@ -1,15 +1,15 @@
 """Learning rates against PyTorch's over 40 steps, saved and resumed, and what schedules refuse."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 import nn
 from engine import Value
 from nn import SGD, CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+from tests.paths import DATA
 
-TORCH = json.loads((Path(__file__).parent / "data" / "torch_schedules.json").read_text())
+TORCH = json.loads((DATA / "torch_schedules.json").read_text())
 
 
 def optimizer(lr=TORCH["lr"]):

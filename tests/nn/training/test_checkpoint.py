@@ -5,7 +5,6 @@ import os
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -26,6 +25,7 @@ from nn import (
     moons,
     mse_loss,
 )
+from tests.paths import ROOT
 
 X, Y = moons(30, seed=3)
 
@@ -92,7 +92,7 @@ def test_ten_epochs_are_five_and_five_in_another_process(tmp_path):
     results = []
     for epochs, file in (("10", ""), ("5", path), ("10", path)):
         command = [sys.executable, "-c", code, epochs, str(file)]
-        done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         results.append(json.loads(done.stdout))
     assert results[2] == results[0]
     assert results[1][0]["loss"] == results[0][0]["loss"][:5]

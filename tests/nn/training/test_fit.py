@@ -42,7 +42,7 @@ from nn import (
     mse_loss,
     train_test_split,
 )
-from nn.objective import Objective
+from nn.training.objective import Objective
 
 X, Y = moons(40, seed=3)
 NAN = float("nan")
@@ -262,8 +262,8 @@ def test_what_can_not_be_compiled_may_come_later():
 
 
 def test_without_numba_auto_is_plain_and_silent(monkeypatch):
-    monkeypatch.setattr("nn.objective.find_spec", lambda name: None)
-    monkeypatch.setattr("nn.objective.compile", None)
+    monkeypatch.setattr("nn.training.objective.find_spec", lambda name: None)
+    monkeypatch.setattr("nn.training.objective.compile", None)
     model = mlp()
     fit(model, (X, SIGNS), hinge_loss, SGD(model.parameters()), 1, progress=False)
 
@@ -419,7 +419,7 @@ def test_gradients_are_clipped():
 
 @pytest.mark.parametrize(("clip", "whole"), [(None, range(9, 12)), (1.0, [0])])
 def test_a_step_is_one_call_of_machine_code_where_nothing_comes_between(monkeypatch, clip, whole):
-    training = pytest.importorskip("engine.training")
+    training = pytest.importorskip("engine.compiler.fused_optimizer")
     done = []
 
     def counted(*args, step=training.training_step):

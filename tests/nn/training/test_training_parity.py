@@ -4,7 +4,6 @@ every loss, with schedules, clipping, batch normalisation and penalties; in each
 
 import inspect
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,9 @@ import pytest
 import nn
 from engine import compile, no_grad
 from nn import DataLoader, Optimizer, ReduceLROnPlateau, Schedule, Sequential, clipping, fit, losses
+from tests.paths import DATA
 
-TORCH = json.loads((Path(__file__).parent / "data" / "torch_training.json").read_text())
+TORCH = json.loads((DATA / "torch_training.json").read_text())
 RUNS, ROWS, EPOCHS, BATCH = TORCH["runs"], TORCH["rows"], TORCH["epochs"], TORCH["batch_size"]
 
 

@@ -3,21 +3,22 @@
 import re
 from importlib import import_module
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine import Value, check_engine
-from viz.exercises import check
-from viz.exercises.exercise import Exercise, Mistake, Verdict, _is_missing, _plain, _same, outputs_at
-from viz.exercises.lesson_02 import EXERCISES, MyValue
+from engine import Value
+from tests.paths import ROOT
+from viz import check_engine
+from viz.classroom.exercises import check
+from viz.classroom.exercises.exercise import Exercise, Mistake, Verdict, _is_missing, _plain, _same, outputs_at
+from viz.classroom.exercises.lesson_02 import EXERCISES, MyValue
 
-LESSONS = sorted((Path(__file__).parent.parent / "viz" / "exercises").glob("lesson_*.py"))
+LESSONS = sorted((ROOT / "viz" / "classroom" / "exercises").glob("lesson_*.py"))
 ALL = [
     pytest.param(name, exercise, id=name)
     for path in LESSONS
-    for name, exercise in import_module(f"viz.exercises.{path.stem}").EXERCISES.items()
+    for name, exercise in import_module(f"viz.classroom.exercises.{path.stem}").EXERCISES.items()
 ]
 SLOPE = Exercise(
     right=14.0,
@@ -72,7 +73,7 @@ def test_nothing_is_not_yet_an_answer(name, exercise):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_has_three_exercises(path):
-    names = list(import_module(f"viz.exercises.{path.stem}").EXERCISES)
+    names = list(import_module(f"viz.classroom.exercises.{path.stem}").EXERCISES)
     assert names == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
 
 

@@ -13,9 +13,9 @@ import sympy
 
 from engine import Value, no_grad
 from engine.graph import topological_order
-from engine.mistakes import MISTAKES
 from viz import worksheet, worksheets
-from viz.worksheet import Answer
+from viz.classroom.mistakes import MISTAKES
+from viz.classroom.worksheets.worksheet import Answer
 
 LEVELS = ("easy", "medium", "hard")
 HOSTILE = [

@@ -6,16 +6,16 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from hypothesis import given, settings
+from tests.test_steps import expressions
 
 from engine import Rule, Value, dot, gradients
 from engine import sum as total
 from engine.graph import topological_order
 from engine.names import called
 from nn import MLP, mse_loss
-from tests.test_steps import expressions
 from viz import backward_in_order, compare, explain, formula, nudge
-from viz.report import Equations, Report, Sentence, Table
-from viz.symbols import evaluated, formulas, slopes
+from viz.formulas.report import Equations, Report, Sentence, Table
+from viz.formulas.symbols import evaluated, formulas, slopes
 
 # Partials that take nothing but floats: such a rule trains, but has no formula.
 mysin = Rule("mysin", math.sin, lambda z, x: (math.cos(x),))

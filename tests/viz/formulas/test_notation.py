@@ -13,6 +13,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy.parsing.latex import parse_latex
+from tests.test_steps import expressions
 
 import engine
 from engine import RULES, Rule, Value, gradients, mean, rules
@@ -20,9 +21,18 @@ from engine.graph import topological_order
 from engine.names import called
 from engine.rules import FAMILIES
 from tests.rule_samples import NAMED, SAMPLED
-from tests.test_steps import expressions
-from viz.notation import LATEX, MATHML, TEXT
-from viz.symbols import Applied, Name, Number, derivative, evaluated, expression, formulas, on_the_board, simplified
+from viz.formulas.notation import LATEX, MATHML, TEXT
+from viz.formulas.symbols import (
+    Applied,
+    Name,
+    Number,
+    derivative,
+    evaluated,
+    expression,
+    formulas,
+    on_the_board,
+    simplified,
+)
 
 inf = math.inf
 

@@ -6,12 +6,12 @@ import re
 
 import pytest
 from hypothesis import given, settings
+from tests.test_steps import expressions
 
 from engine import Value, gradients
 from engine.graph import topological_order
-from tests.test_steps import expressions
 from viz import backward_in_order
-from viz.orders import ORDERS
+from viz.formulas.orders import ORDERS
 
 
 def shared():

@@ -12,7 +12,8 @@ import pytest
 
 from engine import Value
 from nn import MLP, Neuron
-from viz import draw_dot, engines
+from viz import draw_dot
+from viz.graph import engines
 
 HOSTILE = [
     'say "hi"',

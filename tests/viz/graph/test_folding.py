@@ -4,14 +4,14 @@ import random
 from math import hypot
 
 import pytest
+from tests.test_dot import HOSTILE
 
 from engine import Value
 from engine.graph import topological_order
 from nn import MLP, Neuron, mse_loss
-from tests.test_dot import HOSTILE
-from viz import fold
-from viz.fold import Group, at_depth, module_paths
-from viz.picture import links, picture
+from viz.graph import folding as fold
+from viz.graph.folding import Group, at_depth, module_paths
+from viz.graph.picture import links, picture
 
 
 def network(fused=True, activation="relu", decay=0.0, sizes=(3, 2, 1)):

@@ -10,8 +10,8 @@ import pytest
 
 from engine import Value
 from nn import MLP, mse_loss
-from viz.layout import _stacked, placed, svg
-from viz.picture import Arrow, Box, picture
+from viz.graph.layout import _stacked, placed, svg
+from viz.graph.picture import Arrow, Box, picture
 
 DIRECTIONS = ["LR", "RL", "TB", "BT"]
 

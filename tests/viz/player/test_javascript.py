@@ -11,7 +11,7 @@ import pytest
 from engine import Rule, exp, rules
 from engine.rules import FAMILIES, RULES
 from tests.rule_samples import CUBE, NAMED, SAMPLED
-from viz.javascript import exportable, rule_functions
+from viz.player.javascript import exportable, rule_functions
 
 PAGE = """<!doctype html><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-a'">

@@ -21,7 +21,7 @@ from engine.steps import backward_steps
 from engine.value import edges
 from nn import MLP, mse_loss
 from viz import play
-from viz.languages import LANGUAGES
+from viz.player.languages import LANGUAGES
 
 # What a page shows: the picture with all its texts and classes, the formulas, the sentences.
 SHOWN = """() => ["svg", "#formula", "#cells", "#source", "#spoken", "#counter"].map(

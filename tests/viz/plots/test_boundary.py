@@ -13,9 +13,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.contour import QuadContourSet
 
-from engine import Rule, Value, compile, compiled
+from engine import Rule, Value, compile
+from engine.compiler import api as compiled
 from viz import plot_decision_boundary, plot_loss
-from viz.plots import COLOURS, readable, spread
+from viz.plots.boundary import COLOURS, readable, spread
 
 ROWS, LABELS = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [0.5, 3.0]], [-1, 1, 1, -1]
 
@@ -218,11 +219,11 @@ def test_a_slow_model_is_asked_as_machine_code_where_numba_is(ax, monkeypatch):
     plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
     assert len(calls) == 400  # a class does not wait for machine code where it would not pay
     calls.clear()
-    monkeypatch.setattr("viz.plots.PATIENCE", 0.0)
+    monkeypatch.setattr("viz.plots.boundary.PATIENCE", 0.0)
     plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
     assert 20 < len(calls) < 30
     calls.clear()
-    monkeypatch.setattr("viz.plots.find_spec", lambda name: None)
+    monkeypatch.setattr("viz.plots.boundary.find_spec", lambda name: None)
     plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
     assert len(calls) == 400
 
@@ -231,7 +232,7 @@ def test_plain_python_is_no_reason_to_warn(ax, monkeypatch):
     strange = Rule("strange", lambda x: x + len(f"{x}") * 0, lambda z, x: (1.0,))
     plot_decision_boundary(lambda row: strange(row[0]) - 0.75, ROWS, LABELS, ax=ax, steps=31)
     assert boundary(ax)
-    monkeypatch.setattr("engine.compiled.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.compiler.api.find_spec", lambda name: None)
     compiled.machine_is_there.cache_clear()
     try:
         plot_decision_boundary(compile(lambda row: row[0] - 0.75), ROWS, LABELS, ax=ax, steps=31)

@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from engine import Value
 from nn import MLP, Dropout, Linear, Module, Sequential, Tanh, error_contributions, mse_loss
 from viz import plot_neurons
-from viz.plots import COLOURS
+from viz.plots.boundary import COLOURS
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from sklearn.decomposition import PCA
 from engine import Value, compile
 from nn import MLP
 from viz import plot_loss_surface, random_directions
-from viz.plots import COLOURS
-from viz.surface import _filter
+from viz.plots.boundary import COLOURS
+from viz.plots.surface import _filter
 
 
 @pytest.fixture(autouse=True)

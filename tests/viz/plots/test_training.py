@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 
 from engine import Value
 from viz import plot_confusion, plot_gradients, plot_history
-from viz.plots import COLOURS, readable
+from viz.plots.boundary import COLOURS, readable
 
 STYLES = pytest.mark.parametrize("style", ["default", "dark_background"])
 

@@ -4,20 +4,20 @@ Every usual mistake is a hypothesis: our own engine's steps are folded under the
 come out are theirs, in the program that failed and in others of the same kinds of line, it is the likely one.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
-from operator import attrgetter
 from typing import Any
 
 from engine import rules
 from engine.graph import topological_order
-from engine.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep
-from engine.trials import Case, same
 from engine.value import Value, edges
+from viz.classroom.check_engine.trials import Case, same
+from viz.classroom.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
+from viz.formulas.orders import Operands, breadth_first, depth_first, naive_recursion
 
 Fit = Callable[[Case], bool]
 
@@ -243,41 +243,7 @@ def _graph(case: Case) -> list[Value]:
 
 # Mistakes in the order in which nodes pass their gradients on.
 
-Operands = Callable[[Value], Sequence[Value]]
 Order = Callable[[Value, Operands], Mapping[Value, float]]  # the gradients that come of an order
-
-
-def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
-    """Pass on, then do the same at every operand: a node is reached once for each path to it."""
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.rule is not None:
-            yield node
-            stack += reversed(operands(node))
-
-
-def breadth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
-    """The nodes nearest to the root first, each once."""
-    fired, queue = {root: None}, deque([root])
-    while queue:
-        for parent in operands(queue.popleft()):
-            if parent not in fired:
-                fired[parent] = None
-                queue.append(parent)
-    return list(fired)
-
-
-def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
-    """Down the first operand as far as it goes, then the next; each node once."""
-    fired: dict[Value, None] = {}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node not in fired:
-            fired[node] = None
-            stack += reversed(operands(node))
-    return list(fired)
 
 
 def _past(names: Collection[str], stored: int) -> Callable[[Value, Operands], Iterator[Value]]:

@@ -2,12 +2,12 @@
 
 from engine.graph import topological_order
 from engine.names import number
-from engine.students import EngineReport
-from engine.trials import same
-from viz.dot import Drawing
-from viz.notation import in_page
-from viz.picture import picture
-from viz.report import Sentence, Table
+from viz.classroom.check_engine.report import EngineReport
+from viz.classroom.check_engine.trials import same
+from viz.formulas.notation import in_page
+from viz.formulas.report import Sentence, Table
+from viz.graph.dot import Drawing
+from viz.graph.picture import picture
 
 WRONG = "#d55e00"
 

@@ -32,9 +32,9 @@ from numbers import Real
 from typing import Any
 from unittest.mock import patch
 
-from engine.diagnosis import Diagnosis, diagnosed
 from engine.names import number
-from engine.trials import (
+from viz.classroom.check_engine.diagnosis import Diagnosis, diagnosed
+from viz.classroom.check_engine.trials import (
     KINDS,
     Case,
     EndlessError,
@@ -168,7 +168,9 @@ class EngineReport:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         shown = {"text/plain": str(self)}
         try:
-            from viz.failure import page  # the one look upwards: a report draws itself where there is something to draw
+            from viz.classroom.check_engine.failure import (
+                page,  # the one look upwards: a report draws itself where there is something to draw
+            )
         except ImportError:
             return shown
         return shown | {"text/html": page(self)}

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine import Value
-from viz.notation import in_page
+from viz.formulas.notation import in_page
 
 _ANEW = "None of the usual mistakes gives this: work it out once more."
 _DOTS = "put your answer in place of the dots"
@@ -162,7 +162,7 @@ def check(name: str, answer: Any) -> Verdict:
     lesson = str(name).partition(".")[0]
     if lesson not in lessons:
         raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')
-    exercises: Mapping[str, Exercise] = import_module(f"viz.exercises.lesson_{lesson}").EXERCISES
+    exercises: Mapping[str, Exercise] = import_module(f"viz.classroom.exercises.lesson_{lesson}").EXERCISES
     if name not in exercises:
         raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
     return exercises[name].check(answer)

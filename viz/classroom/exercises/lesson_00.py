@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 def learned(km: float, price: float, steps: int, rate: float, mistake: str = "") -> float:

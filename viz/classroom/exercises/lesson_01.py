@@ -1,6 +1,6 @@
 """Slopes and the chain rule: what its exercises ask for, and what wrong answers tell."""
 
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 EXERCISES = {
     "01.1": Exercise(

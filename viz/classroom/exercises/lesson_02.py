@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from engine import check_engine
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.check_engine.report import check_engine
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 class MyValue:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from engine import Value
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
-from viz.orders import backward_in_order
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.formulas.orders import backward_in_order
 
 
 def played_out(order: Any) -> str:

@@ -1,7 +1,7 @@
 """Neurons, layers, networks: what its exercises ask for, and what wrong answers tell."""
 
 from engine import Value, relu, tanh
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 EXERCISES = {
     "04.1": Exercise(

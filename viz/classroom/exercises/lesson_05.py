@@ -6,7 +6,7 @@ from typing import Any
 
 from engine import Value
 from nn import SGD
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 def _slope(w: float) -> float:

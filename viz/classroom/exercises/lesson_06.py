@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 EXERCISES = {
     "06.1": Exercise(

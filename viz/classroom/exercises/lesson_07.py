@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 def _scaled(test: Sequence[float], measured: Sequence[float], less: int = 0) -> list[float]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import hypot
 
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 def _clipped(gradients: Sequence[float], max_norm: float) -> list[float]:

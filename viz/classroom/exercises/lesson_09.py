@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import grad
-from viz.exercises.exercise import Exercise, Mistake, outputs_at
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 def _newton(f: Callable[[Any], Any], x: float) -> Any:

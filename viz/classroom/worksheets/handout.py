@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import Value
-from viz import layout
-from viz.notation import in_page
-from viz.picture import Arrow, Box, ordered
-from viz.problem import exact, nodes_of
+from viz.classroom.worksheets.problem import exact, nodes_of
+from viz.formulas.notation import in_page
+from viz.graph import layout
+from viz.graph.picture import Arrow, Box, ordered
 
 if TYPE_CHECKING:
-    from viz.worksheet import Worksheet
+    from viz.classroom.worksheets.worksheet import Worksheet
 
 _BLANK = "_" * 7
 STYLE = Path(__file__).with_name("worksheet.css")

@@ -9,8 +9,8 @@ from math import isclose, isfinite
 
 from engine import Rule, Value, rules
 from engine.graph import topological_order
-from engine.mistakes import received_at
 from engine.modes import switched
+from viz.classroom.mistakes import received_at
 
 
 @dataclass(frozen=True)

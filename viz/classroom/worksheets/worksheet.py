@@ -41,12 +41,12 @@ from typing import Any, Literal
 
 from engine import BackwardStep, Value
 from engine.graph import topological_order
-from engine.mistakes import MISTAKES, Mistake, gradients, received_at, values
 from engine.steps import table_name, written
-from viz.dot import write
-from viz.handout import STYLE, key, page
-from viz.notation import in_page
-from viz.problem import LEVELS, exact, nodes_of, problem
+from viz.classroom.mistakes import MISTAKES, Mistake, gradients, received_at, values
+from viz.classroom.worksheets.handout import STYLE, key, page
+from viz.classroom.worksheets.problem import LEVELS, exact, nodes_of, problem
+from viz.formulas.notation import in_page
+from viz.graph.dot import write
 
 # What a student writes.
 
