@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from sys import float_info
 from typing import Any
 
+from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
 from engine.nested import flat, mapped
-from engine.value import Value, to_float
+from engine.value import Value
 
 
 class GradientError(AssertionError):

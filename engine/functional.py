@@ -15,10 +15,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from engine import rules
-from engine.graph import chain_rule_forward
+from engine.graph import N
 from engine.modes import switched
 from engine.nested import flat, is_row, mapped
-from engine.value import Value, as_value, edges, forward_pass, one_each, sweep, sweeping
+from engine.value import Value, as_value, grad_lock, local_derivatives, run_backward
+from engine.versions import checked_order
 
 
 def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool = False) -> list[Any]:
@@ -41,34 +42,34 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     for value in (output, *inputs):
         if not isinstance(value, Value):
             raise TypeError(f"gradients takes Values, got {value!r:.40}; for a function of numbers write grad(f)")
-    order = forward_pass(output)
+    order = checked_order(output)
     involved = set(inputs)  # and every node between them and the output
     for node in order:
         if not involved.isdisjoint(node.parents):
             involved.add(node)
-    slopes = symbolic_edges if create_graph else edges
+    derivatives = symbolic_local_derivatives if create_graph else local_derivatives
 
-    def involved_edges(node: Value) -> Iterable[tuple[Value, Any]]:
+    def involved_derivatives(node: Value) -> Iterable[tuple[Value, Any]]:
         if node not in involved:
             return ()
-        return ((parent, local) for parent, local in slopes(node) if parent in involved)
+        return ((parent, local) for parent, local in derivatives(node) if parent in involved)
 
-    with sweeping, switched(recording=True, warning=False, anomaly=False):
+    with grad_lock, switched(recording=True, warning=False, anomaly=False):
         nodes = {*order, *inputs}
         before = [(node, node.grad) for node in nodes]
         try:
             for node in inputs:
                 node.grad = 0.0
-            sweep(output, order, involved_edges)
+            run_backward(order, involved_derivatives)
             return [as_value(node.grad) if create_graph else node.grad for node in inputs]
         finally:
             for node, gradient in before:
                 node.grad = gradient
 
 
-def symbolic_edges(node: Value) -> Iterable[tuple[Value, Any]]:
-    """The parents of a node, each with its local gradient as a Value: the partials, fed the nodes themselves."""
-    return zip(node.parents, one_each(node, node.rule.partials(node, *node.parents))) if node.rule else ()
+def symbolic_local_derivatives(node: Value) -> Iterable[tuple[Value, Any]]:
+    """The parents of a node, each with its local derivative as a Value: the partials, fed the nodes themselves."""
+    return zip(node.parents, node.rule.slopes(node, *node.parents)) if node.rule else ()
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
@@ -127,6 +128,17 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
     return matrix
 
 
+def chain_rule_forward(
+    order: Sequence[N], local_derivatives: Callable[[N], Iterable[tuple[N, Any]]], tangent: dict[N, Any]
+) -> dict[N, Any]:
+    """The chain rule the other way: from the rates of change of some leaves to that of every node they reach."""
+    for node in order:
+        for parent, local in local_derivatives(node):
+            if tangent.get(parent, 0.0) != 0.0:
+                tangent[node] = tangent.get(node, 0.0) + tangent[parent] * local
+    return tangent
+
+
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Forward mode: ``f(*primals)``, and how fast it changes when each argument changes at the rate of its tangent.
 
@@ -152,8 +164,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             )
         output = _one_number(f, variables)
         with switched(warning=False):
-            slopes = symbolic_edges if symbolic else edges
-            rate = chain_rule_forward(forward_pass(output), slopes, dict(zip(inputs, rates))).get(output, 0.0)
+            derivatives = symbolic_local_derivatives if symbolic else local_derivatives
+            rate = chain_rule_forward(checked_order(output), derivatives, dict(zip(inputs, rates))).get(output, 0.0)
         return (output, as_value(rate)) if symbolic else (output.data, float(rate))
 
 

@@ -4,11 +4,12 @@ They take any iterable of Values and numbers. On numbers alone they return a num
 """
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any
 
 from engine import rules
+from engine.conversion import to_float
 from engine.modes import switched
 from engine.value import Value
 
@@ -42,38 +43,22 @@ def sum(values: Iterable[Any]) -> Any:
 
 
 def mean(values: Iterable[Any]) -> Any:
-    """The arithmetic mean, as one node.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """The arithmetic mean, as one node. Raises ValueError of no values."""
     return rules.mean(*_listed("mean", values))
 
 
 def max(values: Iterable[Any]) -> Any:
-    """The largest, as one node; values that tie for it share the gradient.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """The largest, as one node; values that tie for it share the gradient. Raises ValueError of no values."""
     return rules.largest(*_listed("max", values))
 
 
 def min(values: Iterable[Any]) -> Any:
-    """The smallest, as one node; values that tie for it share the gradient.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """The smallest, as one node; values that tie for it share the gradient. Raises ValueError of no values."""
     return rules.smallest(*_listed("min", values))
 
 
 def logsumexp(values: Iterable[Any]) -> Any:
-    """``log Σ exp(x)``, without overflow, as one node.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """``log Σ exp(x)``, without overflow, as one node. Raises ValueError of no values."""
     return rules.logsumexp(*_listed("logsumexp", values))
 
 
@@ -92,7 +77,7 @@ def softmax(values: Iterable[Any]) -> list[Any]:
 
 
 def log_softmax(values: Iterable[Any]) -> list[Any]:
-    """``x - logsumexp(x)`` for each value: the logarithm of softmax, exact where a probability is 0 in floats.
+    """``x - logsumexp(x)`` for each value: the logarithm of softmax, also where that is 0 in floats.
 
     Raises:
         ValueError: if there are no values.
@@ -126,7 +111,7 @@ def select(values: Sequence[Any], index: Any) -> Any:
     i = operator.index(number)
     if not 0 <= i < len(values):
         raise IndexError(f"select takes an index from 0 to {len(values) - 1}, got {i}")
-    return rules.take(index, *values) if isinstance(index, Value) else rules.select(i)(values[i])
+    return rules.gather(index, *values) if isinstance(index, Value) else rules.select(i)(values[i])
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
@@ -135,17 +120,9 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     >>> leaky_relu(-2.0, 0.1)
     -0.2
     """
-    return _of_one(Value.leaky_relu, x, slope)
+    return rules.leaky_relu(to_float(slope))(x if isinstance(x, Value) else to_float(x))
 
 
 def clamp(x: Any, low: float = -inf, high: float = inf) -> Any:
     """``x`` kept from `low` to `high`; see `Value.clamp`."""
-    return _of_one(Value.clamp, x, low, high)
-
-
-def _of_one(method: Callable[..., Value], x: Any, *constants: float) -> Any:
-    """A method of a Value; of a plain number the number that it gives, whatever is done with Values at the moment."""
-    if isinstance(x, Value):
-        return method(x, *constants)
-    with switched(recording=False, warning=False, tracing=False):
-        return method(Value(x), *constants).data
+    return rules.clamp(to_float(low), to_float(high))(x if isinstance(x, Value) else to_float(x))

@@ -12,6 +12,7 @@ class Node(Protocol):
     grad: Any
     _x: Any
     _y: Any
+    _version: int
 
 
 N = TypeVar("N", bound=Node)
@@ -28,7 +29,7 @@ def topological_order(root: N) -> list[N]:
     stack: list[Any] = [root]
     while stack:
         node = stack.pop()
-        if node is None:  # a mark: all that stands behind the next node is in the order
+        if node is None:  # every operand of the node below it on the stack is in the order: the node is next
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
@@ -47,27 +48,16 @@ def topological_order(root: N) -> list[N]:
     return order
 
 
-def chain_rule(order: Sequence[Node], edges: Callable[[Any], Iterable[tuple[Any, Any]]]) -> None:
+def chain_rule(order: Sequence[Node], local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]]) -> None:
     """Pass the gradient of every node on to its parents: multiply along a path, add over paths.
 
-    `edges` gives a node's parents, each with the local gradient ``∂node/∂parent``. In reverse, a node comes after
-    everything that uses it, so its gradient is complete when it is passed on. The numbers are whatever `edges` gives:
+    `local_derivatives` gives a node's parents, each with ``∂node/∂parent``. In reverse, a node comes after everything
+    that uses it, so its gradient is complete when it is passed on. The numbers are whatever `local_derivatives` gives:
     floats, or Values that record how the gradient was made. Where the float 0 arrives nothing is passed on, not even
     through an infinite slope.
     """
     for node in reversed(order):
         upstream = node.grad
         if upstream != 0.0 and node.rule is not None:
-            for parent, local in edges(node):
+            for parent, local in local_derivatives(node):
                 parent.grad += upstream * local
-
-
-def chain_rule_forward(
-    order: Sequence[N], edges: Callable[[N], Iterable[tuple[N, Any]]], tangent: dict[N, Any]
-) -> dict[N, Any]:
-    """The same rule the other way: from the rates of change of some leaves to that of every node they reach."""
-    for node in order:
-        for parent, local in edges(node):
-            if tangent.get(parent, 0.0) != 0.0:
-                tangent[node] = tangent.get(node, 0.0) + tangent[parent] * local
-    return tangent

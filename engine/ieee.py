@@ -177,7 +177,7 @@ def log_softmax(i: int, xs: Sequence[float]) -> float:
     return xs[i] - peak - log1p(others)
 
 
-def take(i: float, *xs: float) -> float:
+def gather(i: float, *xs: float) -> float:
     """``xs[i]`` for the whole number next to i; `nan` where there is none."""
     return xs[math.floor(i + 0.5)] if -0.5 <= i < len(xs) - 0.5 else nan
 

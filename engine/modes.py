@@ -30,6 +30,14 @@ class TraceError(RuntimeError):
     """A function can't be compiled, for what it does is not all in the graph that it leaves; says what to write."""
 
 
+def leaves_graph(value: Any, what: str, instead: str) -> TraceError:
+    """The error of a number that leaves the graph while a function is recorded."""
+    return TraceError(
+        f"{value._name()} {what} while a function was recorded to be compiled: today's number would be built into the "
+        f"machine code. Instead {instead}; or call the function without compile"
+    )
+
+
 NORMAL = Mode()
 mode: ContextVar[Mode] = ContextVar("mode", default=NORMAL)
 

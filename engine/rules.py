@@ -47,23 +47,21 @@ class Rule:
         self.symbol, self.value, self.partials = symbol, value, partials
         self.name = symbol  # in the table below: what it is called there
         self.constants: tuple[Any, ...] = ()  # in a family: which member it is
-        self._try_partials()
+        code = getattr(partials, "__code__", None)
+        if code is not None and not code.co_flags & 4:  # of a fixed number of operands: a slip is best told here
+            try:
+                tried = partials(*[0.5] * code.co_argcount)
+            except Exception:
+                return  # not defined at 0.5, or not yet
+            self._checked(tried, code.co_argcount - 1)
 
-    def _try_partials(self) -> None:
-        """A slip in a rule (a missing comma, a forgotten operand) is best told where the rule is written."""
-        code = getattr(self.partials, "__code__", None)
-        if code is None or code.co_flags & 4:  # built in, or of any number of operands
-            return
-        operands = code.co_argcount - 1
-        try:
-            partials = self.partials(*[0.5] * (operands + 1))
-        except Exception:
-            return  # not defined at 0.5, or not yet
+    def _checked(self, partials: Any, operands: int) -> tuple[Any, ...]:
         if not isinstance(partials, tuple) or len(partials) != operands:
             raise TypeError(
-                f"the partials of the rule {self.symbol!r} take (z, {', '.join(code.co_varnames[1 : operands + 1])}), "
-                f"so they must be a tuple of {operands}, got {partials!r}; a tuple of one is written (slope,)"
+                f"the partials of the rule {self.symbol!r} must be a tuple of {operands}, one for each operand, got "
+                f"{partials!r:.60}; a tuple of one is written (slope,)"
             )
+        return partials
 
     def __call__(self, *operands: Any) -> Any:
         """``f(*operands)``: a float of floats, and of other numbers what they make of the rule."""
@@ -84,12 +82,17 @@ class Rule:
             z = self.value(*map(Float, xs))
         return z if type(z) is float else nan if isinstance(z, complex) else float(z)
 
-    def slopes(self, z: float, *xs: float) -> tuple[float, ...]:
-        """The partials on floats, with IEEE 754's answer where Python would raise."""
+    def slopes(self, z: Any, *xs: Any) -> tuple[Any, ...]:
+        """The partials, with IEEE 754's answer where Python's floats would raise.
+
+        Raises:
+            TypeError: if they are not one for each operand.
+        """
         try:
-            return self.partials(z, *xs)
+            partials = self.partials(z, *xs)
         except ArithmeticError:
-            return tuple(map(float, self.partials(Float(z), *map(Float, xs))))
+            partials = tuple(map(float, self.partials(Float(z), *map(Float, xs))))
+        return self._checked(partials, len(xs))
 
     def __repr__(self) -> str:
         return f"Rule({self.symbol!r})"
@@ -114,11 +117,11 @@ step = Rule("step", lambda x: 1.0 if x > 0 else 0.0 if x == x else x, lambda z, 
 sign = Rule("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x, lambda z, x: (0.0,))
 above = Rule("above", lambda x, y: 1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan, lambda z, x, y: (0.0, 0.0))  # noqa: E501
 equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
-stop = Rule("stop", lambda x: x, lambda z, x: (0.0,))
+stop_gradient = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
-# A product and a quotient in which a zero wins: what has died out stays dead beside an infinity, and 0/0 is 0.
-weak = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
-ratio = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (1 / y, -ratio(z, y)))
+# A product and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0.
+zero_mul = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
+zero_div = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (1 / y, -zero_div(z, y)))
 
 # Powers and logarithms. In x ** y the slopes of 0 ** 0 are 0, and the slope along y is 0 at x = 0 < y.
 # exp_difference(x, y) is exp(x - y), power_slope(x, y) is y · x ** (y - 1), without what rounding would cost them.
@@ -128,9 +131,9 @@ expm1 = Rule("expm1", ieee.expm1, lambda z, x: (exp(x),))
 log = Rule("log", ieee.log, lambda z, x: (1 / x,))
 log1p = Rule("log1p", ieee.log1p, lambda z, x: (1 / (1 + x),))
 sqrt = Rule("sqrt", ieee.sqrt, lambda z, x: (0.5 / abs(z),))
-pow = Rule("**", ieee.pow, lambda z, x, y: (power_slope(x, y), weak(_log(x, y), z)))
-power_slope = Rule("**'", ieee.power_slope, lambda z, x, y: (weak(power_slope(x, y - 1), y), pow(x, y - 1) + weak(_log(x, y), z)))  # noqa: E501
-_log = Rule("log", lambda x, y: 0.0 if x == 0 <= y else ieee.log(x), lambda z, x, y: (ratio(sign(x) ** 2, x), 0.0))
+pow = Rule("**", ieee.pow, lambda z, x, y: (power_slope(x, y), zero_mul(_log(x, y), z)))
+power_slope = Rule("**'", ieee.power_slope, lambda z, x, y: (zero_mul(power_slope(x, y - 1), y), pow(x, y - 1) + zero_mul(_log(x, y), z)))  # noqa: E501
+_log = Rule("log", lambda x, y: 0.0 if x == 0 <= y else ieee.log(x), lambda z, x, y: (zero_div(sign(x) ** 2, x), 0.0))
 
 # Trigonometry. cosine(x, y) is x / hypot(x, y): the cosine of the angle under which the point (x, y) is seen.
 sin = Rule("sin", ieee.sin, lambda z, x: (cos(x),))
@@ -156,19 +159,19 @@ sech = Rule("sech", ieee.sech, lambda z, x: (-z * tanh(x),))
 sigmoid = Rule("sigmoid", ieee.sigmoid, lambda z, x: (z * sigmoid(-x),))
 logsigmoid = Rule("logsigmoid", lambda x: -ieee.softplus(-x), lambda z, x: (sigmoid(-x),))
 softplus = Rule("softplus", ieee.softplus, lambda z, x: (sigmoid(x),))
-silu = Rule("silu", lambda x: weak(x, ieee.sigmoid(x)), lambda z, x: (sigmoid(x) + weak(x, sigmoid(x) * sigmoid(-x)),))
-gelu = Rule("gelu", lambda x: weak(x, ieee.normal_cdf(x)), lambda z, x: (normal_cdf(x) + weak(x, normal_pdf(x)),))
+silu = Rule("silu", lambda x: zero_mul(x, ieee.sigmoid(x)), lambda z, x: (sigmoid(x) + zero_mul(x, sigmoid(x) * sigmoid(-x)),))  # noqa: E501
+gelu = Rule("gelu", lambda x: zero_mul(x, ieee.normal_cdf(x)), lambda z, x: (normal_cdf(x) + zero_mul(x, normal_pdf(x)),))  # noqa: E501
 normal_cdf = Rule("Φ", ieee.normal_cdf, lambda z, x: (normal_pdf(x),))
-normal_pdf = Rule("φ", ieee.normal_pdf, lambda z, x: (-weak(x, z),))
+normal_pdf = Rule("φ", ieee.normal_pdf, lambda z, x: (-zero_mul(x, z),))
 
 # The loss -t·log(p) - (1 - t)·log(1 - p) of p = sigmoid(x) against a target t from 0 to 1.
 binary_cross_entropy = Rule(
     "bce",
-    lambda x, t: weak(ieee.softplus(x), 1 - t) + weak(ieee.softplus(-x), t),
-    lambda z, x, t: (weak(sigmoid(x), 1 - t) - weak(sigmoid(-x), t), -x),
+    lambda x, t: zero_mul(ieee.softplus(x), 1 - t) + zero_mul(ieee.softplus(-x), t),
+    lambda z, x, t: (zero_mul(sigmoid(x), 1 - t) - zero_mul(sigmoid(-x), t), -x),
 )
 
-# Rules of any number of operands. `dot` takes the weights, then as many inputs, then perhaps a bias; `take` an index,
+# Rules of any number of operands. `dot` takes the weights, then as many inputs, then perhaps a bias; `gather` an index,
 # and what it is an index of.
 total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
 mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
@@ -176,12 +179,12 @@ dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
-take = Rule("take", ieee.take, lambda z, i, *xs: (0.0, *[inside(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
+gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[inside(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
 # fmt: on
 
 
 def _per_radius(number: Any, x: Any, y: Any) -> Any:
-    return ratio(number, hypot(x, y))
+    return zero_div(number, hypot(x, y))
 
 
 def _shared(parts: Sequence[Any]) -> tuple[Any, ...]:
@@ -195,7 +198,7 @@ def _ties(z: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _softmax(xs: Sequence[Any]) -> tuple[Any, ...]:
-    peak = stop(largest(*xs))  # any shift leaves the answer as it is; this one overflows nowhere
+    peak = stop_gradient(largest(*xs))  # any shift leaves the answer as it is; this one overflows nowhere
     return _shared([exp_difference(x, peak) for x in xs])
 
 
@@ -235,6 +238,8 @@ def leaky_relu(slope: float) -> Rule:
 @_family
 def clamp(low: float, high: float) -> Rule:
     """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside."""
+    if not low <= high:
+        raise ValueError(f"clamp takes low <= high, got low={low} and high={high}")
     within = inside(low, high)
     return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (within(x),))
 

@@ -1,6 +1,17 @@
 """The chain rule in slow motion: a record for every operation, and for every message a node sends to an operand.
 
 `graph.chain_rule` is the same two lines without the writing down.
+
+>>> from engine import Value
+>>> a = Value(3.0, "a")
+>>> y = a * a
+>>> for step in y.forward_steps():
+...     print(step)
+v1 = a * a = 3 * 3 = 9
+>>> for step in y.backward_steps():  # leaves the gradients that backward() leaves
+...     print(step)
+∂v1/∂a += ∂v1/∂v1 · ∂v1/∂a = 1 · 3 = 3   (a has 1 of 2 contributions)
+∂v1/∂a += ∂v1/∂v1 · ∂v1/∂a = 1 · 3 = 3   (a has 2 of 2 contributions)
 """
 
 from collections import Counter
@@ -13,7 +24,7 @@ from engine.modes import SourceLine
 from engine.names import called, in_brackets, number
 from engine.rules import RULES, Rule
 
-Edges = Callable[[Any], Iterable[tuple[Any, float]]]
+LocalDerivatives = Callable[[Any], Iterable[tuple[Any, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ def forward_steps(
 
 def backward_steps(
     order: Sequence[Any],
-    edges: Edges,
+    local_derivatives: LocalDerivatives,
     lines: Mapping[Any, SourceLine],
     names: Mapping[str, Any] | None = None,
     firing: Iterable[Any] | None = None,
@@ -106,7 +117,7 @@ def backward_steps(
 
     Args:
         order: the nodes in topological order, the root last.
-        edges: gives a node's operands, each with its local gradient.
+        local_derivatives: gives a node's operands, each with its local derivative.
         lines: the source lines that are known.
         names: as for `called`.
         firing: which node passes its gradient on, one after another; from the root backwards if not given. Any other
@@ -120,7 +131,7 @@ def backward_steps(
     for node in reversed(order) if firing is None else firing:
         upstream = gradient[node]
         try:
-            found = list(edges(node))
+            found = list(local_derivatives(node))
         except Exception:
             if upstream != 0.0:
                 raise
@@ -136,7 +147,22 @@ def backward_steps(
             )  # fmt: skip
 
 
-_BETWEEN = {"add": "+", "sub": "-", "mul": "*", "weak": "*", "div": "/", "ratio": "/", "pow": "**"}
+def running_totals(order: Sequence[Any], steps: Iterable[BackwardStep]) -> Iterator[BackwardStep]:
+    """The steps, one at a time, with the gradients of the nodes as they are at each.
+
+    After the last they are what `Value.backward` leaves, on leaves added to what was there. Stop before that, and they
+    stay half done: `Value.zero_grad` clears them.
+    """
+    before = {node: node.grad or 0.0 for node in order if node.rule is None}
+    for node in order:
+        node.grad = before.get(node, 0.0)
+    order[-1].grad += 1.0
+    for step in steps:
+        step.parent.grad = step.total + before.get(step.parent, 0.0)
+        yield step
+
+
+_BETWEEN = {"add": "+", "sub": "-", "mul": "*", "zero_mul": "*", "div": "/", "zero_div": "/", "pow": "**"}
 
 
 def table_name(rule: Rule) -> str:

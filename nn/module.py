@@ -14,8 +14,8 @@ from typing import Any, Self
 from engine import Value
 from engine.compiler.buffers import Part
 from engine.compiler.guards import note_change
+from engine.conversion import to_float
 from engine.nested import flat, mapped
-from engine.value import to_float
 from nn.summary import Summary, is_list, shape, written
 
 

@@ -118,9 +118,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "sign": [one(lambda x: sp.sign(x), *LINE, flat=True)],
     "above": [many(lambda x, y: (sp.sign(x - y) + 1) / 2, *PAIRS, flat=True)],
     "equal": [many(lambda x, y: when((1, sp.Eq(x, y)), (0, True)), *PAIRS, flat=True)],
-    "stop": [one(lambda x: x, *LINE, flat=True)],
-    "weak": [many(lambda x, y: x * y, *PAIRS)],
-    "ratio": [many(lambda x, y: x / y, *PAIRS)],
+    "stop_gradient": [one(lambda x: x, *LINE, flat=True)],
+    "zero_mul": [many(lambda x, y: x * y, *PAIRS)],
+    "zero_div": [many(lambda x, y: x / y, *PAIRS)],
     "exp": [one(sp.exp, *LINE)],
     "exp_difference": [many(lambda x, y: sp.exp(x - y), *PAIRS)],
     "expm1": [one(lambda x: sp.exp(x) - 1, *LINE)],
@@ -189,7 +189,7 @@ SAMPLES: dict[str, list[Sample]] = {
         one(lambda x: x, *LINE),
         many(lambda x, y, z: sp.log(sp.exp(x) + sp.exp(y) + sp.exp(z)), *TRIPLES),
     ],
-    "take": [
+    "gather": [
         many(
             lambda i, x, y: when((x, i < sp.Rational(1, 2)), (y, True)),
             *((0.0, 0.5, -1.5), (1.0, 2.0, 0.75)),

@@ -26,7 +26,7 @@ from operator import attrgetter, is_
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from engine import functions
+from engine import functions, versions
 from engine.compiler.batching import Batch, Group
 from engine.compiler.buffers import Part
 from engine.compiler.guards import changes, training, what_stands_outside
@@ -34,7 +34,7 @@ from engine.compiler.pytree import NUMBER, Key, described, rebuilt, structure
 from engine.compiler.result import Replay, replayed
 from engine.compiler.tape import Tape
 from engine.modes import NORMAL, TraceError, callers_depth, mode, no_grad, switched
-from engine.value import Value, as_value, clock
+from engine.value import Value, as_value
 
 if TYPE_CHECKING:
     from engine.compiler.batched import Lanes
@@ -123,7 +123,7 @@ class Compiled:
             return self._only(self._plain(key, leaves))
         if recording.key != NUMBER and not self._aux:
             raise self._gives_several(recording.key)
-        time, learning = clock(), mode.get().recording
+        time, learning = versions.current, mode.get().recording
         try:
             given, numbers = leaves, [*map(_data, leaves)]
         except AttributeError:  # there are plain numbers among them
@@ -186,7 +186,7 @@ class Compiled:
         batch = self._batch
         if batch is None or not batch.is_of(args, options):
             batch = self._batch = Batch(self.__name__, args, options)
-        time, learning = clock(), mode.get().recording
+        time, learning = versions.current, mode.get().recording
         share = 1 / batch.size if how == "mean" else 1.0
         parts: list[Value] = []
         for group in batch.groups():

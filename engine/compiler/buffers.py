@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from typing import Any
 
-from engine.value import Value, tick
+from engine import versions
+from engine.value import Value
 
-_data, _grad, _time = (Value.__dict__[slot] for slot in ("_data", "grad", "_time"))
+_data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
 _class: Any = object.__dict__["__class__"]
 lending = RLock()
 
@@ -48,7 +49,7 @@ def _recalled(slot: Any) -> property:
     return property(get, put)
 
 
-for _slot in (_data, _grad, _time):
+for _slot in (_data, _grad, _version):
     setattr(Lent, _slot.__name__, _recalled(_slot))
 Lent.__name__, Lent.__qualname__ = Value.__name__, Value.__qualname__  # what `type(p)` shows
 
@@ -86,7 +87,7 @@ class Loan:
         """Take the numbers of all Values, none of which is lent."""
         self.data[:] = [p._data for p in self.values]
         self.grad[:] = [p.grad or 0.0 for p in self.values]
-        self.times[:] = [p._time for p in self.values]
+        self.times[:] = [p._version for p in self.values]
         self.changed, self.all_changed = int(self.times.max()), 0
         self.unreached = {p for p in self.values if p.grad is None}
         try:
@@ -113,7 +114,7 @@ class Loan:
         for p, data, grad, time in numbers:
             if type(p) is Lent:  # not so if this is the second attempt
                 _grad.__set__(p, None if p in self.unreached else grad)
-                _time.__set__(p, time)
+                _version.__set__(p, time)
                 _data.__set__(p, data)
                 _class.__set__(p, Value)
         self.lent = False
@@ -217,7 +218,7 @@ class Part:
             return False
         loan = self.loan
         if loan is None:
-            return any(value._time > time for value in self.values)
+            return any(value._version > time for value in self.values)
         return loan.changed > time and (loan.all_changed > time or bool((loan.times[self._places] > time).any()))
 
     def add(self, gradient: Any) -> None:
@@ -254,7 +255,7 @@ class Part:
 
     def changed(self, loan: Loan) -> None:
         """Note that the lent numbers of these Values are others now."""
-        loan.changed = tick()
+        loan.changed = versions.bump()
         if len(self.values) == len(loan.values):
             loan.all_changed = loan.changed
         else:

@@ -520,7 +520,7 @@ LOOPS = {
     rules.largest: (largest, ties_back),
     rules.smallest: (smallest, ties_back),
     rules.logsumexp: (logsumexp, logsumexp_back),
-    rules.take: (take, take_back),
+    rules.gather: (take, take_back),
     "softmax": (softmax, softmax_back),
     "log_softmax": (log_softmax, log_softmax_back),
     "spread": (spread, spread_back),

@@ -3,10 +3,11 @@
 from math import isfinite
 from typing import Any
 
+from engine.anomaly import warn_of_gradients
 from engine.compiler.buffers import Part
 from engine.modes import mode
 from engine.rules import Rule
-from engine.value import Value, new, sweeping, warn_of_gradients
+from engine.value import Value, grad_lock, new
 
 
 class Replay(Rule):
@@ -43,15 +44,15 @@ class Replayed(Value):
     def backward(self) -> None:
         """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
         rule: Any = self.rule
-        time, slopes, parameters = self._time, rule.by_arguments, rule.parameters
+        time, slopes, parameters = self._version, rule.by_arguments, rule.parameters
         by_hand = mode.get().anomaly or parameters.changed_since(time)
         for leaf, _ in zip(self._x, slopes):
-            if leaf.rule is not None or leaf._time > time:
+            if leaf.rule is not None or leaf._version > time:
                 by_hand = True
         if by_hand:
             super().backward()
             return
-        with sweeping:
+        with grad_lock:
             self.grad = 1.0
             for leaf, slope in zip(self._x, slopes):
                 leaf.grad = slope if leaf.grad is None else leaf.grad + slope
@@ -77,5 +78,5 @@ def replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
     node.role = "operation"
     node._x = (*given, *parameters) if given else parameters
     node._y = None
-    node._time = time
+    node._version = time
     return node

@@ -19,9 +19,9 @@ from engine.compiler.codegen import INNER, OPTIONS, SIGNATURE, Kernel, Uncompila
 from engine.compiler.nary_kernels import LOOPS
 from engine.compiler.scalar import scheduled
 from engine.compiler.tape import Tape
+from engine.conversion import to_float
 from engine.rules import Rule
 from engine.steps import table_name
-from engine.value import to_float
 
 if TYPE_CHECKING:
     from engine.compiler.buffers import Part

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from engine import Rule, Value, detect_anomaly, dot, logsumexp, record_lines, select, softmax
 from engine import sum as total
+from engine.anomaly import source_lines
 from engine.graph import topological_order
-from engine.value import source_lines
 from nn import MLP, mse_loss
 from viz import play
 
@@ -201,7 +201,7 @@ def test_forward_steps_list_every_operation_once_and_after_its_operands(root):
 def test_a_rule_with_a_partial_too_few_is_told_before_anything_changes():
     broken = Rule("broken", lambda *xs: sum(xs), lambda z, *xs: (1.0, 1.0))
     a = Value(1.0, "a")
-    with pytest.raises(TypeError, match="3 operands has 2 partials"):
+    with pytest.raises(TypeError, match="must be a tuple of 3, one for each operand"):
         broken(a, a, a).backward_steps()
     assert a.grad is None
 

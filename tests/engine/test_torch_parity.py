@@ -20,8 +20,18 @@ TORCH = {
     for name, rows in RECORD["rules"].items()
 }
 
-NOT_IN_TORCH = {"step", "above", "equal", "stop", "weak", "ratio", "_log", "power_slope", "exp_difference"}
-NOT_IN_TORCH |= {"cosine", "sech", "normal_pdf", "select", "inside", "take"}
+NOT_IN_TORCH = {
+    "step",
+    "above",
+    "equal",
+    "stop_gradient",
+    "zero_mul",
+    "zero_div",
+    "_log",
+    "power_slope",
+    "exp_difference",
+}
+NOT_IN_TORCH |= {"exp_difference", "cosine", "sech", "normal_pdf", "select", "inside", "gather"}
 
 ANY_NAN = "a slope at nan is nan here; PyTorch gives the one of the branch that a comparison with nan falls into"
 SQUARES = "PyTorch squares both operands, and the squares overflow or underflow"

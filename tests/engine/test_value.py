@@ -570,9 +570,9 @@ def test_leaves_can_be_pickled_and_results_say_why_not():
 
 
 def test_a_rule_with_the_wrong_partials_is_told_where_it_is_written():
-    with pytest.raises(TypeError, match=r"take \(z, x\), so they must be a tuple of 1, got 0.75; .*\(slope,\)"):
+    with pytest.raises(TypeError, match=r"'cube' must be a tuple of 1, .* got 0.75; .*\(slope,\)"):
         Rule("cube", lambda x: x**3, lambda z, x: 3 * x**2)
-    with pytest.raises(TypeError, match="a tuple of 2, got"):
+    with pytest.raises(TypeError, match="a tuple of 2, one for each operand, got"):
         Rule("first", lambda x, y: x, lambda z, x, y: (1.0,))
 
 
@@ -612,8 +612,7 @@ def test_a_rule_with_more_or_fewer_partials_than_operands_is_told(count, partial
     total = Rule("total", lambda *xs: sum(xs), lambda z, *xs: partials)
     operands = [Value(1.0) for _ in range(count)]
     right = partials != 1.0 and len(partials) == count
-    found = "no tuple of" if partials == 1.0 else len(partials)
-    message = rf"'total' of {count} operands has {found} partials, one is due for each, got {re.escape(repr(partials))}"
+    message = rf"'total' must be a tuple of {count}, one for each operand, got {re.escape(repr(partials))}"
     for create_graph in (False, True):
         with nullcontext() if right else pytest.raises(TypeError, match=message):
             slopes = gradients(total(*operands), operands, create_graph)

@@ -129,11 +129,11 @@ def gradients(
 def received_at(order: Sequence[Value], data: Numbers) -> dict[Value, list[BackwardStep]]:
     """The engine's steps to every node, with the local derivatives at these data."""
 
-    def edges(node: Value) -> Iterable[tuple[Value, float]]:
+    def local_derivatives(node: Value) -> Iterable[tuple[Value, float]]:
         xs = [data[parent] for parent in node.parents]
         return zip(node.parents, node.rule.slopes(data[node], *xs)) if node.rule else ()
 
     found: dict[Value, list[BackwardStep]] = {node: [] for node in order}
-    for step in backward_steps(order, edges, {}):
+    for step in backward_steps(order, local_derivatives, {}):
         found[step.parent].append(step)
     return found

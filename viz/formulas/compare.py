@@ -7,9 +7,10 @@ from typing import Any
 
 from engine import Value, grad, jvp
 from engine.check import step_size
+from engine.conversion import to_float
 from engine.modes import switched
 from engine.names import called
-from engine.value import forward_pass, to_float
+from engine.versions import checked_order
 from viz.formulas.explain import LONGEST
 from viz.formulas.report import Equations, Report, Table
 from viz.formulas.symbols import derivative, evaluated, formulas
@@ -88,7 +89,7 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     output = f(variable)
     if not isinstance(output, Value):
         raise TypeError(f"compare takes a function that gives one Value for a Value, this one gave {output!r:.60}")
-    order = forward_pass(output)
+    order = checked_order(output)
     names = called([variable, *(node for node in order if node is not variable)])
     written = formulas(order, names)
     slope = derivative(order, variable, written)

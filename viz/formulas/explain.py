@@ -10,9 +10,12 @@ from math import isfinite
 from typing import Any
 
 from engine import BackwardStep, Value, gradients
+from engine.anomaly import source_lines
+from engine.conversion import to_float
 from engine.names import called, number
 from engine.steps import backward_steps
-from engine.value import edges, forward_pass, source_lines, to_float
+from engine.value import local_derivatives
+from engine.versions import checked_order
 from viz.formulas.notation import Notation
 from viz.formulas.report import Block, Equations, Report, Sentence
 from viz.formulas.symbols import Expression, Number, derivative, formulas, put_in
@@ -79,7 +82,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
     if value is root:
         line = Sentence(f"∂{of}/∂{by} = 1: this is where the backward pass starts.")
         return Explanation([line], 1.0, [], [], 1, 0)
-    contributions = [s for s in backward_steps(order, edges, source_lines, names) if s.parent is value]
+    contributions = [s for s in backward_steps(order, local_derivatives, source_lines, names) if s.parent is value]
     if not contributions:
         why = "" if root.rule else f" {of} has no history: it is a leaf, or made in no_grad() or by detach()."
         return Explanation([Sentence(f"{of} does not depend on {by}: ∂{of}/∂{by} = 0.{why}")], 0.0, [], [], 0, 0)
@@ -121,7 +124,7 @@ def _graph(root: Any, *values: Any) -> list[Value]:
     for value in (root, *values):
         if not isinstance(value, Value):
             raise TypeError(f"expected a Value of the graph, got {type(value).__name__} {value!r:.40}")
-    return forward_pass(root)
+    return checked_order(root)
 
 
 def _counted(many: int) -> str:
@@ -153,7 +156,7 @@ def _paths_between(order: Sequence[Value], value: Value) -> tuple[int, dict[Valu
     reached, between = {order[-1]}, {}
     for node in reversed(order):
         if node in reached and node is not value:
-            between[node] = [(node, parent, local) for parent, local in edges(node) if ways[parent]]
+            between[node] = [(node, parent, local) for parent, local in local_derivatives(node) if ways[parent]]
             reached.update(parent for _, parent, _ in between[node])
     return ways[order[-1]], {node: found for node, found in between.items() if found}
 

@@ -9,11 +9,13 @@ from operator import attrgetter
 from typing import Any
 
 from engine import BackwardStep, Value
+from engine.anomaly import source_lines
 from engine.graph import topological_order
 from engine.names import called, number
 from engine.nested import is_row
 from engine.steps import backward_steps
-from engine.value import edges, forward_pass, source_lines
+from engine.value import local_derivatives
+from engine.versions import checked_order
 from viz.formulas.explain import each_operation
 from viz.formulas.report import Block, Report, Sentence, Table
 
@@ -133,12 +135,12 @@ def backward_in_order(
     rule = ORDERS[order] if isinstance(order, str) else order
     if not callable(rule) and not is_row(rule):
         raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
-    graph = forward_pass(loss)
+    graph = checked_order(loss)
     name = called(graph, names)
     firing = list(rule(loss) if callable(rule) else rule)
     if strangers := [node for node in firing if node not in name]:
         raise ValueError(f"{strangers[0]!r} is not a node behind the loss; list nodes of its graph only")
-    steps = list(backward_steps(graph, edges, source_lines, names, firing))
+    steps = list(backward_steps(graph, local_derivatives, source_lines, names, firing))
     expected = {step.parent: step.expected for step in steps}
     received: Counter[Value] = Counter()
     early: dict[Value, tuple[int, int]] = {}
@@ -199,7 +201,7 @@ def backward_in_order(
 def _outcome(order: Sequence[Value], firing: Iterable[Value]) -> dict[Value, tuple[float, float]]:
     """Each leaf but constants, with the gradient that it gets when the nodes fire like this, and the true one."""
     got, true = (
-        {order[-1]: 1.0} | {step.parent: step.total for step in backward_steps(order, edges, {}, None, f)}
+        {order[-1]: 1.0} | {step.parent: step.total for step in backward_steps(order, local_derivatives, {}, None, f)}
         for f in (firing, None)
     )
     leaves = [node for node in order if node.rule is None and node.role != "constant"]

@@ -15,7 +15,7 @@ from functools import reduce
 from typing import Any, NoReturn
 
 from engine import Value, rules
-from engine.graph import chain_rule_forward
+from engine.functional import chain_rule_forward
 from engine.names import number
 from engine.rules import Rule
 from engine.steps import table_name
@@ -117,8 +117,8 @@ def plus(parts: Iterable[Any]) -> Expression:
 # Rules that exist for the sake of rounding, or in order to be one node, are plain formulas on the board.
 _REWRITTEN: dict[str, Callable[..., Any]] = {
     "identity": lambda x: x,
-    "weak": lambda x, y: x * y,
-    "ratio": lambda x, y: x / y,
+    "zero_mul": lambda x, y: x * y,
+    "zero_div": lambda x, y: x / y,
     "exp_difference": lambda x, y: rules.exp(x - y),
     "expm1": lambda x: rules.exp(x) - 1,
     "log1p": lambda x: rules.log(1 + x),
@@ -217,7 +217,9 @@ def _terms(x: Expression) -> list[Expression]:
 def _shifted(x: Expression) -> tuple[Expression, Expression] | None:
     """x and s of ``exp(x - s)``, where no slope goes through s."""
     match x:
-        case Applied(rule=rules.exp, operands=(Applied(rule=rules.sub, operands=(y, Applied(rule=rules.stop) as s)),)):
+        case Applied(
+            rule=rules.exp, operands=(Applied(rule=rules.sub, operands=(y, Applied(rule=rules.stop_gradient) as s)),)
+        ):
             return y, s
     return None
 
@@ -258,7 +260,8 @@ def _unwritten(rule: Rule, i: int, count: int) -> Rule:
     """
 
     def slope(*xs: float) -> float:
-        return rule.slopes(rule.evaluate(*xs), *xs)[i]
+        slope: float = rule.slopes(rule.evaluate(*xs), *xs)[i]
+        return slope
 
     return Rule(f"{rule.symbol}'" if count == 1 else f"∂{i + 1}{rule.symbol}", slope, lambda z, *xs: ())
 

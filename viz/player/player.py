@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from engine import Value
+from engine.anomaly import source_lines
 from engine.names import called
 from engine.rules import Rule
 from engine.steps import backward_steps
-from engine.value import edges, forward_pass, source_lines
+from engine.value import local_derivatives
+from engine.versions import checked_order
 from viz.formulas.notation import MATHML
 from viz.formulas.symbols import Expression, Name, expression, on_the_board
 from viz.graph import folding as fold
@@ -76,7 +78,7 @@ def play(
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
     fold.check_depth(depth)
-    order = forward_pass(root)
+    order = checked_order(root)
     if len(order) > MOST_NODES:
         raise ValueError(
             f"this graph has {len(order):,} Values, too many to step through (at most {MOST_NODES:,}); "
@@ -167,7 +169,7 @@ def _graph(
     """Everything the page needs to know, as plain data. Nodes are numbered in topological order."""
     index = {node: i for i, node in enumerate(order)}
     rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
-    steps = list(backward_steps(order, edges, source_lines))
+    steps = list(backward_steps(order, local_derivatives, source_lines))
     slopes: dict[Value, list[float | str]] = {node: [] for node in order}
     for step in steps:
         slopes[step.node].append(_number(step.local))

@@ -847,7 +847,7 @@ class Interrupting:
 
 
 @pytest.mark.parametrize("times", range(2))
-@pytest.mark.parametrize("slot", ["_data", "_grad", "_time"])
+@pytest.mark.parametrize("slot", ["_data", "_grad", "_version"])
 def test_a_loan_that_is_interrupted_at_a_slot_gives_every_number_back(loan, slot, times, monkeypatch):
     p, q, product = loan
     SGD([p, q], lr=1.0).step()

@@ -29,7 +29,7 @@ def has_choice(point):
 
 def points_of(name, sample):
     points = [*sample.points, *awkward_points(sample)]
-    return list(filter(has_choice, points)) if name == "take" else points
+    return list(filter(has_choice, points)) if name == "gather" else points
 
 
 @every_rule
@@ -58,7 +58,7 @@ def test_a_rule_is_the_same_where_lanes_share_an_operand(name, sample):
             for point, other in zip(points, [0.0, -1.0, 800.0, inf, nan, 1e-300, 3.0, number]):
                 point[1 - shared if n > 1 else 0] = other
                 point[shared] = number
-            points = [tuple(point) for point in points if name != "take" or has_choice(point)]
+            points = [tuple(point) for point in points if name != "gather" or has_choice(point)]
             if points:
                 check_lanes(rule, points, {shared})
 
@@ -66,7 +66,7 @@ def test_a_rule_is_the_same_where_lanes_share_an_operand(name, sample):
 @every_rule
 def test_a_rule_of_the_same_operand_twice_is_the_same(name, sample):
     rule, n = NAMED[name], len(sample.symbols)
-    points = [(x,) for x in AWKWARD if name != "take" or has_choice([x])]
+    points = [(x,) for x in AWKWARD if name != "gather" or has_choice([x])]
 
     def repeated(x):
         return rule(*[x] * n)
@@ -78,10 +78,12 @@ def test_a_rule_of_the_same_operand_twice_is_the_same(name, sample):
 @every_rule
 def test_several_of_a_rule_side_by_side_are_the_same(name, sample):
     rule, n = NAMED[name], len(sample.symbols)
-    points = [point for point in [*sample.points, *product(FEW, repeat=n)][:100] if name != "take" or has_choice(point)]
+    points = [
+        point for point in [*sample.points, *product(FEW, repeat=n)][:100] if name != "gather" or has_choice(point)
+    ]
 
     def several(*xs):
-        turned = xs if name == "take" else xs[::-1]
+        turned = xs if name == "gather" else xs[::-1]
         return dot([1.0, -2.0, 0.5], [rule(*xs), rule(*turned), rule(*xs)])
 
     check(several, points)
@@ -114,7 +116,7 @@ LOOP_FUNCTIONS = {
     rules.largest: of_all(rules.largest),
     rules.smallest: of_all(rules.smallest),
     rules.logsumexp: of_all(rules.logsumexp),
-    rules.take: of_all(rules.take),
+    rules.gather: of_all(rules.gather),
     "softmax": groups(rules.softmax, softmax),
     "log_softmax": groups(rules.log_softmax, log_softmax),
 }
@@ -125,7 +127,7 @@ WILD = [*TAME, 800.0, -800.0, 1e300, -1e300, 1e-300, inf, -inf, nan]
 def drawn(rng, what, n, numbers):
     """Operands for a loop; the first one of `take` says which of the others."""
     point = [rng.choice(numbers) for _ in range(n)]
-    if what is rules.take:
+    if what is rules.gather:
         point[0] = float(rng.randrange(-1, n + 1))
     return point
 
@@ -141,7 +143,7 @@ every_loop = pytest.mark.parametrize("what", LOOP_FUNCTIONS, ids=lambda what: ge
 @every_loop
 @pytest.mark.parametrize("n", range(1, 6))
 def test_a_loop_is_the_same_as_its_rule(what, n):
-    if what is rules.take and n == 1:
+    if what is rules.gather and n == 1:
         return  # there is nothing to choose from
     rng = random.Random(n)
     for function in LOOP_FUNCTIONS[what](n):
@@ -152,7 +154,7 @@ def test_a_loop_is_the_same_as_its_rule(what, n):
 @every_loop
 @pytest.mark.parametrize("n", range(1, 6))
 def test_a_loop_is_the_same_in_lanes_whichever_operands_they_share(what, n):
-    if what is rules.take and n == 1:
+    if what is rules.gather and n == 1:
         return
     rng = random.Random(n)
     for function in LOOP_FUNCTIONS[what](n)[-2:]:
@@ -181,7 +183,7 @@ def test_a_loop_of_the_same_operand_twice_is_the_same(what):
     function = LOOP_FUNCTIONS[what](4)[-1]
 
     def repeated(x, y):
-        return function(x, y, y, x if what is not rules.take else y)
+        return function(x, y, y, x if what is not rules.gather else y)
 
     points = [tuple(drawn(rng, what, 2, numbers)) for numbers in (TAME, WILD) for _ in range(20)]
     check(repeated, points)
@@ -406,7 +408,7 @@ def test_a_rule_with_a_partial_too_few_is_told_as_in_plain_python():
     f = compile(lambda x, y: short(x, y, x))
     with pytest.warns(RuntimeWarning, match="'short' can't be made machine code"):
         z = f(1.0, Value(2.0))
-    with pytest.raises(TypeError, match="'short' of 3 operands has 1 partials"):
+    with pytest.raises(TypeError, match="'short' must be a tuple of 3"):
         z.backward()
 
 

@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_tape import STEPS, close, parameter
 
 from engine import Value, dot, gradients, log_softmax, logsumexp, softmax
 from engine import sum as total
 from engine.compiler.tape import Tape
 from engine.rules import dot as dot_rule
 from nn import MLP
+from tests.engine.compiler.test_tape import STEPS, close, parameter
 from tests.programs import programs
 
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")

@@ -6,7 +6,6 @@ import operator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_steps import expressions
 
 from engine import Rule, Value, dot, gradients, log_softmax, logsumexp, select, softmax
 from engine import max as largest
@@ -15,6 +14,7 @@ from engine import sum as total
 from engine.compiler.tape import Tape
 from engine.graph import topological_order
 from engine.rules import FAMILIES
+from tests.engine.test_steps import expressions
 from tests.programs import programs
 
 

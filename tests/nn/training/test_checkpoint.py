@@ -85,7 +85,7 @@ def test_ten_epochs_are_five_and_five(tmp_path, optimizer, schedule, model, comp
 def test_ten_epochs_are_five_and_five_in_another_process(tmp_path):
     path = tmp_path / "run.json"
     code = (
-        "import sys, json; from tests.test_checkpoint import run, with_dropout\n"
+        "import sys, json; from tests.nn.training.test_checkpoint import run, with_dropout\n"
         "options = {'model': with_dropout, 'validation': 0.2, 'compiled': False}\n"
         "print(json.dumps(run(int(sys.argv[1]), sys.argv[2] or None, **options)))"
     )

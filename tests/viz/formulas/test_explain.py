@@ -6,13 +6,13 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from hypothesis import given, settings
-from tests.test_steps import expressions
 
 from engine import Rule, Value, dot, gradients
 from engine import sum as total
 from engine.graph import topological_order
 from engine.names import called
 from nn import MLP, mse_loss
+from tests.engine.test_steps import expressions
 from viz import backward_in_order, compare, explain, formula, nudge
 from viz.formulas.report import Equations, Report, Sentence, Table
 from viz.formulas.symbols import evaluated, formulas, slopes

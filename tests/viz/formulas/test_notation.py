@@ -13,13 +13,13 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy.parsing.latex import parse_latex
-from tests.test_steps import expressions
 
 import engine
 from engine import RULES, Rule, Value, gradients, mean, rules
 from engine.graph import topological_order
 from engine.names import called
 from engine.rules import FAMILIES
+from tests.engine.test_steps import expressions
 from tests.rule_samples import NAMED, SAMPLED
 from viz.formulas.notation import LATEX, MATHML, TEXT
 from viz.formulas.symbols import (
@@ -58,7 +58,7 @@ FUNCTIONS = {
     "sign": lambda x: 0.0 if x == 0 else math.copysign(1.0, x),
     "above": lambda x, y: 0.5 if x == y else float(x > y),
     "equal": lambda x, y: float(x == y),
-    "stop": lambda x: x,
+    "stop_gradient": lambda x: x,
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "clamp": lambda x, low, high: sorted((low, x, high))[1],
@@ -70,7 +70,7 @@ FUNCTIONS = {
     "gelu": lambda x: x * integral(x),
     "bce": lambda x, t: -t * math.log(logistic(x)) - (1 - t) * math.log(1 - logistic(x)),
     "atan2": math.atan2,
-    "take": lambda i, *xs: xs[round(i)],
+    "gather": lambda i, *xs: xs[round(i)],
     "cube": lambda x: x * x * x,
     "σ": logistic, "Φ": integral, "φ": density,
 }  # fmt: skip

@@ -6,10 +6,10 @@ import re
 
 import pytest
 from hypothesis import given, settings
-from tests.test_steps import expressions
 
 from engine import Value, gradients
 from engine.graph import topological_order
+from tests.engine.test_steps import expressions
 from viz import backward_in_order
 from viz.formulas.orders import ORDERS
 

@@ -4,11 +4,11 @@ import random
 from math import hypot
 
 import pytest
-from tests.test_dot import HOSTILE
 
 from engine import Value
 from engine.graph import topological_order
 from nn import MLP, Neuron, mse_loss
+from tests.viz.graph.test_dot import HOSTILE
 from viz.graph import folding as fold
 from viz.graph.folding import Group, at_depth, module_paths
 from viz.graph.picture import links, picture

@@ -18,7 +18,7 @@ from engine import Rule, Value, atan2, dot, exp, logsumexp, mean, record_lines, 
 from engine.graph import topological_order
 from engine.names import number
 from engine.steps import backward_steps
-from engine.value import edges
+from engine.value import local_derivatives
 from nn import MLP, mse_loss
 from viz import play
 from viz.player.languages import LANGUAGES
@@ -173,7 +173,7 @@ def folds(root):
     states = [list(gradient.values())] * (forward + 1)
     gradient[root] = 1.0
     states.append(list(gradient.values()))
-    for step in backward_steps(order, edges, {}):
+    for step in backward_steps(order, local_derivatives, {}):
         if step.parent.role != "constant":
             gradient[step.parent] = step.total
             states.append(list(gradient.values()))

@@ -14,7 +14,7 @@ from engine import rules
 from engine.graph import topological_order
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep
-from engine.value import Value, edges
+from engine.value import Value, local_derivatives
 from viz.classroom.check_engine.trials import Case, same
 from viz.classroom.mistakes import MISTAKES, Mistake, Numbers, Part, received_at
 from viz.formulas.orders import Operands, breadth_first, depth_first, naive_recursion
@@ -71,7 +71,7 @@ def _all_to(operand: int) -> Part:
     def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
         if len(s.node.parents) == 1:
             return upstream * s.local
-        return upstream * sum(local for _, local in edges(s.node)) if s.operand == operand else 0.0
+        return upstream * sum(local for _, local in local_derivatives(s.node)) if s.operand == operand else 0.0
 
     return part
 
@@ -174,7 +174,8 @@ def _borrowed(rule: Rule, lender: Rule) -> Mistake:
     def part(s: BackwardStep, upstream: float, data: Numbers) -> float:
         if s.node.rule is not rule:
             return upstream * s.local
-        return upstream * lender.slopes(lender.evaluate(data[s.parent]), data[s.parent])[0]
+        slope: float = lender.slopes(lender.evaluate(data[s.parent]), data[s.parent])[0]
+        return upstream * slope
 
     def value(done: Rule, xs: Sequence[float]) -> list[float]:
         return [(lender if done is rule else done).evaluate(*xs)]
@@ -265,7 +266,7 @@ def _fired(order: Callable[[Value, Operands], Iterable[Value]]) -> Order:
     def gradients(root: Value, operands: Operands) -> dict[Value, float]:
         got = defaultdict(float, {root: 1.0})
         for node in islice(order(root, operands), 1000):
-            for parent, local in edges(node):
+            for parent, local in local_derivatives(node):
                 got[parent] += got[node] * local
         return got
 
@@ -278,7 +279,7 @@ def _edge_by_edge(root: Value, operands: Operands) -> dict[Value, float]:
 
     def visit(node: Value) -> None:
         places = operands(node)
-        for parent, local in sorted(edges(node), key=lambda edge: places.index(edge[0])):
+        for parent, local in sorted(local_derivatives(node), key=lambda edge: places.index(edge[0])):
             got[parent] += got[node] * local
             visit(parent)
 
@@ -367,7 +368,7 @@ def _fits_passes(fresh: Callable[[Value], bool], start: float = 0.0, walked: Wal
                     grad[node] = 0.0
             grad[order[-1]] = 1.0 + start * grad[order[-1]]
             for node in reversed(walked(kept, order)):
-                for parent, local in edges(node):
+                for parent, local in local_derivatives(node):
                     grad[parent] += grad[node] * local
             kept += _new(kept, order)
         theirs = _numbers(case.nodes[: len(case.program.leaves)], case.grad)

@@ -1,0 +1,159 @@
+"""What others ask of a Value: comparisons, text, copies and pickles, NumPy, and scripts written for micrograd.
+
+Nothing here is about derivatives. Order is by data; ``==`` and ``hash`` are by identity, so that a node can be a key.
+"""
+
+from typing import Any, NoReturn, Self
+
+from engine.conversion import to_float
+from engine.graph import topological_order
+from engine.modes import leaves_graph, mode
+from engine.rules import Rule
+
+# What NumPy calls an operator, and the method of a Value on its right.
+_OPERATORS = {
+    "add": "__radd__",
+    "subtract": "__rsub__",
+    "multiply": "__rmul__",
+    "divide": "__rtruediv__",
+    "true_divide": "__rtruediv__",
+    "power": "__rpow__",
+    "less": "__gt__",
+    "less_equal": "__ge__",
+    "greater": "__lt__",
+    "greater_equal": "__le__",
+}
+
+
+class Protocols:
+    """The methods of a Value that Python, NumPy and others look for; `Value` inherits them."""
+
+    __slots__ = ()
+
+    _data: float
+    grad: Any
+    rule: Rule | None
+    label: str
+    role: str
+    parents: Any
+
+    # Comparisons and conversions.
+
+    def __lt__(self, other: Any) -> bool:
+        return self._compared() < _number(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self._compared() <= _number(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self._compared() > _number(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self._compared() >= _number(other)
+
+    def _compared(self) -> float:
+        if mode.get().tracing:
+            raise leaves_graph(
+                self, "was compared", "write what depends on it with relu, step, maximum, minimum, clamp or abs"
+            )
+        return self._data
+
+    def __float__(self) -> NoReturn:
+        if mode.get().tracing:
+            raise leaves_graph(
+                self,
+                "was made a plain number, or an index",
+                "use its own methods (x.exp(), not math.exp(x)), and select(values, i) for values[i]",
+            )
+        raise TypeError(
+            "a Value does not turn into a float by itself: the function that asked would leave the graph. "
+            "Use the Value's own method (x.exp(), not math.exp(x)), or x.data for the bare number"
+        )
+
+    __int__ = __complex__ = __index__ = __float__
+
+    def __bool__(self) -> NoReturn:
+        if mode.get().tracing:
+            self._compared()
+        raise TypeError("a Value is not true or false. Compare it (x > 0), or ask for the number (x.data)")
+
+    # Text.
+
+    def __format__(self, spec: str) -> str:
+        if spec and mode.get().tracing:
+            raise leaves_graph(self, "was made text", "keep to operations of Values")
+        return format(self._data, spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        if mode.get().tracing:
+            return f"Value(being recorded{label})"
+        return f"Value(data={self._data}, grad={'—' if self.grad is None else self.grad}{label})"
+
+    def _name(self) -> str:
+        """How a message calls this node: its label or its rule, and its number."""
+        name = self.label or (self.rule.symbol if self.rule else "")
+        return f"{name} = {self._data}" if name else str(self._data)
+
+    # Copies and pickles.
+
+    def _copy_onto(self, parents: tuple[Any, ...]) -> Self:
+        copy = object.__new__(self.__class__)
+        for slot in ("_data", "grad", "rule", "label", "role", "_version"):
+            setattr(copy, slot, getattr(self, slot))
+        x, y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
+        for slot, operand in (("_x", x), ("_y", y)):
+            setattr(copy, slot, operand)
+        return copy
+
+    def __copy__(self) -> Self:
+        return self._copy_onto(self.parents)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        this: Any = self
+        for node in topological_order(this):
+            if id(node) not in memo:
+                memo[id(node)] = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
+        return memo[id(self)]
+
+    def __reduce__(self) -> Any:
+        if self.rule is not None:
+            raise TypeError(
+                "only leaves can be pickled, and this Value was computed from others. "
+                "Pickle the model or the inputs it came from, or value.detach() for the number alone"
+            )
+        return self.__class__, (self._data, self.label, self.role), (None, {"grad": self.grad})
+
+    # NumPy.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy does with a Value: for ``np.float64(2) * v`` what `v` itself does, and nothing besides."""
+        name = ufunc.__name__
+        if name in _OPERATORS and method == "__call__" and not options and inputs[0] is not self:
+            return getattr(self, _OPERATORS[name])(inputs[0])
+        if name in ("equal", "not_equal"):
+            return name == "not_equal"  # another node, as for any number
+        own = name.replace("arc", "a").replace("absolute", "abs")
+        instead = f"x.{own}({'y' * (ufunc.nin - 1)})" if hasattr(self, own) else "operators and methods of Values"
+        raise TypeError(
+            f"np.{name} takes arrays of plain numbers, got a Value; write {instead}, or x.data for the bare number"
+        )
+
+    # Scripts that draw micrograd's graphs look for these.
+
+    @property
+    def op(self) -> str:
+        """The symbol of the rule that made this node; empty for a leaf."""
+        return self.rule.symbol if self.rule else ""
+
+    @property
+    def _op(self) -> str:
+        return self.op
+
+    @property
+    def _prev(self) -> set[Any]:
+        return set(self.parents)
+
+
+def _number(x: Any) -> float:
+    return x._data if isinstance(x, Protocols) else to_float(x)
