@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from notebooks import microgpt
+from notebooks.applications import microgpt
 from notebooks.applications.microgpt import BLOCK, NAMES, MicroGPT, loss_on, sample, tokens_of
 from tests.bench.microgpt import GPT, TOKENS, EagerValue
 

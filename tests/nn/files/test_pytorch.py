@@ -42,11 +42,11 @@ from nn import (
     Softplus,
     Tanh,
     from_torch,
-    graduation,
     load,
     save,
     to_torch,
 )
+from nn.files import pytorch
 from nn.layers.activations import ACTIVATIONS
 from nn.module import named_tensors
 from nn.summary import shape
@@ -185,13 +185,13 @@ def alike(torch, model, network, sizes, rng):
 
 def test_every_module_of_nn_is_in_the_table():
     exported = {thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, Module)}
-    assert exported - {Module} == set(graduation.TABLE)
-    assert {kind.name for kind in graduation._ACTIVATIONS} | {"linear"} == set(ACTIVATIONS)
+    assert exported - {Module} == set(pytorch.TABLE)
+    assert {kind.name for kind in pytorch._ACTIVATIONS} | {"linear"} == set(ACTIVATIONS)
 
 
 def test_every_module_of_nn_is_tried_below():
     tried = {type(module) for make, _ in CASES.values() for _, module in make().named_modules()}
-    assert tried >= set(graduation.TABLE)
+    assert tried >= set(pytorch.TABLE)
 
 
 @pytest.mark.parametrize("act", [to_torch, from_torch])

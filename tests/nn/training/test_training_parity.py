@@ -10,7 +10,8 @@ import pytest
 
 import nn
 from engine import compile, no_grad
-from nn import DataLoader, Optimizer, ReduceLROnPlateau, Schedule, Sequential, clipping, fit, losses
+from nn import DataLoader, Optimizer, ReduceLROnPlateau, Schedule, Sequential, fit, losses
+from nn.optim import clipping
 from tests.paths import DATA
 
 TORCH = json.loads((DATA / "torch_training.json").read_text())
