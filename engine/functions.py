@@ -43,30 +43,27 @@ def sum(values: Iterable[Any]) -> Any:
 
 
 def mean(values: Iterable[Any]) -> Any:
-    """The arithmetic mean, as one node. Raises ValueError of no values."""
+    """The arithmetic mean, as one node. Raises ValueError if there are none."""
     return rules.mean(*_listed("mean", values))
 
 
 def max(values: Iterable[Any]) -> Any:
-    """The largest, as one node; values that tie for it share the gradient. Raises ValueError of no values."""
+    """The largest, as one node; values that tie for it share the gradient. Raises ValueError if there are none."""
     return rules.largest(*_listed("max", values))
 
 
 def min(values: Iterable[Any]) -> Any:
-    """The smallest, as one node; values that tie for it share the gradient. Raises ValueError of no values."""
+    """The smallest, as one node; values that tie for it share the gradient. Raises ValueError if there are none."""
     return rules.smallest(*_listed("min", values))
 
 
 def logsumexp(values: Iterable[Any]) -> Any:
-    """``log Σ exp(x)``, without overflow, as one node. Raises ValueError of no values."""
+    """``log Σ exp(x)``, without overflow, as one node. Raises ValueError if there are none."""
     return rules.logsumexp(*_listed("logsumexp", values))
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
-    """``exp(x) / Σ exp(x)`` for each value: positive, and 1 together. One node each.
-
-    Raises:
-        ValueError: if there are no values.
+    """``exp(x) / Σ exp(x)`` for each value: positive, and 1 together. Raises ValueError if there are none.
 
     >>> from engine import Value
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
@@ -77,11 +74,7 @@ def softmax(values: Iterable[Any]) -> list[Any]:
 
 
 def log_softmax(values: Iterable[Any]) -> list[Any]:
-    """``x - logsumexp(x)`` for each value: the logarithm of softmax, also where that is 0 in floats.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """``x - logsumexp(x)`` for each value, the logarithm of softmax. Raises ValueError if there are none."""
     xs = _listed("log_softmax", values)
     return [rules.log_softmax(i)(*xs) for i in range(len(xs))]
 

@@ -2,20 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import filterfalse
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-
-class Node(Protocol):
-    """What a walk needs to know of a node: whether a rule made it, and of which operands (see `Value.__slots__`)."""
-
-    rule: Any
-    grad: Any
-    _x: Any
-    _y: Any
-    _version: int
-
-
-N = TypeVar("N", bound=Node)
+N = TypeVar("N")  # a node: it has a `rule`, a `grad`, and its operands in `_x` and `_y` (see `Value.__slots__`)
 
 
 def topological_order(root: N) -> list[N]:
@@ -24,8 +13,8 @@ def topological_order(root: N) -> list[N]:
     Depth first, with a list where a recursive function would use the call stack: a chain of a million nodes is fine.
     Operands are visited from left to right, so the same expression always gives the same order.
     """
-    order: list[N] = []
-    seen: set[N] = set()
+    order: list[Any] = []
+    seen: set[Any] = set()
     stack: list[Any] = [root]
     while stack:
         node = stack.pop()
@@ -48,7 +37,7 @@ def topological_order(root: N) -> list[N]:
     return order
 
 
-def chain_rule(order: Sequence[Node], local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]]) -> None:
+def chain_rule(order: Sequence[Any], local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]]) -> None:
     """Pass the gradient of every node on to its parents: multiply along a path, add over paths.
 
     `local_derivatives` gives a node's parents, each with ``∂node/∂parent``. In reverse, a node comes after everything

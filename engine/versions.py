@@ -28,7 +28,7 @@ def checked_order(root: N) -> list[N]:
     Raises:
         RuntimeError: if a node was changed after another was computed from it.
     """
-    order = topological_order(root)
+    order: list[Any] = topological_order(root)
     latest = 0
     for node in order:
         if node._version >= latest:
