@@ -1,6 +1,7 @@
 """The README does what it says: its examples run, and its commands are those of the Makefile."""
 
 import doctest
+import html
 import re
 
 from tests.paths import ROOT
@@ -10,6 +11,25 @@ def test_the_examples_run():
     results = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
     assert results.attempted > 15
     assert results.failed == 0
+
+
+def test_the_picture_is_made_by_the_code_above_it():
+    code, _, _ = (ROOT / "README.md").read_text().partition("notebooks/pictures/expression.svg")
+    names = {}
+    exec("".join(line[4:] + "\n" for line in code.splitlines() if line.startswith(">>> ")), names)
+    drawn = names["picture"].pipe(format="svg", encoding="utf-8")
+    assert sorted(texts(drawn)) == sorted(texts((ROOT / "notebooks" / "pictures" / "expression.svg").read_text()))
+
+
+def texts(svg):
+    """What is written in a picture."""
+    return [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]+)</text>", svg)]
+
+
+def test_it_decides_on_one_screen():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 150
+    assert all(any(word in line for line in lines[:40]) for word in ("teach", "learn", "make demo", "make test", "svg"))
 
 
 def test_the_lines_for_teachers_run(tmp_path, monkeypatch, capsys):
