@@ -12,10 +12,10 @@ outer derivative sees through the inner one.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import mul
 from typing import Any
 
 from engine import rules
-from engine.graph import N
 from engine.modes import switched
 from engine.nested import flat, is_row, mapped
 from engine.value import Value, as_value, grad_lock, local_derivatives, run_backward
@@ -60,7 +60,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
         try:
             for node in inputs:
                 node.grad = 0.0
-            run_backward(order, involved_derivatives)
+            run_backward(order, involved_derivatives, rules.strong_mul if create_graph else mul)
             return [as_value(node.grad) if create_graph else node.grad for node in inputs]
         finally:
             for node, gradient in before:
@@ -129,13 +129,17 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
 
 
 def chain_rule_forward(
-    order: Sequence[N], local_derivatives: Callable[[N], Iterable[tuple[N, Any]]], tangent: dict[N, Any]
-) -> dict[N, Any]:
+    order: Sequence[Any],
+    local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]],
+    tangent: dict[Any, Any],
+    times: Callable[[Any, Any], Any] = mul,
+) -> dict[Any, Any]:
     """The chain rule the other way: from the rates of change of some leaves to that of every node they reach."""
     for node in order:
         for parent, local in local_derivatives(node):
-            if tangent.get(parent, 0.0) != 0.0:
-                tangent[node] = tangent.get(node, 0.0) + tangent[parent] * local
+            rate = tangent.get(parent, 0.0)
+            if rate != 0.0 and (local != 0.0 or (parent.rule and parent.rule.jumps)):
+                tangent[node] = tangent.get(node, 0.0) + times(rate, local)
     return tangent
 
 
@@ -165,7 +169,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         output = _one_number(f, variables)
         with switched(warning=False):
             derivatives = symbolic_local_derivatives if symbolic else local_derivatives
-            rate = chain_rule_forward(checked_order(output), derivatives, dict(zip(inputs, rates))).get(output, 0.0)
+            product = rules.strong_mul if symbolic else mul
+            reached = chain_rule_forward(checked_order(output), derivatives, dict(zip(inputs, rates)), product)
+            rate = reached.get(output, 0.0)
         return (output, as_value(rate)) if symbolic else (output.data, float(rate))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import filterfalse
+from operator import mul
 from typing import Any, TypeVar
 
 N = TypeVar("N")  # a node: it has a `rule`, a `grad`, and its operands in `_x` and `_y` (see `Value.__slots__`)
@@ -37,16 +38,24 @@ def topological_order(root: N) -> list[N]:
     return order
 
 
-def chain_rule(order: Sequence[Any], local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]]) -> None:
+def chain_rule(
+    order: Sequence[Any],
+    local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]],
+    times: Callable[[Any, Any], Any] = mul,
+) -> None:
     """Pass the gradient of every node on to its parents: multiply along a path, add over paths.
 
     `local_derivatives` gives a node's parents, each with ``∂node/∂parent``. In reverse, a node comes after everything
     that uses it, so its gradient is complete when it is passed on. The numbers are whatever `local_derivatives` gives:
-    floats, or Values that record how the gradient was made. Where the float 0 arrives nothing is passed on, not even
-    through an infinite slope.
+    floats, or Values that record how the gradient was made.
+
+    Zero is strong: a path with a zero in it adds nothing, not even beside an infinite slope. Floats are skipped here;
+    for Values, which do not show that they are 0, `times` is the product `rules.strong_mul`. Only where a slope does
+    not exist at all (`Rule.jumps`) is it passed on as nan.
     """
     for node in reversed(order):
-        upstream = node.grad
-        if upstream != 0.0 and node.rule is not None:
+        upstream, rule = node.grad, node.rule
+        if rule is not None and (upstream != 0.0 or rule.jumps):
             for parent, local in local_derivatives(node):
-                parent.grad += upstream * local
+                if local != 0.0:
+                    parent.grad += times(upstream, local)

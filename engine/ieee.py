@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.rules import Rule
 
 inf, nan = math.inf, math.nan
+LN2, LN10, DEGREES = math.log(2), math.log(10), 180 / math.pi
 
 
 def _total(function: Callable[..., float], otherwise: Callable[..., float]) -> Callable[..., float]:
@@ -33,11 +34,16 @@ expm1 = _total(math.expm1, lambda x: inf)
 cosh = _total(math.cosh, lambda x: inf)
 sinh = _total(math.sinh, lambda x: math.copysign(inf, x))
 log = _total(math.log, lambda x: -inf if x == 0 else nan)
+log2 = _total(math.log2, lambda x: -inf if x == 0 else nan)
+log10 = _total(math.log10, lambda x: -inf if x == 0 else nan)
 log1p = _total(math.log1p, lambda x: -inf if x == -1 else nan)
 sqrt = _total(math.sqrt, lambda x: nan)
 sin, cos, tan = (_total(f, lambda x: nan) for f in (math.sin, math.cos, math.tan))
 asin, acos = (_total(f, lambda x: nan) for f in (math.asin, math.acos))
-atan, atan2, tanh, hypot, erfc = math.atan, math.atan2, math.tanh, math.hypot, math.erfc
+acosh = _total(math.acosh, lambda x: nan)
+atanh = _total(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan)
+fmod = _total(math.fmod, lambda x, y: nan)
+asinh, atan, atan2, tanh, hypot, erfc = math.asinh, math.atan, math.atan2, math.tanh, math.hypot, math.erfc
 
 
 def _divide_by_zero(x: float, y: float) -> float:
@@ -63,6 +69,12 @@ def maximum(x: float, y: float) -> float:
 def minimum(x: float, y: float) -> float:
     """The smaller of the two; `nan` if either is."""
     return x if x < y or x != x else y
+
+
+def mod(x: float, y: float) -> float:
+    """What is left of x after whole multiples of y, with the sign of y, as Python's ``%``; `nan` for y = 0."""
+    rest = fmod(x, y)
+    return rest + y if rest != 0 and (rest < 0) != (y < 0) else rest
 
 
 def square_error(x: float) -> float:

@@ -11,8 +11,8 @@ Read a line as: *sin: z = sin(x), dz/dx = cos(x)*. An operation of your own is o
 >>> cube(2.0)
 8.0
 
-Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, and a tie is shared in half. They are written
-with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows or cancels in floats is
+Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared in
+half. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows or cancels in floats is
 written in a form that does not: tanh' is sech², never 1 - tanh².
 """
 
@@ -41,12 +41,13 @@ class Rule:
     gives whatever that number makes of it.
     """
 
-    __slots__ = ("symbol", "value", "partials", "name", "constants", "__weakref__")
+    __slots__ = ("symbol", "value", "partials", "name", "constants", "jumps", "__weakref__")
 
     def __init__(self, symbol: str, value: Callable[..., Any], partials: Callable[..., tuple[Any, ...]]) -> None:
         self.symbol, self.value, self.partials = symbol, value, partials
         self.name = symbol  # in the table below: what it is called there
         self.constants: tuple[Any, ...] = ()  # in a family: which member it is
+        self.jumps = False  # whether its value jumps somewhere: there it has no slope, which no zero hides
         code = getattr(partials, "__code__", None)
         if code is not None and not code.co_flags & 4:  # of a fixed number of operands: a slip is best told here
             try:
@@ -110,32 +111,43 @@ sub = Rule("-", operator.sub, lambda z, x, y: (1.0, -1.0))
 mul = Rule("*", operator.mul, lambda z, x, y: (y, x))
 div = Rule("/", operator.truediv, lambda z, x, y: (1 / y, -z / y))
 neg = Rule("neg", operator.neg, lambda z, x: (-1.0,))
+reciprocal = Rule("reciprocal", lambda x: 1 / x, lambda z, x: (-z * z,))
+mod = Rule("%", ieee.mod, lambda z, x, y: (1.0, (z - x) / y))
+fmod = Rule("fmod", ieee.fmod, lambda z, x, y: (1.0, (z - x) / y))
 identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 
 # Steps: piecewise constant, so their slope is 0. They carry the kinks of the rules below.
 step = Rule("step", lambda x: 1.0 if x > 0 else 0.0 if x == x else x, lambda z, x: (0.0,))
 sign = Rule("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x, lambda z, x: (0.0,))
 above = Rule("above", lambda x, y: 1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan, lambda z, x, y: (0.0, 0.0))  # noqa: E501
+greater = Rule(">", lambda x, y: 1.0 if x > y else 0.0, lambda z, x, y: (0.0, 0.0))
+less = Rule("<", lambda x, y: 1.0 if x < y else 0.0, lambda z, x, y: (0.0, 0.0))
 equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
 stop_gradient = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
-# A product and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0.
+# Products and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0. In `zero_mul` the second operand does, in
+# `strong_mul`, the product of the chain rule, either does, and beside nan too.
 zero_mul = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
+strong_mul = Rule("*", lambda x, y: 0.0 if x == 0 or y == 0 else x * y, lambda z, x, y: (y, x))
 zero_div = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (1 / y, -zero_div(z, y)))
 
 # Powers and logarithms. In x ** y the slopes of 0 ** 0 are 0, and the slope along y is 0 at x = 0 < y.
 # exp_difference(x, y) is exp(x - y), power_slope(x, y) is y · x ** (y - 1), without what rounding would cost them.
 exp = Rule("exp", ieee.exp, lambda z, x: (z,))
 exp_difference = Rule("exp", ieee.exp_difference, lambda z, x, y: (z, -z))
+exp2 = Rule("exp2", lambda x: ieee.pow(2.0, x), lambda z, x: (z * ieee.LN2,))
 expm1 = Rule("expm1", ieee.expm1, lambda z, x: (exp(x),))
 log = Rule("log", ieee.log, lambda z, x: (1 / x,))
+log2 = Rule("log2", ieee.log2, lambda z, x: (1 / ieee.LN2 / x,))
+log10 = Rule("log10", ieee.log10, lambda z, x: (1 / ieee.LN10 / x,))
 log1p = Rule("log1p", ieee.log1p, lambda z, x: (1 / (1 + x),))
 sqrt = Rule("sqrt", ieee.sqrt, lambda z, x: (0.5 / abs(z),))
 pow = Rule("**", ieee.pow, lambda z, x, y: (power_slope(x, y), zero_mul(_log(x, y), z)))
 power_slope = Rule("**'", ieee.power_slope, lambda z, x, y: (zero_mul(power_slope(x, y - 1), y), pow(x, y - 1) + zero_mul(_log(x, y), z)))  # noqa: E501
 _log = Rule("log", lambda x, y: 0.0 if x == 0 <= y else ieee.log(x), lambda z, x, y: (zero_div(sign(x) ** 2, x), 0.0))
 
-# Trigonometry. cosine(x, y) is x / hypot(x, y): the cosine of the angle under which the point (x, y) is seen.
+# Trigonometry. cosine(x, y) is x / hypot(x, y): the cosine of the angle under which the point (x, y) is seen. At the
+# origin that is no angle: it jumps there, and has no slope.
 sin = Rule("sin", ieee.sin, lambda z, x: (cos(x),))
 cos = Rule("cos", ieee.cos, lambda z, x: (-sin(x),))
 tan = Rule("tan", ieee.tan, lambda z, x: (1 + z * z,))
@@ -144,9 +156,15 @@ acos = Rule("acos", ieee.acos, lambda z, x: (-1 / sqrt((1 - x) * (1 + x)),))
 atan = Rule("atan", ieee.atan, lambda z, x: ((1 / hypot(1.0, x)) ** 2,))
 sinh = Rule("sinh", ieee.sinh, lambda z, x: (cosh(x),))
 cosh = Rule("cosh", ieee.cosh, lambda z, x: (sinh(x),))
+asinh = Rule("asinh", ieee.asinh, lambda z, x: (1 / hypot(1.0, x),))
+acosh = Rule("acosh", ieee.acosh, lambda z, x: (1 / (sqrt(x - 1) * sqrt(x + 1)),))
+atanh = Rule("atanh", ieee.atanh, lambda z, x: (1 / ((1 - x) * (1 + x)),))
+degrees = Rule("degrees", lambda x: x * ieee.DEGREES, lambda z, x: (ieee.DEGREES,))
+radians = Rule("radians", lambda x: x / ieee.DEGREES, lambda z, x: (1 / ieee.DEGREES,))
 hypot = Rule("hypot", ieee.hypot, lambda z, x, y: (cosine(x, y), cosine(y, x)))
 atan2 = Rule("atan2", ieee.atan2, lambda z, y, x: (_per_radius(cosine(x, y), x, y), _per_radius(-cosine(y, x), x, y)))
-cosine = Rule("cosine", ieee.cosine, lambda z, x, y: (_per_radius(cosine(y, x) ** 2, x, y), _per_radius(-z * cosine(y, x), x, y)))  # noqa: E501
+cosine = Rule("cosine", ieee.cosine, lambda z, x, y: (cosine(y, x) ** 2 / hypot(x, y), -z * cosine(y, x) / hypot(x, y)))
+cosine.jumps = True
 
 # Activation functions, and what they lean on: sech = 1 / cosh, the normal density and its integral.
 maximum = Rule("max", ieee.maximum, lambda z, x, y: (above(x, y), above(y, x)))
@@ -179,7 +197,8 @@ dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
-gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[inside(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
+where = Rule("where", lambda c, x, y: x if c > 0 else y if c == c else c, lambda z, c, x, y: (0.0, step(c), 1 - step(c)))
+gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[between(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
 # fmt: on
 
 
@@ -237,17 +256,17 @@ def leaky_relu(slope: float) -> Rule:
 
 @_family
 def clamp(low: float, high: float) -> Rule:
-    """``x`` kept from `low` to `high`; the slope is 1 there, the ends included, and 0 outside."""
+    """``x`` kept from `low` to `high`; the slope is 1 between them, and 0 at the ends and outside."""
     if not low <= high:
         raise ValueError(f"clamp takes low <= high, got low={low} and high={high}")
-    within = inside(low, high)
-    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (within(x),))
+    inside = between(low, high)
+    return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (inside(x),))
 
 
 @_family
-def inside(low: float, high: float) -> Rule:
-    """1 from `low` to `high`, the ends included, and 0 outside; its slope is 0."""
-    return Rule("inside", lambda x: x if x != x else 1.0 if low <= x <= high else 0.0, lambda z, x: (0.0,))
+def between(low: float, high: float) -> Rule:
+    """1 between `low` and `high`, and 0 at the ends and outside; its slope is 0."""
+    return Rule("between", lambda x: x if x != x else 1.0 if low < x < high else 0.0, lambda z, x: (0.0,))
 
 
 @_family
@@ -282,5 +301,5 @@ RULES: dict[str, Rule] = {name: rule for name, rule in globals().items() if isin
 for _name, _rule in RULES.items():
     _rule.name = _name
 FAMILIES: dict[str, Callable[..., Rule]] = {
-    f.__name__: f for f in (power, leaky_relu, clamp, inside, softmax, log_softmax, select)
+    f.__name__: f for f in (power, leaky_relu, clamp, between, softmax, log_softmax, select)
 }

@@ -9,6 +9,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isfinite, nan
+from operator import mul
 from threading import RLock
 from typing import Any, Self, TypeVar
 
@@ -223,7 +224,7 @@ class Value(Protocols):
         return record(rules.leaky_relu(to_float(slope)), self)
 
     def clamp(self, low: float = -inf, high: float = inf) -> "Value":
-        """``x`` kept from `low` to `high`, of which `low` is the lower; the slope is 1 there, and 0 outside."""
+        """``x`` kept from `low` to `high`, of which `low` is the lower; the slope is 1 between them, else 0."""
         return record(rules.clamp(to_float(low), to_float(high)), self)
 
 
@@ -288,9 +289,14 @@ def local_derivatives(node: Value) -> Iterable[tuple[Value, float]]:
     return zip(parents, rule.slopes(node._data, *[parent._data for parent in parents]))
 
 
-def run_backward(order: Sequence[Value], derivatives: Callable[[Value], Iterable[tuple[Value, Any]]]) -> None:
-    """The chain rule from the last node, ``∂root/∂root = 1``, back to the leaves. Hold `grad_lock` around it."""
+def run_backward(
+    order: Sequence[Value],
+    derivatives: Callable[[Value], Iterable[tuple[Value, Any]]],
+    times: Callable[[Any, Any], Any] = mul,
+    seed: float = 1.0,
+) -> None:
+    """The chain rule from the last node, whose gradient is the seed, to the leaves. Hold `grad_lock` around it."""
     for node in order:
         node.grad = 0.0
-    order[-1].grad = 1.0
-    chain_rule(order, derivatives)
+    order[-1].grad = seed
+    chain_rule(order, derivatives, times)

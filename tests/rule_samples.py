@@ -7,9 +7,10 @@ to the table fails the tests until it has sample points here.
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isinf, nan
 from typing import Any
 
+import mpmath
 import pytest
 import sympy as sp
 
@@ -101,6 +102,27 @@ def no_target_or_valley(x: float, t: float) -> bool:
     return not 0 <= t <= 1 or 0 < abs(x) < 1e-6  # sigmoid(x) - t cancels beside the minimum, whoever computes it
 
 
+def where_it_jumps(x: float, y: float) -> bool:
+    return y == 0 or abs(x) >= 2**53 * abs(y) or x % y == 0 or isinf(y)  # and where no digit is left
+
+
+class whole(sp.Function):  # type: ignore[misc]
+    """The floor, whose slope is 0 between the jumps: SymPy's own derivative of it is not evaluated."""
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        return sp.floor(x) if x.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sp.Integer(0)
+
+    _imp_ = staticmethod(mpmath.floor)  # what `lambdify` calls
+
+
+def truncated(x: Any) -> sp.Expr:
+    return when((whole(x), x > 0), (-whole(-x), True))
+
+
 PAIRS = ((1.5, 2.25), (-0.7, 3.1), (2.4, -1.3), (-1.9, -0.6))
 TRIPLES = ((0.3, -1.2, 2.1), (1.7, 0.4, -0.9), (-2.3, 1.1, 0.2))
 LINE = (-2.3, -0.7, 0.4, 1.9)
@@ -113,18 +135,27 @@ SAMPLES: dict[str, list[Sample]] = {
     "mul": [many(lambda x, y: x * y, *PAIRS)],
     "div": [many(lambda x, y: x / y, *PAIRS)],
     "neg": [one(lambda x: -x, *LINE)],
+    "reciprocal": [one(lambda x: 1 / x, *LINE)],
+    "mod": [many(lambda x, y: x - y * whole(x / y), *PAIRS, outside=where_it_jumps)],
+    "fmod": [many(lambda x, y: x - y * truncated(x / y), *PAIRS, outside=where_it_jumps)],
     "identity": [one(lambda x: x, *LINE)],
     "step": [one(lambda x: when((1, x > 0), (0, True)), *LINE, flat=True)],
     "sign": [one(lambda x: sp.sign(x), *LINE, flat=True)],
     "above": [many(lambda x, y: (sp.sign(x - y) + 1) / 2, *PAIRS, flat=True)],
+    "greater": [many(lambda x, y: when((1, x > y), (0, True)), *PAIRS, flat=True)],
+    "less": [many(lambda x, y: when((1, x < y), (0, True)), *PAIRS, flat=True)],
     "equal": [many(lambda x, y: when((1, sp.Eq(x, y)), (0, True)), *PAIRS, flat=True)],
     "stop_gradient": [one(lambda x: x, *LINE, flat=True)],
     "zero_mul": [many(lambda x, y: x * y, *PAIRS)],
+    "strong_mul": [many(lambda x, y: x * y, *PAIRS)],
     "zero_div": [many(lambda x, y: x / y, *PAIRS)],
     "exp": [one(sp.exp, *LINE)],
     "exp_difference": [many(lambda x, y: sp.exp(x - y), *PAIRS)],
+    "exp2": [one(lambda x: 2**x, *LINE)],
     "expm1": [one(lambda x: sp.exp(x) - 1, *LINE)],
     "log": [one(sp.log, *RIGHT)],
+    "log2": [one(lambda x: sp.log(x) / sp.log(2), *RIGHT)],
+    "log10": [one(lambda x: sp.log(x) / sp.log(10), *RIGHT)],
     "log1p": [one(lambda x: sp.log(1 + x), -0.6, *RIGHT)],
     "sqrt": [one(sp.sqrt, *RIGHT)],
     "pow": [
@@ -140,6 +171,11 @@ SAMPLES: dict[str, list[Sample]] = {
     "atan": [one(sp.atan, *LINE)],
     "sinh": [one(sp.sinh, *LINE)],
     "cosh": [one(sp.cosh, *LINE)],
+    "asinh": [one(sp.asinh, *LINE)],
+    "acosh": [one(sp.acosh, 1.2, 2.7, 11.0)],
+    "atanh": [one(sp.atanh, *UNIT)],
+    "degrees": [one(lambda x: x * 180 / sp.pi, *LINE)],
+    "radians": [one(lambda x: x * sp.pi / 180, *LINE)],
     "hypot": [many(lambda x, y: sp.sqrt(x**2 + y**2), *PAIRS)],
     "atan2": [many(sp.atan2, *PAIRS, outside=on_the_cut)],
     "cosine": [many(cosine, *PAIRS)],
@@ -189,6 +225,9 @@ SAMPLES: dict[str, list[Sample]] = {
         one(lambda x: x, *LINE),
         many(lambda x, y, z: sp.log(sp.exp(x) + sp.exp(y) + sp.exp(z)), *TRIPLES),
     ],
+    "where": [
+        many(lambda c, x, y: when((x, c > 0), (y, True)), *TRIPLES),
+    ],
     "gather": [
         many(
             lambda i, x, y: when((x, i < sp.Rational(1, 2)), (y, True)),
@@ -209,11 +248,11 @@ def _leaky(slope: float) -> Sample:
 
 def _clamp(low: float, high: float) -> Sample:
     low, high = (sp.Rational(end) if abs(end) < sp.oo else end for end in (low, high))
-    return one(lambda x: when((low, x < low), (high, x > high), (x, True)), *LINE)
+    return one(lambda x: when((low, x <= low), (high, x >= high), (x, True)), *LINE)
 
 
-def _inside(low: float, high: float) -> Sample:
-    return one(lambda x: when((1, (x >= low) & (x <= high)), (0, True)), *LINE, flat=True)
+def _between(low: float, high: float) -> Sample:
+    return one(lambda x: when((1, (x > low) & (x < high)), (0, True)), *LINE, flat=True)
 
 
 def _share(i: int) -> Sample:
@@ -231,7 +270,7 @@ FAMILY_SAMPLES: dict[str, dict[tuple[Any, ...], Sample]] = {
     },
     "leaky_relu": {(slope,): _leaky(slope) for slope in (0.01, 0.2, -0.5)},
     "clamp": {ends: _clamp(*ends) for ends in ((-1.0, 1.0), (0.0, 6.0), (-float("inf"), 1.0), (-1.0, float("inf")))},
-    "inside": {ends: _inside(*ends) for ends in ((-1.0, 1.0), (0.0, 6.0))},
+    "between": {ends: _between(*ends) for ends in ((-1.0, 1.0), (0.0, 6.0))},
     "softmax": {(i,): _share(i) for i in range(3)},
     "log_softmax": {(i,): _log_share(i) for i in range(3)},
     "select": {(i,): one(lambda x: x, *LINE) for i in (0, 2)},

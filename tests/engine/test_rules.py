@@ -273,7 +273,8 @@ def test_zero_upstream_gives_exactly_zero(name, sample):
     for point in awkward_points(sample):
         xs = [Value(x) for x in point]
         quietly(lambda xs=xs: (NAMED[name](*xs) * 0).backward())
-        assert [x.grad for x in xs] == [0.0] * len(xs), point
+        if not (NAMED[name].jumps and math.isnan(NAMED[name].slopes(0.0, *point)[0])):
+            assert [x.grad for x in xs] == [0.0] * len(xs), point
 
 
 @every_rule
@@ -290,7 +291,7 @@ def test_warning_where_a_finite_input_gives_inf_or_nan_and_nowhere_else(name, sa
 
 
 # IEEE 754 and these rules give a number where one operand, not a number, does not matter to the answer.
-NAN_DOES_NOT_MATTER = {"equal", "power(0.0)", "gather"}
+NAN_DOES_NOT_MATTER = {"equal", "greater", "less", "power(0.0)", "gather", "where"}
 
 
 @every_rule
@@ -306,7 +307,9 @@ def test_nan_is_never_swallowed(name, sample):
 
 
 def test_nan_that_does_not_matter():
-    assert rules.equal(nan, nan) == 0.0
+    assert rules.equal(nan, nan) == rules.greater(nan, 1.0) == rules.less(1.0, nan) == 0.0
+    assert rules.where(1.0, 2.0, nan) == rules.where(0.0, nan, 2.0) == 2.0
+    assert math.isnan(rules.where(nan, 1.0, 2.0))
     assert rules.pow(nan, 0.0) == rules.pow(1.0, nan) == rules.power(0.0)(nan) == 1.0
     assert rules.hypot(inf, nan) == inf
 
@@ -322,8 +325,8 @@ DECREES = [
     ("elu", (0.0,), 0.0, (1.0,)),
     ("leaky_relu(0.01)", (0.0,), 0.0, (0.01,)),
     ("leaky_relu(0.2)", (-0.0,), 0.0, (0.2,)),
-    ("clamp(-1.0, 1.0)", (1.0,), 1.0, (1.0,)),
-    ("clamp(-1.0, 1.0)", (-1.0,), -1.0, (1.0,)),
+    ("clamp(-1.0, 1.0)", (1.0,), 1.0, (0.0,)),
+    ("clamp(-1.0, 1.0)", (-1.0,), -1.0, (0.0,)),
     ("clamp(0.0, 6.0)", (6.5,), 6.0, (0.0,)),
     ("maximum", (1.0, 1.0), 1.0, (0.5, 0.5)),
     ("minimum", (1.0, 1.0), 1.0, (0.5, 0.5)),
@@ -336,7 +339,7 @@ DECREES = [
     ("atan2", (0.0, 0.0), 0.0, (0.0, 0.0)),
     ("atan2", (0.0, -1.0), pi, (-1.0, 0.0)),
     ("atan2", (-0.0, -1.0), -pi, (-1.0, 0.0)),
-    ("cosine", (0.0, 0.0), 0.0, (0.0, 0.0)),
+    ("cosine", (0.0, 0.0), 0.0, (nan, nan)),
     ("sqrt", (0.0,), 0.0, (inf,)),
     ("zero_mul", (inf, 0.0), 0.0, (0.0, inf)),
     ("zero_mul", (nan, 0.0), nan, (0.0, nan)),

@@ -31,7 +31,8 @@ NOT_IN_TORCH = {
     "power_slope",
     "exp_difference",
 }
-NOT_IN_TORCH |= {"exp_difference", "cosine", "sech", "normal_pdf", "select", "inside", "gather"}
+NOT_IN_TORCH |= {"exp_difference", "cosine", "sech", "normal_pdf", "select", "between", "gather"}
+NOT_IN_TORCH |= {"strong_mul", "greater", "less", "where"}
 
 ANY_NAN = "a slope at nan is nan here; PyTorch gives the one of the branch that a comparison with nan falls into"
 SQUARES = "PyTorch squares both operands, and the squares overflow or underflow"
@@ -59,6 +60,8 @@ DISAGREEMENTS = [
     ("sign", [nan], "nan stays nan; PyTorch gives 0"),
     *((name, [nan], ANY_NAN) for name in ("absolute", "relu", "elu", "leaky_relu(0.01)", "leaky_relu(0.2)")),
     *((name, [nan], ANY_NAN) for name in ("clamp(-1.0, 1.0)", "clamp(0.0, 6.0)")),
+    ("clamp(-1.0, 1.0)", [-1.0, 1.0], "the slope at an end is 0, as relu's at 0, and PyTorch's own since 2.14"),
+    ("clamp(0.0, 6.0)", [0.0, -0.0, 6.0], "the slope at an end is 0, as relu's at 0, and PyTorch's own since 2.14"),
     *((name, [[nan, 1.0], [1.0, nan]], ANY_NAN) for name in ("maximum", "minimum")),
 ]
 ALLOWED = {(name, str(p if isinstance(p, list) else [p])) for name, points, _ in DISAGREEMENTS for p in points}

@@ -203,7 +203,7 @@ def test_a_dead_derivative_is_zero():
     y = x.relu() * 2
     assert str(formula(y, wrt=x, names=locals())).splitlines()[-1] == "      = step(-3) * 2 = 0"
     flat = x.clamp(-1, 1)
-    assert str(formula(flat, wrt=x)).splitlines()[-1].endswith("inside(-3, -1, 1) = 0")
+    assert str(formula(flat, wrt=x)).splitlines()[-1].endswith("between(-3, -1, 1) = 0")
 
 
 def test_a_long_formula_becomes_one_equation_for_each_operation():

@@ -62,7 +62,7 @@ FUNCTIONS = {
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "clamp": lambda x, low, high: sorted((low, x, high))[1],
-    "inside": lambda x, low, high: float(low <= x <= high),
+    "between": lambda x, low, high: float(low < x < high),
     "sech": lambda x: 2 / (math.exp(x) + math.exp(-x)),
     "softplus": lambda x: math.log(1 + math.exp(x)),
     "logsigmoid": lambda x: math.log(logistic(x)),
@@ -119,7 +119,7 @@ PYTHON = {
     **{rule.symbol: rule for rule in RULES.values()},
     **{name: getattr(engine, name) for name in engine.__all__},
     "max": lambda *xs: max(xs), "min": lambda *xs: min(xs), "abs": abs, "inf": inf, "cube": NAMED["cube"],
-    "inside": lambda x, low, high: FAMILIES["inside"](low, high)(x),
+    "between": lambda x, low, high: FAMILIES["between"](low, high)(x),
 }  # fmt: skip
 
 
