@@ -8,36 +8,59 @@
 
 Read `graph`, `rules`, `value` and `functions` in this order: they are all of reverse mode. What a Value needs in daily
 life stands beside it: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`.
-`functional`, `check`, `steps` and `names` are built on top; `compiler` turns a recorded graph into machine code. What is
-in `__all__` is public.
+`functional`, `check`, `steps` and `names` are built on top; `compiler` turns a recorded graph into machine code. What
+is in `__all__` is public.
 """
 
 from engine.check import GradientCheck, GradientError, check_gradients
 from engine.compiler.api import compile
 from engine.functional import grad, gradients, hessian, jvp, value_and_grad
-from engine.functions import clamp, dot, leaky_relu, log_softmax, logsumexp, max, mean, min, select, softmax, sum
+from engine.functions import (
+    clamp,
+    dot,
+    leaky_relu,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    select,
+    softmax,
+    sum,
+    where,
+)
 from engine.modes import TraceError, detect_anomaly, no_grad, record_lines
 from engine.rules import (
     RULES,
     Rule,
     acos,
+    acosh,
     asin,
+    asinh,
     atan,
     atan2,
+    atanh,
     binary_cross_entropy,
     cos,
     cosh,
+    degrees,
     elu,
     exp,
+    exp2,
     expm1,
+    fmod,
     gelu,
     hypot,
     log,
     log1p,
+    log2,
+    log10,
     logsigmoid,
     maximum,
     minimum,
     pow,
+    radians,
+    reciprocal,
     relu,
     sigmoid,
     sign,
@@ -51,6 +74,9 @@ from engine.rules import (
     tanh,
 )
 from engine.rules import absolute as abs
+from engine.rules import equal as eq
+from engine.rules import greater as gt
+from engine.rules import less as lt
 from engine.steps import BackwardStep, ForwardStep
 from engine.value import Value
 
@@ -64,10 +90,71 @@ def __getattr__(name: str) -> object:
 
 # All but `abs`, `compile`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
 __all__ = [
-    "RULES", "BackwardStep", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError",
-    "Value", "acos", "asin", "atan", "atan2", "binary_cross_entropy", "check_gradients", "clamp",
-    "cos", "cosh", "detect_anomaly", "dot", "elu", "exp", "expm1", "gelu", "grad", "gradients", "hessian", "hypot",
-    "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsigmoid", "logsumexp", "maximum", "mean", "minimum",
-    "no_grad", "record_lines", "relu", "select", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softplus",
-    "sqrt", "step", "tan", "tanh", "value_and_grad",
+    "RULES",
+    "BackwardStep",
+    "ForwardStep",
+    "GradientCheck",
+    "GradientError",
+    "Rule",
+    "TraceError",
+    "Value",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "binary_cross_entropy",
+    "check_gradients",
+    "clamp",
+    "cos",
+    "cosh",
+    "degrees",
+    "detect_anomaly",
+    "dot",
+    "elu",
+    "eq",
+    "exp",
+    "exp2",
+    "expm1",
+    "fmod",
+    "gelu",
+    "grad",
+    "gradients",
+    "gt",
+    "hessian",
+    "hypot",
+    "jvp",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "log_softmax",
+    "logsigmoid",
+    "logsumexp",
+    "lt",
+    "maximum",
+    "mean",
+    "minimum",
+    "no_grad",
+    "radians",
+    "reciprocal",
+    "record_lines",
+    "relu",
+    "select",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "sinh",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "step",
+    "tan",
+    "tanh",
+    "value_and_grad",
+    "where",
 ]  # fmt: skip

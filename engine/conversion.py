@@ -1,6 +1,6 @@
 """What counts as one real number, and for what does not, the sentence that says what to write instead."""
 
-from numbers import Real
+from numbers import Number, Real
 from typing import Any
 
 
@@ -44,6 +44,16 @@ def to_float(data: Any) -> float:
     else:
         hint = "write float(...) around it if it is one number"
     raise TypeError(f"a Value holds one real number, got {kind} {data!r:.40}; {hint}")
+
+
+def answers_itself(other: Any, method: str) -> bool:
+    """Whether an operand of an unknown kind may know by itself what to do with a Value on its left.
+
+    Lists, strings, arrays and numbers that are not real do not: their answer would be another than what was meant.
+    """
+    kind = type(other)
+    known = kind.__module__ == "builtins" or isinstance(other, Number) or hasattr(other, "shape")
+    return not known and hasattr(kind, method)
 
 
 _ONE_EACH = "make one Value for each number: [Value(x) for x in data]"

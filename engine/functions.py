@@ -79,6 +79,32 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     return [rules.log_softmax(i)(*xs) for i in range(len(xs))]
 
 
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """``x`` where the condition holds, else ``y``; the side that is not taken gets exactly 0, whatever its slope.
+
+    Args:
+        condition: a truth value, such as a comparison; or a Value that is above 0 where it holds, such as ``gt(x, 0)``,
+            which a compiled function looks at anew in each call.
+        x, y: numbers or Values.
+
+    Raises:
+        TypeError: if the condition is neither.
+
+    >>> from engine import Value, where
+    >>> x = Value(0.0)  # where the slope of the square root is infinite
+    >>> where(x > 0, x.sqrt(), x).backward()
+    >>> x.grad
+    1.0
+    """
+    if not isinstance(condition, Value):
+        if type(condition) is not bool and type(condition).__name__ not in ("bool_", "bool"):
+            raise TypeError(
+                f"where takes a comparison, True, False or a Value that is above 0 if it holds, got {condition!r:.40}"
+            )
+        condition = float(condition)
+    return rules.where(condition, x, y)
+
+
 def select(values: Sequence[Any], index: Any) -> Any:
     """``values[index]``, as a node that says which one was taken.
 

@@ -25,6 +25,21 @@ _OPERATORS = {
 }
 
 
+class Unset(float):
+    """The gradient before any backward pass: it counts as 0, as in micrograd, and shows as a dash."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "—"
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset(0.0)
+
+
 class Protocols:
     """The methods of a Value that Python, NumPy and others look for; `Value` inherits them."""
 
@@ -36,6 +51,11 @@ class Protocols:
     label: str
     role: str
     parents: Any
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether a backward pass has reached this node, or a gradient was set."""
+        return self.grad is not UNSET and self.grad is not None
 
     # Comparisons and conversions.
 
@@ -88,7 +108,7 @@ class Protocols:
         label = f", label={self.label!r}" if self.label else ""
         if mode.get().tracing:
             return f"Value(being recorded{label})"
-        return f"Value(data={self._data}, grad={'—' if self.grad is None else self.grad}{label})"
+        return f"Value(data={self._data}, grad={self.grad if self.has_grad else UNSET}{label})"
 
     def _name(self) -> str:
         """How a message calls this node: its label or its rule, and its number."""
@@ -99,8 +119,9 @@ class Protocols:
 
     def _copy_onto(self, parents: tuple[Any, ...]) -> Self:
         copy = object.__new__(self.__class__)
-        for slot in ("_data", "grad", "rule", "label", "role", "_version"):
+        for slot in ("_data", "grad", "rule", "role", "_version"):
             setattr(copy, slot, getattr(self, slot))
+        vars(copy).update(vars(self))
         x, y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
         for slot, operand in (("_x", x), ("_y", y)):
             setattr(copy, slot, operand)
@@ -122,7 +143,7 @@ class Protocols:
                 "only leaves can be pickled, and this Value was computed from others. "
                 "Pickle the model or the inputs it came from, or value.detach() for the number alone"
             )
-        return self.__class__, (self._data, self.label, self.role), (None, {"grad": self.grad})
+        return self.__class__, (self._data, self.label, self.role), (vars(self), {"grad": self.grad})
 
     # NumPy.
 
@@ -139,7 +160,7 @@ class Protocols:
             f"np.{name} takes arrays of plain numbers, got a Value; write {instead}, or x.data for the bare number"
         )
 
-    # Scripts that draw micrograd's graphs look for these.
+    # Scripts written for micrograd look for these.
 
     @property
     def op(self) -> str:
@@ -153,6 +174,28 @@ class Protocols:
     @property
     def _prev(self) -> set[Any]:
         return set(self.parents)
+
+    def _backward(self) -> None:
+        """Pass this node's gradient on to its operands, as one steps through the chain rule by hand."""
+        if self.rule is not None:
+            for parent, local in zip(self.parents, self.local_gradients()):
+                parent.grad += self.grad * local
+
+
+def of_micrograd(children: Any, op: str, label: str) -> tuple[str, str]:
+    """The label and the role of a leaf that is made as in micrograd: ``Value(3.0, (), "", "c")``.
+
+    Raises:
+        TypeError: if there are operands: an operation needs its derivative too.
+    """
+    if not isinstance(children, (tuple, set)):
+        return str(children), op
+    if children:
+        raise TypeError(
+            "a Value with operands is made by a rule, which knows its derivative; write "
+            'Rule("square", lambda x: x**2, lambda z, x: (2 * x,))(x) in place of Value(x.data**2, (x,), "square")'
+        )
+    return label, "input"
 
 
 def _number(x: Any) -> float:

@@ -12,8 +12,8 @@ Read a line as: *sin: z = sin(x), dz/dx = cos(x)*. An operation of your own is o
 8.0
 
 Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared in
-half. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows or cancels in floats is
-written in a form that does not: tanh' is sech², never 1 - tanh².
+half. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows
+or cancels in floats is written in a form that does not: tanh' is sech², never 1 - tanh².
 """
 
 import operator
@@ -197,7 +197,7 @@ dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
-where = Rule("where", lambda c, x, y: x if c > 0 else y if c == c else c, lambda z, c, x, y: (0.0, step(c), 1 - step(c)))
+where = Rule("where", lambda c, x, y: x if c > 0 else y if c == c else c, lambda z, c, *_: (0.0, step(c), 1 - step(c)))
 gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[between(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
 # fmt: on
 

@@ -153,7 +153,7 @@ def running_totals(order: Sequence[Any], steps: Iterable[BackwardStep]) -> Itera
     After the last they are what `Value.backward` leaves, on leaves added to what was there. Stop before that, and they
     stay half done: `Value.zero_grad` clears them.
     """
-    before = {node: node.grad or 0.0 for node in order if node.rule is None}
+    before = {node: float(node.grad or 0.0) for node in order if node.rule is None}
     for node in order:
         node.grad = before.get(node, 0.0)
     order[-1].grad += 1.0

@@ -15,10 +15,10 @@ from typing import Any, Self, TypeVar
 
 from engine import rules, versions
 from engine.anomaly import check_gradients_finite, evaluate, finite_local_derivatives, source_lines, warn_of_gradients
-from engine.conversion import to_float
+from engine.conversion import answers_itself, to_float
 from engine.graph import chain_rule, topological_order
 from engine.modes import NORMAL, callers_line, leaves_graph, mode
-from engine.protocols import Protocols
+from engine.protocols import UNSET, Protocols, of_micrograd
 from engine.rules import Rule
 from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps, running_totals
 from engine.versions import check_fresh, checked_order
@@ -43,8 +43,18 @@ def _unary(rule: Rule) -> "Callable[[Value], Value]":
     return _method(rule, lambda x: record(rule, x))
 
 
-def _binary(rule: Rule) -> "Callable[[Value, Any], Value]":
-    return _method(rule, lambda x, y: record(rule, x, y if isinstance(y, Value) else Value(y, role="constant")))
+def _binary(rule: Rule, reflected: str = "") -> "Callable[[Value, Any], Value]":
+    def method(x: "Value", y: Any) -> "Value":
+        if not isinstance(y, Value):
+            try:
+                y = Value(y, role="constant")
+            except TypeError:
+                if answers_itself(y, reflected):
+                    return NotImplemented
+                raise
+        return record(rule, x, y)
+
+    return _method(rule, method)
 
 
 def _reflected(rule: Rule) -> "Callable[[Value, Any], Value]":
@@ -60,8 +70,11 @@ class Value(Protocols):
         role: what a leaf is to the graph: ``"input"``, ``"parameter"`` or ``"constant"``.
 
     Attributes:
-        grad: ``∂root/∂self`` as a float, None before any ``root.backward()``. Leaves add up over calls, as in PyTorch.
+        grad: ``∂root/∂self`` as a float; before any ``root.backward()`` it counts as 0 and shows as — (see `has_grad`).
+            Leaves add up over calls, as in PyTorch.
         rule: the `Rule` it was made by; None for a leaf.
+
+    Attributes of your own can be set too, such as an optimizer's memory of a parameter.
 
     Raises:
         TypeError: if `data` is not one real number.
@@ -72,17 +85,22 @@ class Value(Protocols):
     # One or two operands, as most nodes have, stand in `_x` and `_y`: with a tuple in every node instead, making a node
     # takes 386 ns where it takes 241, and its share of a backward pass 270 where it takes 243. More of them, or none,
     # stand in `_x` as a tuple.
-    __slots__ = ("_data", "grad", "rule", "label", "role", "_x", "_y", "_version", "__weakref__")
+    __slots__ = ("_data", "grad", "rule", "role", "_x", "_y", "_version", "__dict__", "__weakref__")
 
-    def __init__(self, data: Any, label: str = "", role: str = "input") -> None:
+    label = ""  # kept among the attributes of one's own, for most nodes have none
+
+    def __init__(self, data: Any, label: str = "", role: str = "input", _label: str = "") -> None:
+        if not isinstance(label, str):
+            label, role = of_micrograd(label, role, _label)
         if role not in ROLES:
             raise ValueError(f"role must be one of {', '.join(ROLES)}, got {role!r}")
         self._data: float = data if type(data) is float else to_float(data)
-        self.grad: Any = None  # a float; within a backward pass perhaps a Value
+        self.grad: Any = UNSET  # a float; within a backward pass perhaps a Value
         self._x: Any = ()
         self._y: Value | None = None
         self.rule: Rule | None = None
-        self.label = label
+        if label:
+            self.label = label
         self.role = role
         self._version = versions.current
 
@@ -123,18 +141,22 @@ class Value(Protocols):
         check_fresh(self)
         return tuple(local for _, local in local_derivatives(self))
 
-    def backward(self) -> None:
+    def backward(self, gradient: float = 1.0) -> None:
         """Set ``node.grad = ∂self/∂node`` on every node behind this one; on leaves, add it to what is there.
+
+        Args:
+            gradient: that of this node itself, by which all are multiplied.
 
         Raises:
             RuntimeError: if a leaf was changed after the forward pass.
         """
+        seed = to_float(gradient)
         order = checked_order(self)
         anomaly = mode.get().anomaly
         with grad_lock:
             before = [(node, node.grad) for node in order if node.rule is None]
             try:
-                run_backward(order, finite_local_derivatives if anomaly else local_derivatives)
+                run_backward(order, finite_local_derivatives if anomaly else local_derivatives, seed=seed)
                 if anomaly:
                     check_gradients_finite(reversed(order))
             except BaseException:
@@ -143,8 +165,8 @@ class Value(Protocols):
                 raise
             bad = [leaf for leaf, _ in before if not isfinite(leaf.grad) and isfinite(leaf._data)]
             for leaf, grad in before:
-                if grad is not None:
-                    leaf.grad += grad
+                if grad is not UNSET and grad is not None:
+                    leaf.grad += grad if type(grad) is float else to_float(grad)
         warn_of_gradients(bad)
 
     def backward_steps(self, names: Mapping[str, Any] | None = None) -> Iterator[BackwardStep]:
@@ -192,7 +214,9 @@ class Value(Protocols):
 
     # Operators and functions. A plain number beside a Value becomes a constant of the graph.
 
-    __add__, __sub__, __mul__, __truediv__ = map(_binary, (rules.add, rules.sub, rules.mul, rules.div))
+    __add__, __sub__ = _binary(rules.add, "__radd__"), _binary(rules.sub, "__rsub__")
+    __mul__, __truediv__ = _binary(rules.mul, "__rmul__"), _binary(rules.div, "__rtruediv__")
+    __mod__, __rmod__ = _binary(rules.mod, "__rmod__"), _reflected(rules.mod)
     __rsub__, __rmul__, __rtruediv__, __rpow__ = map(_reflected, (rules.sub, rules.mul, rules.div, rules.pow))
     __neg__, __abs__ = _unary(rules.neg), _unary(rules.absolute)
 
@@ -204,18 +228,25 @@ class Value(Protocols):
     def __pow__(self, other: Any) -> "Value":
         if isinstance(other, Value):
             return record(rules.pow, self, other)
-        return record(rules.power(to_float(other)), self)
+        try:
+            return record(rules.power(to_float(other)), self)
+        except TypeError:
+            if answers_itself(other, "__rpow__"):
+                return NotImplemented
+            raise
 
     def __pos__(self) -> "Value":
         return self
 
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)
-    exp, expm1, log, log1p = _unary(rules.exp), _unary(rules.expm1), _unary(rules.log), _unary(rules.log1p)
-    sqrt, abs = _unary(rules.sqrt), _unary(rules.absolute)
+    exp, exp2, expm1 = _unary(rules.exp), _unary(rules.exp2), _unary(rules.expm1)
+    log, log2, log10, log1p = map(_unary, (rules.log, rules.log2, rules.log10, rules.log1p))
+    sqrt, abs, reciprocal = _unary(rules.sqrt), _unary(rules.absolute), _unary(rules.reciprocal)
     sin, cos, tan = _unary(rules.sin), _unary(rules.cos), _unary(rules.tan)
     asin, acos, atan = _unary(rules.asin), _unary(rules.acos), _unary(rules.atan)
     sinh, cosh, tanh = _unary(rules.sinh), _unary(rules.cosh), _unary(rules.tanh)
+    asinh, acosh, atanh = _unary(rules.asinh), _unary(rules.acosh), _unary(rules.atanh)
     maximum, minimum = _binary(rules.maximum), _binary(rules.minimum)
     atan2, hypot = _binary(rules.atan2), _binary(rules.hypot)
 
@@ -258,9 +289,8 @@ def record(rule: Rule, x: Any, y: Value | None = None) -> Value:
                 raise leaves_graph(node.parents[0], "was used in no_grad()", "write x.detach() instead")
             return Value(data)
     node._data = data
-    node.grad = None
+    node.grad = UNSET
     node.rule = rule
-    node.label = ""
     node.role = "operation"
     node._version = versions.current
     if now.lines:

@@ -5,6 +5,7 @@ Values; a wrong one is an error, and while a function is recorded to be compiled
 """
 
 from collections.abc import Iterable, Iterator
+from math import nextafter
 from operator import index
 from typing import Any
 
@@ -80,7 +81,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
             hint = _order(name, logit, target) or "from -1 or 1, write (y + 1) / 2"
             raise ValueError(f"{name} takes targets from 0 to 1, got {number!r}; {hint}")
         if isinstance(target, Value):
-            target = target / rules.inside(0.0, 1.0)(target)  # not finite where it is outside
+            target = target / _FROM_0_TO_1(target)  # not finite where it is outside
         result: Value = rules.binary_cross_entropy(as_value(logit), target)
         return result
 
@@ -169,6 +170,9 @@ def _listed(name: str, parameters: Any) -> list[Value]:
         if not isinstance(parameter, Value):
             raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
     return each
+
+
+_FROM_0_TO_1 = rules.between(nextafter(0.0, -1.0), nextafter(1.0, 2.0))
 
 
 def _number(target: Any) -> Any:

@@ -155,8 +155,8 @@ def test_a_leaf_changed_after_forward_is_named_and_never_mixed_in():
     w.data = 5.0
     with pytest.raises(RuntimeError, match=r"w = 5.0 was changed after the forward pass .*Call forward\(\)"):
         y.backward()
-    assert x.grad is None
-    assert w.grad is None
+    assert not x.has_grad
+    assert not w.has_grad
     assert y.forward().data == 15.0
     y.backward()
     assert (x.grad, w.grad) == (5.0, 3.0)
@@ -383,7 +383,7 @@ def test_a_value_formats_as_its_number():
 
 def test_a_gradient_is_a_dash_before_any_backward():
     x = Value(1.0)
-    assert x.grad is None
+    assert not x.has_grad
     assert repr(x) == "Value(data=1.0, grad=—)"
     (x * 2).backward()
     assert repr(x) == "Value(data=1.0, grad=2.0)"
@@ -474,7 +474,7 @@ def test_detect_anomaly_names_the_line_behind_a_bad_slope():
             FloatingPointError, match=r"sqrt\(x = 0.0\) has the slope \(inf,\).*test_value.py, line \d+"
         ):
             root.backward()
-    assert x.grad is None
+    assert not x.has_grad
 
 
 # no_grad.
@@ -545,7 +545,7 @@ def test_detach_stops_the_gradient():
     y = x * x
     (y.detach() * x).backward()
     assert x.grad == 9.0
-    assert y.grad is None
+    assert not y.has_grad
 
 
 def test_deepcopy_copies_the_graph_and_keeps_its_shape():
@@ -553,7 +553,7 @@ def test_deepcopy_copies_the_graph_and_keeps_its_shape():
     y = total([x, x * x, x]).tanh()
     x2, y2 = copy.deepcopy([x, y])
     y2.backward()
-    assert x.grad is None
+    assert not x.has_grad
     y.backward()
     assert x2.grad == x.grad
     assert (x2.label, y2.op) == ("x", "tanh")
@@ -596,7 +596,7 @@ def test_detect_anomaly_finds_a_gradient_that_overflows_on_the_way():
         y = x * 1e200 * 1e200
         with pytest.raises(FloatingPointError, match=r"the gradient of x = 0\.0 adds up to inf; it was made by"):
             y.backward()
-    assert x.grad is None
+    assert not x.has_grad
 
 
 def test_a_role_must_be_known():
