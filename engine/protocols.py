@@ -3,6 +3,7 @@
 Nothing here is about derivatives. Order is by data; ``==`` and ``hash`` are by identity, so that a node can be a key.
 """
 
+from copy import deepcopy
 from typing import Any, NoReturn, Self
 
 from engine.conversion import to_float
@@ -134,7 +135,8 @@ class Protocols:
         this: Any = self
         for node in topological_order(this):
             if id(node) not in memo:
-                memo[id(node)] = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
+                memo[id(node)] = copied = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
+                vars(copied).update(deepcopy(vars(node), memo))
         return memo[id(self)]
 
     def __reduce__(self) -> Any:

@@ -82,7 +82,7 @@ def test_softmax_is_positive_and_one_together_far_out_too():
 def test_a_plain_number_gives_a_plain_number(name):
     function = getattr(engine, name)
     operands = len(SAMPLES[function.name][0].symbols) if isinstance(function, Rule) else 1
-    for number in {"acosh": (1.5, 2), "atanh": (0.5, False)}.get(name, (0.5, 1, True)) + (float("nan"),):
+    for number in (*{"acosh": (1.5, 2), "atanh": (0.5, False)}.get(name, (0.5, 1, True)), float("nan")):
         plain, node = function(*[number] * operands), function(*[Value(number)] * operands)
         assert (type(plain), type(node)) == (float, Value)
         assert plain == node.data or math.isnan(plain) == math.isnan(node.data) == math.isnan(number)
