@@ -8,7 +8,7 @@ from typing import Any
 from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from engine.value import Value
 
 
@@ -61,18 +61,18 @@ def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: f
              0            2                3                3  ok
              1            3                2                2  ok
     """
-    arguments = mapped(to_float, xs)
+    arguments = tree_map(to_float, xs)
     value, slopes = value_and_grad(f, argnums=range(len(arguments)))(*arguments)
-    numbers = list(flat(arguments))
+    numbers = list(tree_leaves(arguments))
 
     def at(i: int, x: float) -> float:
         each = iter([*numbers[:i], x, *numbers[i + 1 :]])
         with no_grad():
-            result = f(*mapped(lambda _: Value(next(each)), arguments))
+            result = f(*tree_map(lambda _: Value(next(each)), arguments))
         return result.data if isinstance(result, Value) else float(result)
 
     rows = []
-    for i, (x, exact) in enumerate(zip(numbers, flat(slopes))):
+    for i, (x, exact) in enumerate(zip(numbers, tree_leaves(slopes))):
         h = step_size(x)
         above, below = x + h, x - h  # as floats: their distance is exact, 2h is not
         numeric = (at(i, above) - at(i, below)) / (above - below)

@@ -17,7 +17,7 @@ from typing import Any
 from engine import rules
 from engine.graph import N
 from engine.modes import switched
-from engine.nested import flat, is_row, mapped
+from engine.nested import is_list_like, tree_leaves, tree_map
 from engine.value import Value, as_value, grad_lock, local_derivatives, run_backward
 from engine.versions import checked_order
 
@@ -91,11 +91,11 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
         chosen = _chosen(argnums, len(args))
         args = tuple(map(_listed, args))
         with _tracing(args) as symbolic:
-            variables = [mapped(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
-            inputs = [leaf for i in chosen for leaf in flat(variables[i])]  # now, for f may change its lists
+            variables = [tree_map(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
+            inputs = [leaf for i in chosen for leaf in tree_leaves(variables[i])]  # now, for f may change its lists
             output = _one_number(f, variables)
             slopes = iter(gradients(output, inputs, create_graph=symbolic))
-        shaped = [mapped(lambda _: next(slopes), args[i]) for i in chosen]
+        shaped = [tree_map(lambda _: next(slopes), args[i]) for i in chosen]
         return output if symbolic else output.data, shaped[0] if isinstance(argnums, int) else tuple(shaped)
 
     return both
@@ -120,8 +120,8 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
     def matrix(*args: Any) -> list[list[Any]]:
         args = tuple(map(_listed, args))
         with _tracing(args) as symbolic:
-            variables = mapped(_variable, list(args))
-            inputs = list(flat(variables))
+            variables = tree_map(_variable, list(args))
+            inputs = list(tree_leaves(variables))
             slopes = gradients(_one_number(f, variables), inputs, create_graph=True)
             return [gradients(slope, inputs, create_graph=symbolic) for slope in slopes]
 
@@ -149,15 +149,15 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    if not (is_row(primals) and is_row(tangents)):
+    if not (is_list_like(primals) and is_list_like(tangents)):
         raise TypeError(
             f"jvp takes all arguments of f in a tuple, and their tangents in another, got {primals!r:.40} and "
             f"{tangents!r:.40}; for one argument write jvp(f, (x,), (rate,))"
         )
     primals, tangents = list(map(_listed, primals)), list(map(_listed, tangents))
     with _tracing((primals, tangents)) as symbolic, switched(recording=True):
-        variables = mapped(_variable, primals)
-        inputs, rates = list(flat(variables)), list(flat(tangents))
+        variables = tree_map(_variable, primals)
+        inputs, rates = list(tree_leaves(variables)), list(tree_leaves(tangents))
         if len(inputs) != len(rates):
             raise ValueError(
                 f"jvp takes a tangent for each primal, got {len(inputs)} primals and {len(rates)} tangents"
@@ -175,7 +175,7 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 @contextmanager
 def _tracing(args: Any) -> Iterator[bool]:
     """Whether to give Values: inside another derivative, or where Values were given."""
-    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in flat(args))
+    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in tree_leaves(args))
     token = _inside.set(True)
     try:
         with switched(recording=True):
@@ -186,7 +186,7 @@ def _tracing(args: Any) -> Iterator[bool]:
 
 def _chosen(argnums: int | Sequence[int], count: int) -> list[int]:
     """Which of so many arguments to differentiate by."""
-    chosen: list[Any] = list(argnums) if is_row(argnums) else [argnums]  # type: ignore[arg-type]
+    chosen: list[Any] = list(argnums) if is_list_like(argnums) else [argnums]  # type: ignore[arg-type]
     if not all(isinstance(i, int) for i in chosen):
         raise TypeError(f"argnums must be an integer or a sequence of them, got {argnums!r:.40}; write argnums=0")
     if chosen and not count:
@@ -210,6 +210,6 @@ def _variable(x: Any) -> Value:
 
 def _one_number(f: Callable[..., Any], args: Sequence[Any]) -> Value:
     output = f(*args)
-    if is_row(output):
+    if is_list_like(output):
         raise TypeError(f"expected a function that gives one number, got {len(output)} of them; sum them, or pick one")
     return as_value(output)

@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from engine import Value
-from engine.nested import is_row
+from engine.nested import is_list_like
 
 
 def check(name: str, given: Any, valid: bool, expected: str) -> None:
@@ -58,8 +58,8 @@ def inputs(x: Any, expected: int, module: Any) -> list[Value]:
     Raises:
         ValueError: if they are rows, or not as many as expected.
     """
-    xs = list(x) if is_row(x) else [x]
-    if xs and is_row(xs[0]):
+    xs = list(x) if is_list_like(x) else [x]
+    if xs and is_list_like(xs[0]):
         raise ValueError(f"{module!r} expects one row of numbers, got rows; write [model(x) for x in rows]")
     if len(xs) != expected:
         raise ValueError(f"{module!r} expects {expected} inputs, got {len(xs)}")

@@ -19,7 +19,7 @@ from math import prod, sqrt
 from typing import Any, TypeVar
 
 from engine import Value
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn.checks import check_rng
 from nn.module import Module
 from nn.summary import is_list, shape
@@ -115,14 +115,14 @@ def _by_fans(target: Target, draw: Callable[[int, int], Callable[[], float]]) ->
             )
         out, into, *window = sizes
         number = draw(into * prod(window), out * prod(window))
-        for value in flat(tensor):
+        for value in tree_leaves(tensor):
             value.data = number()
     return target
 
 
 def _fill(target: Target, number: Callable[[], float]) -> Target:
     for tensor in _tensors(target):
-        for value in flat(tensor):
+        for value in tree_leaves(tensor):
             value.data = number()
     return target
 
@@ -130,12 +130,13 @@ def _fill(target: Target, number: Callable[[], float]) -> Target:
 def _tensors(target: Any) -> list[Any]:
     """What is to be filled: the weights of a module, or the list itself."""
     if not isinstance(target, Module):
-        if not is_list(target) or not all(isinstance(value, Value) for value in flat(target)):
+        if not is_list(target) or not all(isinstance(value, Value) for value in tree_leaves(target)):
             raise TypeError(f"first weights go into a module or lists of Values, got {target!r:.40}")
         return [target]
     parameters = set(target.parameters(frozen=True))
     found = [tensor for _, module in target.named_modules() for _, tensor in module.tensors()]
-    weights = [tensor for tensor in found if len(shape(tensor) or ()) > 1 and parameters.issuperset(flat(tensor))]
+    matrices = [tensor for tensor in found if len(shape(tensor) or ()) > 1]
+    weights = [tensor for tensor in matrices if parameters.issuperset(tree_leaves(tensor))]
     if not weights:
         raise ValueError(f"{target!r} has no weights of two axes or more; hand over the list of Values itself")
     return weights

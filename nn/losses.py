@@ -10,7 +10,7 @@ from typing import Any
 
 from engine import Value, dot, log_softmax, mean, rules, select
 from engine.modes import mode
-from engine.nested import flat, is_row
+from engine.nested import is_list_like, tree_leaves
 from engine.value import as_value
 
 
@@ -111,15 +111,15 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
             raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")
         return -as_value(rules.log_softmax(i)(*xs))
 
-    if not is_row(logits):
+    if not is_list_like(logits):
         raise TypeError(
             f"cross_entropy takes a row of logits, one for each class, and then the target, got {logits!r:.40} as the "
             "logits; write cross_entropy(logits, target)"
         )
-    if not is_row(targets):
+    if not is_list_like(targets):
         return loss(logits, targets)
     rows, targets = list(logits), list(targets)
-    if rows and not is_row(rows[0]):
+    if rows and not is_list_like(rows[0]):
         raise ValueError(f"cross_entropy takes a row of logits for each of {len(targets)} targets, got a single row")
     _check_lengths("cross_entropy", len(rows), len(targets))
     return _mean(loss(row, target) for row, target in zip(rows, targets))
@@ -162,7 +162,7 @@ def l2_penalty(parameters: Iterable[Any]) -> Value:
 
 
 def _listed(name: str, parameters: Any) -> list[Value]:
-    each = list(flat(parameters))
+    each = list(tree_leaves(parameters))
     if not each:
         raise ValueError(f"{name} takes at least one parameter, got none; write model.parameters()")
     for parameter in each:
@@ -200,7 +200,7 @@ def _mean(losses: Iterator[Value]) -> Value:
 
 
 def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
-    each, wanted = list(flat(outputs)), list(flat(targets))
+    each, wanted = list(tree_leaves(outputs)), list(tree_leaves(targets))
     _check_lengths(name, len(each), len(wanted))
     return zip(each, wanted)
 

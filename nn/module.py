@@ -15,7 +15,7 @@ from engine import Value
 from engine.compiler.buffers import Part
 from engine.compiler.guards import note_change
 from engine.conversion import to_float
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from nn.summary import Summary, is_list, shape, written
 
 
@@ -129,7 +129,7 @@ class Module:
             name: what the attribute is called.
             numbers: a number or Value, or nested lists of them.
         """
-        setattr(self, name, mapped(lambda x: x if isinstance(x, Value) else Value(x), numbers))
+        setattr(self, name, tree_map(lambda x: x if isinstance(x, Value) else Value(x), numbers))
         if name not in self._buffers:
             self._buffers = (*self._buffers, name)
 
@@ -142,7 +142,7 @@ class Module:
         >>> neuron.state_dict()
         {'w': [2.0], 'b': 0.0}
         """
-        return {name: mapped(lambda value: value.data, tensor) for name, tensor in named_tensors(self)}
+        return {name: tree_map(lambda value: value.data, tensor) for name, tensor in named_tensors(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set all parameters and buffers to numbers that `state_dict` gave, or PyTorch's.
@@ -163,19 +163,19 @@ class Module:
                 faults.append(f"no {name!r}")
                 continue
             try:
-                numbers[name] = mapped(to_float, state[name])
+                numbers[name] = tree_map(to_float, state[name])
             except TypeError as error:
                 faults.append(f"in {name!r} what is no number ({error})")
                 continue
             if shape(numbers[name]) != shape(tensor):
                 faults.append(f"{name!r} of shape {written(shape(numbers[name]))}, not {written(shape(tensor))}")
-            elif bad := [number for number in flat(numbers[name]) if not isfinite(number)]:
+            elif bad := [number for number in tree_leaves(numbers[name]) if not isfinite(number)]:
                 faults.append(f"{bad[0]} in {name!r}")
         faults += [f"{name!r}, which the model has not" for name in state if name not in tensors]
         if faults:
             raise ValueError(f"{type(self).__name__} is left as it was, for the state has {'; '.join(faults)}")
         for name, tensor in tensors.items():
-            for value, number in zip(flat(tensor), flat(numbers[name])):
+            for value, number in zip(tree_leaves(tensor), tree_leaves(numbers[name])):
                 value.data = number
 
     # How it is trained.

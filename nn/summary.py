@@ -11,7 +11,7 @@ layers.1  Layer(3, 1, activation='linear')  weight [1, 3], bias [1]           4
 
 from typing import TYPE_CHECKING, Any
 
-from engine.nested import flat
+from engine.nested import tree_leaves
 
 if TYPE_CHECKING:
     from nn.module import Module
@@ -59,7 +59,7 @@ class Summary:
         self.rows: list[tuple[str, str, str, int, int]] = []
         for name, module in model.named_modules():
             tensors = dict(module.tensors())
-            own = parameters.intersection(value for tensor in tensors.values() for value in flat(tensor))
+            own = parameters.intersection(value for tensor in tensors.values() for value in tree_leaves(tensor))
             parameters -= own
             kind = type(module).__name__ if any(module.named_children()) else repr(module)
             shapes = ", ".join(f"{each} {written(shape(tensor))}" for each, tensor in tensors.items())

@@ -20,7 +20,7 @@ from random import Random
 from typing import Any
 
 from engine.compiler.pytree import is_array
-from engine.nested import flat, is_row, mapped
+from engine.nested import is_list_like, tree_leaves, tree_map
 
 
 def train_test_split(
@@ -55,7 +55,8 @@ def train_test_split(
     rng.shuffle(order)
     test = order[:tested]
     if stratify:
-        order.sort(key=lambda i: tuple(flat(y[i])))  # class after class, shuffled within: then take at even distances
+        # Class after class, shuffled within each; then take examples at even distances.
+        order.sort(key=lambda i: tuple(tree_leaves(y[i])))
         test = [i for k, i in enumerate(order) if (k + 1) * tested // n > k * tested // n]
         rng.shuffle(order)
         rng.shuffle(test)
@@ -239,7 +240,7 @@ def _checked(name: str, examples: Any, ragged: bool = False) -> Any:
     """Examples as a list or an array, once it is known that they are alike and hold finite numbers."""
     if hasattr(examples, "to_numpy"):  # a table or a column of pandas
         examples = examples.to_numpy()
-    if not is_row(examples):
+    if not is_list_like(examples):
         raise TypeError(f"{name} must be a list or an array of examples, got {examples!r:.40}")
     mixed = hasattr(examples, "dtype") and not is_array(examples)  # a table with columns of several kinds
     if not is_array(examples):
@@ -248,16 +249,16 @@ def _checked(name: str, examples: Any, ragged: bool = False) -> Any:
         raise ValueError(f"{name} must hold at least one example, got none")
     if is_array(examples) and _all_finite(examples):
         return examples
-    first = mapped(_nothing, examples[0])
+    first = tree_map(_nothing, examples[0])
     for i, row in enumerate(examples):
-        for x in flat(row):
+        for x in tree_leaves(row):
             if not _is_finite(x):
                 shown = float(x) if isinstance(x, float) else x  # nan, and not np.float64(nan)
                 raise ValueError(
                     f"row {i} of {name} holds {shown!r:.40}, and not a finite number; leave the row out, or put one "
                     "there"
                 )
-        if not ragged and mapped(_nothing, row) != first:
+        if not ragged and tree_map(_nothing, row) != first:
             raise ValueError(
                 f"row {i} of {name} holds {_size(row)} and row 0 holds {_size(examples[0])}; rows must be alike, or "
                 "for texts write ragged=True"
@@ -268,7 +269,7 @@ def _checked(name: str, examples: Any, ragged: bool = False) -> Any:
 def _table(name: str, X: Any) -> Any:
     """Rows of numbers, checked."""
     X = _checked(name, X)
-    if not is_row(X[0]) or any(map(is_row, X[0])) or not len(X[0]):
+    if not is_list_like(X[0]) or any(map(is_list_like, X[0])) or not len(X[0]):
         raise ValueError(
             f"{name} must be rows of numbers, got {X[0]!r:.40} as the first; a column is [[x] for x in xs]"
         )
@@ -293,7 +294,7 @@ def _nothing(x: Any) -> None:
 
 
 def _size(row: Any) -> str:
-    n = len(list(flat(row)))
+    n = len(list(tree_leaves(row)))
     return f"{n} number{'s' * (n != 1)}"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn.layers.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from nn.layers.attention import CausalSelfAttention
 from nn.layers.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
@@ -113,7 +113,7 @@ def _tie(theirs: Any, model: Module) -> None:
     tensors = dict[Any, Any]()
     for name, tensor in named_tensors(model):
         path, _, attribute = name.rpartition(".")
-        owner, values = theirs.get_submodule(path), (*flat(tensor),)
+        owner, values = theirs.get_submodule(path), (*tree_leaves(tensor),)
         shared = tensors.setdefault((shape(tensor), values), getattr(owner, attribute))
         setattr(owner, attribute, shared)
         if isinstance(shared, _torch().nn.Parameter):

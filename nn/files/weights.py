@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn.module import Module
 
 State = dict[str, Any]
@@ -51,7 +51,7 @@ def save(model: Module, path: str | os.PathLike[str], metadata: Mapping[str, str
         raise TypeError(f"metadata are texts by name, as {{'epochs': '10'}}, got {metadata!r}")
     state = model.state_dict()
     for name, tensor in state.items():
-        for number in flat(tensor):
+        for number in tree_leaves(tensor):
             if not isfinite(number):
                 raise ValueError(f"{path} is left as it was: there is {number} in {name!r}, which load would refuse")
     _replace(Path(path), write(state, texts))
@@ -133,7 +133,7 @@ def _from_json(data: bytes) -> tuple[State, Metadata]:
     if not isinstance(state, dict) or not _is_text(metadata):
         raise ValueError("its tensors must be lists by name, and its metadata texts by name")
     for name, tensor in state.items():
-        if any(isinstance(number, bool) for number in flat(tensor)):
+        if any(isinstance(number, bool) for number in tree_leaves(tensor)):
             raise ValueError(f"there are true and false in {name!r}, and not only numbers")
     return state, metadata
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import Value, softmax
-from engine.nested import is_row, mapped
+from engine.nested import is_list_like, tree_map
 from nn.module import Module
 
 # Functions of a Value. Those that take a plain number too, and give one, are the engine's: `engine.relu(1.0)`.
@@ -34,8 +34,10 @@ def as_input(x: Any) -> Value:
 
 def each_row(f: Callable[[list[Value]], list[Value]], x: Any) -> list[Any]:
     """A row, or rows nested in lists, with `f` of every row; a lone number counts as a row of one."""
-    parts = list(x) if is_row(x) else [x]
-    return [each_row(f, part) for part in parts] if parts and is_row(parts[0]) else f([as_input(v) for v in parts])
+    parts = list(x) if is_list_like(x) else [x]
+    if parts and is_list_like(parts[0]):
+        return [each_row(f, part) for part in parts]
+    return f([as_input(v) for v in parts])
 
 
 class Activation(Module):
@@ -49,7 +51,7 @@ class Activation(Module):
 
     def forward(self, x: Any) -> Any:
         """The function of every number, in lists nested as those given."""
-        return mapped(lambda v: self.activate(as_input(v)), x)
+        return tree_map(lambda v: self.activate(as_input(v)), x)
 
 
 class ReLU(Activation):
@@ -129,6 +131,6 @@ class Softmax(Module):
 
     def forward(self, x: Any) -> list[Any]:
         """Numbers above 0, those of a row 1 together."""
-        if not is_row(x):
+        if not is_list_like(x):
             raise ValueError(f"Softmax takes a row of numbers, got {x!r}; of one number it is always 1")
         return each_row(softmax, x)

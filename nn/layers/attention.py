@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot, softmax
-from engine.nested import is_row
+from engine.nested import is_list_like
 from nn.checks import check_size
 from nn.layers.dense import Linear
 from nn.module import Module
@@ -60,8 +60,8 @@ class CausalSelfAttention(Module):
 
     def forward(self, x: Any) -> list[list[Value]]:
         """As many rows as there are in `x`, a list of rows."""
-        rows = list(x) if is_row(x) else [x]
-        if not all(map(is_row, rows)):
+        rows = list(x) if is_list_like(x) else [x]
+        if not all(map(is_list_like, rows)):
             raise ValueError(f"{self!r} expects a list of rows, got numbers; of one row alone, write [row]")
         queries, keys, values = (layer.batch(rows) for layer in (self.query, self.key, self.value))
         gathered: list[list[Value]] = [[] for _ in rows]

@@ -17,7 +17,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, rules
-from engine.nested import flat, is_row, mapped
+from engine.nested import is_list_like, tree_leaves, tree_map
 from engine.value import record
 from nn.checks import check_rng, check_size
 from nn.layers.activations import as_input
@@ -88,7 +88,7 @@ class Conv2d(Module):
         image = _padded(_image(x, self, self.in_channels), *self.padding)
         patches = _windows(image, self)
         biases = [()] * self.out_channels if self.bias is None else [(b,) for b in self.bias]
-        neurons = [((*flat(weight),), b) for weight, b in zip(self.weight, biases)]
+        neurons = [((*tree_leaves(weight),), b) for weight, b in zip(self.weight, biases)]
         return [[[record(rules.dot, (*w, *patch, *b)) for patch in row] for row in patches] for w, b in neurons]
 
     def __repr__(self) -> str:
@@ -158,14 +158,14 @@ class Flatten(Module):
 
     def forward(self, x: Any) -> list[Any]:
         """The numbers in a row."""
-        return list(flat(x))
+        return list(tree_leaves(x))
 
     def __repr__(self) -> str:
         return "Flatten()"
 
 
 def _pair(name: str, size: Any, least: int = 1) -> tuple[int, int]:
-    pair = tuple(size) if is_row(size) else (size, size)
+    pair = tuple(size) if is_list_like(size) else (size, size)
     if len(pair) != 2 or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < least for n in pair):
         raise ValueError(f"{name} must be a whole number of at least {least}, or a pair of them, got {size!r}")
     return pair
@@ -173,7 +173,7 @@ def _pair(name: str, size: Any, least: int = 1) -> tuple[int, int]:
 
 def _image(x: Any, module: Module, channels: int | None = None) -> Image:
     """The image as Values, after a look at its shape."""
-    image: Image = mapped(as_input, x)
+    image: Image = tree_map(as_input, x)
     sizes = shape(image)
     if sizes is None or len(sizes) != 3 or channels not in (None, sizes[0]):
         expected = f"[{channels or 'channels'}, rows, columns]"

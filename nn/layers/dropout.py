@@ -15,7 +15,7 @@ from typing import Any
 
 from engine import TraceError
 from engine.modes import mode
-from engine.nested import mapped
+from engine.nested import tree_map
 from nn.checks import check_rng, check_share
 from nn.layers.activations import as_input
 from nn.module import Module
@@ -46,14 +46,14 @@ class Dropout(Module):
     def forward(self, x: Any) -> Any:
         """The numbers, in lists nested as those given."""
         if not self.training or not self.p:
-            return mapped(as_input, x)
+            return tree_map(as_input, x)
         if mode.get().tracing:
             raise TraceError(
                 f"{self!r} draws new random numbers at each call, and a compiled function would repeat those of its "
                 "first; call the function without compile, or model.eval() if it is not to be trained"
             )
         draw = (self.rng or random).random
-        return mapped(lambda v: as_input(v) * (0.0 if draw() < self.p else 1 / (1 - self.p)), x)
+        return tree_map(lambda v: as_input(v) * (0.0 if draw() < self.p else 1 / (1 - self.p)), x)
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"

@@ -13,7 +13,7 @@ from operator import index
 from typing import Any
 
 from engine import Value, select
-from engine.nested import is_row
+from engine.nested import is_list_like
 from nn.checks import check_rng, check_size
 from nn.layers.tensors import tensor
 from nn.module import Module
@@ -50,7 +50,7 @@ class Embedding(Module):
 
     def forward(self, x: Any) -> list[Any]:
         """The row of a number, which is an int, or a Value as in a compiled function; of a list of them their rows."""
-        if is_row(x):
+        if is_list_like(x):
             return [self.forward(each) for each in x]
         if isinstance(x, Value):
             return [select(column, x) for column in zip(*self.weight)]

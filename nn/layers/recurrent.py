@@ -14,7 +14,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot
-from engine.nested import is_row
+from engine.nested import is_list_like
 from nn.checks import check_rng, check_size, inputs
 from nn.layers.dense import shown_bias
 from nn.layers.tensors import tensor
@@ -74,7 +74,7 @@ class GRUCell(Module):
         xs = inputs(x, self.input_size, self)
         if h is None:
             h = [Value(0.0, role="constant")] * self.hidden_size
-        hs = list(h) if is_row(h) else [h]
+        hs = list(h) if is_list_like(h) else [h]
         if len(hs) != self.hidden_size:
             raise ValueError(f"{self!r} expects a hidden state of {self.hidden_size} numbers, got {len(hs)}")
         from_x = _sums(self.weight_ih, xs, self.bias_ih)

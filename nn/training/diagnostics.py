@@ -21,7 +21,7 @@ from typing import Any
 
 from engine import Value, gradients, relu
 from engine.modes import callers_depth, switched
-from engine.nested import flat
+from engine.nested import tree_leaves
 from engine.value import as_value
 from nn.layers.activations import ReLU
 from nn.layers.dense import Layer
@@ -61,7 +61,7 @@ def update_ratios(model: Module, before: Mapping[str, Any]) -> dict[str, float]:
     """
     numbers: dict[str, list[tuple[float, float]]] = {}
     for layer, name, parameters in _tensors(model):
-        earlier = list(flat(before.get(name, ())))
+        earlier = list(tree_leaves(before.get(name, ())))
         if len(earlier) != len(parameters):
             raise ValueError(f"before has {len(earlier)} numbers of {name}, and the model has {len(parameters)}")
         numbers.setdefault(layer, []).extend((p.data, number) for p, number in zip(parameters, earlier))
@@ -152,7 +152,7 @@ def recorded(model: Module) -> Iterator[dict[str, list[list[Value]]]]:
 def _watched(method: Any, calls: list[list[Value]]) -> Any:
     def call(*args: Any, **options: Any) -> Any:
         output = method(*args, **options)
-        calls.append([as_value(x) for x in flat(output)])
+        calls.append([as_value(x) for x in tree_leaves(output)])
         return output
 
     return call
@@ -220,7 +220,7 @@ class Diagnostics:
     def _where(self) -> str:
         """Which example, or which layer, is the first whose numbers are not finite."""
         for i, x in enumerate(() if self.xs is None else self.xs):
-            bad = [number for number in flat(x) if not isfinite(number)]
+            bad = [number for number in tree_leaves(x) if not isfinite(number)]
             if bad:
                 return f"row {i} of xs holds {float(bad[0])}; "
         for i, x in enumerate(() if self.xs is None else self.xs):
@@ -231,7 +231,7 @@ class Diagnostics:
             ):
                 self.model.batch([x])
             for name, calls in outputs.items():
-                for value in flat(calls):
+                for value in tree_leaves(calls):
                     if not isfinite(value.data):
                         return f"{name} gives {value.data} for row {i} of xs; "
         return ""
@@ -265,7 +265,7 @@ def _tensors(model: Module) -> Iterator[tuple[str, str, list[Value]]]:
     trained = set(model.parameters())
     for path, module in model.named_modules():
         for name, tensor in module.tensors():
-            values = list(flat(tensor))
+            values = list(tree_leaves(tensor))
             if values and trained.issuperset(values):
                 yield _name(path, module), f"{path}.{name}" if path else name, values
 

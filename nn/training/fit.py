@@ -23,7 +23,7 @@ from typing import Any
 from engine import Value, no_grad
 from engine.compiler.guards import note_change
 from engine.modes import callers_depth, switched
-from engine.nested import is_row
+from engine.nested import is_list_like
 from nn.checks import check_number
 from nn.data.loaders import DataLoader, train_test_split
 from nn.layers.normalisation import BatchNorm1d
@@ -293,7 +293,7 @@ def _try(model: Module, loss: Any, loader: DataLoader) -> None:
     X, y = listed(loader.X[:1]), listed(loader.y)
     with as_it_was(model), switched(recording=False, warning=False):
         outputs = model.eval().batch(X)
-        targets = y[:1] if is_row(y[0]) else list(dict.fromkeys(y))
+        targets = y[:1] if is_list_like(y[0]) else list(dict.fromkeys(y))
         value = loss(outputs * len(targets), targets)
     if not isinstance(value, Value):
         raise TypeError(f"loss must give one Value, got {value!r:.60}; write the mean over all outputs and targets")

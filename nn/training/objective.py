@@ -10,7 +10,7 @@ from engine import TraceError, Value
 from engine.compiler.api import Compiled, compile
 from engine.compiler.pytree import is_array
 from engine.modes import switched
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from engine.value import as_value
 from nn.layers.normalisation import BatchNorm1d
 from nn.module import Module
@@ -97,9 +97,12 @@ class Objective:
         xs, ys, rng = listed(xs), listed(ys), Random(0)
         with switched(recording=False, warning=False):
             outputs, alone = self.model.batch(xs), [self.model(x) for x in xs[:4]]
-            near = [mapped(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
+            near = [tree_map(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
             each = [self.loss(output, y).data for output, y in zip(near, ys)]
-            pairs = [(as_value(v).data, as_value(w).data) for v, w in zip(flat(outputs[: len(alone)]), flat(alone))]
+            pairs = [
+                (as_value(v).data, as_value(w).data)
+                for v, w in zip(tree_leaves(outputs[: len(alone)]), tree_leaves(alone))
+            ]
             pairs += [(self.loss(outputs, ys).data, value.data), (self.loss(near, ys).data, fsum(each) / len(each))]
         return all(isclose(x, y, rel_tol=1e-9) for x, y in pairs)
 

@@ -12,7 +12,7 @@ import pytest
 
 import nn
 from engine import Value, dot
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from nn import (
     ELU,
     GELU,
@@ -124,10 +124,10 @@ def torch():
 
 def with_random_numbers(model, rng):
     """The model with other numbers than it began with, and some variances that are above 0."""
-    state = {name: mapped(lambda _: rng.gauss(0, 1), tensor) for name, tensor in model.state_dict().items()}
+    state = {name: tree_map(lambda _: rng.gauss(0, 1), tensor) for name, tensor in model.state_dict().items()}
     for name, tensor in state.items():
         if name.endswith("running_var"):
-            state[name] = mapped(lambda x: x * x + 0.1, tensor)
+            state[name] = tree_map(lambda x: x * x + 0.1, tensor)
         elif name.endswith("num_batches_tracked"):
             state[name] = 3.0
     model.load_state_dict(state)
@@ -149,13 +149,13 @@ def some(sizes, rng, count=3, most=0):
 
 
 def numbers(tree):
-    return mapped(lambda value: value.data if isinstance(value, Value) else value, tree)
+    return tree_map(lambda value: value.data if isinstance(value, Value) else value, tree)
 
 
 def close(ours, theirs):
     """Whether nested lists and a tensor are alike, also in their shapes."""
     assert shape(ours) == tuple(theirs.shape)
-    assert [*flat(ours)] == pytest.approx(theirs.detach().flatten().tolist(), **EXACT)
+    assert [*tree_leaves(ours)] == pytest.approx(theirs.detach().flatten().tolist(), **EXACT)
 
 
 def alike(torch, model, network, sizes, rng):
@@ -167,15 +167,15 @@ def alike(torch, model, network, sizes, rng):
     close(numbers(outputs), theirs)
     if not list(network.parameters()):
         return
-    upstream = [rng.gauss(0, 1) for _ in flat(outputs)]
+    upstream = [rng.gauss(0, 1) for _ in tree_leaves(outputs)]
     for each in (model, network):
         each.zero_grad()
-    dot(upstream, [*flat(outputs)]).backward()
+    dot(upstream, [*tree_leaves(outputs)]).backward()
     (theirs.flatten() * torch.tensor(upstream, dtype=torch.float64)).sum().backward()
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     for name, tensor in named_tensors(model):
         if name in gradients:
-            close(mapped(lambda value: value.grad, tensor), gradients[name])
+            close(tree_map(lambda value: value.grad, tensor), gradients[name])
     for name, tensor in network.state_dict().items():
         close(model.state_dict()[name], tensor)
 

@@ -15,7 +15,7 @@ import pytest
 
 from engine import Value
 from engine.compiler.buffers import Lent, Part
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn import MLP, BatchNorm1d, Linear, Module, Neuron, Sequential, load, save
 from tests.paths import DATA, ROOT
 
@@ -39,7 +39,7 @@ def bits(model):
 
 
 def rows(state):
-    return [(name, [*flat(tensor)]) for name, tensor in state.items()]
+    return [(name, [*tree_leaves(tensor)]) for name, tensor in state.items()]
 
 
 def safetensors(header, data=b""):
