@@ -22,7 +22,7 @@ from engine import Value
 from engine.nested import tree_leaves
 from nn.checks import check_rng
 from nn.module import Module
-from nn.summary import is_list, shape
+from nn.tensors import is_container, shape
 
 Target = TypeVar("Target")
 
@@ -130,7 +130,7 @@ def _fill(target: Target, number: Callable[[], float]) -> Target:
 def _tensors(target: Any) -> list[Any]:
     """What is to be filled: the weights of a module, or the list itself."""
     if not isinstance(target, Module):
-        if not is_list(target) or not all(isinstance(value, Value) for value in tree_leaves(target)):
+        if not is_container(target) or not all(isinstance(value, Value) for value in tree_leaves(target)):
             raise TypeError(f"first weights go into a module or lists of Values, got {target!r:.40}")
         return [target]
     parameters = set(target.parameters(frozen=True))

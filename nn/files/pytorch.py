@@ -22,9 +22,9 @@ from nn.layers.dropout import Dropout
 from nn.layers.embedding import Embedding
 from nn.layers.normalisation import BatchNorm1d, LayerNorm, RMSNorm
 from nn.layers.recurrent import GRUCell
-from nn.layers.sequential import Sequential, label_within
+from nn.layers.sequential import Sequential, prefix_labels
 from nn.module import Module, named_tensors
-from nn.summary import shape
+from nn.tensors import shape
 
 
 def to_torch(model: Module) -> Any:
@@ -185,7 +185,7 @@ def _mlp_here(new: Any, theirs: Any) -> MLP:
     sizes = [layer.out_features for layer in theirs.layers]
     model: MLP = new(theirs.layers[0].in_features, sizes, _activation_here(theirs.layers[0]))
     for i, layer in enumerate(layers):
-        label_within(layer, f"L{i}")
+        prefix_labels(layer, f"L{i}")
     model.layers = layers
     return model
 

@@ -18,7 +18,7 @@ from math import cos, inf, pi
 from typing import Any
 
 from engine import Value
-from nn.checks import check, check_above_0, check_at_least_0, check_number, check_whole
+from nn.checks import check, check_above_0, check_at_least_0, check_integer, check_number
 from nn.optim.optimizers import Optimizer
 
 
@@ -85,7 +85,7 @@ class StepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
-        check_whole("step_size", step_size, 1)
+        step_size = check_integer("step_size", step_size)
         check_above_0("gamma", gamma)
         self.step_size, self.gamma = step_size, gamma
 
@@ -115,7 +115,7 @@ class LinearLR(Schedule):
         super().__init__(optimizer)
         check_number("start_factor", start_factor, lambda x: 0 < x <= 1, "above 0, and at most 1")
         check_number("end_factor", end_factor, lambda x: 0 <= x <= 1, "from 0 to 1")
-        check_whole("total_iters", total_iters, 1)
+        total_iters = check_integer("total_iters", total_iters)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         optimizer.lr *= start_factor
 
@@ -146,7 +146,7 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
-        check_whole("T_max", T_max, 1)
+        T_max = check_integer("T_max", T_max)
         check_at_least_0("eta_min", eta_min)
         self.T_max, self.eta_min = T_max, eta_min
 
@@ -202,9 +202,9 @@ class ReduceLROnPlateau(Schedule):
         super().__init__(optimizer)
         check("mode", mode, mode in ("min", "max"), "'min' or 'max'")
         check_number("factor", factor, lambda x: 0 < x < 1, "between 0 and 1")
-        check_whole("patience", patience, 0)
+        patience = check_integer("patience", patience, 0)
         check_at_least_0("threshold", threshold)
-        check_whole("cooldown", cooldown, 0)
+        cooldown = check_integer("cooldown", cooldown, 0)
         check_at_least_0("min_lr", min_lr)
         self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
         self.cooldown, self.min_lr = cooldown, min_lr

@@ -25,8 +25,8 @@ from engine.compiler.guards import note_change
 from engine.modes import callers_depth, switched
 from engine.nested import is_list_like
 from nn.checks import check_number
-from nn.data.loaders import DataLoader, train_test_split
-from nn.layers.normalisation import BatchNorm1d
+from nn.data import DataLoader, train_test_split
+from nn.layers import BatchNorm1d
 from nn.module import Module
 from nn.optim.clipping import clip_grad_norm_
 from nn.optim.optimizers import Optimizer
@@ -196,7 +196,7 @@ def as_it_was(model: Module) -> Iterator[Callable[[bool], None]]:
 
     Compiled functions are told of it at the begin and at the end alone: within, each is used in one mode.
     """
-    before = [(module, module.training) for module in model._all()]
+    before = [(module, module.training) for module in model._every_module()]
 
     def train(mode: bool) -> None:
         for module, _ in before:
@@ -280,8 +280,7 @@ def _pair(name: str, data: Any) -> tuple[Any, Any]:
 
 
 def _check_last(model: Module, loader: DataLoader) -> None:
-    last = loader._end - (len(loader) - 1) * loader.batch_size
-    if last == 1 and any(isinstance(m, BatchNorm1d) for _, m in model.named_modules()):
+    if loader.last_batch_size == 1 and any(isinstance(m, BatchNorm1d) for _, m in model.named_modules()):
         raise ValueError(
             f"BatchNorm1d needs 2 examples, and of {len(loader.X)} in mini-batches of {loader.batch_size} one is left "
             "over; write another batch_size, or DataLoader(X, y, batch_size, drop_last=True)"

@@ -49,7 +49,7 @@ from nn import (
 from nn.files import pytorch
 from nn.layers.activations import ACTIVATIONS
 from nn.module import named_tensors
-from nn.summary import shape
+from nn.tensors import shape
 from tests.paths import ROOT
 
 EXACT = {"rel": 1e-12, "abs": 1e-12}
@@ -368,7 +368,7 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
             "numbers the members .* these are called first; leave out",
         ),
         ("nn.utils.spectral_norm(nn.Linear(2, 2))", "the state has no '.*weight'"),
-        ("nn.Linear(2, 2, dtype=torch.complex64)", "in 'weight' what is no number"),
+        ("nn.Linear(2, 2, dtype=torch.complex64)", "'weight' holds something that is not a number"),
     ],
 )
 def test_options_that_nn_has_not_are_refused(torch, text, message):

@@ -159,7 +159,7 @@ def test_parameters_and_buffers_are_labelled():
     [
         (
             lambda: BatchNorm1d(2)([1.0, 2.0]),
-            r"^BatchNorm1d\(2\) in training .* write model\.batch\(rows\), or first mo",
+            r"^BatchNorm1d\(2\) in training .* write model\.batch\(rows\), or call mo",
         ),
         (lambda: BatchNorm1d(2).batch([[1.0, 2.0]]), "expects at least 2 examples, got 1: .* write model.batch"),
         (lambda: BatchNorm1d(2).batch([]), "expects at least 2 examples, got 0"),

@@ -195,7 +195,7 @@ def wrong(path, kind):
         ("half a file", "Expecting|Unterminated"),
         ("a list", "and holds something else"),
         ("a part is missing", "it should hold model, optimizer, data, history, random, and holds model, optimizer"),
-        ("weights of another shape", r"'layers.0.weight' of shape \[3, 2\], not \[4, 2\]"),
+        ("weights of another shape", r"'layers.0.weight' has shape \[3, 2\], not \[4, 2\]"),
         ("a state is no dict", "has no attribute 'keys'"),
         ("nonsense in the last part", "state vector"),
         ("another optimizer", "this SGD has a memory of .*'velocity': 17"),
