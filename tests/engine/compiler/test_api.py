@@ -952,7 +952,7 @@ def test_detect_anomaly_raises_and_names_the_line():
             1,
             0,
             ValueError,
-            r"hinge_loss takes targets of -1 or 1, got 0(\.0)?; from 0 or 1, write 2 \* y - 1",
+            r"hinge_loss takes targets of -1 or 1, got 0(\.0)?; if your labels are 0 and 1, write 2 \* y - 1",
         ),
         (hinge_loss, -1, nan, ValueError, "takes targets of -1 or 1, got nan"),
         (binary_cross_entropy_with_logits, 1, -1, ValueError, r"targets from 0 to 1, got -1(\.0)?; from -1 or 1"),

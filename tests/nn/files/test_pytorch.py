@@ -185,19 +185,19 @@ def alike(torch, model, network, sizes, rng):
 
 def test_every_module_of_nn_is_in_the_table():
     exported = {thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, Module)}
-    assert exported - {Module} == set(pytorch.TABLE)
+    assert exported - {Module} == set(pytorch.CONVERSIONS)
     assert {kind.name for kind in pytorch._ACTIVATIONS} | {"linear"} == set(ACTIVATIONS)
 
 
 def test_every_module_of_nn_is_tried_below():
     tried = {type(module) for make, _ in CASES.values() for _, module in make().named_modules()}
-    assert tried >= set(pytorch.TABLE)
+    assert tried >= set(pytorch.CONVERSIONS)
 
 
 @pytest.mark.parametrize("act", [to_torch, from_torch])
 def test_without_pytorch_it_says_how_to_install_it(act, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    message = "to_torch and from_torch need PyTorch; install it with `pip install torch`, or as https://pytorch.org/"
+    message = "to_torch and from_torch need PyTorch; install it with `pip install torch`, or see https://pytorch.org/"
     with pytest.raises(ImportError, match=re.escape(message)):
         act(Linear(1, 1))
 
@@ -336,26 +336,26 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nn.GELU('tanh')", "has approximate='tanh'; nn has only 'none'"),
-        ("nn.Softmax()", "has dim=None; nn has only -1"),
-        ("nn.Softmax(1)", "has dim=1; nn has only -1"),
-        ("nn.Softplus(2)", "has beta=2; nn has only 1"),
-        ("nn.Softplus(1, 10)", "has threshold=10, nn has no such"),
-        ("nn.Flatten(0)", "has start_dim=0; nn has only 1"),
+        ("nn.GELU('tanh')", "has approximate='tanh'; nn supports only 'none'"),
+        ("nn.Softmax()", "has dim=None; nn supports only -1"),
+        ("nn.Softmax(1)", "has dim=1; nn supports only -1"),
+        ("nn.Softplus(2)", "has beta=2; nn supports only 1"),
+        ("nn.Softplus(1, 10)", "has threshold=10; nn has no threshold"),
+        ("nn.Flatten(0)", "has start_dim=0; nn supports only 1"),
         ("nn.Flatten(1, 2)", "has end_dim=2"),
         ("nn.Dropout(1.0)", "p must be from 0 up to 1"),
         ("nn.BatchNorm1d(2, affine=False)", "has affine=False"),
         ("nn.BatchNorm1d(2, track_running_stats=False)", "has track_running_stats=False"),
-        ("nn.BatchNorm1d(2, momentum=None)", "has momentum=None, the mean of all batches"),
+        ("nn.BatchNorm1d(2, momentum=None)", "has momentum=None, a cumulative average"),
         ("nn.LayerNorm([2, 3])", r"normalized_shape must be a whole number of at least 1, got \(2, 3\)"),
-        ("nn.LayerNorm(2, bias=False)", "the state has no 'bias'"),
+        ("nn.LayerNorm(2, bias=False)", "'bias' is missing"),
         ("nn.Embedding(3, 2, padding_idx=0)", "has padding_idx=0"),
         ("nn.Embedding(3, 2, max_norm=1)", "has max_norm=1"),
         ("nn.Embedding(3, 2, scale_grad_by_freq=True)", "has scale_grad_by_freq=True"),
-        ("nn.Conv2d(2, 2, 1, groups=2)", "has groups=2; nn has only 1"),
+        ("nn.Conv2d(2, 2, 1, groups=2)", "has groups=2; nn supports only 1"),
         ("nn.Conv2d(1, 1, 2, dilation=2)", r"has dilation=\(2, 2\)"),
         ("nn.Conv2d(1, 1, 3, padding='same')", "padding must be a whole number .* got 'same'"),
-        ("nn.Conv2d(1, 1, 3, padding_mode='circular')", "has padding_mode='circular'; nn has only 'zeros'"),
+        ("nn.Conv2d(1, 1, 3, padding_mode='circular')", "has padding_mode='circular'; nn supports only 'zeros'"),
         ("nn.MaxPool2d(2, padding=1)", "has padding=1"),
         ("nn.MaxPool2d(2, dilation=2)", "has dilation=2"),
         ("nn.MaxPool2d(2, ceil_mode=True)", "has ceil_mode=True"),
@@ -367,7 +367,7 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
             "nn.Sequential(OrderedDict(first=nn.Linear(1, 1)))",
             "numbers the members .* these are called first; leave out",
         ),
-        ("nn.utils.spectral_norm(nn.Linear(2, 2))", "the state has no '.*weight'"),
+        ("nn.utils.spectral_norm(nn.Linear(2, 2))", "'.*weight' is missing"),
         ("nn.Linear(2, 2, dtype=torch.complex64)", "'weight' holds something that is not a number"),
     ],
 )
@@ -381,7 +381,7 @@ def test_options_that_nn_has_not_are_refused(torch, text, message):
 def test_a_number_that_is_not_finite_is_refused(torch):
     module = torch.nn.Linear(1, 1)
     module.bias.data[0] = float("nan")
-    with pytest.raises(ValueError, match="nan in 'bias'"):
+    with pytest.raises(ValueError, match="'bias' holds nan"):
         from_torch(module)
 
 
@@ -391,15 +391,15 @@ def test_a_module_of_ones_own_is_named(torch):
 
     name = re.escape(f"{__name__}.Own")
     for model in (Own(), Sequential(Linear(1, 1), Sequential(Own()))):
-        with pytest.raises(TypeError, match=rf"knows the modules of nn, got {name}; write a torch\.nn\.Module of the"):
+        with pytest.raises(TypeError, match=rf"the modules of nn, got {name}; write a torch\.nn\.Module with the"):
             to_torch(model)
     for module in (Theirs(1, 1), torch.nn.Sequential(torch.nn.ReLU(), Theirs(1, 1))):
         with pytest.raises(
-            TypeError, match=r"PyTorch's modules that nn has too, got .*\.Theirs; write a Module of the"
+            TypeError, match=r"PyTorch modules that nn has too, got .*\.Theirs; write a Module with the"
         ):
             from_torch(module)
     for thing in (torch.nn.Identity(), Linear(1, 1), None, torch.nn.Linear(1, 1).state_dict()):
-        with pytest.raises(TypeError, match="knows PyTorch's modules"):
+        with pytest.raises(TypeError, match="knows the PyTorch modules"):
             from_torch(thing)
     with pytest.raises(TypeError, match=r"got builtins\.list"):
         to_torch([Linear(1, 1)])
@@ -438,12 +438,12 @@ def test_other_activations_are_named(torch):
         (mixed, "tanh, relu"),
         (MLP(1, [1, 1], swish), "<"),
     ):
-        with pytest.raises(TypeError, match=f"one activation a layer, of linear, relu, .*, tanh, got {got}"):
+        with pytest.raises(TypeError, match=f"one activation per layer, one of linear, relu, .*, tanh, got {got}"):
             to_torch(model)
     network = to_torch(Layer(1, 1))
     for other in (torch.nn.LeakyReLU(0.5), torch.nn.Softmax(-1)):
         network.activation = other
-        with pytest.raises(ValueError, match="an activation without a name in ACTIVATIONS; put "):
+        with pytest.raises(ValueError, match="an activation that ACTIVATIONS does not name; put "):
             from_torch(network)
 
 
@@ -474,10 +474,10 @@ def test_what_is_frozen_stays_so(torch):
     assert from_torch(to_torch(MLP(1, [2, 1]).freeze())).parameters() == []
     model[2].layers[1].neurons[0].freeze()
     model[0].unfreeze().neurons[0].freeze()
-    with pytest.raises(ValueError, match=r"'0\.weight' of .* is frozen in part; PyTorch trains a tensor as a whole"):
+    with pytest.raises(ValueError, match=r"'0\.weight' of .* is partly frozen; PyTorch trains a tensor as a whole"):
         to_torch(model)
     network[0].bias.requires_grad_(True)
-    with pytest.raises(ValueError, match="frozen in part; nn freezes a module as a whole"):
+    with pytest.raises(ValueError, match="partly frozen; nn freezes a module as a whole"):
         from_torch(network)
 
 
@@ -492,7 +492,7 @@ def test_what_is_shared_stays_so(torch):
         assert len(list(network.parameters())) == 4
         for _ in range(2):
             alike(torch, model, network, (2,), rng)
-    with pytest.raises(ValueError, match="share a tensor; nn can do so only if they are one module of one Seq"):
+    with pytest.raises(ValueError, match="share a tensor; in nn they can only be the same module, used twice in"):
         from_torch(network)
     again = from_torch(to_torch(Sequential(layer, Tanh(), layer)))
     assert again[0] is again[2]
@@ -508,10 +508,10 @@ def test_tensors_that_are_shared_by_two_modules(torch):
     assert network[0].weight is network[2].weight
     assert network[0].bias is not network[2].bias
     alike(torch, model, network, (2,), random.Random(0))
-    with pytest.raises(ValueError, match=r"two modules of torch.* share a tensor; nn can do so only"):
+    with pytest.raises(ValueError, match=r"two modules of torch.* share a tensor; in nn they can only"):
         from_torch(network)
     first.neurons[0].w = Neuron(2).w
-    with pytest.raises(ValueError, match=r"two tensors of .* share a part of their numbers; those of PyTorch can't"):
+    with pytest.raises(ValueError, match=r"two tensors of .* share some of their Values; in PyTorch they cannot"):
         to_torch(model)
 
 
