@@ -359,7 +359,7 @@ def _torch_classes() -> dict[str, Any]:
             return self.activation(super().forward(x))
 
     class TorchMLP(nn.Module):
-        """From ``(N, nin)`` to ``(N, nout)``, or with one output to ``(N,)``, which a loss with targets ``(N,)`` needs."""
+        """From ``(N, nin)`` to ``(N, nout)``, or with one output to ``(N,)``, to match targets ``(N,)`` in a loss."""
 
         def __init__(self, layers: Iterable[Any]) -> None:
             super().__init__()
