@@ -1,4 +1,4 @@
-"""Numbers that remember how they were made, and the derivative of each by all that it was made from.
+"""Numbers that remember how they were made, and their derivatives with respect to what they were made from.
 
 >>> from engine import Value
 >>> x = Value(3.0)
@@ -51,13 +51,13 @@ from engine.value import Value
 
 
 def __getattr__(name: str) -> object:
-    """Say where what was once here is now."""
+    """Say where something that used to be here has moved."""
     if name in ("EngineReport", "check_engine"):
         raise ImportError(f"{name} draws pictures, so it is part of viz; write: from viz import {name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# All but `abs`, `compile`, `max`, `min`, `pow` and `sum`: after `from engine import *` those are still Python's own.
+# Without `abs`, `compile`, `max`, `min`, `pow` and `sum`, which stay Python's own after `from engine import *`.
 __all__ = [
     "RULES", "BackwardStep", "ForwardStep", "GradientCheck", "GradientError", "Rule", "TraceError",
     "Value", "acos", "asin", "atan", "atan2", "binary_cross_entropy", "check_gradients", "clamp",

@@ -365,7 +365,7 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
         ("nn.AvgPool2d(2, divisor_override=3)", "has divisor_override=3"),
         (
             "nn.Sequential(OrderedDict(first=nn.Linear(1, 1)))",
-            "numbers the members .* these are called first; leave out",
+            "numbers the members .* these are called first; omit",
         ),
         ("nn.utils.spectral_norm(nn.Linear(2, 2))", "'.*weight' is missing"),
         ("nn.Linear(2, 2, dtype=torch.complex64)", "'weight' holds something that is not a number"),
@@ -541,7 +541,7 @@ def test_files_go_both_ways(torch, tmp_path, name):
 
 def test_two_processes_train_a_model(torch):
     done = subprocess.run(
-        [sys.executable, ROOT / "notebooks" / "distributed.py"],
+        [sys.executable, ROOT / "notebooks" / "applications" / "distributed.py"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -506,8 +506,8 @@ def test_a_training_whose_weights_are_not_finite_any_more_is_stopped_and_said_to
     assert math.isfinite(history.loss[0])
     assert not math.isfinite(history.loss[-1])
     assert history.stopped == f"the weights are no longer finite, in epoch {history.epoch}"
-    told = f"training was stopped: {history.stopped}; create the model and the optimizer again, with a learning rate below 1e+60"
-    assert str(caught[-1].message) == told
+    advice = "create the model and the optimizer again, with a learning rate below 1e+60"
+    assert str(caught[-1].message) == f"training was stopped: {history.stopped}; {advice}"
     assert caught[-1].filename == __file__
     assert sum("training was stopped" in str(warning.message) for warning in caught) == 1
     assert all(map(math.isfinite, numbers(model))) == (patience is not None)  # those of the best epoch
