@@ -20,7 +20,7 @@ from nn.init import gain
 from nn.layers.activations import ACTIVATIONS
 from nn.module import Module
 
-Activation = str | Callable[[Value], Value]
+ActivationLike = str | Callable[[Value], Value]
 
 
 class Neuron(Module):
@@ -50,7 +50,7 @@ class Neuron(Module):
     def __init__(
         self,
         nin: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         fused: bool = True,
         rng: Any = random,
         label: str = "",
@@ -112,7 +112,7 @@ class Layer(Module):
         self,
         nin: int,
         nout: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         fused: bool = True,
         rng: Any = random,
         label: str = "",
@@ -207,7 +207,7 @@ class MLP(Module):
         self,
         nin: int,
         nouts: Sequence[int],
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         fused: bool = True,
         rng: Any = random,
         *,
