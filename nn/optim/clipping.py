@@ -76,7 +76,7 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
 
 
 def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
-    """Put ``change(gradients)`` in place of the gradients that there are: a list, or an array if they are lent."""
+    """Replace the gradients by ``change(gradients)``; they are passed as a list, or as an array if they are lent."""
     listed = list(parameters) if hasattr(parameters, "__iter__") else [parameters]
     if not listed:
         raise ValueError("clipping takes at least one parameter, got none; write model.parameters()")
