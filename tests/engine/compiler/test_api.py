@@ -955,7 +955,7 @@ def test_detect_anomaly_raises_and_names_the_line():
             r"hinge_loss takes targets of -1 or 1, got 0(\.0)?; if your labels are 0 and 1, write 2 \* y - 1",
         ),
         (hinge_loss, -1, nan, ValueError, "takes targets of -1 or 1, got nan"),
-        (binary_cross_entropy_with_logits, 1, -1, ValueError, r"targets from 0 to 1, got -1(\.0)?; from -1 or 1"),
+        (binary_cross_entropy_with_logits, 1, -1, ValueError, r"targets from 0 to 1, got -1(\.0)?; if your labels are"),
         (binary_cross_entropy_with_logits, 0.25, 1.5, ValueError, "targets from 0 to 1, got 1.5"),
         (lambda z, y: cross_entropy([z, 1.0, 2.0], y), 2, 3, IndexError, "from 0 to 2,.* got 3"),
         (lambda z, y: cross_entropy([z, 1.0, 2.0], y), 0, -1, IndexError, "from 0 to 2,.* got -1"),
