@@ -14,7 +14,7 @@ from engine.modes import switched
 from engine.value import Value
 
 
-def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+def _at_least_one(name: str, values: Iterable[Any]) -> list[Any]:
     listed = list(values)
     if not listed:
         raise ValueError(f"{name} takes at least one value, got none")
@@ -44,22 +44,22 @@ def sum(values: Iterable[Any]) -> Any:
 
 def mean(values: Iterable[Any]) -> Any:
     """The arithmetic mean, as one node. Raises ValueError if there are none."""
-    return rules.mean(*_listed("mean", values))
+    return rules.mean(*_at_least_one("mean", values))
 
 
 def max(values: Iterable[Any]) -> Any:
     """The largest, as one node; values that tie for it share the gradient. Raises ValueError if there are none."""
-    return rules.largest(*_listed("max", values))
+    return rules.largest(*_at_least_one("max", values))
 
 
 def min(values: Iterable[Any]) -> Any:
     """The smallest, as one node; values that tie for it share the gradient. Raises ValueError if there are none."""
-    return rules.smallest(*_listed("min", values))
+    return rules.smallest(*_at_least_one("min", values))
 
 
 def logsumexp(values: Iterable[Any]) -> Any:
     """``log Σ exp(x)``, without overflow, as one node. Raises ValueError if there are none."""
-    return rules.logsumexp(*_listed("logsumexp", values))
+    return rules.logsumexp(*_at_least_one("logsumexp", values))
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
@@ -69,13 +69,13 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
-    xs = _listed("softmax", values)
+    xs = _at_least_one("softmax", values)
     return [rules.softmax(i)(*xs) for i in range(len(xs))]
 
 
 def log_softmax(values: Iterable[Any]) -> list[Any]:
     """``x - logsumexp(x)`` for each value, the logarithm of softmax. Raises ValueError if there are none."""
-    xs = _listed("log_softmax", values)
+    xs = _at_least_one("log_softmax", values)
     return [rules.log_softmax(i)(*xs) for i in range(len(xs))]
 
 
