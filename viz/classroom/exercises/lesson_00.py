@@ -1,4 +1,4 @@
-"""Training in five steps: what its exercises ask for, and what wrong answers tell."""
+"""Training in five steps: what its exercises ask for, and the hints for wrong answers."""
 
 from functools import partial
 

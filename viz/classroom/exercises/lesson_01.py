@@ -1,4 +1,4 @@
-"""Slopes and the chain rule: what its exercises ask for, and what wrong answers tell."""
+"""Slopes and the chain rule: what its exercises ask for, and the hints for wrong answers."""
 
 from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 

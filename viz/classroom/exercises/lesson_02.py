@@ -1,4 +1,4 @@
-"""Build your own Value: what its exercises ask for, and what wrong answers tell."""
+"""Build your own Value: what its exercises ask for, and the hints for wrong answers."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Backward, step by step: what its exercises ask for, and what wrong answers tell."""
+"""Backward, step by step: what its exercises ask for, and the hints for wrong answers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Neurons, layers, networks: what its exercises ask for, and what wrong answers tell."""
+"""Neurons, layers, networks: what its exercises ask for, and the hints for wrong answers."""
 
 from engine import Value, relu, tanh
 from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at

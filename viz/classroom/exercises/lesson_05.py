@@ -1,4 +1,4 @@
-"""Loss and gradient descent: what its exercises ask for, and what wrong answers tell."""
+"""Loss and gradient descent: what its exercises ask for, and the hints for wrong answers."""
 
 from collections.abc import Callable
 from math import exp, log, log2, log10

@@ -1,4 +1,4 @@
-"""Optimizers: what its exercises ask for, and what wrong answers tell."""
+"""Optimizers: what its exercises ask for, and the hints for wrong answers."""
 
 from math import sqrt
 

@@ -1,4 +1,4 @@
-"""Learning, not memorising: what its exercises ask for, and what wrong answers tell."""
+"""Learning, not memorising: what its exercises ask for, and the hints for wrong answers."""
 
 from collections.abc import Sequence
 from math import sqrt

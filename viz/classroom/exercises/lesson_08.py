@@ -1,4 +1,4 @@
-"""Deep networks: what its exercises ask for, and what wrong answers tell."""
+"""Deep networks: what its exercises ask for, and the hints for wrong answers."""
 
 from collections.abc import Sequence
 from math import hypot

@@ -1,4 +1,4 @@
-"""Under the hood and beyond: what its exercises ask for, and what wrong answers tell."""
+"""Under the hood and beyond: what its exercises ask for, and the hints for wrong answers."""
 
 from collections.abc import Callable
 from typing import Any
