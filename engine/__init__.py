@@ -1,4 +1,4 @@
-"""Numbers that remember how they were made, and the derivative of each with respect to all that it was made from.
+"""Numbers that remember how they were made, and their derivatives with respect to what they were made from.
 
 >>> from engine import Value
 >>> x = Value(3.0)
@@ -8,8 +8,8 @@
 
 Read `graph`, `rules`, `value` and `functions` in this order: they are all of reverse mode. What a Value needs in daily
 life stands beside it: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`.
-`functional`, `check`, `steps` and `names` are built on top; `compiler` turns a recorded graph into machine code. What is
-in `__all__` is public.
+`functional`, `check`, `steps` and `names` are built on top; `compiler` turns a recorded graph into machine code. What
+is in `__all__` is public.
 """
 
 from engine.check import GradientCheck, GradientError, check_gradients
