@@ -1,4 +1,4 @@
-"""Numbers that remember how they were made, and the derivative of each with respect to all that it was made from.
+"""Numbers that remember how they were made, and their derivatives with respect to what they were made from.
 
 >>> from engine import Value
 >>> x = Value(3.0)

@@ -1,4 +1,4 @@
-"""Is a derivative right? Compare it with what a small step in each direction does to the function."""
+"""Is a derivative right? Compare it with how a small step in each direction changes the function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from typing import Any
 from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from engine.value import Value
 
 
 class GradientError(AssertionError):
-    """A gradient that differs from the finite difference; its text is the table."""
+    """A gradient differs from the finite difference; the message is the table."""
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """One row for each number: where, the gradient by the chain rule, the one by finite differences, the verdict."""
+    """One row for each number: where, the gradient by the chain rule, by finite differences, and whether they agree."""
 
     rows: list[tuple[float, float, float, bool]]
 
@@ -35,8 +35,8 @@ class GradientCheck:
 
 
 def step_size(x: float) -> float:
-    """The step of a central difference at x that balances the error of the formula against that of rounding."""
-    scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x has a scale of its own
+    """The step of a central difference at x that balances truncation error against rounding error."""
+    scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x sets its own scale
     step: float = float_info.epsilon ** (1 / 3) * scale
     return step
 
@@ -44,14 +44,14 @@ def step_size(x: float) -> float:
 def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:
     """Compare the gradient of ``f`` at ``xs`` with central differences, number by number.
 
-    The step is the one that balances the error of the formula against that of rounding, the cube root of the machine
-    epsilon times the size of x, which leaves about ten digits. It must not cross a kink of ``f``.
+    The step balances truncation error against rounding error: it is the cube root of the machine epsilon times the size
+    of x, which leaves about ten correct digits. It must not cross a kink of ``f``.
 
     Args:
-        f: a function of numbers, or of (nested) lists of numbers, that gives one number.
+        f: a function of numbers, or of (nested) lists of numbers, that returns one number.
         xs: where to check.
         rtol: the relative difference allowed.
-        atol: the absolute difference allowed, beside what rounding accounts for.
+        atol: the absolute difference allowed, in addition to rounding errors.
 
     Raises:
         GradientError: if they differ; the message is the table.
@@ -61,20 +61,20 @@ def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: f
              0            2                3                3  ok
              1            3                2                2  ok
     """
-    arguments = mapped(to_float, xs)
+    arguments = tree_map(to_float, xs)
     value, slopes = value_and_grad(f, argnums=range(len(arguments)))(*arguments)
-    numbers = list(flat(arguments))
+    numbers = list(tree_leaves(arguments))
 
     def at(i: int, x: float) -> float:
         each = iter([*numbers[:i], x, *numbers[i + 1 :]])
         with no_grad():
-            result = f(*mapped(lambda _: Value(next(each)), arguments))
+            result = f(*tree_map(lambda _: Value(next(each)), arguments))
         return result.data if isinstance(result, Value) else float(result)
 
     rows = []
-    for i, (x, exact) in enumerate(zip(numbers, flat(slopes))):
+    for i, (x, exact) in enumerate(zip(numbers, tree_leaves(slopes))):
         h = step_size(x)
-        above, below = x + h, x - h  # as floats: their distance is exact, 2h is not
+        above, below = x + h, x - h  # the distance between these floats is exact, unlike 2h
         numeric = (at(i, above) - at(i, below)) / (above - below)
         rounding = 16 * float_info.epsilon * abs(value) / h
         agrees = abs(exact - numeric) <= atol + rtol * abs(numeric) + rounding

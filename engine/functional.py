@@ -1,7 +1,7 @@
-"""Derivatives of functions: `grad` and its kin turn ``f`` into ``f'``, which can be turned again into ``f''``.
+"""Derivatives of functions: `grad` and its relatives turn ``f`` into ``f'``, which can be turned into ``f''`` in turn.
 
-The functions take numbers and give numbers. Inside one another, or fed Values, they take and give Values, so that the
-outer derivative sees through the inner one.
+These functions take numbers and return numbers. Nested inside one another, or given Values, they take and return
+Values, so that the outer derivative can see through the inner one.
 
 >>> grad(lambda x: x**3)(2.0)
 12.0
@@ -17,18 +17,19 @@ from typing import Any
 
 from engine import rules
 from engine.modes import switched
-from engine.nested import flat, is_row, mapped
+from engine.nested import is_list_like, tree_leaves, tree_map
 from engine.value import Value, as_value, grad_lock, local_derivatives, run_backward
 from engine.versions import checked_order
 
 
 def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool = False) -> list[Any]:
-    """``∂output/∂input`` for each input, leaving every `grad` as it is.
+    """``∂output/∂input`` for each input, without changing any `grad`.
 
     Args:
         output: the Value to differentiate.
-        inputs: Values behind it, leaves or not; one that it does not depend on has the gradient 0.
-        create_graph: give Values that record how the gradients were made, instead of floats.
+        inputs: the Values to differentiate with respect to, leaves or not; if the output does not depend on one, its
+            gradient is 0.
+        create_graph: return Values that record how the gradients were computed, instead of floats.
 
     Raises:
         TypeError: if the output or an input is not a Value.
@@ -43,7 +44,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
         if not isinstance(value, Value):
             raise TypeError(f"gradients takes Values, got {value!r:.40}; for a function of numbers write grad(f)")
     order = checked_order(output)
-    involved = set(inputs)  # and every node between them and the output
+    involved = set(inputs)  # and all nodes between them and the output
     for node in order:
         if not involved.isdisjoint(node.parents):
             involved.add(node)
@@ -68,19 +69,20 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
 
 
 def symbolic_local_derivatives(node: Value) -> Iterable[tuple[Value, Any]]:
-    """The parents of a node, each with its local derivative as a Value: the partials, fed the nodes themselves."""
+    """The parents of a node, each with its local derivative as a Value: the partials, applied to the nodes."""
     return zip(node.parents, node.rule.slopes(node, *node.parents)) if node.rule else ()
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
-    """A function that gives ``f(...)`` and its derivative with respect to one argument, or to several.
+    """A function that returns ``f(...)`` and its derivative with respect to one argument, or to several.
 
     Args:
-        f: a function of numbers, or of (nested) lists of numbers, that gives one number.
-        argnums: which argument to differentiate by, or a sequence of them. The derivative has the argument's shape.
+        f: a function of numbers, or of (nested) lists of numbers, that returns one number.
+        argnums: the index of the argument to differentiate with respect to, or a sequence of indices. The derivative
+            has the shape of the argument.
 
     Raises:
-        TypeError: if `argnums` is neither an integer nor a sequence of them, or `f` gives several numbers.
+        TypeError: if `argnums` is neither an integer nor a sequence of integers, or `f` returns several numbers.
         IndexError: if there is no such argument.
 
     >>> value_and_grad(lambda w, x: w[0] * x + w[1])([2.0, 1.0], 5.0)
@@ -88,14 +90,14 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     """
 
     def both(*args: Any) -> tuple[Any, Any]:
-        chosen = _chosen(argnums, len(args))
-        args = tuple(map(_listed, args))
+        chosen = _check_argnums(argnums, len(args))
+        args = tuple(map(_as_list, args))
         with _tracing(args) as symbolic:
-            variables = [mapped(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
-            inputs = [leaf for i in chosen for leaf in flat(variables[i])]  # now, for f may change its lists
+            variables = [tree_map(_variable, arg) if i in chosen else arg for i, arg in enumerate(args)]
+            inputs = [leaf for i in chosen for leaf in tree_leaves(variables[i])]  # now, because f may change its lists
             output = _one_number(f, variables)
             slopes = iter(gradients(output, inputs, create_graph=symbolic))
-        shaped = [mapped(lambda _: next(slopes), args[i]) for i in chosen]
+        shaped = [tree_map(lambda _: next(slopes), args[i]) for i in chosen]
         return output if symbolic else output.data, shaped[0] if isinstance(argnums, int) else tuple(shaped)
 
     return both
@@ -111,17 +113,17 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
 
 
 def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
-    """A function that gives the matrix of second derivatives of ``f`` by all of its arguments, in order.
+    """A function that returns the matrix of second derivatives of ``f`` with respect to all its arguments, in order.
 
     >>> hessian(lambda x, y: x * x * y)(3.0, 2.0)
     [[4.0, 6.0], [6.0, 0.0]]
     """
 
     def matrix(*args: Any) -> list[list[Any]]:
-        args = tuple(map(_listed, args))
+        args = tuple(map(_as_list, args))
         with _tracing(args) as symbolic:
-            variables = mapped(_variable, list(args))
-            inputs = list(flat(variables))
+            variables = tree_map(_variable, list(args))
+            inputs = list(tree_leaves(variables))
             slopes = gradients(_one_number(f, variables), inputs, create_graph=True)
             return [gradients(slope, inputs, create_graph=symbolic) for slope in slopes]
 
@@ -134,7 +136,7 @@ def chain_rule_forward(
     tangent: dict[Any, Any],
     times: Callable[[Any, Any], Any] = mul,
 ) -> dict[Any, Any]:
-    """The chain rule the other way: from the rates of change of some leaves to that of every node they reach."""
+    """The chain rule in forward mode: from the rates of change of some leaves to those of all nodes that they reach."""
     for node in order:
         for parent, local in local_derivatives(node):
             rate = tangent.get(parent, 0.0)
@@ -144,24 +146,24 @@ def chain_rule_forward(
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Forward mode: ``f(*primals)``, and how fast it changes when each argument changes at the rate of its tangent.
+    """Forward mode: ``f(*primals)``, and its rate of change when each argument changes at the rate of its tangent.
 
     Raises:
-        TypeError: if the primals or the tangents are a lone number.
-        ValueError: if there are not as many tangents as primals.
+        TypeError: if the primals or the tangents are a single number.
+        ValueError: if the numbers of primals and tangents differ.
 
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    if not (is_row(primals) and is_row(tangents)):
+    if not (is_list_like(primals) and is_list_like(tangents)):
         raise TypeError(
             f"jvp takes all arguments of f in a tuple, and their tangents in another, got {primals!r:.40} and "
             f"{tangents!r:.40}; for one argument write jvp(f, (x,), (rate,))"
         )
-    primals, tangents = list(map(_listed, primals)), list(map(_listed, tangents))
+    primals, tangents = list(map(_as_list, primals)), list(map(_as_list, tangents))
     with _tracing((primals, tangents)) as symbolic, switched(recording=True):
-        variables = mapped(_variable, primals)
-        inputs, rates = list(flat(variables)), list(flat(tangents))
+        variables = tree_map(_variable, primals)
+        inputs, rates = list(tree_leaves(variables)), list(tree_leaves(tangents))
         if len(inputs) != len(rates):
             raise ValueError(
                 f"jvp takes a tangent for each primal, got {len(inputs)} primals and {len(rates)} tangents"
@@ -180,8 +182,8 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 @contextmanager
 def _tracing(args: Any) -> Iterator[bool]:
-    """Whether to give Values: inside another derivative, or where Values were given."""
-    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in flat(args))
+    """A block that yields whether to return Values: inside another derivative, or if Values were passed in."""
+    symbolic = _inside.get() or any(isinstance(leaf, Value) for leaf in tree_leaves(args))
     token = _inside.set(True)
     try:
         with switched(recording=True):
@@ -190,32 +192,32 @@ def _tracing(args: Any) -> Iterator[bool]:
         _inside.reset(token)
 
 
-def _chosen(argnums: int | Sequence[int], count: int) -> list[int]:
-    """Which of so many arguments to differentiate by."""
-    chosen: list[Any] = list(argnums) if is_row(argnums) else [argnums]  # type: ignore[arg-type]
+def _check_argnums(argnums: int | Sequence[int], count: int) -> list[int]:
+    """The indices of the arguments, of which there are `count`, to differentiate with respect to."""
+    chosen: list[Any] = list(argnums) if is_list_like(argnums) else [argnums]  # type: ignore[arg-type]
     if not all(isinstance(i, int) for i in chosen):
-        raise TypeError(f"argnums must be an integer or a sequence of them, got {argnums!r:.40}; write argnums=0")
+        raise TypeError(f"argnums must be an integer or a sequence of integers, got {argnums!r:.40}; write argnums=0")
     if chosen and not count:
-        raise IndexError("a derivative is taken at the arguments of the function, got none; write grad(f)(x)")
+        raise IndexError("a derivative needs the arguments of the function, got none; write grad(f)(x)")
     if not all(0 <= i < count for i in chosen):
         given = "1 argument" if count == 1 else f"{count} arguments"
         raise IndexError(f"argnums must be from 0 to {count - 1} for {given}, got {argnums}")
     return chosen
 
 
-def _listed(arg: Any) -> Any:
-    """An argument that can be gone through again: a generator as a list."""
+def _as_list(arg: Any) -> Any:
+    """An argument that can be iterated over more than once: a generator becomes a list."""
     return list(arg) if isinstance(arg, Iterator) else arg
 
 
 def _variable(x: Any) -> Value:
-    """A node of its own, so that this derivative is by this argument and by nothing else the function can see."""
+    """A new node, so that the derivative is with respect to this argument only, not to other uses of the Value."""
     variable: Value = rules.identity(x) if isinstance(x, Value) else Value(x)
     return variable
 
 
 def _one_number(f: Callable[..., Any], args: Sequence[Any]) -> Value:
     output = f(*args)
-    if is_row(output):
-        raise TypeError(f"expected a function that gives one number, got {len(output)} of them; sum them, or pick one")
+    if is_list_like(output):
+        raise TypeError(f"expected a function that returns one number, got {len(output)}; sum them, or pick one")
     return as_value(output)

@@ -1,6 +1,6 @@
-"""Functions of several values at once: one node where a chain of additions would make dozens.
+"""Functions of several values at once: a single node, where a chain of additions would make dozens.
 
-They take any iterable of Values and numbers. On numbers alone they return a number.
+They take any iterable of Values and numbers. Given only numbers, they return a number.
 """
 
 import operator
@@ -14,18 +14,18 @@ from engine.modes import switched
 from engine.value import Value
 
 
-def _listed(name: str, values: Iterable[Any]) -> list[Any]:
-    listed = list(values)
-    if not listed:
+def _at_least_one(name: str, values: Iterable[Any]) -> list[Any]:
+    xs = list(values)
+    if not xs:
         raise ValueError(f"{name} takes at least one value, got none")
-    return listed
+    return xs
 
 
 def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     """``Σ wᵢ·xᵢ + bias``: what a neuron computes before its activation, as one node.
 
     Raises:
-        ValueError: if there are not as many weights as inputs.
+        ValueError: if the numbers of weights and inputs differ.
 
     >>> from engine import Value
     >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], bias=0.5).data
@@ -38,44 +38,51 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
 
 
 def sum(values: Iterable[Any]) -> Any:
-    """The sum, as one node; 0 of nothing."""
+    """The sum, as one node; 0 if there are no values."""
     return rules.total(*values)
 
 
 def mean(values: Iterable[Any]) -> Any:
-    """The arithmetic mean, as one node. Raises ValueError if there are none."""
-    return rules.mean(*_listed("mean", values))
+    """The arithmetic mean, as one node. Raises ValueError if there are no values."""
+    return rules.mean(*_at_least_one("mean", values))
 
 
 def max(values: Iterable[Any]) -> Any:
-    """The largest, as one node; values that tie for it share the gradient. Raises ValueError if there are none."""
-    return rules.largest(*_listed("max", values))
+    """The largest, as one node; values that tie share the gradient. Raises ValueError if there are no values."""
+    return rules.largest(*_at_least_one("max", values))
 
 
 def min(values: Iterable[Any]) -> Any:
-    """The smallest, as one node; values that tie for it share the gradient. Raises ValueError if there are none."""
-    return rules.smallest(*_listed("min", values))
+    """The smallest, as one node; values that tie share the gradient. Raises ValueError if there are no values."""
+    return rules.smallest(*_at_least_one("min", values))
 
 
 def logsumexp(values: Iterable[Any]) -> Any:
-    """``log Σ exp(x)``, without overflow, as one node. Raises ValueError if there are none."""
-    return rules.logsumexp(*_listed("logsumexp", values))
+    """``log Σ exp(x)``, without overflow, as one node. Raises ValueError if there are no values."""
+    return rules.logsumexp(*_at_least_one("logsumexp", values))
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
-    """``exp(x) / Σ exp(x)`` for each value: positive, and 1 together. Raises ValueError if there are none.
+    """``exp(x) / Σ exp(x)`` for each value: positive numbers that add up to 1. One node each.
+
+    Raises:
+        ValueError: if there are no values.
 
     >>> from engine import Value
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
-    xs = _listed("softmax", values)
+    xs = _at_least_one("softmax", values)
     return [rules.softmax(i)(*xs) for i in range(len(xs))]
 
 
 def log_softmax(values: Iterable[Any]) -> list[Any]:
-    """``x - logsumexp(x)`` for each value, the logarithm of softmax. Raises ValueError if there are none."""
-    xs = _listed("log_softmax", values)
+    """``x - logsumexp(x)`` for each value: the logarithm of softmax, even where softmax underflows to 0.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    xs = _at_least_one("log_softmax", values)
     return [rules.log_softmax(i)(*xs) for i in range(len(xs))]
 
 
@@ -106,11 +113,11 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def select(values: Sequence[Any], index: Any) -> Any:
-    """``values[index]``, as a node that says which one was taken.
+    """``values[index]``, as a node that shows which one was taken.
 
     Args:
         values: numbers or Values.
-        index: an integer, or an input Value that holds one, as in a compiled function.
+        index: an integer, or a Value that holds one, which in a compiled function may be an input.
 
     Raises:
         TypeError: if `index` is not an integer.
@@ -143,5 +150,5 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
 
 
 def clamp(x: Any, low: float = -inf, high: float = inf) -> Any:
-    """``x`` kept from `low` to `high`; see `Value.clamp`."""
+    """``x`` limited to the range from `low` to `high`; see `Value.clamp`."""
     return rules.clamp(to_float(low), to_float(high))(x if isinstance(x, Value) else to_float(x))

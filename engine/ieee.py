@@ -1,8 +1,8 @@
-"""Floats that answer as IEEE 754 says, where Python's own would raise.
+"""Floats that follow IEEE 754 where Python's own would raise an error.
 
-Python stops at ``1 / 0``, ``math.exp(800)`` and ``math.log(0)``; IEEE 754, and with it NumPy and PyTorch, answers
-``inf``, ``inf`` and ``-inf``. A gradient needs those answers. This file has the elementary functions that give them,
-and `Float`, a float whose `/` and `**` give them too.
+Python raises an error for ``1 / 0``, ``math.exp(800)`` and ``math.log(0)``; IEEE 754, and with it NumPy and PyTorch,
+gives ``inf``, ``inf`` and ``-inf``. Gradients need those answers. This file has elementary functions that give them,
+and `Float`, a float whose `/` and `**` do too.
 """
 
 import math
@@ -17,32 +17,32 @@ inf, nan = math.inf, math.nan
 LN2, LN10, DEGREES = math.log(2), math.log(10), 180 / math.pi
 
 
-def _total(function: Callable[..., float], otherwise: Callable[..., float]) -> Callable[..., float]:
-    """`function`, with `otherwise` as its answer where Python raises."""
+def _never_raises(function: Callable[..., float], otherwise: Callable[..., float]) -> Callable[..., float]:
+    """`function`, with `otherwise` supplying the result where Python raises an error."""
 
-    def total(*xs: float) -> float:
+    def never_raises(*xs: float) -> float:
         try:
             return function(*xs)
         except (ArithmeticError, ValueError):
             return otherwise(*xs)
 
-    return total
+    return never_raises
 
 
-exp = _total(math.exp, lambda x: inf)
-expm1 = _total(math.expm1, lambda x: inf)
-cosh = _total(math.cosh, lambda x: inf)
-sinh = _total(math.sinh, lambda x: math.copysign(inf, x))
-log = _total(math.log, lambda x: -inf if x == 0 else nan)
-log2 = _total(math.log2, lambda x: -inf if x == 0 else nan)
-log10 = _total(math.log10, lambda x: -inf if x == 0 else nan)
-log1p = _total(math.log1p, lambda x: -inf if x == -1 else nan)
-sqrt = _total(math.sqrt, lambda x: nan)
-sin, cos, tan = (_total(f, lambda x: nan) for f in (math.sin, math.cos, math.tan))
-asin, acos = (_total(f, lambda x: nan) for f in (math.asin, math.acos))
-acosh = _total(math.acosh, lambda x: nan)
-atanh = _total(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan)
-fmod = _total(math.fmod, lambda x, y: nan)
+exp = _never_raises(math.exp, lambda x: inf)
+expm1 = _never_raises(math.expm1, lambda x: inf)
+cosh = _never_raises(math.cosh, lambda x: inf)
+sinh = _never_raises(math.sinh, lambda x: math.copysign(inf, x))
+log = _never_raises(math.log, lambda x: -inf if x == 0 else nan)
+log2 = _never_raises(math.log2, lambda x: -inf if x == 0 else nan)
+log10 = _never_raises(math.log10, lambda x: -inf if x == 0 else nan)
+log1p = _never_raises(math.log1p, lambda x: -inf if x == -1 else nan)
+sqrt = _never_raises(math.sqrt, lambda x: nan)
+sin, cos, tan = (_never_raises(f, lambda x: nan) for f in (math.sin, math.cos, math.tan))
+asin, acos = (_never_raises(f, lambda x: nan) for f in (math.asin, math.acos))
+acosh = _never_raises(math.acosh, lambda x: nan)
+atanh = _never_raises(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan)
+fmod = _never_raises(math.fmod, lambda x, y: nan)
 asinh, atan, atan2, tanh, hypot, erfc = math.asinh, math.atan, math.atan2, math.tanh, math.hypot, math.erfc
 
 
@@ -52,13 +52,13 @@ def _divide_by_zero(x: float, y: float) -> float:
 
 def _power_out_of_range(x: float, y: float) -> float:
     if x < 0 and y != math.floor(y):
-        return nan  # a negative base has no real fractional power
+        return nan  # a negative number has no real fractional power
     size = inf if (abs(x) > 1) == (y > 0) else 0.0
     return -size if math.copysign(1.0, x) < 0 and y % 2 == 1 else size
 
 
-div = _total(operator.truediv, _divide_by_zero)
-pow = _total(math.pow, _power_out_of_range)
+div = _never_raises(operator.truediv, _divide_by_zero)
+pow = _never_raises(math.pow, _power_out_of_range)
 
 
 def maximum(x: float, y: float) -> float:
@@ -78,19 +78,19 @@ def mod(x: float, y: float) -> float:
 
 
 def square_error(x: float) -> float:
-    """``x² - fl(x²)``, what rounding took from the square (T. J. Dekker, 1971). For ``|x| < 1e150``.
+    """``x² - fl(x²)``, the rounding error of the square (T. J. Dekker, 1971). For ``|x| < 1e150``.
 
     >>> square_error(0.1)
     -8.326672684688674e-19
     """
-    high = 134217729.0 * x  # 2²⁷ + 1 leaves the upper half of the digits
+    high = 134217729.0 * x  # 2²⁷ + 1 keeps the upper half of the digits
     high -= high - x
     low = x - high
     return ((high * high - x * x) + 2 * high * low) + low * low
 
 
 def exp_difference(x: float, y: float) -> float:
-    """``exp(x - y)``, with what rounding took from the difference put back."""
+    """``exp(x - y)``, corrected for the rounding error of the difference."""
     difference = x - y
     if not abs(difference) < 800:  # 0, inf or nan
         return exp(difference)
@@ -99,7 +99,7 @@ def exp_difference(x: float, y: float) -> float:
 
 
 def power_slope(x: float, y: float) -> float:
-    """``y · x**(y - 1)``. Where ``y - 1`` rounds, ``x**y / x`` says the same."""
+    """``y · x**(y - 1)``. Where ``y - 1`` would be rounded, ``x**y / x`` is used instead."""
     if x != 0 and math.isfinite(x) and math.isfinite(y) and not 1 <= y < 2**53:
         z = pow(x, y)
         if z != 0 and math.isfinite(z):
@@ -116,7 +116,7 @@ def cosine(x: float, y: float) -> float:
 
 
 def _direction(x: float) -> float:
-    """Where a number lies beside an infinite one: at 0, or at ±1 if it is infinite too."""
+    """A number as seen next to an infinite one: 0, or ±1 if it is infinite too."""
     return x if x != x else math.copysign(1.0 if math.isinf(x) else 0.0, x)
 
 
@@ -126,22 +126,22 @@ def sech(x: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """``1 / (1 + exp(-x))``, with its tails."""
+    """``1 / (1 + exp(-x))``, accurate in its tails."""
     return 1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))
 
 
 def softplus(x: float) -> float:
-    """``log(1 + exp(x))``, with its tail."""
+    """``log(1 + exp(x))``, accurate in its tail."""
     return maximum(x, 0.0) + log1p(exp(-abs(x)))
 
 
 def normal_pdf(x: float) -> float:
-    """The standard normal density. The exponential magnifies what rounding took from ``x²``, so it is put back."""
+    """The standard normal density, corrected for the rounding error of ``x²``, which the exponential magnifies."""
     return 0.0 if abs(x) > 40 else exp(-x * x / 2) * (1 - square_error(x) / 2) / math.sqrt(2 * math.pi)
 
 
 def normal_cdf(x: float) -> float:
-    """The standard normal distribution, ``erfc(-x/√2) / 2``, with what rounding took from ``x/√2`` put back."""
+    """The standard normal distribution, ``erfc(-x/√2) / 2``, corrected for the rounding error of ``x/√2``."""
     u = -x * math.sqrt(0.5)
     if not 0 < u < 28:
         return erfc(u) / 2
@@ -154,25 +154,25 @@ def largest(*xs: float) -> float:
 
 
 def mean(*xs: float) -> float:
-    """The arithmetic mean, also where the sum would overflow."""
+    """The arithmetic mean, even where the sum would overflow."""
     return sum(xs) / len(xs) if math.isfinite(sum(xs)) else sum(x / len(xs) for x in xs)
 
 
 def dot(*xs: float) -> float:
-    """``Σ wᵢ·xᵢ + b`` of weights, then inputs, then perhaps a bias."""
+    """``Σ wᵢ·xᵢ + b``, given the weights, then the inputs, then perhaps a bias."""
     n = len(xs) // 2
     return sum(map(operator.mul, xs, xs[n : 2 * n]), xs[-1] if len(xs) % 2 else 0.0)
 
 
 def _others(xs: Sequence[float]) -> tuple[float, float]:
-    """The largest, and the sum of ``exp(x - largest)`` over all the others; `nan` beside an infinite one."""
+    """The largest number, and the sum of ``exp(x - largest)`` over the others, `nan` if the largest is infinite."""
     peak = largest(*xs)
     first = xs.index(peak) if peak == peak else 0
     return peak, sum((exp_difference(x, peak) for i, x in enumerate(xs) if i != first), peak - peak)
 
 
 def logsumexp(*xs: float) -> float:
-    """``log Σ exp(x)``, without overflow and without losing a small remainder."""
+    """``log Σ exp(x)``, without overflow and without losing small terms."""
     peak, others = _others(xs)
     return peak if math.isinf(peak) else peak + log1p(others)
 
@@ -184,18 +184,18 @@ def softmax(i: int, xs: Sequence[float]) -> float:
 
 
 def log_softmax(i: int, xs: Sequence[float]) -> float:
-    """``xᵢ - logsumexp(x)``, without overflow and without cancelling."""
+    """``xᵢ - logsumexp(x)``, without overflow and without cancellation."""
     peak, others = _others(xs)
     return xs[i] - peak - log1p(others)
 
 
 def gather(i: float, *xs: float) -> float:
-    """``xs[i]`` for the whole number next to i; `nan` where there is none."""
+    """``xs[i]`` with i rounded to a whole number; `nan` if it is out of range."""
     return xs[math.floor(i + 0.5)] if -0.5 <= i < len(xs) - 0.5 else nan
 
 
 class Float(float):
-    """A float whose every operation follows IEEE 754, and whose results are Floats again.
+    """A float whose operations all follow IEEE 754, and return Floats again.
 
     >>> Float(1) / 0, Float(-2) ** 0.5, Float(10) ** 400
     (inf, nan, inf)

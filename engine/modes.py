@@ -1,7 +1,7 @@
 """Switches for a block of code: record no graph (`no_grad`), stop where a number goes bad (`detect_anomaly`), or
 remember which line made which node (`record_lines`).
 
-The switch is a context variable, so that it holds for this thread and this async task alone.
+The switch is a context variable, so it affects only the current thread and async task.
 """
 
 import linecache
@@ -16,8 +16,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How an operation behaves: does it record itself, warn of inf and nan, raise at them, remember its source line; or
-    is a function being recorded for `compile`, which must not leave the graph."""
+    """How an operation behaves: whether it records itself, warns of inf and nan, raises an error for them, remembers
+    its source line; and whether a function is being recorded for `compile`, when numbers must not leave the graph."""
 
     recording: bool = True
     warning: bool = True
@@ -27,11 +27,11 @@ class Mode:
 
 
 class TraceError(RuntimeError):
-    """A function can't be compiled, for what it does is not all in the graph that it leaves; says what to write."""
+    """A function cannot be compiled, because not all that it does is in the graph; the message says what to write."""
 
 
 def leaves_graph(value: Any, what: str, instead: str) -> TraceError:
-    """The error of a number that leaves the graph while a function is recorded."""
+    """The error for a number that leaves the graph while a function is being recorded."""
     return TraceError(
         f"{value._name()} {what} while a function was recorded to be compiled: today's number would be built into the "
         f"machine code. Instead {instead}; or call the function without compile"
@@ -44,7 +44,7 @@ mode: ContextVar[Mode] = ContextVar("mode", default=NORMAL)
 
 @contextmanager
 def switched(**changes: Any) -> Iterator[None]:
-    """The mode, changed for a block of code."""
+    """A block of code in which the mode is changed."""
     token = mode.set(replace(mode.get(), **changes))
     try:
         yield
@@ -53,9 +53,11 @@ def switched(**changes: Any) -> Iterator[None]:
 
 
 def _block(name: str, given: Any, **changes: bool) -> Any:
-    """A block in another mode. A function that is handed over lacks a pair of parentheses."""
+    """A block in another mode. If a function was passed, the decorator lacks its parentheses."""
     if given is not None:
-        raise TypeError(f"{name} takes nothing, got {given!r:.60}; write @{name}() above a function, or with {name}():")
+        raise TypeError(
+            f"{name} takes no argument, got {given!r:.60}; write @{name}() above a function, or with {name}():"
+        )
     return switched(**changes)
 
 
@@ -69,16 +71,16 @@ def no_grad(nothing: None = None, /) -> Any:
     (6.0, ())
 
     Raises:
-        TypeError: if a function is handed over, as by ``@no_grad`` without parentheses.
+        TypeError: if a function is passed, as by ``@no_grad`` without parentheses.
     """
     return _block("no_grad", nothing, recording=False)
 
 
 def detect_anomaly(nothing: None = None, /) -> Any:
-    """A block in which the first inf or nan raises `FloatingPointError`, at the line that makes it.
+    """A block in which the first inf or nan raises `FloatingPointError`, at the line that produces it.
 
-    It covers the slopes of a backward pass too, for nodes that were made inside the block: the error names the line
-    that made the node.
+    This includes the local derivatives in a backward pass, for nodes made inside the block: the error then names the
+    line that made the node.
 
     >>> from engine import Value
     >>> with detect_anomaly():
@@ -90,7 +92,7 @@ def detect_anomaly(nothing: None = None, /) -> Any:
 
 
 def record_lines(nothing: None = None, /) -> Any:
-    """A block in which every node remembers the line of code that made it, for steps and the player to show.
+    """A block in which every node remembers the line of code that made it, to be shown in steps and in the player.
 
     >>> from engine import Value
     >>> with record_lines():
@@ -106,7 +108,7 @@ PACKAGES = tuple(os.path.join(_ROOT, name, "") for name in ("engine", "nn", "viz
 
 
 def callers_depth() -> int:
-    """The stack level, for `warnings.warn` in the function that asks, of the first line outside these packages."""
+    """The `stacklevel` for `warnings.warn`, in the calling function, of the first line outside these packages."""
     depth = 1
     while sys._getframe(depth).f_code.co_filename.startswith(PACKAGES):
         depth += 1
@@ -115,7 +117,7 @@ def callers_depth() -> int:
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A line of somebody's code: where it stands, and what is written there (empty if the file is not to be had)."""
+    """A line of a user's code: where it is, and its text (empty if the file cannot be read)."""
 
     file: str
     number: int

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.nested import is_row
+from engine.nested import is_list_like
 
 _ONE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
@@ -75,6 +75,6 @@ def _variables(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if name.startswith("_"):
             continue  # a notebook's own: _, _1, _i1
         if isinstance(thing, (list, tuple)):
-            yield from ((f"{name}[{i}]", part) for i, part in enumerate(thing) if not is_row(part))
+            yield from ((f"{name}[{i}]", part) for i, part in enumerate(thing) if not is_list_like(part))
         else:
             yield name, thing

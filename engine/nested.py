@@ -1,33 +1,36 @@
-"""Nested lists of numbers: going through the numbers, and giving other numbers the same shape."""
+"""Nested lists of numbers: visiting every number, and building a list of the same shape from other numbers.
+
+A list of lists is a tree whose leaves are numbers, hence the names, which are those of `jax.tree`.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def is_row(tree: Any) -> bool:
-    """Whether this holds several numbers: a list, an array of one dimension or more, anything to iterate over."""
+def is_list_like(tree: Any) -> bool:
+    """Whether this holds several numbers: a list, an array with at least one axis, or any other iterable."""
     return isinstance(tree, (list, tuple)) or (
         hasattr(tree, "__iter__") and not isinstance(tree, (str, bytes, dict)) and getattr(tree, "shape", None) != ()
     )
 
 
-def flat(tree: Any) -> Iterator[Any]:
+def tree_leaves(tree: Any) -> Iterator[Any]:
     """Every number in a nested list, in order.
 
-    >>> list(flat([[1, 2], 3]))
+    >>> list(tree_leaves([[1, 2], 3]))
     [1, 2, 3]
     """
-    if is_row(tree):
+    if is_list_like(tree):
         for branch in tree:
-            yield from flat(branch)
+            yield from tree_leaves(branch)
     else:
         yield tree
 
 
-def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
-    """The same nested list with `f` of every number.
+def tree_map(f: Callable[[Any], Any], tree: Any) -> Any:
+    """A nested list of the same shape, with `f` applied to every number.
 
-    >>> mapped(lambda x: 10 * x, [[1, 2], 3])
+    >>> tree_map(lambda x: 10 * x, [[1, 2], 3])
     [[10, 20], 30]
     """
-    return [mapped(f, branch) for branch in tree] if is_row(tree) else f(tree)
+    return [tree_map(f, branch) for branch in tree] if is_list_like(tree) else f(tree)

@@ -1,19 +1,66 @@
-"""Neurons, networks, losses and optimizers on top of the engine."""
+"""Neurons, networks, losses and optimizers, built on the engine, under PyTorch's names.
+
+>>> from nn import MLP, SGD, fit, hinge_loss
+>>> model = MLP(2, [4, 1])
+>>> optimizer = SGD(model.parameters(), lr=0.1)
+
+What is used most is here: ``from nn import MLP``. Each folder also shows what is in it, as in PyTorch:
+``from nn.optim import Adam``, ``from nn.data import DataLoader``.
+
+To read in this order; each needs only what stands above it:
+
+- `module`: what layers and networks have in common, parameters above all; `summary` prints them as a table.
+- `losses`: how wrong a network is, as one number. `init`: initial weights.
+- `layers`: from a single neuron to attention.
+- `optim`: gradient descent and its kin.
+- `data`: toy data sets, splits and mini-batches.
+- `files`: weights in files, and models taken to PyTorch and back.
+- `training`: `fit`, and what to look at when a network does not learn.
+
+(`tensors` and `checks` hold what they share: nested lists of Values, and checks on what a user passes in.)
+"""
 
 from nn import init
-from nn.data.loaders import DataLoader, Standardizer, standardize, train_test_split
-from nn.data.toy_sets import circles, moons, spirals, xor, yin_yang
-from nn.files.pytorch import from_torch, to_torch
-from nn.files.weights import load, save
-from nn.layers.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from nn.layers.attention import CausalSelfAttention
-from nn.layers.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
-from nn.layers.dense import MLP, Layer, Linear, Neuron
-from nn.layers.dropout import Dropout
-from nn.layers.embedding import Embedding
-from nn.layers.normalisation import BatchNorm1d, LayerNorm, RMSNorm
-from nn.layers.recurrent import GRUCell
-from nn.layers.sequential import Sequential
+from nn.data import (
+    DataLoader,
+    Standardizer,
+    circles,
+    moons,
+    spirals,
+    standardize,
+    train_test_split,
+    xor,
+    yin_yang,
+)
+from nn.files import from_torch, load, save, to_torch
+from nn.layers import (
+    ACTIVATIONS,
+    ELU,
+    GELU,
+    MLP,
+    AvgPool2d,
+    BatchNorm1d,
+    CausalSelfAttention,
+    Conv2d,
+    Dropout,
+    Embedding,
+    Flatten,
+    GRUCell,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    Neuron,
+    ReLU,
+    RMSNorm,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from nn.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -24,13 +71,31 @@ from nn.losses import (
     mse_loss,
 )
 from nn.module import Module
-from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
-from nn.optim.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from nn.optim.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
-from nn.training.diagnostics import Diagnostics, dead_relus, error_contributions, gradient_norms, update_ratios
-from nn.training.early_stopping import EarlyStopping
-from nn.training.fit import fit
-from nn.training.history import History
+from nn.optim import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    LinearLR,
+    Optimizer,
+    ReduceLROnPlateau,
+    RMSprop,
+    Schedule,
+    StepLR,
+    clip_grad_norm_,
+    clip_grad_value_,
+)
+from nn.training import (
+    Diagnostics,
+    EarlyStopping,
+    History,
+    dead_relus,
+    error_contributions,
+    fit,
+    gradient_norms,
+    update_ratios,
+)
 
 __all__ = [
     "ACTIVATIONS",

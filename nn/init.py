@@ -1,7 +1,7 @@
-"""First weights: how large they must be for a signal, and its gradient, to keep its size from layer to layer.
+"""Initial weights: how large they must be for a signal, and its gradient, to keep the same size from layer to layer.
 
-What a neuron adds up has the variance ``fan_in · variance(weight) · variance(input)``, and an activation takes some of
-it away. Each function changes the Values in place, and gives what it was given:
+A neuron's sum has the variance ``fan_in · variance(weight) · variance(input)``, and an activation then takes some of it
+away. Each function changes the Values in place, and returns what it was given:
 
 >>> import random
 >>> from nn import MLP
@@ -9,8 +9,9 @@ it away. Each function changes the Values in place, and gives what it was given:
 >>> max(abs(p.data) for p in model.parameters()) < (2 * 3 / 3) ** 0.5
 True
 
-Given a module they change its weights, which are its parameters of two axes or more, and of all within it. Biases, and
-the weights of normalisations, keep their numbers: for those hand over the list, as in ``zeros_(layer.bias)``.
+Given a module, they change its weights and those of all modules within it, a weight being a parameter with two axes or
+more. Biases, and the weights of normalisation layers, stay as they are; to change those, pass the list itself:
+``zeros_(layer.bias)``.
 """
 
 import random
@@ -19,78 +20,78 @@ from math import prod, sqrt
 from typing import Any, TypeVar
 
 from engine import Value
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn.checks import check_rng
 from nn.module import Module
-from nn.summary import is_list, shape
+from nn.tensors import is_container, shape
 
 Target = TypeVar("Target")
 
-_GAIN = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3}
+_GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3}
 
 
 def gain(nonlinearity: Any) -> float:
-    """By how much weights must grow to make up for an activation; for tanh as PyTorch has it, and √2 for the others.
+    """The factor by which weights must grow to make up for an activation: PyTorch's for tanh, and √2 for the others.
 
     Args:
         nonlinearity: a name in `ACTIVATIONS`, or a function.
     """
-    return _GAIN.get(str(nonlinearity), sqrt(2))
+    return _GAINS.get(str(nonlinearity), sqrt(2))
 
 
 def kaiming_uniform_(target: Target, nonlinearity: str = "relu", rng: Any = random) -> Target:
-    """Evenly spread over ``±gain · √(3 / fan_in)``. Source: He et al., 2015, https://arxiv.org/abs/1502.01852.
+    """Uniform from ``±gain · √(3 / fan_in)``. Source: He et al., 2015, https://arxiv.org/abs/1502.01852.
 
     Args:
-        target: a module, or nested lists of Values: ``[out][in]``, for a convolution ``[out][in][height][width]``.
+        target: a module, or a nested list of Values: ``[out][in]``, or ``[out][in][height][width]`` for a convolution.
         nonlinearity: the activation that follows, a name in `ACTIVATIONS`.
-        rng: where the numbers come from, as `random` or a `random.Random(seed)`.
+        rng: the source of the random numbers, `random` or a `random.Random(seed)`.
 
     Raises:
-        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
-        ValueError: if there are no weights of two axes or more.
+        TypeError: if `rng` is a seed, or anything else that cannot draw random numbers.
+        ValueError: if there are no weights with two axes or more.
     """
-    return _by_fans(target, lambda fan_in, _: _uniform(gain(nonlinearity) * sqrt(3 / fan_in), rng))
+    return _fill_by_fans(target, lambda fan_in, _: _uniform(gain(nonlinearity) * sqrt(3 / fan_in), rng))
 
 
 def kaiming_normal_(target: Target, nonlinearity: str = "relu", rng: Any = random) -> Target:
-    """Normal, with the standard deviation ``gain / √fan_in``; otherwise as `kaiming_uniform_`."""
-    return _by_fans(target, lambda fan_in, _: _normal(gain(nonlinearity) / sqrt(fan_in), rng))
+    """Normal, with standard deviation ``gain / √fan_in``; otherwise like `kaiming_uniform_`."""
+    return _fill_by_fans(target, lambda fan_in, _: _normal(gain(nonlinearity) / sqrt(fan_in), rng))
 
 
 def xavier_uniform_(target: Target, gain: float = 1.0, rng: Any = random) -> Target:
-    """Evenly spread over ``±gain · √(6 / (fan_in + fan_out))``, a compromise for both directions.
+    """Uniform from ``±gain · √(6 / (fan_in + fan_out))``, a compromise between forward and backward pass.
 
     Source: Glorot, Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html. The arguments are those of
-    `kaiming_uniform_`, but that the gain is a number.
+    `kaiming_uniform_`, except that the gain is a number.
     """
-    return _by_fans(target, lambda fan_in, fan_out: _uniform(gain * sqrt(6 / (fan_in + fan_out)), rng))
+    return _fill_by_fans(target, lambda fan_in, fan_out: _uniform(gain * sqrt(6 / (fan_in + fan_out)), rng))
 
 
 def xavier_normal_(target: Target, gain: float = 1.0, rng: Any = random) -> Target:
-    """Normal, with the standard deviation ``gain · √(2 / (fan_in + fan_out))``; otherwise as `xavier_uniform_`."""
-    return _by_fans(target, lambda fan_in, fan_out: _normal(gain * sqrt(2 / (fan_in + fan_out)), rng))
+    """Normal, with standard deviation ``gain · √(2 / (fan_in + fan_out))``; otherwise like `xavier_uniform_`."""
+    return _fill_by_fans(target, lambda fan_in, fan_out: _normal(gain * sqrt(2 / (fan_in + fan_out)), rng))
 
 
 def uniform_(target: Target, a: float = 0.0, b: float = 1.0, rng: Any = random) -> Target:
-    """Evenly spread from `a` to `b`."""
+    """Uniform from `a` to `b`."""
     check_rng(rng, "uniform")
     return _fill(target, lambda: rng.uniform(a, b))
 
 
 def normal_(target: Target, mean: float = 0.0, std: float = 1.0, rng: Any = random) -> Target:
-    """Normal, with this mean and standard deviation."""
+    """Normal, with the given mean and standard deviation."""
     check_rng(rng, "gauss")
     return _fill(target, lambda: rng.gauss(mean, std))
 
 
 def constant_(target: Target, val: float) -> Target:
-    """Every number the same: neurons of a layer that start alike stay alike, for they get the same gradient."""
+    """All numbers the same. Neurons of a layer that start equal stay equal, because they get the same gradient."""
     return _fill(target, lambda: val)
 
 
 def zeros_(target: Target) -> Target:
-    """Every number 0, as biases begin."""
+    """All numbers 0, as biases start out."""
     return constant_(target, 0.0)
 
 
@@ -104,38 +105,39 @@ def _normal(std: float, rng: Any) -> Callable[[], float]:
     return lambda: rng.gauss(0.0, std)
 
 
-def _by_fans(target: Target, draw: Callable[[int, int], Callable[[], float]]) -> Target:
-    """Fill each tensor by how many numbers go into a neuron, and out to how many neurons each goes."""
-    for tensor in _tensors(target):
+def _fill_by_fans(target: Target, draw: Callable[[int, int], Callable[[], float]]) -> Target:
+    """Fill each tensor from a distribution that depends on its fans: the connections into and out of a neuron."""
+    for tensor in _tensors_to_fill(target):
         sizes = shape(tensor)
         if sizes is None or len(sizes) < 2:
             raise ValueError(
-                f"the fans are those of a weight [out][in], got a shape of {list(sizes or ())}; write normal_, "
-                "uniform_ or zeros_ for other lists"
+                f"fan_in and fan_out are defined for a weight [out][in], got the shape {list(sizes or ())}; use "
+                "normal_, uniform_ or zeros_ for other lists"
             )
-        out, into, *window = sizes
-        number = draw(into * prod(window), out * prod(window))
-        for value in flat(tensor):
+        fan_out, fan_in, *window = sizes
+        number = draw(fan_in * prod(window), fan_out * prod(window))
+        for value in tree_leaves(tensor):
             value.data = number()
     return target
 
 
 def _fill(target: Target, number: Callable[[], float]) -> Target:
-    for tensor in _tensors(target):
-        for value in flat(tensor):
+    for tensor in _tensors_to_fill(target):
+        for value in tree_leaves(tensor):
             value.data = number()
     return target
 
 
-def _tensors(target: Any) -> list[Any]:
-    """What is to be filled: the weights of a module, or the list itself."""
+def _tensors_to_fill(target: Any) -> list[Any]:
+    """The tensors to fill: the weights of a module, or the list itself."""
     if not isinstance(target, Module):
-        if not is_list(target) or not all(isinstance(value, Value) for value in flat(target)):
-            raise TypeError(f"first weights go into a module or lists of Values, got {target!r:.40}")
+        if not is_container(target) or not all(isinstance(value, Value) for value in tree_leaves(target)):
+            raise TypeError(f"initial weights go into a module or lists of Values, got {target!r:.40}")
         return [target]
     parameters = set(target.parameters(frozen=True))
     found = [tensor for _, module in target.named_modules() for _, tensor in module.tensors()]
-    weights = [tensor for tensor in found if len(shape(tensor) or ()) > 1 and parameters.issuperset(flat(tensor))]
+    matrices = [tensor for tensor in found if len(shape(tensor) or ()) > 1]
+    weights = [tensor for tensor in matrices if parameters.issuperset(tree_leaves(tensor))]
     if not weights:
-        raise ValueError(f"{target!r} has no weights of two axes or more; hand over the list of Values itself")
+        raise ValueError(f"{target!r} has no weights with two axes or more; pass the list of Values itself")
     return weights

@@ -1,7 +1,8 @@
-"""How wrong a network is, as one number: the mean over the examples.
+"""Losses: how wrong a network is, as one number, the mean over the examples.
 
 Each loss takes the network's outputs and the targets, for one example or for a list of them. Targets are numbers or
-Values; a wrong one is an error, and while a function is recorded to be compiled it gives a number that is not finite.
+Values. An invalid target is an error, except while a function is being recorded for compile: then it makes the loss inf
+or nan.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 from engine import Value, dot, log_softmax, mean, rules, select
 from engine.modes import mode
-from engine.nested import flat, is_row
+from engine.nested import is_list_like, tree_leaves
 from engine.value import as_value
 
 
@@ -19,7 +20,7 @@ def mse_loss(predictions: Any, targets: Any) -> Value:
     """Mean squared error: the mean of ``(prediction - target)²``.
 
     Raises:
-        ValueError: if there are not as many predictions as targets, or none.
+        ValueError: if the numbers of predictions and targets differ, or are 0.
 
     >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     2.5
@@ -28,10 +29,10 @@ def mse_loss(predictions: Any, targets: Any) -> Value:
 
 
 def l1_loss(predictions: Any, targets: Any) -> Value:
-    """Mean absolute error: the mean of ``|prediction - target|``, to which an outlier matters less.
+    """Mean absolute error: the mean of ``|prediction - target|``, which is less sensitive to outliers.
 
     Raises:
-        ValueError: if there are not as many predictions as targets, or none.
+        ValueError: if the numbers of predictions and targets differ, or are 0.
 
     >>> l1_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     1.5
@@ -47,13 +48,13 @@ def hinge_loss(scores: Any, targets: Any) -> Value:
         targets: -1 or 1 for each example.
 
     Raises:
-        ValueError: if there are not as many scores as targets, or none, or a target is neither -1 nor 1.
+        ValueError: if the numbers of scores and targets differ, or are 0, or a target is neither -1 nor 1.
     """
 
     def loss(score: Any, target: Any) -> Value:
-        number = _number(target)
+        number = _target_number(target)
         if number is not None and number not in (-1, 1):
-            hint = _order("hinge_loss", score, target) or "from 0 or 1, write 2 * y - 1"
+            hint = _swapped_hint("hinge_loss", score, target) or "if your labels are 0 and 1, write 2 * y - 1"
             raise ValueError(f"hinge_loss takes targets of -1 or 1, got {number!r}; {hint}")
         if isinstance(target, Value):
             target = target / rules.equal(target * target, 1.0)  # not finite where it is neither
@@ -71,14 +72,14 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
         targets: from 0 (no) to 1 (yes) for each example.
 
     Raises:
-        ValueError: if there are not as many logits as targets, or none, or a target is not from 0 to 1.
+        ValueError: if the numbers of logits and targets differ, or are 0, or a target is not between 0 and 1.
     """
 
     def loss(logit: Any, target: Any) -> Value:
-        number = _number(target)
+        number = _target_number(target)
         if number is not None and not 0 <= number <= 1:
             name = "binary_cross_entropy_with_logits"
-            hint = _order(name, logit, target) or "from -1 or 1, write (y + 1) / 2"
+            hint = _swapped_hint(name, logit, target) or "if your labels are -1 and 1, write (y + 1) / 2"
             raise ValueError(f"{name} takes targets from 0 to 1, got {number!r}; {hint}")
         if isinstance(target, Value):
             target = target / _FROM_0_TO_1(target)  # not finite where it is outside
@@ -92,13 +93,13 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
     """The mean of ``-log softmax(logits)[target]``, without overflow.
 
     Args:
-        logits: a row of one logit for each class, or a list of such rows.
-        targets: the index of the right class, or a list of them.
+        logits: a row with one logit for each class, or a list of such rows.
+        targets: the index of the correct class, or a list of such indices.
 
     Raises:
-        ValueError: if there are not as many rows as targets, or none.
+        ValueError: if the numbers of rows and targets differ, or are 0.
         IndexError: if a target is not the index of a class.
-        TypeError: if a target is not a whole number, or the logits are no row.
+        TypeError: if a target is not a whole number, or the logits are not a row.
 
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 4)
     0.6931
@@ -107,30 +108,30 @@ def cross_entropy(logits: Any, targets: Any) -> Value:
     def loss(row: Any, target: Any) -> Value:
         if isinstance(target, Value):
             return -as_value(select(log_softmax(row), target))
-        xs, i = list(row), _index(target)
+        xs, i = list(row), _class_index(target)
         if not 0 <= i < len(xs):
             raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")
         return -as_value(rules.log_softmax(i)(*xs))
 
-    if not is_row(logits):
+    if not is_list_like(logits):
         raise TypeError(
             f"cross_entropy takes a row of logits, one for each class, and then the target, got {logits!r:.40} as the "
             "logits; write cross_entropy(logits, target)"
         )
-    if not is_row(targets):
+    if not is_list_like(targets):
         return loss(logits, targets)
     rows, targets = list(logits), list(targets)
-    if rows and not is_row(rows[0]):
+    if rows and not is_list_like(rows[0]):
         raise ValueError(f"cross_entropy takes a row of logits for each of {len(targets)} targets, got a single row")
     _check_lengths("cross_entropy", len(rows), len(targets))
     return _mean(loss(row, target) for row, target in zip(rows, targets))
 
 
 def l1_penalty(parameters: Iterable[Any]) -> Value:
-    """``Σ |p|``, the sum and not the mean. Times a small number and added to the loss, it draws parameters to 0.
+    """``Σ |p|``, a sum, not a mean. Add a small multiple of it to the loss to drive parameters to 0.
 
     Args:
-        parameters: Values, or nested lists of them.
+        parameters: Values, or a nested list of them.
 
     Raises:
         TypeError: if a parameter is not a Value.
@@ -139,17 +140,17 @@ def l1_penalty(parameters: Iterable[Any]) -> Value:
     >>> l1_penalty([Value(3.0), Value(-4.0)]).data
     7.0
     """
-    return as_value(rules.total(*map(abs, _listed("l1_penalty", parameters))))
+    return as_value(rules.total(*map(abs, _parameter_list("l1_penalty", parameters))))
 
 
 def l2_penalty(parameters: Iterable[Any]) -> Value:
-    """``Σ p²``, the sum and not the mean, as one node. Times a small number and added to the loss, it keeps them small.
+    """``Σ p²``, a sum, not a mean, as one node. Add a small multiple of it to the loss to keep parameters small.
 
-    ``loss + 0.5 * c * l2_penalty(parameters)`` has the gradient to which an optimizer comes by ``weight_decay=c``
-    (all of them but AdamW, which keeps its decay beside the gradient).
+    ``loss + 0.5 * c * l2_penalty(parameters)`` has the gradient that an optimizer uses with ``weight_decay=c``. (The
+    exception is AdamW, which keeps the decay separate from the gradient.)
 
     Args:
-        parameters: Values, or nested lists of them.
+        parameters: Values, or a nested list of them.
 
     Raises:
         TypeError: if a parameter is not a Value.
@@ -158,55 +159,55 @@ def l2_penalty(parameters: Iterable[Any]) -> Value:
     >>> l2_penalty([Value(3.0), Value(-4.0)]).data
     25.0
     """
-    each = _listed("l2_penalty", parameters)
-    return as_value(dot(each, each))
+    values = _parameter_list("l2_penalty", parameters)
+    return as_value(dot(values, values))
 
 
-def _listed(name: str, parameters: Any) -> list[Value]:
-    each = list(flat(parameters))
-    if not each:
+def _parameter_list(name: str, parameters: Any) -> list[Value]:
+    values = list(tree_leaves(parameters))
+    if not values:
         raise ValueError(f"{name} takes at least one parameter, got none; write model.parameters()")
-    for parameter in each:
+    for parameter in values:
         if not isinstance(parameter, Value):
             raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
-    return each
+    return values
 
 
 _FROM_0_TO_1 = rules.between(nextafter(0.0, -1.0), nextafter(1.0, 2.0))
 
 
-def _number(target: Any) -> Any:
-    """The number of a target; None of a Value while a function is recorded, which must not look at it."""
+def _target_number(target: Any) -> Any:
+    """A target's number; None for a Value while a function is being recorded, when its number must not be used."""
     if not isinstance(target, Value):
         return target
     return None if mode.get().tracing else target.data
 
 
-def _order(name: str, output: Any, target: Any) -> str:
-    """What to write if the outputs stand in the place of the targets, which they do if the others are plain numbers."""
+def _swapped_hint(name: str, output: Any, target: Any) -> str:
+    """What to write if outputs and targets were swapped, which is likely if only the targets are Values."""
     swapped = isinstance(target, Value) and not isinstance(output, Value)
     return f"the outputs come first: {name}(outputs, targets)" if swapped else ""
 
 
-def _index(target: Any) -> int:
+def _class_index(target: Any) -> int:
     try:
         return index(target)
     except TypeError:
         raise TypeError(
-            f"cross_entropy takes the index of the right class for each row, a whole number, got {target!r:.40}; write "
-            "int(y) for each y of a flat list"
+            f"cross_entropy takes the index of the correct class for each row, a whole number, got {target!r:.40}; "
+            "write int(y) for each y of a flat list"
         ) from None
 
 
 def _mean(losses: Iterator[Value]) -> Value:
-    each = list(losses)
-    return each[0] if len(each) == 1 else as_value(mean(each))
+    values = list(losses)
+    return values[0] if len(values) == 1 else as_value(mean(values))
 
 
 def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
-    each, wanted = list(flat(outputs)), list(flat(targets))
-    _check_lengths(name, len(each), len(wanted))
-    return zip(each, wanted)
+    outputs, targets = list(tree_leaves(outputs)), list(tree_leaves(targets))
+    _check_lengths(name, len(outputs), len(targets))
+    return zip(outputs, targets)
 
 
 def _check_lengths(name: str, outputs: int, targets: int) -> None:

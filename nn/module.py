@@ -1,4 +1,4 @@
-"""What every part of a network is: something with parameters, that is called on its inputs.
+"""What all parts of a network have in common: they have parameters, and are called with inputs.
 
 >>> from nn import MLP
 >>> model = MLP(2, [3, 1])
@@ -15,19 +15,20 @@ from engine import Value
 from engine.compiler.buffers import Part
 from engine.compiler.guards import note_change
 from engine.conversion import to_float
-from engine.nested import flat, mapped
-from nn.summary import Summary, is_list, shape, written
+from engine.nested import tree_leaves, tree_map
+from nn.summary import Summary, SummaryRow
+from nn.tensors import format_shape, is_container, shape
 
 
 class Module:
-    """The base of all layers and networks: it finds the parameters among its attributes.
+    """The base class of all layers and networks: it finds the parameters among its attributes.
 
-    A subclass sets Values, other Modules, or lists or dicts of either as attributes, and writes `forward`. Its
-    parameters are those of the Values that are leaves, and neither constants nor buffers.
+    A subclass stores Values, other Modules, or lists or dicts of either as attributes, and defines `forward`. Its
+    parameters are all Values among them that are leaves, and are neither constants nor buffers.
 
     Attributes:
-        label: what it is called in pictures, if anything.
-        training: whether it is being trained; what behaves otherwise once it is in use, as `Dropout`, looks at it.
+        label: its name in pictures, if it has one.
+        training: whether it is being trained. A module that behaves differently in use, such as `Dropout`, checks it.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -54,30 +55,30 @@ class Module:
         return f"{type(self).__name__}()"
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """What the module computes; written by each subclass, called by calling the module."""
+        """What the module computes; defined by each subclass, and called by calling the module."""
         raise TypeError(f"{type(self).__name__} has no forward method: define forward(self, x) in it")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """The module's `forward`."""
+        """Call `forward`."""
         return self.forward(*inputs, **options)
 
     def batch(self, xs: Iterable[Any]) -> list[Any]:
-        """The outputs for many examples; written anew where they mix, as in `BatchNorm1d`.
+        """The outputs for many examples; overridden where examples affect one another, as in `BatchNorm1d`.
 
         Args:
             xs: the inputs, one for each example.
         """
         return [self(x) for x in xs]
 
-    # What it is made of.
+    # Its parts.
 
     def named_parameters(self, frozen: bool = False) -> Iterator[tuple[str, Value]]:
-        """Every parameter once, with the path to it, in the order in which the attributes were set.
+        """Every parameter once, with its path, in the order in which the attributes were set.
 
         Args:
-            frozen: give those of frozen modules as well; see `freeze`.
+            frozen: include the parameters of frozen modules; see `freeze`.
         """
-        leaves = [each for each in walk(self) if isinstance(each[1], Value)]
+        leaves = [each for each in named_members(self) if isinstance(each[1], Value)]
         done = set() if frozen else {leaf for _, leaf, owner in leaves if owner._frozen}
         for path, leaf, _ in leaves:
             if leaf not in done:
@@ -89,16 +90,16 @@ class Module:
         return [parameter for _, parameter in self.named_parameters(frozen)]
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules right within this one: its attributes, and those in lists, as ``layers.0``."""
+        """The modules directly within this one: its attributes, and those in its lists, such as ``layers.0``."""
         for name, part in vars(self).items():
-            for path, thing in _inside(part, name):
+            for path, thing in _members_of(part, name):
                 if isinstance(thing, Module):
                     yield path, thing
 
     def named_modules(self) -> Iterator[tuple[str, "Module"]]:
-        """This module with the name ``""``, and every module within it once, with the path to it."""
+        """This module under the name ``""``, and every module within it once, with its path."""
         seen: set[int] = set()
-        for path, module in _tree(self, "", ()):
+        for path, module in _walk_modules(self, "", ()):
             if id(module) not in seen:
                 seen.add(id(module))
                 yield path, module
@@ -108,33 +109,42 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def tensors(self) -> Iterator[tuple[str, Any]]:
-        """The state that is its own and not that of a module within it: names, and nested lists of Values.
+        """The module's own parameters and buffers, not those of modules within it: names and nested lists of Values.
 
-        They are its parameters and buffers in the order set: a Value, or a list of as many at each place, is one
-        tensor; of any other list, each part. A subclass whose parameters are kept in another shape writes it anew.
+        They come in the order in which they were set. A Value is a tensor, and so is a nested list that is not ragged;
+        any other list is split into its parts. A subclass that stores its parameters in another form overrides this.
         """
         for name, part in vars(self).items():
             yield from _tensors(part, name)
 
     def summary(self) -> Summary:
-        """A table of the modules within: names, the shapes of their tensors, how many parameters; to be printed."""
-        return Summary(self)
+        """A table of all modules within: their names, the shapes of their tensors, how many parameters; print it."""
+        uncounted, trainable = set(self.parameters(frozen=True)), set(self.parameters())
+        rows = []
+        for name, module in self.named_modules():
+            tensors = dict(module.tensors())
+            own = uncounted.intersection(value for tensor in tensors.values() for value in tree_leaves(tensor))
+            uncounted -= own
+            kind = type(module).__name__ if any(module.named_children()) else repr(module)
+            shapes = ", ".join(f"{each} {format_shape(shape(tensor))}" for each, tensor in tensors.items())
+            rows.append(SummaryRow(name, kind, shapes, len(own), len(own - trainable)))
+        return Summary(rows)
 
     # Its state.
 
     def register_buffer(self, name: str, numbers: Any) -> None:
-        """Set an attribute to numbers that belong to the state and are no parameters, such as a running mean.
+        """Set an attribute to numbers that belong to the state but are not parameters, such as a running mean.
 
         Args:
-            name: what the attribute is called.
-            numbers: a number or Value, or nested lists of them.
+            name: the name of the attribute.
+            numbers: a number or Value, or a nested list of them.
         """
-        setattr(self, name, mapped(lambda x: x if isinstance(x, Value) else Value(x), numbers))
+        setattr(self, name, tree_map(lambda x: x if isinstance(x, Value) else Value(x), numbers))
         if name not in self._buffers:
             self._buffers = (*self._buffers, name)
 
     def state_dict(self) -> dict[str, Any]:
-        """The numbers of all parameters and buffers, as nested lists of floats, in PyTorch's shapes and by its names.
+        """The numbers of all parameters and buffers, as nested lists of floats, with PyTorch's names and shapes.
 
         >>> from nn import Neuron
         >>> neuron = Neuron(1)
@@ -142,75 +152,78 @@ class Module:
         >>> neuron.state_dict()
         {'w': [2.0], 'b': 0.0}
         """
-        return {name: mapped(lambda value: value.data, tensor) for name, tensor in named_tensors(self)}
+        return {name: tree_map(lambda value: value.data, tensor) for name, tensor in named_tensors(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set all parameters and buffers to numbers that `state_dict` gave, or PyTorch's.
+        """Set all parameters and buffers to the numbers in a state dict, made by `state_dict` or by PyTorch.
 
         Args:
-            state: for every name a number, nested lists of them, or an array.
+            state: for every name a number, a nested list of numbers, or an array.
 
         Raises:
-            TypeError: if `state` is no mapping.
-            ValueError: if a name is missing or unknown, or has another shape, or something in it is no finite number.
-                Then nothing is changed.
+            TypeError: if `state` is not a mapping.
+            ValueError: if a name is missing or unknown, a shape differs, or something is not a finite number. Nothing
+                is changed then.
         """
         if not isinstance(state, Mapping):
-            raise TypeError(f"load_state_dict takes what state_dict() gave, a dict of names, got {state!r:.40}")
-        tensors, numbers, faults = dict(named_tensors(self)), dict[str, Any](), list[str]()
+            raise TypeError(f"load_state_dict takes a dict, as state_dict() returns it, got {state!r:.40}")
+        tensors, numbers, mismatches = dict(named_tensors(self)), dict[str, Any](), list[str]()
         for name, tensor in tensors.items():
             if name not in state:
-                faults.append(f"no {name!r}")
+                mismatches.append(f"{name!r} is missing")
                 continue
             try:
-                numbers[name] = mapped(to_float, state[name])
+                numbers[name] = tree_map(to_float, state[name])
             except TypeError as error:
-                faults.append(f"in {name!r} what is no number ({error})")
+                mismatches.append(f"{name!r} holds something that is not a number ({error})")
                 continue
-            if shape(numbers[name]) != shape(tensor):
-                faults.append(f"{name!r} of shape {written(shape(numbers[name]))}, not {written(shape(tensor))}")
-            elif bad := [number for number in flat(numbers[name]) if not isfinite(number)]:
-                faults.append(f"{bad[0]} in {name!r}")
-        faults += [f"{name!r}, which the model has not" for name in state if name not in tensors]
-        if faults:
-            raise ValueError(f"{type(self).__name__} is left as it was, for the state has {'; '.join(faults)}")
+            given, expected = shape(numbers[name]), shape(tensor)
+            if given != expected:
+                mismatches.append(f"{name!r} has shape {format_shape(given)}, not {format_shape(expected)}")
+            elif bad := [number for number in tree_leaves(numbers[name]) if not isfinite(number)]:
+                mismatches.append(f"{name!r} holds {bad[0]}")
+        mismatches += [f"{name!r} is not in the model" for name in state if name not in tensors]
+        if mismatches:
+            raise ValueError(
+                f"{type(self).__name__} was not changed, because the state does not fit: {'; '.join(mismatches)}"
+            )
         for name, tensor in tensors.items():
-            for value, number in zip(flat(tensor), flat(numbers[name])):
+            for value, number in zip(tree_leaves(tensor), tree_leaves(numbers[name])):
                 value.data = number
 
-    # How it is trained.
+    # Training.
 
     def train(self, mode: bool = True) -> Self:
-        """Set `training` of this module and of all within it; gives the module."""
-        for module in self._all():
+        """Set `training` for this module and all modules within it; returns the module."""
+        for module in self._every_module():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Set `training` to False, as for use after training; gives the module."""
+        """Set `training` to False, for use after training; returns the module."""
         return self.train(False)
 
     def freeze(self) -> Self:
-        """Leave its parameters, and those of all within it, out of `parameters()`; gives the module.
+        """Leave its parameters, and those of all modules within it, out of `parameters()`; returns the module.
 
-        An optimizer made afterwards leaves them as they are. They stay in `state_dict()`.
+        An optimizer made afterwards does not change them. They stay in `state_dict()`.
         """
         return self._freeze(True)
 
     def unfreeze(self) -> Self:
-        """Undo `freeze`, for this module and all within it; gives the module."""
+        """Undo `freeze`, for this module and all modules within it; returns the module."""
         return self._freeze(False)
 
     def _freeze(self, frozen: bool) -> Self:
-        for module in self._all():
+        for module in self._every_module():
             module._frozen = frozen
         return self
 
-    def _all(self) -> "list[Module]":
-        return [thing for _, thing, _ in walk(self) if isinstance(thing, Module)]
+    def _every_module(self) -> "list[Module]":
+        return [thing for _, thing, _ in named_members(self) if isinstance(thing, Module)]
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0, as before each backward pass; of frozen ones too."""
+        """Set the gradient of every parameter to 0, frozen ones included; do this before each backward pass."""
         Part(self.parameters(frozen=True)).zero_grad()
 
 
@@ -218,57 +231,57 @@ def _is_leaf(thing: Any) -> bool:
     return isinstance(thing, Value) and thing.rule is None and thing.role != "constant"
 
 
-def _inside(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The leaves and modules in an attribute, with their paths; what is within such a module is left to it."""
+def _members_of(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The leaves and modules in an attribute, with their paths, without looking inside those modules."""
     if isinstance(thing, Module) or _is_leaf(thing):
         yield path, thing
     else:
-        for name, part in _parts(thing, path):
-            yield from _inside(part, name)
+        for name, part in _named_items(thing, path):
+            yield from _members_of(part, name)
 
 
-def _parts(thing: Any, path: str) -> list[tuple[str, Any]]:
-    """What is in a dict or a list, with its path."""
-    parts = thing.items() if isinstance(thing, dict) else enumerate(thing) if is_list(thing) else ()
+def _named_items(thing: Any, path: str) -> list[tuple[str, Any]]:
+    """The items of a dict or a list, with their paths."""
+    parts = thing.items() if isinstance(thing, dict) else enumerate(thing) if is_container(thing) else ()
     return [(f"{path}.{name}", part) for name, part in parts]
 
 
-def walk(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any, Module]]:
-    """Every module within, and every leaf that is no buffer: its path, itself, and the module that has it."""
+def named_members(module: Module, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any, Module]]:
+    """All modules within, and all leaves that are not buffers, as ``(path, member, the module that has it)``."""
     seen = {id(module)} if seen is None else seen
     yield path, module, module
     for name, part in vars(module).items():
         if name not in module._buffers:
-            for inner, thing in _inside(part, f"{path}.{name}" if path else name):
+            for inner, thing in _members_of(part, f"{path}.{name}" if path else name):
                 if not isinstance(thing, Module):
                     yield inner, thing, module
                 elif id(thing) not in seen:
                     seen.add(id(thing))
-                    yield from walk(thing, inner, seen)
+                    yield from named_members(thing, inner, seen)
 
 
-def _tree(module: Module, path: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
-    """A module and its children, their children, and so on; one that is shared is there twice, as in PyTorch."""
+def _walk_modules(module: Module, path: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
+    """A module, its children, their children, and so on; one that is shared comes up each time, as in PyTorch."""
     yield path, module
     for name, part in module.named_children():
         if not any(part is other for other in (*above, module)):
-            yield from _tree(part, f"{path}.{name}" if path else name, (*above, module))
+            yield from _walk_modules(part, f"{path}.{name}" if path else name, (*above, module))
 
 
 def _tensors(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if _only_leaves(thing) and shape(thing) is not None:
+    if _all_leaves(thing) and shape(thing) is not None:
         yield name, thing
     else:
-        for path, part in _parts(thing, name):
+        for path, part in _named_items(thing, name):
             yield from _tensors(part, path)
 
 
-def _only_leaves(thing: Any) -> bool:
-    return _is_leaf(thing) or (is_list(thing) and all(map(_only_leaves, thing)))
+def _all_leaves(thing: Any) -> bool:
+    return _is_leaf(thing) or (is_container(thing) and all(map(_all_leaves, thing)))
 
 
 def named_tensors(model: Module) -> Iterator[tuple[str, Any]]:
-    """The names in `state_dict`, each with its nested lists of Values."""
-    for path, module in _tree(model, "", ()):
+    """The names in `state_dict`, each with its nested list of Values."""
+    for path, module in _walk_modules(model, "", ()):
         for name, tensor in module.tensors():
             yield f"{path}.{name}" if path else name, tensor

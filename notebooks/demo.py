@@ -113,7 +113,7 @@ def moons() -> list[str]:
 
 
 def network_pictures() -> list[str]:
-    print("\n4. Pictures of a neuron, chopped into its operations, and of a small network")
+    print("\n4. Pictures of a neuron, split into its operations, and of a small network")
     random.seed(3)
     neuron = Neuron(3, activation="tanh", fused=False)
     y = neuron([Value(x, f"x{i}") for i, x in enumerate((1.0, -2.0, 0.5))])

@@ -6,7 +6,7 @@ import pytest
 
 import nn
 from engine import Value, compile, dot
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from tests.paths import DATA
 
 CASES = json.loads((DATA / "torch_layers.json").read_text())["cases"]
@@ -30,8 +30,8 @@ def layer_of(case):
 
 
 def close(numbers, expected):
-    assert mapped(type, numbers) == mapped(type, expected)
-    assert [*flat(numbers)] == pytest.approx([*flat(expected)], rel=1e-9, abs=1e-9)
+    assert tree_map(type, numbers) == tree_map(type, expected)
+    assert [*tree_leaves(numbers)] == pytest.approx([*tree_leaves(expected)], rel=1e-9, abs=1e-9)
 
 
 def tensors(layer):
@@ -46,22 +46,22 @@ def check(name, compiled):
     case = CASES[name]
     layer = layer_of(case)
     tokens = case["layer"] == "Embedding"
-    inputs = case["inputs"] if tokens and not compiled else mapped(Value, case["inputs"])
+    inputs = case["inputs"] if tokens and not compiled else tree_map(Value, case["inputs"])
 
     def loss(*inputs):
-        return dot(flat(case["upstream"]), flat(layer(*inputs)))
+        return dot(tree_leaves(case["upstream"]), tree_leaves(layer(*inputs)))
 
     if compiled:
         output = compile(layer).map(*([x] for x in case["inputs"]))[0]
         total = compile(loss)(*inputs)
     else:
-        output = mapped(lambda value: value.data, layer(*inputs))
+        output = tree_map(lambda value: value.data, layer(*inputs))
         total = loss(*inputs)
     close(output, case["output"])
     total.backward()
-    gradients = {key: mapped(lambda value: value.grad or 0.0, tensor) for key, tensor in tensors(layer)}
+    gradients = {key: tree_map(lambda value: value.grad or 0.0, tensor) for key, tensor in tensors(layer)}
     assert gradients.keys() == case["gradients"].keys()
     for key, gradient in gradients.items():
         close(gradient, case["gradients"][key])
     if not tokens:
-        close([mapped(lambda value: value.grad or 0.0, x) for x in inputs], case["input_gradients"])
+        close([tree_map(lambda value: value.grad or 0.0, x) for x in inputs], case["input_gradients"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.compiler.pytree import Key, is_array, of_array, structure
 from engine.modes import mode
-from engine.nested import flat
+from engine.nested import tree_leaves
 from engine.value import Value
 
 
@@ -26,7 +26,7 @@ class Group:
 
     def __getitem__(self, i: int) -> list[Any]:
         """All numbers of the i-th example."""
-        return [*chain.from_iterable(flat(numbers[i]) for numbers in self.numbers), *self.others]
+        return [*chain.from_iterable(tree_leaves(numbers[i]) for numbers in self.numbers), *self.others]
 
 
 class Batch:

@@ -1,149 +1,172 @@
-"""Models taken to PyTorch, and brought back from it.
+"""Models taken to PyTorch and back.
 
     model = Sequential(Linear(2, 8), ReLU(), Linear(8, 1))
-    network = to_torch(model)                         # a torch.nn.Sequential, to be trained as any other
+    network = to_torch(model)                         # a torch.nn.Sequential, to train like any other
     network(torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64))
     model = from_torch(network)
 
-A model here is called on one example; PyTorch's on a batch, with one more axis in front, as ``model.batch`` is. Weights
-have the same names in both, so that a file made here is read there, and the other way round.
+A model of nn is called with one example. PyTorch's is called with a batch, which has one more axis in front, like
+``model.batch``. Weights have the same names in both, so each can read the other's files.
 """
 
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from engine.nested import flat
-from nn.layers.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from nn.layers.attention import CausalSelfAttention
-from nn.layers.convolution import AvgPool2d, Conv2d, Flatten, MaxPool2d
-from nn.layers.dense import MLP, Layer, Linear, Neuron
-from nn.layers.dropout import Dropout
-from nn.layers.embedding import Embedding
-from nn.layers.normalisation import BatchNorm1d, LayerNorm, RMSNorm
-from nn.layers.recurrent import GRUCell
-from nn.layers.sequential import Sequential, label_within
+from engine.nested import tree_leaves
+from nn.layers import (
+    ACTIVATIONS,
+    ELU,
+    GELU,
+    MLP,
+    AvgPool2d,
+    BatchNorm1d,
+    CausalSelfAttention,
+    Conv2d,
+    Dropout,
+    Embedding,
+    Flatten,
+    GRUCell,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    Neuron,
+    ReLU,
+    RMSNorm,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from nn.layers.sequential import prefix_labels
 from nn.module import Module, named_tensors
-from nn.summary import shape
+from nn.tensors import shape
 
 
 def to_torch(model: Module) -> Any:
-    """The same model as a ``torch.nn.Module``, in float64: the same outputs, and the same names in its state.
+    """The same model as a ``torch.nn.Module`` in float64, with the same outputs and the same names in its state dict.
 
-    Whether it is in training, what is frozen and what is shared is carried over. Its parts are PyTorch's own; only
-    `Neuron`, `Layer`, `MLP` and `CausalSelfAttention`, which PyTorch has not, are written for it here.
+    It keeps its training mode, and what was frozen or shared stays so. Its parts are PyTorch's own modules, except for
+    `Neuron`, `Layer`, `MLP` and `CausalSelfAttention`: PyTorch has no such modules, so they are defined here.
 
     Args:
         model: a layer or network of nn.
 
     Raises:
-        TypeError: if it is, or has in it, a module or an activation that is not of nn.
-        ValueError: if PyTorch's tensors can't hold it: modules share a part of a tensor, or a part of one is frozen.
+        TypeError: if it is, or contains, a module or an activation that is not part of nn.
+        ValueError: if PyTorch's tensors cannot represent it: modules share part of a tensor, or part of one is frozen.
         ImportError: if PyTorch is not installed.
     """
-    torch = _torch()
-    theirs = _there(model, {}).to(torch.float64)
+    torch = _import_torch()
+    theirs = _build_torch_module(model, {}).to(torch.float64)
     state = {name: torch.tensor(tensor, dtype=torch.float64) for name, tensor in model.state_dict().items()}
     theirs.load_state_dict(state)
-    _tie(theirs, model)
+    _tie_weights(theirs, model)
     return theirs
 
 
 def from_torch(module: Any) -> Module:
-    """The same model in nn, of a ``torch.nn.Module`` made of layers that nn has.
+    """The same model in nn, from a ``torch.nn.Module`` made of layers that nn has too.
 
-    Whether it is in training, what is frozen and what is shared is carried over. (Above 20, PyTorch's Softplus leaves
-    out a term below 3e-9, unless it is told otherwise, as `to_torch` does.)
+    It keeps its training mode, and what was frozen or shared stays so. (Above 20, PyTorch's Softplus drops a term
+    smaller than 3e-9, unless its threshold is higher, as `to_torch` sets it.)
 
     Args:
-        module: a layer or network, on any device and of any precision.
+        module: a layer or network, on any device and in any precision.
 
     Raises:
-        TypeError: if it is, or has in it, a module that nn has not.
-        ValueError: if a layer has an option that nn has not, a number is not finite, modules share a tensor and are not
-            the same, or of a layer's parameters some require a gradient and others do not.
+        TypeError: if it is, or contains, a module that nn does not have.
+        ValueError: if a layer uses an option that nn does not have, a number is not finite, two different modules share
+            a tensor, or some parameters of a layer require a gradient and others do not.
         ImportError: if PyTorch is not installed.
     """
-    _torch()
-    names = {kind.__name__: kind for kind in TABLE}
-    kind = names.get(type(module).__name__.removeprefix("Torch"))
-    if kind is None or type(module) is not _class_there(kind):
+    _import_torch()
+    names = {cls.__name__: cls for cls in CONVERSIONS}
+    cls = names.get(type(module).__name__.removeprefix("Torch"))
+    if cls is None or type(module) is not _torch_class(cls):
         raise TypeError(
-            f"from_torch knows PyTorch's modules that nn has too, got {_kind(module)}; write a Module of the same "
-            "parts and names, and give it the numbers with model.load_state_dict(module.state_dict())"
+            f"from_torch knows the PyTorch modules that nn has too, got {_full_name(module)}; write a Module with the "
+            "same parts and names, and load the weights with model.load_state_dict(module.state_dict())"
         )
-    _, here = TABLE[kind]
-    ours: Module = here(kind, module)
+    _, build = CONVERSIONS[cls]
+    ours: Module = build(cls, module)
     ours.load_state_dict({name: tensor.tolist() for name, tensor in module.state_dict().items()})
     if len(ours.parameters(frozen=True)) > sum(parameter.numel() for parameter in module.parameters()):
         raise ValueError(
-            f"two modules of {_kind(module)} share a tensor; nn can do so only if they are one module of one Sequential"
+            f"two modules of {_full_name(module)} share a tensor; in nn they can only be the same module, "
+            "used twice in one Sequential"
         )
-    for path, part in ours.named_modules():  # from the outermost inwards
+    for path, part in ours.named_modules():  # from the outside in
         theirs = module.get_submodule(path)
         part.train(theirs.training)
         learning = {parameter.requires_grad for parameter in theirs.parameters(recurse=False)}
         if len(learning) > 1:
-            raise ValueError(f"{theirs!r} is frozen in part; nn freezes a module as a whole")
+            raise ValueError(f"{theirs!r} is partly frozen; nn freezes a module as a whole")
         if learning == {False}:
             part.freeze()
     return ours
 
 
-def _there(model: Module, made: dict[Module, Any]) -> Any:
-    """PyTorch's module, without the numbers, of a module and all within; made once for each."""
-    if type(model) not in TABLE:
+def _build_torch_module(model: Module, memo: dict[Module, Any]) -> Any:
+    """The PyTorch module for a module and all within it, without the numbers; each is built once."""
+    if type(model) not in CONVERSIONS:
         raise TypeError(
-            f"to_torch knows the modules of nn, got {_kind(model)}; write a torch.nn.Module of the same parts and "
-            "names, and take the numbers over with nn.save and safetensors.torch.load_file"
+            f"to_torch knows the modules of nn, got {_full_name(model)}; write a torch.nn.Module with the same parts "
+            "and names, and transfer the weights with nn.save and safetensors.torch.load_file"
         )
-    if model not in made:
-        parts = [_there(part, made) for _, part in model.named_children()]
-        modes = [(each, each.training) for part in parts for each in part.modules()]
-        made[model] = TABLE[type(model)][0](_class_there(type(model)), model, *parts)
-        made[model].train(model.training)
-        for each, mode in modes:  # those within have their own
-            each.training = mode
-    return made[model]
+    if model not in memo:
+        children = [_build_torch_module(child, memo) for _, child in model.named_children()]
+        modes = [(module, module.training) for child in children for module in child.modules()]
+        build, _ = CONVERSIONS[type(model)]
+        memo[model] = build(_torch_class(type(model)), model, *children)
+        memo[model].train(model.training)
+        for module, mode in modes:  # the modules within keep their own
+            module.training = mode
+    return memo[model]
 
 
-def _tie(theirs: Any, model: Module) -> None:
-    """Share the tensors whose numbers are shared, and freeze those of frozen modules."""
+def _tie_weights(theirs: Any, model: Module) -> None:
+    """Share the tensors that hold the same Values, and freeze those of frozen modules."""
     trained = set(model.parameters())
     tensors = dict[Any, Any]()
     for name, tensor in named_tensors(model):
         path, _, attribute = name.rpartition(".")
-        owner, values = theirs.get_submodule(path), (*flat(tensor),)
+        owner, values = theirs.get_submodule(path), (*tree_leaves(tensor),)
         shared = tensors.setdefault((shape(tensor), values), getattr(owner, attribute))
         setattr(owner, attribute, shared)
-        if isinstance(shared, _torch().nn.Parameter):
+        if isinstance(shared, _import_torch().nn.Parameter):
             learning = {value in trained for value in values}
             if len(learning) > 1:
-                raise ValueError(f"{name!r} of {model!r} is frozen in part; PyTorch trains a tensor as a whole")
+                raise ValueError(f"{name!r} of {model!r} is partly frozen; PyTorch trains a tensor as a whole")
             shared.requires_grad_(learning.pop())
     everything = [value for _, values in tensors for value in values]
     if len(set(everything)) < len(everything):
-        raise ValueError(f"two tensors of {model!r} share a part of their numbers; those of PyTorch can't")
+        raise ValueError(f"two tensors of {model!r} share some of their Values; in PyTorch they cannot")
 
 
-# The table: how each class of nn becomes PyTorch's of that name, and how it is made of it. Numbers follow afterwards.
+# The table: for each class of nn, how to build PyTorch's from it, and how to build it from PyTorch's. Both get their
+# numbers afterwards.
 
-Make = Callable[..., Any]  # gets the class of what is to be made, what it is made of, and to PyTorch, its parts
+Builder = Callable[..., Any]  # takes the class to build, the module to build it from and, for PyTorch, its children
 
 
-def _by(*names: str, **only: Any) -> Make:
-    """Make the one of the other's attributes; `only` says what options must be that nn has not."""
+def _with_options(*names: str, **only: Any) -> Builder:
+    """Copy the named options from one to the other; `only` gives the values required of options that nn lacks."""
 
-    def make(new: Any, module: Any) -> Any:
+    def build(cls: Any, module: Any) -> Any:
         for option, value in only.items():
             if getattr(module, option) not in (value, (value, value)):
-                raise ValueError(f"{module!r} has {option}={getattr(module, option)!r}; nn has only {value!r}")
-        return new(**{name: _ARGUMENTS.get(name, getattr)(module, name) for name in names})
+                raise ValueError(f"{module!r} has {option}={getattr(module, option)!r}; nn supports only {value!r}")
+        return cls(**{name: _ARGUMENTS.get(name, getattr)(module, name) for name in names})
 
-    return make
+    return build
 
 
-def _size(module: Any, name: str) -> Any:
+def _single_size(module: Any, name: str) -> Any:
     sizes = getattr(module, name)
     return sizes[0] if isinstance(sizes, tuple) and len(sizes) == 1 else sizes
 
@@ -151,123 +174,126 @@ def _size(module: Any, name: str) -> Any:
 _ARGUMENTS: dict[str, Callable[[Any, str], Any]] = {
     "bias": lambda module, name: getattr(module, name) is not None,
     "elementwise_affine": lambda module, name: module.weight is not None,
-    "normalized_shape": _size,
+    "normalized_shape": _single_size,
 }
 
 
-def _activation_there(neurons: list[Neuron]) -> Any:
-    """PyTorch's activation of some neurons of nn."""
+def _torch_activation(neurons: list[Neuron]) -> Any:
+    """The PyTorch module for the activation that these neurons share."""
     functions = {neuron._activate for neuron in neurons}
     if functions == {ACTIVATIONS["linear"]}:
-        return _torch().nn.Identity()
-    for kind in _ACTIVATIONS:
-        if functions == {ACTIVATIONS[kind.name]}:
-            return to_torch(kind())
+        return _import_torch().nn.Identity()
+    for cls in _ACTIVATIONS:
+        if functions == {ACTIVATIONS[cls.name]}:
+            return to_torch(cls())
     names = ", ".join(dict.fromkeys(str(neuron.activation) for neuron in neurons))
-    raise TypeError(
-        f"to_torch knows one activation a layer, of {', '.join(ACTIVATIONS)}, got {names}; choose one of those"
-    )
+    raise TypeError(f"to_torch takes one activation per layer, one of {', '.join(ACTIVATIONS)}, got {names}")
 
 
-def _activation_here(module: Any) -> str:
-    """The name of the activation in a `Neuron` or `Layer` in PyTorch."""
-    if type(module.activation) is _torch().nn.Identity:
+def _activation_name(module: Any) -> str:
+    """The name in `ACTIVATIONS` for the activation of a TorchNeuron or TorchLayer."""
+    if type(module.activation) is _import_torch().nn.Identity:
         return "linear"
     ours: Any = from_torch(module.activation)
     if type(ours) not in _ACTIVATIONS or repr(ours) != repr(type(ours)()):
-        raise ValueError(f"{module!r} has an activation without a name in ACTIVATIONS; put {ours!r} after it")
+        raise ValueError(
+            f"{module!r} has an activation that ACTIVATIONS does not name; put {ours!r} after a linear layer instead"
+        )
     name: str = ours.name
     return name
 
 
-def _mlp_here(new: Any, theirs: Any) -> MLP:
+def _mlp_from_torch(cls: Any, theirs: Any) -> MLP:
     layers: list[Any] = [from_torch(layer) for layer in theirs.layers]
     sizes = [layer.out_features for layer in theirs.layers]
-    model: MLP = new(theirs.layers[0].in_features, sizes, _activation_here(theirs.layers[0]))
+    model: MLP = cls(theirs.layers[0].in_features, sizes, _activation_name(theirs.layers[0]))
     for i, layer in enumerate(layers):
-        label_within(layer, f"L{i}")
+        prefix_labels(layer, f"L{i}")
     model.layers = layers
     return model
 
 
-def _sequential_here(new: Any, theirs: Any) -> Any:
+def _sequential_from_torch(cls: Any, theirs: Any) -> Any:
     names = [*theirs._modules]
     if names != [str(i) for i in range(len(names))]:
         raise ValueError(
-            f"nn numbers the members of a Sequential, and these are called {', '.join(names)}; leave out the names"
+            f"nn numbers the members of a Sequential, but these are called {', '.join(names)}; omit the names"
         )
     members = {member: from_torch(member) for member in theirs}
-    return new(*[members[member] for member in theirs])
+    return cls(*[members[member] for member in theirs])
 
 
-def _batch_norm_here(new: Any, theirs: Any) -> Any:
+def _batch_norm_from_torch(cls: Any, theirs: Any) -> Any:
     if theirs.momentum is None:
-        raise ValueError(f"{theirs!r} has momentum=None, the mean of all batches; nn has only a number")
-    return _by("num_features", "eps", "momentum", affine=True, track_running_stats=True)(new, theirs)
+        raise ValueError(f"{theirs!r} has momentum=None, a cumulative average; nn supports only a number")
+    return _with_options("num_features", "eps", "momentum", affine=True, track_running_stats=True)(cls, theirs)
 
 
-def _softplus_here(new: Any, theirs: Any) -> Any:
+def _softplus_from_torch(cls: Any, theirs: Any) -> Any:
     if theirs.threshold < 20:
         raise ValueError(
-            f"{theirs!r} has threshold={theirs.threshold}, nn has no such; 20 and more are as good as none"
+            f"{theirs!r} has threshold={theirs.threshold}; nn has no threshold, and accepts one of 20 or more"
         )
-    return _by(beta=1)(new, theirs)
+    return _with_options(beta=1)(cls, theirs)
 
 
-def _gru(new: Any, module: Any) -> Any:
-    return new(module.input_size, module.hidden_size, module.bias_ih is not None)
+def _build_gru(cls: Any, module: Any) -> Any:
+    return cls(module.input_size, module.hidden_size, module.bias_ih is not None)
 
 
 _WINDOW = "in_channels", "out_channels", "kernel_size", "stride", "padding"
 
-TABLE: dict[type[Module], tuple[Make, Make]] = {
+CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
     Neuron: (
-        lambda new, ours: new(len(ours.w), _activation_there([ours]), ours.b is not None),
-        lambda new, theirs: new(len(theirs.w), _activation_here(theirs), bias=theirs.b is not None),
+        lambda cls, ours: cls(len(ours.w), _torch_activation([ours]), ours.b is not None),
+        lambda cls, theirs: cls(len(theirs.w), _activation_name(theirs), bias=theirs.b is not None),
     ),
     Layer: (
-        lambda new, ours: new(len(ours.weight[0]), len(ours.weight), _activation_there(ours.neurons), bool(ours.bias)),
-        lambda new, theirs: new(
-            theirs.in_features, theirs.out_features, _activation_here(theirs), bias=theirs.bias is not None
+        lambda cls, ours: cls(len(ours.weight[0]), len(ours.weight), _torch_activation(ours.neurons), bool(ours.bias)),
+        lambda cls, theirs: cls(
+            theirs.in_features, theirs.out_features, _activation_name(theirs), bias=theirs.bias is not None
         ),
     ),
     Linear: (
-        lambda new, ours: new(len(ours.weight[0]), len(ours.weight), bool(ours.bias)),
-        lambda new, theirs: new(theirs.in_features, theirs.out_features, theirs.bias is not None),
+        lambda cls, ours: cls(len(ours.weight[0]), len(ours.weight), bool(ours.bias)),
+        lambda cls, theirs: cls(theirs.in_features, theirs.out_features, theirs.bias is not None),
     ),
-    MLP: (lambda new, ours, *layers: new(layers), _mlp_here),
-    Sequential: (lambda new, ours, *members: new(*members), _sequential_here),
-    ELU: (_by("alpha"), _by("alpha")),
-    GELU: (_by(), _by(approximate="none")),
-    LeakyReLU: (_by("negative_slope"), _by("negative_slope")),
-    ReLU: (_by(), _by()),
-    Sigmoid: (_by(), _by()),
-    SiLU: (_by(), _by()),
-    Softmax: (lambda new, ours: new(dim=-1), _by(dim=-1)),
-    Softplus: (lambda new, ours: new(threshold=40.0), _softplus_here),  # from there on it is the identity in float64
-    Tanh: (_by(), _by()),
-    Dropout: (_by("p"), _by("p")),
-    BatchNorm1d: (lambda new, ours: new(len(ours.weight), ours.eps, ours.momentum), _batch_norm_here),
-    LayerNorm: (2 * (_by("normalized_shape", "eps", "elementwise_affine"),)),
-    RMSNorm: (2 * (_by("normalized_shape", "eps", "elementwise_affine"),)),
+    MLP: (lambda cls, ours, *layers: cls(layers), _mlp_from_torch),
+    Sequential: (lambda cls, ours, *members: cls(*members), _sequential_from_torch),
+    ELU: (_with_options("alpha"), _with_options("alpha")),
+    GELU: (_with_options(), _with_options(approximate="none")),
+    LeakyReLU: (_with_options("negative_slope"), _with_options("negative_slope")),
+    ReLU: (_with_options(), _with_options()),
+    Sigmoid: (_with_options(), _with_options()),
+    SiLU: (_with_options(), _with_options()),
+    Softmax: (lambda cls, ours: cls(dim=-1), _with_options(dim=-1)),
+    Softplus: (lambda cls, ours: cls(threshold=40.0), _softplus_from_torch),  # the identity above 40, in float64
+    Tanh: (_with_options(), _with_options()),
+    Dropout: (_with_options("p"), _with_options("p")),
+    BatchNorm1d: (lambda cls, ours: cls(len(ours.weight), ours.eps, ours.momentum), _batch_norm_from_torch),
+    LayerNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
+    RMSNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     Embedding: (
-        lambda new, ours: new(len(ours.weight), len(ours.weight[0])),
-        _by("num_embeddings", "embedding_dim", padding_idx=None, max_norm=None, scale_grad_by_freq=False),
+        lambda cls, ours: cls(len(ours.weight), len(ours.weight[0])),
+        _with_options("num_embeddings", "embedding_dim", padding_idx=None, max_norm=None, scale_grad_by_freq=False),
     ),
-    Conv2d: (_by(*_WINDOW, "bias"), _by(*_WINDOW, "bias", dilation=1, groups=1, padding_mode="zeros")),
+    Conv2d: (
+        _with_options(*_WINDOW, "bias"),
+        _with_options(*_WINDOW, "bias", dilation=1, groups=1, padding_mode="zeros"),
+    ),
     MaxPool2d: (
-        _by("kernel_size", "stride"),
-        _by("kernel_size", "stride", padding=0, dilation=1, ceil_mode=False, return_indices=False),
+        _with_options("kernel_size", "stride"),
+        _with_options("kernel_size", "stride", padding=0, dilation=1, ceil_mode=False, return_indices=False),
     ),
     AvgPool2d: (
-        _by("kernel_size", "stride"),
-        _by("kernel_size", "stride", padding=0, ceil_mode=False, divisor_override=None),
+        _with_options("kernel_size", "stride"),
+        _with_options("kernel_size", "stride", padding=0, ceil_mode=False, divisor_override=None),
     ),
-    Flatten: (_by(), _by(start_dim=1, end_dim=-1)),
-    GRUCell: (_gru, _gru),
+    Flatten: (_with_options(), _with_options(start_dim=1, end_dim=-1)),
+    GRUCell: (_build_gru, _build_gru),
     CausalSelfAttention: (
-        lambda new, ours, *parts: new(ours.heads, *parts),
-        lambda new, theirs: new(theirs.query.in_features, theirs.heads, theirs.query.bias is not None),
+        lambda cls, ours, *parts: cls(ours.heads, *parts),
+        lambda cls, theirs: cls(theirs.query.in_features, theirs.heads, theirs.query.bias is not None),
     ),
 }
 _ACTIVATIONS: list[Any] = [ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh]
@@ -276,36 +302,36 @@ _ACTIVATIONS: list[Any] = [ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, 
 # PyTorch's side.
 
 
-def _torch() -> Any:
+def _import_torch() -> Any:
     try:
         import torch
     except ImportError as error:
         raise ImportError(
-            "to_torch and from_torch need PyTorch; install it with `pip install torch`, or as "
-            "https://pytorch.org/get-started says for your machine"
+            "to_torch and from_torch need PyTorch; install it with `pip install torch`, or see "
+            "https://pytorch.org/get-started for your machine"
         ) from error
     return torch
 
 
-def _kind(thing: Any) -> str:
-    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+def _full_name(module: Any) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
 
 
-def _class_there(kind: type[Module]) -> Any:
-    """PyTorch's class of the same name, or the one written here."""
-    return _written_here().get(f"Torch{kind.__name__}") or getattr(_torch().nn, kind.__name__)
+def _torch_class(cls: type[Module]) -> Any:
+    """PyTorch's class of the same name, or the one defined here."""
+    return _torch_classes().get(f"Torch{cls.__name__}") or getattr(_import_torch().nn, cls.__name__)
 
 
 def __getattr__(name: str) -> Any:
-    """The classes below, which are made when they are first asked for; pickle finds them here."""
-    if name.startswith("Torch") and name in _written_here():
-        return _written_here()[name]
+    """The classes below, which are defined when they are first asked for; pickle finds them by these names."""
+    if name.startswith("Torch") and name in _torch_classes():
+        return _torch_classes()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @cache
-def _written_here() -> dict[str, Any]:
-    """What PyTorch has not."""
+def _torch_classes() -> dict[str, Any]:
+    """The classes that PyTorch lacks."""
     import torch
     from torch import nn
 
@@ -333,7 +359,7 @@ def _written_here() -> dict[str, Any]:
             return self.activation(super().forward(x))
 
     class TorchMLP(nn.Module):
-        """From ``(N, nin)`` to ``(N, nout)``, or ``(N,)`` of one output: what a loss by ``(N,)`` targets expects."""
+        """From ``(N, nin)`` to ``(N, nout)``, or with one output to ``(N,)``, to match targets ``(N,)`` in a loss."""
 
         def __init__(self, layers: Iterable[Any]) -> None:
             super().__init__()
@@ -342,10 +368,10 @@ def _written_here() -> dict[str, Any]:
         def forward(self, x: Any) -> Any:
             for layer in self.layers:
                 x = layer(x)
-            return x.squeeze(-1)  # an axis of 1
+            return x.squeeze(-1)  # if it has size 1
 
     class TorchCausalSelfAttention(nn.Module):
-        """From ``(N, T, width)`` to the same."""
+        """From ``(N, T, width)`` to ``(N, T, width)``."""
 
         def __init__(self, heads: int, query: Any, key: Any, value: Any, project: Any) -> None:
             super().__init__()
@@ -361,6 +387,6 @@ def _written_here() -> dict[str, Any]:
             return self.project(mixed.transpose(-2, -3).flatten(-2))
 
     classes: list[Any] = [TorchNeuron, TorchLayer, TorchMLP, TorchCausalSelfAttention]
-    for kind in classes:
-        kind.__qualname__ = kind.__name__
-    return {kind.__name__: kind for kind in classes}
+    for cls in classes:
+        cls.__qualname__ = cls.__name__
+    return {cls.__name__: cls for cls in classes}

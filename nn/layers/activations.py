@@ -1,4 +1,4 @@
-"""Activation functions: the table of their names, and a module for each, to stand in a `Sequential`.
+"""Activation functions: a table of their names, and a module for each, to use in a `Sequential`.
 
 >>> [[y.data for y in row] for row in ReLU()([[1.0, -2.0], [-3.0, 4.0]])]
 [[1.0, 0.0], [0.0, 4.0]]
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import Value, softmax
-from engine.nested import is_row, mapped
+from engine.nested import is_list_like, tree_map
 from nn.module import Module
 
-# Functions of a Value. Those that take a plain number too, and give one, are the engine's: `engine.relu(1.0)`.
+# Functions of a Value. The engine's functions also take a plain number, and give one: `engine.relu(1.0)`.
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": Value.__pos__,
     "relu": Value.relu,
@@ -28,28 +28,33 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
 
 
 def as_input(x: Any) -> Value:
-    """A Value as it is; a plain number as an input of the graph."""
+    """A Value unchanged; a plain number as an input of the graph."""
     return x if isinstance(x, Value) else Value(x)
 
 
-def each_row(f: Callable[[list[Value]], list[Value]], x: Any) -> list[Any]:
-    """A row, or rows nested in lists, with `f` of every row; a lone number counts as a row of one."""
-    parts = list(x) if is_row(x) else [x]
-    return [each_row(f, part) for part in parts] if parts and is_row(parts[0]) else f([as_input(v) for v in parts])
+def map_rows(f: Callable[[list[Value]], list[Value]], x: Any) -> list[Any]:
+    """Apply `f` to a row, or to every row of a nested list; a single number counts as a row of one."""
+    parts = list(x) if is_list_like(x) else [x]
+    if parts and is_list_like(parts[0]):
+        return [map_rows(f, part) for part in parts]
+    return f([as_input(v) for v in parts])
 
 
 class Activation(Module):
-    """A function of a number, or of every number in a nested list; a subclass gives its name in `ACTIVATIONS`."""
+    """A function applied to a number, or to every number in a nested list.
+
+    A subclass gives its name in `ACTIVATIONS`.
+    """
 
     name = "linear"
 
     def activate(self, x: Value) -> Value:
-        """The function of one number."""
+        """Apply the function to one number."""
         return ACTIVATIONS[self.name](x)
 
     def forward(self, x: Any) -> Any:
-        """The function of every number, in lists nested as those given."""
-        return mapped(lambda v: self.activate(as_input(v)), x)
+        """Apply the function to every number; the result has the shape of the input."""
+        return tree_map(lambda v: self.activate(as_input(v)), x)
 
 
 class ReLU(Activation):
@@ -67,7 +72,7 @@ class LeakyReLU(Activation):
         self.negative_slope = negative_slope
 
     def activate(self, x: Value) -> Value:
-        """The function of one number."""
+        """Apply the function to one number."""
         return x.leaky_relu(self.negative_slope)
 
     def __repr__(self) -> str:
@@ -83,7 +88,7 @@ class ELU(Activation):
         self.alpha = alpha
 
     def activate(self, x: Value) -> Value:
-        """The function of one number."""
+        """Apply the function to one number."""
         return x.elu() if self.alpha == 1 else self.alpha * x.elu() + (1 - self.alpha) * x.relu()
 
     def __repr__(self) -> str:
@@ -91,7 +96,7 @@ class ELU(Activation):
 
 
 class GELU(Activation):
-    """``x · Φ(x)``, with the normal distribution. Source: Hendrycks, Gimpel, 2016, https://arxiv.org/abs/1606.08415."""
+    """``x · Φ(x)``, Φ being the normal distribution. Source: Hendrycks, Gimpel, 2016, https://arxiv.org/abs/1606.08415."""
 
     name = "gelu"
 
@@ -124,11 +129,11 @@ class Softmax(Module):
     """``exp(x) / Σ exp(x)`` over a row, or over each of the innermost rows.
 
     Raises:
-        ValueError: when called, if it is not a row, or an empty one.
+        ValueError: when called with something that is not a row, or with an empty row.
     """
 
     def forward(self, x: Any) -> list[Any]:
-        """Numbers above 0, those of a row 1 together."""
-        if not is_row(x):
-            raise ValueError(f"Softmax takes a row of numbers, got {x!r}; of one number it is always 1")
-        return each_row(softmax, x)
+        """Numbers above 0 that add up to 1 in each row."""
+        if not is_list_like(x):
+            raise ValueError(f"Softmax takes a row of numbers, got {x!r}; the softmax of a single number is always 1")
+        return map_rows(softmax, x)

@@ -15,32 +15,32 @@ from typing import Any
 
 from engine import Value, rules
 from engine.value import record
-from nn.checks import check_rng, check_size, inputs
+from nn.checks import check_inputs, check_integer, check_rng
 from nn.init import gain
 from nn.layers.activations import ACTIVATIONS
 from nn.module import Module
 
-Activation = str | Callable[[Value], Value]
+ActivationLike = str | Callable[[Value], Value]
 
 
 class Neuron(Module):
     """``activation(w · x + b)``.
 
-    The weights start evenly spread over ±gain·√(3 / nin), which keeps the size of the signal from layer to layer; the
-    bias starts at 0.
+    The weights start uniformly from ±gain·√(3 / nin), which keeps the size of the signal the same from layer to layer;
+    the bias starts at 0.
 
     Args:
         nin: the number of inputs.
         activation: a name in `ACTIVATIONS`, or a function of a Value.
-        fused: make ``w · x + b`` one node; if False, a node for every addition and multiplication, for the blackboard.
-        rng: where the first weights come from, as `random` or a `random.Random(seed)`.
-        label: what the neuron is called: ``L0.n3`` has the parameters ``L0.n3.w0``, ``L0.n3.w1``, ``L0.n3.b``.
-        bias: whether there is a `b`; without, the attribute is None.
+        fused: make ``w · x + b`` one node; if False, a node for each addition and multiplication, as on a blackboard.
+        rng: the source of the initial weights, `random` or a `random.Random(seed)`.
+        label: the name of the neuron: ``L0.n3`` has the parameters ``L0.n3.w0``, ``L0.n3.w1``, ``L0.n3.b``.
+        bias: whether there is a `b`; if not, the attribute is None.
 
     Raises:
-        TypeError: if `rng` is a seed, or anything else that draws no random numbers.
-        ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called, if there are
-            not `nin` inputs.
+        TypeError: if `rng` is a seed, or anything else that cannot draw random numbers.
+        ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called with anything
+            but `nin` inputs.
 
     >>> neuron = Neuron(2, activation="tanh")
     >>> [p.label for p in neuron.parameters()]
@@ -50,14 +50,14 @@ class Neuron(Module):
     def __init__(
         self,
         nin: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         fused: bool = True,
         rng: Any = random,
         label: str = "",
         *,
         bias: bool = True,
     ) -> None:
-        check_size("nin", nin)
+        nin = check_integer("nin", nin)
         check_rng(rng, "uniform")
         if not callable(activation) and activation not in ACTIVATIONS:
             raise ValueError(
@@ -72,10 +72,10 @@ class Neuron(Module):
         self.b = Value(0.0, f"{prefix}b", role="parameter") if bias else None
 
     def forward(self, x: Any) -> Value:
-        """One number, from as many inputs as there are weights."""
-        return self._fire(inputs(x, len(self.w), self))
+        """The output, for one input per weight."""
+        return self._forward(check_inputs(x, len(self.w), self))
 
-    def _fire(self, xs: list[Value]) -> Value:
+    def _forward(self, xs: list[Value]) -> Value:
         total: Any
         if self.fused:
             total = record(rules.dot, (*self.w, *xs) if self.b is None else (*self.w, *xs, self.b))
@@ -89,11 +89,11 @@ class Neuron(Module):
         return activated
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, activation={self.activation!r}{shown_bias(self.b)})"
+        return f"Neuron({len(self.w)}, activation={self.activation!r}{bias_repr(self.b)})"
 
 
 class Layer(Module):
-    """Several neurons over the same inputs.
+    """Several neurons that share the same inputs.
 
     Args:
         nin: the number of inputs.
@@ -101,7 +101,7 @@ class Layer(Module):
         activation: as in `Neuron`.
         fused: as in `Neuron`.
         rng: as in `Neuron`.
-        label: what the layer is called; its neurons are ``label.n0``, ``label.n1``.
+        label: the name of the layer; its neurons are ``label.n0``, ``label.n1``.
         bias: as in `Neuron`.
 
     Raises:
@@ -112,21 +112,21 @@ class Layer(Module):
         self,
         nin: int,
         nout: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         fused: bool = True,
         rng: Any = random,
         label: str = "",
         *,
         bias: bool = True,
     ) -> None:
-        check_size("nout", nout)
+        nout = check_integer("nout", nout)
         self.label = label
         prefix = f"{label}." if label else ""
         self.neurons = [Neuron(nin, activation, fused, rng, f"{prefix}n{i}", bias=bias) for i in range(nout)]
 
     def forward(self, x: Any) -> list[Value]:
-        """A list of one number for each neuron."""
-        return self._fire(inputs(x, len(self.neurons[0].w), self))
+        """A list with one output for each neuron."""
+        return self._forward(check_inputs(x, len(self.neurons[0].w), self))
 
     @property
     def weight(self) -> list[list[Value]]:
@@ -135,11 +135,11 @@ class Layer(Module):
 
     @property
     def bias(self) -> list[Value]:
-        """The biases, one for each neuron; none in a layer without."""
+        """The biases, one for each neuron; an empty list in a layer without biases."""
         return [neuron.b for neuron in self.neurons if neuron.b is not None]
 
     def tensors(self) -> Iterator[tuple[str, Any]]:
-        """The parameters of its neurons, as ``weight`` and ``bias``."""
+        """The parameters of all its neurons, as ``weight`` and ``bias``."""
         yield "weight", self.weight
         if self.bias:
             yield "bias", self.bias
@@ -148,25 +148,25 @@ class Layer(Module):
         """None: its neurons are the rows of its tensors."""
         return iter(())
 
-    def _fire(self, xs: list[Value]) -> list[Value]:
-        return [neuron._fire(xs) for neuron in self.neurons]
+    def _forward(self, xs: list[Value]) -> list[Value]:
+        return [neuron._forward(xs) for neuron in self.neurons]
 
     def __repr__(self) -> str:
         first = self.neurons[0]
-        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r}{shown_bias(first.b)})"
+        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r}{bias_repr(first.b)})"
 
 
 class Linear(Layer):
-    """A `Layer` without activation, under PyTorch's name.
+    """A `Layer` without an activation, under PyTorch's name.
 
-    Its first weights keep the size of a signal that no activation follows; before `ReLU` and others call a function of
-    `nn.init`.
+    Its initial weights preserve the size of the signal if no activation follows; if `ReLU` or another one does, use a
+    function from `nn.init`.
 
     Args:
         nin: the number of inputs.
         nout: the number of outputs.
-        bias: whether a bias is added.
-        rng: where the first weights come from, as `random` or a `random.Random(seed)`.
+        bias: whether to add a bias.
+        rng: the source of the initial weights, `random` or a `random.Random(seed)`.
         label: as in `Layer`.
 
     Raises:
@@ -181,15 +181,15 @@ class Linear(Layer):
 
     def __repr__(self) -> str:
         first = self.neurons[0]
-        return f"Linear({len(first.w)}, {len(self.neurons)}{shown_bias(first.b)})"
+        return f"Linear({len(first.w)}, {len(self.neurons)}{bias_repr(first.b)})"
 
 
 class MLP(Module):
-    """A multi-layer perceptron: layers in a row, the last one without activation.
+    """A multi-layer perceptron: one layer after another, the last one without an activation.
 
     Args:
         nin: the number of inputs.
-        nouts: the number of neurons of each layer, the last being the number of outputs.
+        nouts: the number of neurons in each layer, the last of which is the number of outputs.
         activation: as in `Neuron`, for all layers but the last.
         fused: as in `Neuron`.
         rng: as in `Neuron`.
@@ -199,15 +199,15 @@ class MLP(Module):
         TypeError: as in `Layer`, and if `nouts` is not a list.
         ValueError: as in `Layer`, and if `nouts` is empty.
 
-    Called on one example, a row of `nin` numbers or Values, it gives a Value if the last layer has one neuron, and
-    else a list of them.
+    Called with one example, a row of `nin` numbers or Values, it returns a Value if the last layer has one neuron,
+    and otherwise a list of them.
     """
 
     def __init__(
         self,
         nin: int,
         nouts: Sequence[int],
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         fused: bool = True,
         rng: Any = random,
         *,
@@ -227,16 +227,16 @@ class MLP(Module):
 
     def forward(self, x: Any) -> Any:
         """The outputs for one example."""
-        xs = inputs(x, len(self.layers[0].neurons[0].w), self)
+        xs = check_inputs(x, len(self.layers[0].neurons[0].w), self)
         for layer in self.layers:
-            xs = layer._fire(xs)
+            xs = layer._forward(xs)
         return xs[0] if len(xs) == 1 else xs
 
     def __repr__(self) -> str:
         sizes, first = [len(layer.neurons) for layer in self.layers], self.layers[0].neurons[0]
-        return f"MLP({len(first.w)}, {sizes}, activation={self.activation!r}{shown_bias(first.b)})"
+        return f"MLP({len(first.w)}, {sizes}, activation={self.activation!r}{bias_repr(first.b)})"
 
 
-def shown_bias(bias: Any) -> str:
-    """What the text of a layer ends with: nothing if it has a bias."""
+def bias_repr(bias: Any) -> str:
+    """The end of a layer's repr: nothing if it has a bias."""
     return ", bias=False" if bias is None else ""

@@ -1,6 +1,6 @@
-"""Normalisation: numbers shifted and scaled to mean 0 and variance 1, and then by what is learned.
+"""Normalisation: numbers shifted and scaled to mean 0 and variance 1, then by a learned weight and bias.
 
-`BatchNorm1d` does it to each feature over the examples of a batch, `LayerNorm` to the features of each example.
+`BatchNorm1d` normalises each feature over the examples of a batch, `LayerNorm` the features of each example.
 
 >>> [round(y.data, 3) for y in LayerNorm(3)([1.0, 2.0, 3.0])]
 [-1.225, 0.0, 1.225]
@@ -17,34 +17,34 @@ from typing import Any
 
 from engine import Value, dot, mean
 from engine.modes import mode
-from nn.checks import check_size, inputs
-from nn.layers.activations import each_row
-from nn.layers.tensors import tensor
+from nn.checks import check_inputs, check_integer
+from nn.layers.activations import map_rows
 from nn.module import Module
+from nn.tensors import tensor
 
 
 class BatchNorm1d(Module):
-    """Each feature with mean 0 and variance 1 over the batch, then ``weight · x + bias``.
+    """Normalise each feature to mean 0 and variance 1 over the batch, then apply ``weight · x + bias``.
 
-    In training it takes all examples at once, ``model.batch(rows)``, and keeps running means of what it finds; after
-    ``model.eval()`` it uses those, for one example or many.
+    In training it takes all examples at once, ``model.batch(rows)``, and keeps running averages of their means and
+    variances; after ``model.eval()`` it uses those instead, for one example or many.
 
     Source: Ioffe, Szegedy, 2015, https://arxiv.org/abs/1502.03167.
 
     Args:
         num_features: how many numbers an example has.
-        eps: is added to the variance, which may be 0.
-        momentum: how much of the running numbers is replaced at each batch, from 0 to 1.
-        label: what it is called: its parameters are ``label.weight0``, ``label.bias0`` and so on.
+        eps: added to the variance, which may be 0.
+        momentum: the share of the running averages that each batch replaces, from 0 to 1.
+        label: its name: the parameters are ``label.weight0``, ``label.bias0`` and so on.
 
     Attributes:
         weight, bias: parameters, one for each feature; 1 and 0 at first.
         running_mean, running_var, num_batches_tracked: buffers.
-        latest: what `statistics` gives for the examples of the latest `batch`, while a function is recorded.
+        latest: the `statistics` of the latest `batch`, while a function is being recorded for compile.
 
     Raises:
-        ValueError: if an argument is out of range; when called in training, on one example; in `batch`, if there are
-            fewer than 2.
+        ValueError: if an argument is out of range; when called with one example in training; from `batch`, if there
+            are fewer than 2 examples.
     """
 
     running_mean: list[Value]
@@ -53,7 +53,7 @@ class BatchNorm1d(Module):
     latest: list[Value] | None = None
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, label: str = "") -> None:
-        check_size("num_features", num_features)
+        num_features = check_integer("num_features", num_features)
         _check_eps(eps)
         if not 0 <= momentum <= 1:
             raise ValueError(f"momentum must be from 0 to 1, got {momentum}")
@@ -66,45 +66,45 @@ class BatchNorm1d(Module):
         self.register_buffer("num_batches_tracked", 0.0)
 
     def forward(self, x: Any) -> list[Value]:
-        """One example, by the running mean and variance."""
+        """Normalise one example by the running mean and variance."""
         if self.training:
             raise ValueError(
-                f"{self!r} in training normalises over many examples, got one; write model.batch(rows), or first "
-                "model.eval() to use what it has learned"
+                f"{self!r} in training normalises over many examples, got one; write model.batch(rows), or call "
+                "model.eval() first, to use the running mean and variance"
             )
-        row = inputs(x, len(self.weight), self)
-        return self._scaled([[v - m for v, m in zip(row, self.running_mean)]], self.running_var)[0]
+        row = check_inputs(x, len(self.weight), self)
+        return self._scale_and_shift([[v - m for v, m in zip(row, self.running_mean)]], self.running_var)[0]
 
     def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
-        """Many examples; in training by their own mean and variance.
+        """Normalise many examples; in training, by their own mean and variance.
 
-        The running numbers are brought up to date as well, but not while a function is recorded to be compiled: there
-        `latest` holds the means and variances, to be given back, and `update` is to be called with their numbers.
+        This also updates the running averages, except while a function is being recorded for compile: then `latest`
+        holds the means and variances, which the function must return for `update` to be called with their numbers.
         """
         if not self.training:
             return [self(x) for x in xs]
-        rows = self._rows(xs)
+        rows = self._check_rows(xs)
         centred, means, variances = self._moments(rows)
         if mode.get().tracing:
-            vars(self)["latest"] = [*means, *variances]  # no change of what it does
+            vars(self)["latest"] = [*means, *variances]  # not through __setattr__: the module still behaves the same
         else:
             self.update([value.data for value in (*means, *variances)], len(rows))
-        return self._scaled(centred, variances)
+        return self._scale_and_shift(centred, variances)
 
     def statistics(self, xs: Iterable[Any]) -> list[Value]:
-        """The mean of each feature over the examples, and then the variance of each, as ``batch`` divides by it."""
-        _, means, variances = self._moments(self._rows(xs))
+        """The means of the features over the examples, followed by the variances that `batch` divides by."""
+        _, means, variances = self._moments(self._check_rows(xs))
         return [*means, *variances]
 
     def update(self, numbers: Sequence[float], examples: int) -> None:
-        """Bring the running mean and variance up to date.
+        """Update the running mean and variance.
 
         Args:
-            numbers: what `statistics` gave, as floats.
-            examples: of how many; the running variance is the one with ``examples - 1`` in the denominator.
+            numbers: what `statistics` returned, as floats.
+            examples: for how many examples; the running variance is the one with ``examples - 1`` in the denominator.
 
         Raises:
-            ValueError: if there are not two numbers for each feature, or fewer than 2 examples.
+            ValueError: if there are not exactly two numbers for each feature, or there are fewer than 2 examples.
         """
         features = len(self.weight)
         if len(numbers) != 2 * features:
@@ -115,25 +115,25 @@ class BatchNorm1d(Module):
             running.data = (1 - self.momentum) * running.data + self.momentum * number
         self.num_batches_tracked.data += 1
 
-    def _rows(self, xs: Iterable[Any]) -> list[list[Value]]:
-        rows = [inputs(x, len(self.weight), self) for x in xs]
+    def _check_rows(self, xs: Iterable[Any]) -> list[list[Value]]:
+        rows = [check_inputs(x, len(self.weight), self) for x in xs]
         self._check_examples(len(rows))
         return rows
 
     def _check_examples(self, examples: int) -> None:
         if examples < 2:
             raise ValueError(
-                f"{self!r} in training expects at least 2 examples, got {examples}: the variance of one is 0; write "
-                "model.batch(rows) of more, or first model.eval()"
+                f"{self!r} in training expects at least 2 examples, got {examples}: the variance of a single one is 0; "
+                "write model.batch(rows) with more rows, or call model.eval() first"
             )
 
     def _moments(self, rows: list[list[Value]]) -> tuple[list[list[Value]], list[Value], list[Value]]:
-        """The rows less the mean of each feature, the means, and the variances."""
+        """The rows with the mean of each feature subtracted; the means; the variances."""
         means = [mean(column) for column in zip(*rows)]
         centred = [[v - m for v, m in zip(row, means)] for row in rows]
         return centred, means, [dot(column, column) / len(rows) for column in zip(*centred)]
 
-    def _scaled(self, centred: list[list[Value]], variances: list[Value]) -> list[list[Value]]:
+    def _scale_and_shift(self, centred: list[list[Value]], variances: list[Value]) -> list[list[Value]]:
         scales = [w / (variance + self.eps).sqrt() for w, variance in zip(self.weight, variances)]
         return [[dot([v], [scale], b) for v, scale, b in zip(row, scales, self.bias)] for row in centred]
 
@@ -142,24 +142,24 @@ class BatchNorm1d(Module):
 
 
 class LayerNorm(Module):
-    """A row with mean 0 and variance 1, then ``weight · x + bias``; of rows in a list, each.
+    """Normalise a row, or each row of a list, to mean 0 and variance 1, then apply ``weight · x + bias``.
 
     Source: Ba et al., 2016, https://arxiv.org/abs/1607.06450.
 
     Args:
         normalized_shape: how many numbers a row has.
-        eps: is added to the variance, which may be 0.
-        elementwise_affine: whether there are a weight and a bias; without, the attributes are None.
+        eps: added to the variance, which may be 0.
+        elementwise_affine: whether there are a weight and a bias; if not, the attributes are None.
         label: as in `BatchNorm1d`.
 
     Raises:
-        ValueError: if an argument is out of range; when called, if a row has not so many numbers.
+        ValueError: if an argument is out of range; when called with a row of another length.
     """
 
     def __init__(
         self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True, label: str = ""
     ) -> None:
-        check_size("normalized_shape", normalized_shape)
+        normalized_shape = check_integer("normalized_shape", normalized_shape)
         _check_eps(eps)
         self.normalized_shape, self.eps, self.label = normalized_shape, eps, label
         prefix = f"{label}." if label else ""
@@ -167,15 +167,15 @@ class LayerNorm(Module):
         self.bias = tensor([normalized_shape], lambda: 0.0, f"{prefix}bias") if elementwise_affine else None
 
     def forward(self, x: Any) -> list[Any]:
-        """The rows, in lists nested as those given."""
-        return each_row(self._normalised, x)
+        """The normalised rows, in the shape of the input."""
+        return map_rows(self._normalise_row, x)
 
-    def _normalised(self, row: list[Value]) -> list[Value]:
-        xs = inputs(row, self.normalized_shape, self)
-        middle = mean(xs)
-        centred = [v - middle for v in xs]
-        root = (dot(centred, centred) / len(xs) + self.eps).sqrt()
-        normal = [v / root for v in centred]
+    def _normalise_row(self, row: list[Value]) -> list[Value]:
+        xs = check_inputs(row, self.normalized_shape, self)
+        average = mean(xs)
+        centred = [v - average for v in xs]
+        deviation = (dot(centred, centred) / len(xs) + self.eps).sqrt()
+        normal = [v / deviation for v in centred]
         if self.weight is None or self.bias is None:
             return normal
         return [dot([w], [v], b) for w, v, b in zip(self.weight, normal, self.bias)]
@@ -185,14 +185,14 @@ class LayerNorm(Module):
 
 
 class RMSNorm(Module):
-    """A row divided by the root of the mean of its squares, then times ``weight``; of rows in a list, each.
+    """Divide a row, or each row of a list, by its root mean square, then multiply by ``weight``.
 
     Source: Zhang, Sennrich, 2019, https://arxiv.org/abs/1910.07467.
 
     Args:
         normalized_shape: how many numbers a row has.
-        eps: is added to the mean of the squares, which may be 0; as it is in PyTorch, the precision of floats.
-        elementwise_affine: whether there is a weight; without, the attribute is None.
+        eps: added to the mean square, which may be 0; by default, as in PyTorch, the machine epsilon.
+        elementwise_affine: whether there is a weight; if not, the attribute is None.
         label: as in `BatchNorm1d`.
 
     Raises:
@@ -202,7 +202,7 @@ class RMSNorm(Module):
     def __init__(
         self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True, label: str = ""
     ) -> None:
-        check_size("normalized_shape", normalized_shape)
+        normalized_shape = check_integer("normalized_shape", normalized_shape)
         self.eps = float_info.epsilon if eps is None else eps
         _check_eps(self.eps)
         self.normalized_shape, self.label = normalized_shape, label
@@ -210,13 +210,13 @@ class RMSNorm(Module):
         self.weight = tensor([normalized_shape], lambda: 1.0, f"{prefix}weight") if elementwise_affine else None
 
     def forward(self, x: Any) -> list[Any]:
-        """The rows, in lists nested as those given."""
-        return each_row(self._normalised, x)
+        """The normalised rows, in the shape of the input."""
+        return map_rows(self._normalise_row, x)
 
-    def _normalised(self, row: list[Value]) -> list[Value]:
-        xs = inputs(row, self.normalized_shape, self)
-        root = (dot(xs, xs) / len(xs) + self.eps).sqrt()
-        normal = [v / root for v in xs]
+    def _normalise_row(self, row: list[Value]) -> list[Value]:
+        xs = check_inputs(row, self.normalized_shape, self)
+        rms = (dot(xs, xs) / len(xs) + self.eps).sqrt()
+        normal = [v / rms for v in xs]
         return normal if self.weight is None else [w * v for w, v in zip(self.weight, normal)]
 
     def __repr__(self) -> str:

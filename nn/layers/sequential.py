@@ -1,4 +1,4 @@
-"""Modules in a row, each fed what the one before it gave.
+"""Modules in a chain, each fed the output of the one before.
 
 >>> from nn import Linear, ReLU
 >>> model = Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
@@ -9,20 +9,20 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
-from nn.module import Module, walk
+from nn.module import Module, named_members
 
 
 class Sequential(Module):
-    """Modules in a row. Its members are ``model[0]``, ``model[-1]``, and ``model[1:]`` is a `Sequential` of several.
+    """A chain of modules: ``model[0]`` is the first, ``model[-1]`` the last, and ``model[1:]`` a shorter `Sequential`.
 
-    Parameters are labelled after their place, ``L0.n1.w2``, where the member has no label of its own, so that pictures
-    can fold it.
+    A member without a label of its own is labelled by its position, ``L0``, and its parameters ``L0.n1.w2``, so that
+    pictures can fold it.
 
     Args:
-        modules: any modules; for a function write a `Module` around it.
+        modules: any modules; to use a function, write a `Module` around it.
 
     Raises:
-        TypeError: if one of them is no module.
+        TypeError: if one of them is not a module.
     """
 
     def __init__(self, *modules: Module) -> None:
@@ -30,17 +30,17 @@ class Sequential(Module):
             if not isinstance(module, Module):
                 hint = "Sequential(*modules)" if isinstance(module, (list, tuple)) else "ReLU(), not ReLU or a function"
                 raise TypeError(f"Sequential takes modules, got {module!r:.40}; write {hint}")
-            setattr(self, str(i), module)  # the names that PyTorch has in the state
-            label_within(module, f"L{i}")
+            setattr(self, str(i), module)  # the name in PyTorch's state dict too
+            prefix_labels(module, f"L{i}")
 
     def forward(self, x: Any) -> Any:
-        """What the last one gives for one example."""
+        """The output of the last module for one example."""
         for module in self:
             x = module(x)
         return x
 
     def batch(self, xs: Iterable[Any]) -> list[Any]:
-        """What the last one gives for many examples; they go from member to member together."""
+        """The outputs of the last module for many examples, which go through the chain together."""
         xs = list(xs)
         for module in self:
             xs = module.batch(xs)
@@ -53,23 +53,23 @@ class Sequential(Module):
         return len(list(iter(self)))
 
     @overload
-    def __getitem__(self, place: int) -> Module: ...
+    def __getitem__(self, index: int) -> Module: ...
     @overload
-    def __getitem__(self, place: slice) -> "Sequential": ...
-    def __getitem__(self, place: int | slice) -> Module:
+    def __getitem__(self, index: slice) -> "Sequential": ...
+    def __getitem__(self, index: int | slice) -> Module:
         members = list(self)
-        return Sequential(*members[place]) if isinstance(place, slice) else members[place]
+        return Sequential(*members[index]) if isinstance(index, slice) else members[index]
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self))})"
 
 
-def label_within(member: Module, name: str) -> None:
-    """Put a name before the labels of a member and of all in it, unless it has one of its own."""
+def prefix_labels(member: Module, name: str) -> None:
+    """Label a member, and put the name before every label within it, unless the member has a label of its own."""
     if member.label:
         return
     member.label = name
-    things = {id(thing): thing for _, thing, _ in walk(member) if thing is not member}
+    things = {id(thing): thing for _, thing, _ in named_members(member) if thing is not member}
     for thing in things.values():
         if thing.label:
             thing.label = f"{name}.{thing.label}"

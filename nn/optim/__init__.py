@@ -1,1 +1,14 @@
-"""nn/optim."""
+"""Optimization: what happens between ``loss.backward()`` and the next forward pass, as in `torch.optim`.
+
+To read in this order: `optimizers` (from a gradient to the next parameter), `schedules` (learning rates that change as
+training goes on), `clipping` (gradients kept small).
+"""
+
+from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
+from nn.optim.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nn.optim.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+
+__all__ = [
+    "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "LinearLR", "Optimizer", "RMSprop", "ReduceLROnPlateau",
+    "Schedule", "StepLR", "clip_grad_norm_", "clip_grad_value_",
+]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Gradients kept small between ``loss.backward()`` and ``optimizer.step()``: one bad batch then does little harm."""
+"""Gradient clipping: keeping gradients small between ``loss.backward()`` and ``optimizer.step()``.
+
+Then a single bad batch does little harm.
+"""
 
 import warnings
 from collections.abc import Iterable
@@ -12,23 +15,23 @@ from nn.checks import check_at_least_0
 
 
 def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_if_nonfinite: bool = False) -> float:
-    """Shorten the gradient, as one long vector over all parameters, to `max_norm` if it is longer.
+    """Shorten the gradient, taken as one long vector over all parameters, to `max_norm` if it is longer.
 
     Source: R. Pascanu, T. Mikolov, Y. Bengio, 2013, https://arxiv.org/abs/1211.5063.
 
     Args:
         parameters: the Values; one that no backward pass has reached counts as 0.
-        max_norm: the greatest length; infinity to measure alone.
-        error_if_nonfinite: raise an error if the length is inf or nan, instead of a warning. The gradients that PyTorch
-            leaves then, and this function too, are no use: 0 or nan.
+        max_norm: the largest norm allowed; pass infinity to measure the norm without clipping.
+        error_if_nonfinite: raise an error, instead of a warning, if the norm is inf or nan. The gradients are then
+            useless after clipping, as in PyTorch: 0 or nan.
 
     Returns:
-        The length before.
+        The norm before clipping.
 
     Raises:
         TypeError: if a parameter is not a Value.
         ValueError: if there are no parameters, or `max_norm` is below 0.
-        RuntimeError: if the length is not finite, and `error_if_nonfinite`.
+        RuntimeError: if the norm is not finite, and `error_if_nonfinite` is set.
 
     >>> x, y = Value(1.0), Value(2.0)
     >>> (3 * x + 4 * y).backward()
@@ -44,7 +47,7 @@ def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_
         nonlocal norm
         listed = gradients if isinstance(gradients, list) else gradients.tolist()
         norm = _length(listed, error_if_nonfinite)
-        coefficient = min(max_norm / (norm + 1e-6), 1.0)  # PyTorch's 1e-6, against a length of 0
+        coefficient = min(max_norm / (norm + 1e-6), 1.0)  # PyTorch's 1e-6, in case the norm is 0
         return [coefficient * g for g in gradients] if gradients is listed else coefficient * gradients
 
     _change_gradients(parameters, shortened)
@@ -52,11 +55,11 @@ def clip_grad_norm_(parameters: Value | Iterable[Value], max_norm: float, error_
 
 
 def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> None:
-    """Bring every gradient that is below ``-clip_value`` or above `clip_value` there.
+    """Limit every gradient to the range from ``-clip_value`` to `clip_value`.
 
     Args:
         parameters: the Values; one that no backward pass has reached is left alone.
-        clip_value: the greatest size.
+        clip_value: the largest absolute value allowed.
 
     Raises:
         TypeError: if a parameter is not a Value.
@@ -66,14 +69,14 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
 
     def clipped(gradients: Any) -> Any:
         if isinstance(gradients, list):
-            return [min(max(g, -clip_value), clip_value) for g in gradients]  # in this order nan stays nan
+            return [min(max(g, -clip_value), clip_value) for g in gradients]  # in this order, nan stays nan
         return gradients.clip(-clip_value, clip_value)
 
     _change_gradients(parameters, clipped)
 
 
 def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
-    """Put ``change(gradients)`` in place of the gradients that there are: a list, or an array if they are lent."""
+    """Replace the gradients by ``change(gradients)``; they are passed as a list, or as an array if they are lent."""
     listed = list(parameters) if hasattr(parameters, "__iter__") else [parameters]
     if not listed:
         raise ValueError("clipping takes at least one parameter, got none; write model.parameters()")

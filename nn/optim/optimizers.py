@@ -1,8 +1,8 @@
-"""Gradient descent and its kin: from a parameter and its gradient to the next parameter.
+"""Gradient descent and its relatives: from a parameter and its gradient to the next parameter.
 
-An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and the optimizer's memory of that
-parameter. It is written once, for floats; when compiled code holds the parameters' numbers in arrays, the rule is
-compiled too. The memory lives in the optimizer, not in the Values.
+An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and what the optimizer remembers of that
+parameter. It is written once, for floats; when compiled code keeps the parameters' numbers in arrays, the rule is
+compiled too. The memory belongs to the optimizer, not to the Values.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,17 +17,17 @@ from nn.checks import check, check_above_0, check_at_least_0, check_share
 
 
 class Optimizer:
-    """What the update rules share.
+    """The base class of all optimizers.
 
-    A subclass names what it remembers of each parameter in `memory`, and writes `update`.
+    A subclass lists in `memory` what it remembers of each parameter, and defines `update`.
 
     Args:
-        parameters: the Values to change.
+        parameters: the Values to update.
         lr: the learning rate.
 
     Raises:
         TypeError: if a parameter is not a Value.
-        ValueError: if there are no parameters, or one twice, or `lr` is not above 0.
+        ValueError: if there are no parameters, one occurs twice, or `lr` is not above 0.
     """
 
     memory: tuple[str, ...] = ()
@@ -56,19 +56,19 @@ class Optimizer:
         return {name: part for name, part in vars(self).items() if name != "_in_arrays"}
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
-        """The next ``p`` and the next memory, from a parameter, its gradient, and the memory of both."""
+        """The next ``p`` and the next memory, from a parameter, its gradient and what is remembered of it."""
         raise TypeError(f"{type(self).__name__} has no update rule: define update(self, p, g, ...) in it")
 
     def _check_begun(self) -> None:
-        """For update rules that count the steps: `step` counts before it updates."""
+        """For update rules that depend on the number of steps: `step` counts before it updates."""
         if self.steps == 0:
             raise RuntimeError(
-                f"the update of {type(self).__name__} depends on how many steps there were, this one included, and "
-                "there was none; call optimizer.step(), or write optimizer.steps = 1 before the first update"
+                f"the update rule of {type(self).__name__} depends on the number of steps, counting this one, which is "
+                "still 0; call optimizer.step(), or write optimizer.steps = 1 before the first update"
             )
 
     def step(self) -> None:
-        """Change every parameter once. One that no backward pass has reached has the gradient 0.
+        """Update every parameter once. For one that no backward pass has reached, the gradient is 0.
 
         Raises:
             RuntimeError: if no parameter has a gradient.
@@ -82,19 +82,19 @@ class Optimizer:
         updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in each]
         if not isinstance(updated[0], tuple) or len(updated[0]) != 1 + len(self.memory):
             expected = ", ".join(["p", *self.memory])
-            raise TypeError(f"update gives the next ({expected},) as a tuple, got {updated[0]!r:.60}")
+            raise TypeError(f"update must return the next ({expected},) as a tuple, got {updated[0]!r:.60}")
         for parameter, (data, *_) in zip(self.parameters, updated):
             parameter.data = data
         self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
 
     def minimize(self, function: Callable[..., Value], *args: Any) -> float:
-        """One training step: the gradient of what a function gives for these arguments, and a step against it.
+        """One training step on the value of a function of these arguments.
 
-        It does what ``value = function(*args)``, `zero_grad`, ``value.backward()`` and `step` do. For a compiled
-        function, or its ``mean`` or ``sum`` over many examples, this is all one call of machine code.
+        It does the same as ``value = function(*args)``, `zero_grad`, ``value.backward()`` and `step`. For a compiled
+        function, or its ``mean`` or ``sum`` over many examples, all of it is a single call of machine code.
 
         Returns:
-            The number that the function gave.
+            The number that the function returned.
 
         >>> w = Value(1.0)
         >>> SGD([w], lr=0.1).minimize(lambda x: (w * x) ** 2, 1.0), w.data
@@ -116,7 +116,7 @@ class Optimizer:
         return value.data
 
     def state_dict(self) -> dict[str, Any]:
-        """What a training goes on from, as plain numbers: the settings, the steps so far, and the memory.
+        """All that training needs to resume, as plain numbers: the settings, the steps so far, and the memory.
 
         >>> SGD([Value(1.0)], lr=0.1, momentum=0.9).state_dict()["memory"]
         {'velocity': [0.0]}
@@ -127,11 +127,11 @@ class Optimizer:
         return {"kind": type(self).__name__, "settings": own | tuples, "memory": memory}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave: with its settings, `lr` among them, as in PyTorch.
+        """Resume from what `state_dict` returned, with the settings in it, including `lr`, as in PyTorch.
 
         Raises:
-            ValueError: if it is of another kind of optimizer, or of another number of parameters. Then nothing is
-                changed.
+            ValueError: if the state belongs to another kind of optimizer, or to another number of parameters. Nothing
+                is changed then.
         """
         own = self.state_dict()
         shapes = [
@@ -141,8 +141,8 @@ class Optimizer:
         missing = own["settings"].keys() - state.get("settings", {}).keys()
         if shapes[0] != shapes[1] or missing:
             raise ValueError(
-                f"this {type(self).__name__} has a memory of {shapes[0]}, and the state is of {shapes[1]}; "
-                "make the optimizer as the one was made whose state it is"
+                f"this {type(self).__name__} has a memory of {shapes[0]}, but the state has {shapes[1]}; create the "
+                "optimizer with the same settings as the one that was saved"
             )
         memory = {name: [*map(float, state["memory"][name])] for name in self.memory}
         settings = {name: tuple(x) if isinstance(x, list) else x for name, x in state["settings"].items()}
@@ -150,22 +150,22 @@ class Optimizer:
         self.state = memory
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0, as before each backward pass."""
+        """Set the gradient of every parameter to 0; do this before each backward pass."""
         self._in_arrays.part.zero_grad()
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent: a step against the gradient.
 
-    With momentum, against a running sum of the gradients (B. Polyak, 1964); with nesterov, against that sum as it will
-    be after the step (Y. Nesterov, 1983), in PyTorch's form.
+    With momentum, the step is against a running sum of the gradients (B. Polyak, 1964); with nesterov, against that sum
+    as it will be after the step (Y. Nesterov, 1983), in PyTorch's form.
 
     Args:
-        parameters: the Values to change.
+        parameters: the Values to update.
         lr: the learning rate.
         momentum: how much of the running sum is kept at each step, from 0 up to 1.
         weight_decay: adds ``weight_decay · p`` to the gradient, which is L2 regularization.
-        nesterov: look ahead; needs momentum.
+        nesterov: look ahead; requires momentum.
 
     Raises:
         ValueError: if a number is out of range.
@@ -205,14 +205,14 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """A step for each parameter of its own size: the mean of its gradients over the root of that of their squares.
+    """A step size for each parameter: the mean of its gradients divided by the root of the mean of their squares.
 
     Source: D. Kingma, J. Ba, 2015, https://arxiv.org/abs/1412.6980.
 
     Args:
-        parameters: the Values to change.
+        parameters: the Values to update.
         lr: the learning rate, about the size of each step.
-        betas: how much of the running means of the gradient and of its square is kept at each step.
+        betas: how much of the running means, of the gradient and of its square, is kept at each step.
         eps: keeps the quotient finite.
         weight_decay: adds ``weight_decay · p`` to the gradient.
 
@@ -255,12 +255,12 @@ class Adam(Optimizer):
         return p - rate * mean / (root + self.eps), mean, square
 
     def decay(self, p: Any, g: Any) -> tuple[Any, Any]:
-        """Weight decay by way of the gradient, and so divided like it."""
+        """Weight decay as part of the gradient, and so scaled along with it."""
         return p, g + self.weight_decay * p
 
 
 class AdamW(Adam):
-    """Adam with weight decay of its own, beside the gradient.
+    """Adam with decoupled weight decay, which is not part of the gradient.
 
     Source: I. Loshchilov, F. Hutter, 2019, https://arxiv.org/abs/1711.05101. The arguments are those of `Adam`.
     """
@@ -281,12 +281,12 @@ class AdamW(Adam):
 
 
 class RMSprop(Optimizer):
-    """A step for each parameter of its own size: its gradient over the root of the running mean of its squares.
+    """A step size for each parameter: its gradient divided by the root of the running mean of its squares.
 
     Source: T. Tieleman, G. Hinton, 2012, lecture 6 of "Neural Networks for Machine Learning".
 
     Args:
-        parameters: the Values to change.
+        parameters: the Values to update.
         lr: the learning rate, about the size of each step.
         alpha: how much of the running mean is kept at each step.
         eps: keeps the quotient finite.
@@ -327,14 +327,14 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """A step for each parameter of its own size: its gradient over the root of the sum of all its squares so far.
+    """A step size for each parameter: its gradient divided by the root of the sum of all its squares so far.
 
     Source: J. Duchi, E. Hazan, Y. Singer, 2011, https://jmlr.org/papers/v12/duchi11a.html.
 
     Args:
-        parameters: the Values to change.
-        lr: the learning rate, the size of the first step.
-        lr_decay: how much the learning rate falls: at step n it is ``lr / (1 + (n - 1) · lr_decay)``.
+        parameters: the Values to update.
+        lr: the learning rate, which is the size of the first step.
+        lr_decay: how fast the learning rate falls: at step n it is ``lr / (1 + (n - 1) · lr_decay)``.
         weight_decay: adds ``weight_decay · p`` to the gradient.
         eps: keeps the quotient finite.
 
@@ -362,7 +362,7 @@ class Adagrad(Optimizer):
         """``square = square + g²``, and a step of ``g / √square``.
 
         Raises:
-            RuntimeError: if there was no step, for the learning rate depends on how many there were.
+            RuntimeError: before the first step, because the learning rate depends on the number of steps.
         """
         self._check_begun()
         (square,) = memory

@@ -1,6 +1,6 @@
-"""Learning rates that change while a network trains: ``schedule.step()`` after each epoch sets ``optimizer.lr``.
+"""Learning rates that change as a network trains: calling ``schedule.step()`` after each epoch sets ``optimizer.lr``.
 
-A schedule changes the learning rate it finds, as in PyTorch, so that two of them can take turns, or act together:
+A schedule modifies the current learning rate, as in PyTorch, so two of them can take turns, or act together:
 
 >>> from engine import Value
 >>> from nn.optim.optimizers import SGD
@@ -18,19 +18,19 @@ from math import cos, inf, pi
 from typing import Any
 
 from engine import Value
-from nn.checks import check, check_above_0, check_at_least_0, check_number, check_whole
+from nn.checks import check, check_above_0, check_at_least_0, check_integer, check_number
 from nn.optim.optimizers import Optimizer
 
 
 class Schedule:
-    """What the schedules share: an optimizer whose learning rate they change, and a state to save.
+    """The base class of all schedules: an optimizer whose learning rate they change, and a state to save.
 
     Args:
         optimizer: the optimizer.
 
     Attributes:
-        base_lr: the learning rate that the optimizer had before its first schedule.
-        steps: how often `step` was called.
+        base_lr: the optimizer's learning rate before its first schedule.
+        steps: how many times `step` has been called.
 
     Raises:
         TypeError: if `optimizer` is not an optimizer.
@@ -46,22 +46,22 @@ class Schedule:
         if optimizer.lr == 0:
             before = vars(optimizer).get("initial_lr") or 0.1
             raise ValueError(
-                f"{type(self).__name__} begins at the optimizer's learning rate, and got 0, where an earlier schedule "
-                f"may have ended; write optimizer.lr = {before} before it, or make the optimizer anew"
+                f"{type(self).__name__} starts from the optimizer's learning rate, which is 0, perhaps because an "
+                f"earlier schedule ended there; write optimizer.lr = {before} first, or create a new optimizer"
             )
         self.optimizer = optimizer
         self.base_lr: float = vars(optimizer).setdefault("initial_lr", optimizer.lr)
         self.steps = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the schedule knows, and the learning rate, as plain numbers."""
+        """The settings and progress of the schedule, and the learning rate, as plain numbers."""
         return {**{name: x for name, x in vars(self).items() if name != "optimizer"}, "lr": self.optimizer.lr}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state that `state_dict` gave.
+        """Resume from what `state_dict` returned.
 
         Raises:
-            ValueError: if it is the state of something else.
+            ValueError: if the state belongs to something else.
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(
@@ -72,11 +72,11 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """Stairs: every so many steps the learning rate is multiplied by `gamma`.
+    """A staircase: every `step_size` steps, the learning rate is multiplied by `gamma`.
 
     Args:
         optimizer: the optimizer.
-        step_size: the steps from one change to the next.
+        step_size: the number of steps from one change to the next.
         gamma: the factor.
 
     Raises:
@@ -85,25 +85,25 @@ class StepLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
-        check_whole("step_size", step_size, 1)
+        step_size = check_integer("step_size", step_size)
         check_above_0("gamma", gamma)
         self.step_size, self.gamma = step_size, gamma
 
     def step(self) -> None:
-        """Count a step, and change the learning rate if it is due."""
+        """Count a step, and change the learning rate if a change is due."""
         self.steps += 1
         if self.steps % self.step_size == 0:
             self.optimizer.lr *= self.gamma
 
 
 class LinearLR(Schedule):
-    """A warm-up: the learning rate starts as a fraction of itself, and grows to the whole in equal steps.
+    """A warm-up: the learning rate starts at a fraction of its value, and grows to all of it in equal steps.
 
     Args:
-        optimizer: the optimizer, whose learning rate is multiplied by `start_factor` at once.
+        optimizer: the optimizer; its learning rate is multiplied by `start_factor` immediately.
         start_factor: the fraction at the start, above 0.
         end_factor: the fraction at the end.
-        total_iters: the number of steps from start to end; afterwards nothing changes.
+        total_iters: the number of steps from start to end; after that, nothing changes.
 
     Raises:
         ValueError: if a number is out of range.
@@ -115,12 +115,12 @@ class LinearLR(Schedule):
         super().__init__(optimizer)
         check_number("start_factor", start_factor, lambda x: 0 < x <= 1, "above 0, and at most 1")
         check_number("end_factor", end_factor, lambda x: 0 <= x <= 1, "from 0 to 1")
-        check_whole("total_iters", total_iters, 1)
+        total_iters = check_integer("total_iters", total_iters)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         optimizer.lr *= start_factor
 
     def step(self) -> None:
-        """Change the learning rate as the line does from here to the next step."""
+        """Count a step, and move the learning rate along the line."""
         self.steps += 1
         if self.steps <= self.total_iters:
             self.optimizer.lr *= self._fraction(self.steps) / self._fraction(self.steps - 1)
@@ -130,10 +130,10 @@ class LinearLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """Half a wave of the cosine: slowly away from the learning rate at the start, and slowly to `eta_min` at the end.
+    """Half a cosine wave: a slow departure from the initial learning rate, and a slow arrival at `eta_min`.
 
     Source: I. Loshchilov, F. Hutter, 2017, https://arxiv.org/abs/1608.03983, without its restarts: after `T_max` steps
-    the wave goes up again.
+    the wave rises again.
 
     Args:
         optimizer: the optimizer.
@@ -146,15 +146,15 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
-        check_whole("T_max", T_max, 1)
+        T_max = check_integer("T_max", T_max)
         check_at_least_0("eta_min", eta_min)
         self.T_max, self.eta_min = T_max, eta_min
 
     def step(self) -> None:
-        """Change the learning rate as the wave does from here to the next step."""
+        """Count a step, and move the learning rate along the wave."""
         self.steps += 1
         before, after = self._height(self.steps - 1), self._height(self.steps)
-        if before == 0:  # at the bottom there is nothing to multiply
+        if before == 0:  # at the bottom there is nothing to scale
             self.optimizer.lr += (self.base_lr - self.eta_min) * after
         else:
             self.optimizer.lr = self.eta_min + (self.optimizer.lr - self.eta_min) * after / before
@@ -164,19 +164,19 @@ class CosineAnnealingLR(Schedule):
 
 
 class ReduceLROnPlateau(Schedule):
-    """The learning rate is multiplied by `factor` when the loss has not got better for a while.
+    """Multiply the learning rate by `factor` when the loss has not improved for a while.
 
     Args:
         optimizer: the optimizer.
-        mode: ``"min"`` if less is better, as of a loss; ``"max"`` if more is, as of an accuracy.
+        mode: ``"min"`` if lower is better, as for a loss; ``"max"`` if higher is, as for an accuracy.
         factor: what the learning rate is multiplied by.
-        patience: how many steps without a better loss are borne.
-        threshold: by which share of the best so far a loss must be better to count.
-        cooldown: for how many steps after a change no step counts against the patience.
-        min_lr: the least learning rate.
+        patience: how many steps without improvement are tolerated.
+        threshold: a loss counts as better if it improves on the best so far by this share of it.
+        cooldown: for how many steps after a change the patience is not used up.
+        min_lr: the lowest learning rate.
 
     Raises:
-        ValueError: if a number is out of range, or `mode` is another word.
+        ValueError: if a number is out of range, or `mode` is anything else.
 
     >>> from nn.optim.optimizers import SGD
     >>> optimizer = SGD([Value(1.0)], lr=1.0)
@@ -187,7 +187,7 @@ class ReduceLROnPlateau(Schedule):
     0.1
     """
 
-    _LEAST_CHANGE = 1e-8  # a smaller one is not worth making; PyTorch's eps
+    _MIN_CHANGE = 1e-8  # smaller changes are not made; PyTorch's eps
 
     def __init__(
         self,
@@ -202,9 +202,9 @@ class ReduceLROnPlateau(Schedule):
         super().__init__(optimizer)
         check("mode", mode, mode in ("min", "max"), "'min' or 'max'")
         check_number("factor", factor, lambda x: 0 < x < 1, "between 0 and 1")
-        check_whole("patience", patience, 0)
+        patience = check_integer("patience", patience, 0)
         check_at_least_0("threshold", threshold)
-        check_whole("cooldown", cooldown, 0)
+        cooldown = check_integer("cooldown", cooldown, 0)
         check_at_least_0("min_lr", min_lr)
         self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
         self.cooldown, self.min_lr = cooldown, min_lr
@@ -212,7 +212,7 @@ class ReduceLROnPlateau(Schedule):
         self.bad_steps = self.cooling = 0
 
     def step(self, loss: Any) -> None:
-        """Take the loss, or whatever is watched, as a number or a Value, and change the learning rate if it is due."""
+        """Record the loss, or whatever else is monitored, and change the learning rate if a change is due."""
         now = loss.data if isinstance(loss, Value) else float(loss)
         self.steps += 1
         if self._is_better(now):
@@ -224,7 +224,7 @@ class ReduceLROnPlateau(Schedule):
         if self.bad_steps > self.patience:
             self.cooling, self.bad_steps = self.cooldown, 0
             lr = max(self.optimizer.lr * self.factor, self.min_lr)
-            if self.optimizer.lr - lr > self._LEAST_CHANGE:
+            if self.optimizer.lr - lr > self._MIN_CHANGE:
                 self.optimizer.lr = lr
 
     def _is_better(self, now: float) -> bool:

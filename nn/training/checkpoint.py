@@ -1,4 +1,4 @@
-"""A training in a file: what it takes to go on in another process as if nothing had happened.
+"""A training run in a file: all it takes to resume in another process as if nothing had happened.
 
 >>> import os, tempfile
 >>> from nn import MLP
@@ -22,30 +22,30 @@ from nn.module import Module
 
 
 class Checkpoint:
-    """A JSON file with the states of several things. Python writes floats so that the same bits are read again.
+    """A JSON file with the states of several objects. Python writes floats so that they are read back bit for bit.
 
     Args:
-        path: the file. It is replaced as a whole, so that it is never half written.
-        parts: what has a state, under the name that it has in the file: ``state_dict()`` gives it and
-            ``load_state_dict(state)`` takes it.
+        path: the file. It is replaced as a whole, so it is never half written.
+        parts: the objects, under the names to use in the file; each has ``state_dict()`` and
+            ``load_state_dict(state)``.
 
     Raises:
-        FileNotFoundError: if there is no such folder.
+        FileNotFoundError: if the folder does not exist.
     """
 
     def __init__(self, path: str | os.PathLike[str], parts: Mapping[str, Any]) -> None:
         self.path, self.parts = Path(path), parts
         if not self.path.parent.is_dir():
             raise FileNotFoundError(
-                f"a checkpoint goes into a folder that is there, got {self.path}; make {self.path.parent}"
+                f"the folder for a checkpoint must exist, got {self.path}; create {self.path.parent}"
             )
 
     def exists(self) -> bool:
-        """Whether there is a file."""
+        """Whether the file exists."""
         return self.path.exists()
 
     def save(self) -> None:
-        """Write the file: under another name, to the disk, and then in place of the one before."""
+        """Write the file under a temporary name, make sure it is on disk, and then replace the old one."""
         new = self.path.with_name(f"{self.path.name}.new")
         with new.open("w", encoding="utf-8") as file:
             json.dump(self._states(), file)
@@ -57,22 +57,22 @@ class Checkpoint:
         """Give each part its state.
 
         Raises:
-            ValueError: if the file is not of these parts. Then nothing is changed.
+            ValueError: if the file does not fit these parts. Nothing is changed then.
         """
         before = self._states()
         try:
             states = json.loads(self.path.read_text("utf-8"))
             if not isinstance(states, dict) or states.keys() != before.keys():
                 found = ", ".join(states) if isinstance(states, dict) else "something else"
-                raise ValueError(f"it should hold {', '.join(before)}, and holds {found}")
+                raise ValueError(f"it should hold {', '.join(before)}, but holds {found}")
             for name, part in self.parts.items():
                 part.load_state_dict(states[name])
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             for name, part in self.parts.items():
                 part.load_state_dict(before[name])
             raise ValueError(
-                f"{self.path} is no checkpoint of this training ({error}); name another file, or begin with the model, "
-                "optimizer and data that it was written for"
+                f"{self.path} is not a checkpoint of this training run ({error}); choose another file, or start with "
+                "the model, optimizer and data that it was written for"
             ) from error
 
     def _states(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Checkpoint:
 
 
 class Randomness:
-    """The state of Python's `random`, and of every `random.Random` that a model has, as `Dropout` may.
+    """The state of Python's `random`, and of every `random.Random` in a model, such as that of a `Dropout`.
 
     Args:
         model: the model.
@@ -99,12 +99,12 @@ class Randomness:
         return {name: [version, list(numbers), gauss] for name, (version, numbers, gauss) in states.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Resume from what `state_dict` returned.
 
         Raises:
-            ValueError: if it is of other generators.
+            ValueError: if the state belongs to other generators.
         """
         if state.keys() != self.generators.keys():
-            raise ValueError(f"the generators are {', '.join(self.generators)}, and the state has {', '.join(state)}")
+            raise ValueError(f"the generators are {', '.join(self.generators)}, but the state has {', '.join(state)}")
         for name, (version, numbers, gauss) in state.items():
             self.generators[name].setstate((version, tuple(numbers), gauss))

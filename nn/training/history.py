@@ -1,4 +1,4 @@
-"""What a training did, epoch by epoch.
+"""The history of a training run, epoch by epoch.
 
 >>> history = History()
 >>> history.add(loss=0.9, validation_loss=1.1, lr=0.1, seconds=0.5)
@@ -17,22 +17,22 @@ from typing import Any
 
 from nn.module import Module
 
-_ROWS = 12  # that the table has at most, apart from the best epoch
+_MAX_ROWS = 12  # in the table, not counting the best epoch
 
 
 class History:
-    """What `fit` returns, and hands to its callbacks.
+    """What `fit` returns, and passes to its callbacks.
 
     Args:
-        model: what is trained.
+        model: the model in training.
 
     Attributes:
-        loss: for each epoch the mean over its examples, each at the weights that its mini-batch found.
-        validation_loss: for each epoch the loss at its end on the examples held out; empty if there are none.
+        loss: for each epoch, the mean over its examples, each with the weights at the time of its mini-batch.
+        validation_loss: for each epoch, the loss on the held-out examples at its end; empty if there are none.
         lr: the learning rate of each epoch.
-        seconds: how long each took.
+        seconds: how long each epoch took.
         stopped: why the training ended before its last epoch; empty if it did not.
-        interrupted: whether it was interrupted, as by Ctrl-C.
+        interrupted: whether it was interrupted, for example by Ctrl-C.
     """
 
     def __init__(self, model: Module | None = None) -> None:
@@ -45,7 +45,7 @@ class History:
         self.interrupted = False
 
     def add(self, loss: float, validation_loss: float | None, lr: float, seconds: float) -> None:
-        """Take down an epoch."""
+        """Record an epoch."""
         self.loss.append(loss)
         if validation_loss is not None:
             self.validation_loss.append(validation_loss)
@@ -54,34 +54,34 @@ class History:
 
     @property
     def epoch(self) -> int:
-        """How many epochs there were."""
+        """How many epochs there have been."""
         return len(self.loss)
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch of the least validation loss, or else of the least loss; the first one is 1.
+        """The epoch with the lowest validation loss, or if there is none, the lowest loss; the first epoch is 1.
 
-        None if no loss was a number.
+        None if every loss was nan.
         """
-        losses = [(loss, i) for i, loss in enumerate(self._watched(), start=1) if loss == loss]
+        losses = [(loss, i) for i, loss in enumerate(self._monitored(), start=1) if loss == loss]
         return min(losses)[1] if losses else None
 
-    def _watched(self) -> list[float]:
+    def _monitored(self) -> list[float]:
         return self.validation_loss or self.loss
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it but the model, as lists and plain values."""
+        """Everything but the model, as lists and plain values."""
         return {**self.state_dict(), **{name: getattr(self, name) for name in ("best_epoch", "stopped", "interrupted")}}
 
     def state_dict(self) -> dict[str, list[float]]:
-        """The lists, as a checkpoint has them."""
+        """The lists, as stored in a checkpoint."""
         return {name: list(getattr(self, name)) for name in ("loss", "validation_loss", "lr", "seconds")}
 
     def load_state_dict(self, state: Mapping[str, list[float]]) -> None:
-        """Go on from lists that `state_dict` gave.
+        """Resume from what `state_dict` returned.
 
         Raises:
-            ValueError: if they are something else.
+            ValueError: if the state belongs to something else.
         """
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"a History takes a state of {', '.join(self.state_dict())}; got {', '.join(state)}")
@@ -92,7 +92,9 @@ class History:
         best, n = self.best_epoch, self.epoch
         if not n:
             return "no epoch yet"
-        shown = {1 + round(i * (n - 1) / (_ROWS - 1)) for i in range(_ROWS)} if n > _ROWS else range(1, n + 1)
+        shown = (
+            {1 + round(i * (n - 1) / (_MAX_ROWS - 1)) for i in range(_MAX_ROWS)} if n > _MAX_ROWS else range(1, n + 1)
+        )
         columns = {"loss": self.loss, "validation": self.validation_loss, "lr": self.lr, "seconds": self.seconds}
         lists = [(name, numbers) for name, numbers in columns.items() if numbers]
         rows = [["epoch", *(name for name, _ in lists), ""]]
@@ -104,7 +106,7 @@ class History:
         end = f"{n} epoch{'s' * (n != 1)} in {sum(self.seconds):.3g} s"
         if best is not None:
             name = "validation loss" if self.validation_loss else "loss"
-            end += f"; the best {name}, {self._watched()[best - 1]:.4g}, was at epoch {best}"
+            end += f"; the best {name}, {self._monitored()[best - 1]:.4g}, was at epoch {best}"
         return "\n".join([*lines, end + (f"; stopped: {self.stopped}" if self.stopped else "")])
 
     __repr__ = __str__

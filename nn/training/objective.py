@@ -1,4 +1,4 @@
-"""The loss of a mini-batch: in plain Python, or compiled, to the same numbers."""
+"""The loss of a mini-batch, in plain Python or compiled, with the same numbers either way."""
 
 from functools import cached_property
 from importlib.util import find_spec
@@ -10,24 +10,25 @@ from engine import TraceError, Value
 from engine.compiler.api import Compiled, compile
 from engine.compiler.pytree import is_array
 from engine.modes import switched
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from engine.value import as_value
-from nn.layers.normalisation import BatchNorm1d
+from nn.layers import BatchNorm1d
 from nn.module import Module
-from nn.optim.optimizers import Optimizer
+from nn.optim import Optimizer
 from nn.training.checkpoint import Randomness
 
 
 class Objective:
-    """``loss(model.batch(xs), ys)``; which way to get it is found out at the first mini-batch.
+    """``loss(model.batch(xs), ys)``; how to compute it is decided at the first mini-batch.
 
-    Where the loss is a mean over the examples, and the model does not mix them, one example is compiled, for all of
-    them to be run in lanes. Else the mini-batch is compiled as a whole. What can't be compiled runs in plain Python.
+    If the loss is a mean over the examples, and the model does not let them affect one another, the loss of a single
+    example is compiled, and run for many at a time. Otherwise the mini-batch is compiled as a whole. What cannot be
+    compiled runs in plain Python.
 
     Args:
-        model: the model, which stays in training or out of it.
+        model: the model, which stays in its training mode.
         loss: a function of outputs and targets, for one example or for a list of them.
-        compiled: True, False, or ``"auto"``, which is True where numba is installed and the model allows it.
+        compiled: True, False, or ``"auto"``, which means True if numba is installed and the model allows it.
     """
 
     def __init__(self, model: Module, loss: Any, compiled: bool | str) -> None:
@@ -40,7 +41,7 @@ class Objective:
         """The loss, as a Value.
 
         Raises:
-            TraceError: if it must be compiled and can't be.
+            TraceError: if it must be compiled, but cannot be.
         """
         if self._way is None:
             return self._first(xs, ys)
@@ -53,11 +54,11 @@ class Objective:
         return self._plain(xs, ys)
 
     def minimize(self, optimizer: Optimizer, xs: Any, ys: Any) -> float:
-        """A step of the optimizer, as one call of machine code where that can be; gives the loss before it."""
+        """An optimizer step, as one call of machine code where possible; returns the loss before the step."""
         if isinstance(getattr(self._way, "__self__", self._way), Compiled):
             try:
                 return optimizer.minimize(self._way, xs, ys)
-            except (TraceError, TypeError):  # to be raised again below, or the way is given up
+            except (TraceError, TypeError):  # raised again below, or answered by running in plain Python
                 pass
         return optimizer.minimize(self, xs, ys)
 
@@ -66,7 +67,7 @@ class Objective:
         return value
 
     def _first(self, xs: Any, ys: Any) -> Value:
-        """The loss of the first mini-batch, and from then on the way by which it was found."""
+        """The loss of the first mini-batch; the way it was computed is used from then on."""
         norms = [module for _, module in self.model.named_modules() if isinstance(module, BatchNorm1d)]
         self._norms = [norm for norm in norms if norm.training]
         randomness = Randomness(self.model)
@@ -77,7 +78,7 @@ class Objective:
                 if self._is_mean(value, xs, ys):
                     self._way = self._each.mean
                     return as_value(value)
-            except (TraceError, TypeError):  # a loss of one's own may be for lists alone
+            except (TraceError, TypeError):  # a user's loss may take only lists
                 pass
         self._way = self._with_statistics if self._norms else self._batch
         try:
@@ -85,32 +86,36 @@ class Objective:
         except (TraceError, TypeError):
             if self.must:
                 raise
-        randomness.load_state_dict(before)  # what a recording has drawn
+        randomness.load_state_dict(before)  # recording may have drawn random numbers
         self._way = self._plain
         return self._plain(xs, ys)
 
     def _is_mean(self, value: Value, xs: Any, ys: Any) -> bool:
-        """Whether no example matters to the outputs of another, and the loss of the mini-batch is the mean over them.
+        """Whether no example affects the outputs for another, and the loss of the mini-batch is the mean over examples.
 
-        The loss is tried with slightly other outputs too, for at the first weights the two may be the same by chance.
+        The loss is also tried on slightly different outputs, because with the initial weights both might be the case
+        by chance.
         """
         xs, ys, rng = listed(xs), listed(ys), Random(0)
         with switched(recording=False, warning=False):
             outputs, alone = self.model.batch(xs), [self.model(x) for x in xs[:4]]
-            near = [mapped(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
+            near = [tree_map(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
             each = [self.loss(output, y).data for output, y in zip(near, ys)]
-            pairs = [(as_value(v).data, as_value(w).data) for v, w in zip(flat(outputs[: len(alone)]), flat(alone))]
+            pairs = [
+                (as_value(v).data, as_value(w).data)
+                for v, w in zip(tree_leaves(outputs[: len(alone)]), tree_leaves(alone))
+            ]
             pairs += [(self.loss(outputs, ys).data, value.data), (self.loss(near, ys).data, fsum(each) / len(each))]
         return all(isclose(x, y, rel_tol=1e-9) for x, y in pairs)
 
     def _with_statistics(self, xs: Any, ys: Any) -> Value:
-        """The mini-batch as a whole, with the statistics that batch normalisation takes from it."""
+        """The loss of the mini-batch as a whole, and an update of the statistics for batch normalisation."""
         value, statistics = self._batch_and_statistics(xs, ys)
         for norm, numbers in zip(self._norms, statistics):
             norm.update(numbers, len(xs))
         return as_value(value)
 
-    # What is compiled has a name of its own, for messages.
+    # Each compiled function has a name of its own, for error messages.
 
     @cached_property
     def _each(self) -> Any:
@@ -137,5 +142,5 @@ class Objective:
 
 
 def listed(examples: Any) -> Any:
-    """An array as a list, whose numbers are Python's."""
+    """An array as a list of Python numbers."""
     return examples.tolist() if is_array(examples) else examples

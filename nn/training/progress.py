@@ -1,4 +1,4 @@
-"""How far a training is: a bar of tqdm where that is installed, or else a line now and then."""
+"""The progress of a training run: a tqdm bar if that is installed, and otherwise a line now and then."""
 
 import warnings
 from time import perf_counter
@@ -7,16 +7,16 @@ from typing import Any, Self
 
 from nn.training.history import History
 
-_LINES = 20  # that are printed at most without tqdm
+_MAX_LINES = 20  # printed without tqdm
 
 
 class Progress:
-    """Shows the epoch, the losses and the time left.
+    """Shows the epoch, the losses and the remaining time.
 
     Args:
         shown: whether to show anything.
-        epochs: how many epochs there are to be.
-        done: how many of them were done before.
+        epochs: how many epochs there will be.
+        done: how many of them were done earlier.
         batches: how many mini-batches an epoch has.
     """
 
@@ -27,7 +27,9 @@ class Progress:
         if shown:
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # in a notebook without widgets tqdm warns that it is plain text
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # in a notebook without widgets, tqdm warns that it falls back on text
                     from tqdm.auto import tqdm
             except ImportError:
                 return
@@ -43,12 +45,12 @@ class Progress:
             self._bar.close()
 
     def batch(self) -> None:
-        """A mini-batch is done."""
+        """Count a mini-batch."""
         if self._bar is not None:
             self._bar.update()
 
     def epoch(self, history: History) -> None:
-        """An epoch is done."""
+        """Show the end of an epoch."""
         if not self.shown:
             return
         losses = {"loss": history.loss, "validation": history.validation_loss}
@@ -56,10 +58,10 @@ class Progress:
         n = history.epoch
         if self._bar is not None:
             self._bar.set_description(f"epoch {n}/{self.epochs}", refresh=False)
-            due = perf_counter() > self._drawn + 0.1  # a bar that is drawn at every epoch may take longer than these
+            due = perf_counter() > self._drawn + 0.1  # drawing the bar at every epoch may take longer than the epochs
             self._drawn = perf_counter() if due else self._drawn
             self._bar.set_postfix(now, refresh=due)
-        elif history.stopped or n * _LINES // self.epochs > (n - 1) * _LINES // self.epochs:
+        elif history.stopped or n * _MAX_LINES // self.epochs > (n - 1) * _MAX_LINES // self.epochs:
             new = history.seconds[self.done :]
             left = sum(new) / len(new) * (self.epochs - n)
             print(f"epoch {n}/{self.epochs}", *(f"{name} {loss}" for name, loss in now.items()), f"{left:.0f} s left")

@@ -1,9 +1,9 @@
 """Two networks learn to read handwritten digits, each in seconds.
 
-scikit-learn brings 1,797 images of 8×8 dots. A fifth of them is held out: the networks are tested on images that they
-have never seen, for what they could have learned by heart says nothing. Run it with
-`python -m notebooks.applications.digits`; first `pip install 'chalkgrad[lessons]'`. The first run takes longer, for it
-makes the machine code too.
+scikit-learn comes with 1,797 images of 8×8 dots. A fifth of them is held out: the networks are tested on images that
+they have never seen, because what they could have learned by heart says nothing. Run it with
+`python -m notebooks.applications.digits`; first `pip install 'chalkgrad[lessons]'`. The first run takes longer, because
+it makes the machine code too.
 """
 
 import warnings
@@ -26,8 +26,8 @@ from nn import (
     train_test_split,
 )
 
-# What one chooses, and does not learn. These were chosen on some of the training images, which for that time were not
-# trained on. Whoever chooses by the images held out has seen them after all.
+# What is chosen, and not learned. These were chosen on some of the training images, which were kept out of training for
+# that time. If you choose by the held-out images, you have seen them after all.
 EPOCHS, BATCH_SIZE = 40, 32
 HIDDEN, FILTERS = 64, 16
 
@@ -35,7 +35,7 @@ HIDDEN, FILTERS = 64, 16
 def dense_network(rng):
     """64 dots in a row, 64 neurons that see them all, and a score for each digit.
 
-    It does not know which dots are neighbours: shuffle the 64 columns in all images alike, and it learns as well.
+    It does not know which dots are neighbours: shuffle the 64 columns in all images alike, and it learns just as well.
     """
     return MLP(64, [HIDDEN, 10], rng=rng)
 
@@ -43,9 +43,9 @@ def dense_network(rng):
 def convolutional_network(rng):
     """Each of 16 small neurons looks at 3×3 dots, at every place of the image, with the same 9 weights everywhere.
 
-    A stroke that one of them has learned to see it sees at all 64 places: `Conv2d` makes 16 images out of one, each a
-    map of where something was seen. Of each 2×2 dots of a map `MaxPool2d` keeps the largest, for a dot to the left or
-    to the right matters little. What remains, 16 maps of 4×4, is a row of 256 numbers for a dense layer.
+    A stroke that one of them has learned to see, it sees at all 64 places: `Conv2d` makes 16 images out of one, each a
+    map of where something was seen. `MaxPool2d` keeps the largest of each 2×2 dots of a map, because a dot to the left
+    or right matters little. What remains, 16 maps of 4×4, is a row of 256 numbers for a dense layer.
     """
     return Sequential(
         Conv2d(1, FILTERS, kernel_size=3, padding=1, rng=rng),
@@ -60,7 +60,7 @@ def learn_and_read(model, images, digits, held_out, lr):
     """Learn from images and their digits; then read others.
 
     The loss, cross-entropy, is the surprise at the true digit. The steps grow ever smaller, along half a cosine: large
-    ones find the region, small ones the place in it. An answer is the digit of the highest score.
+    ones find the region, small ones the place in it. An answer is the digit with the highest score.
     """
     optimizer = Adam(model.parameters(), lr=lr)
     schedule = CosineAnnealingLR(optimizer, T_max=EPOCHS)
@@ -70,7 +70,7 @@ def learn_and_read(model, images, digits, held_out, lr):
 
 
 def by_scikit_learn(images, digits, held_out, lr, seed):
-    """The same with scikit-learn's dense network: of as many neurons, after as many epochs of the same optimizer."""
+    """The same with scikit-learn's dense network: with as many neurons, after as many epochs of the same optimizer."""
     from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier(
@@ -95,7 +95,7 @@ def main(seed=0):
     print(drawn(held_out[0].reshape(8, 8)))
 
     def images(rows):
-        return rows.reshape(-1, 1, 8, 8)  # of one channel, as grey images are
+        return rows.reshape(-1, 1, 8, 8)  # with one channel, as grey images have
 
     dense, convolutional = dense_network(Random(seed)), convolutional_network(Random(seed))
     n, m = len(dense.parameters()), len(convolutional.parameters())
@@ -112,7 +112,7 @@ def main(seed=0):
         right = sum(answer == digit for answer, digit in zip(answers, truth)) / len(truth)
         lines.append(f"{name:32}{right:24.1%}{seconds:9.1f}")
 
-    print(f"\n{'network':32}{'right of those held out':>24}{'seconds':>9}", *lines, sep="\n")
+    print(f"\n{'network':32}{'right on those held out':>24}{'seconds':>9}", *lines, sep="\n")
     wrong = [i for i, answer in enumerate(answers) if answer != truth[i]]
     print(f"\nThe convolutional network misread {len(wrong)}. Would you have read the first of them?")
     for i in wrong[:2]:

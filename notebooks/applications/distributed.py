@@ -22,7 +22,7 @@ PROCESSES, EPOCHS, BATCH = 2, 30, 16
 
 
 def examples(count, rng):
-    """Points of a square; those of two opposite quarters are of one class, as with exclusive or."""
+    """Points in a square; those in two opposite quarters belong to one class, as with exclusive or."""
     points = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(count)]
     return points, [float(x * y > 0) for x, y in points]
 
@@ -33,7 +33,7 @@ def work(rank, folder, model, points, labels):
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=PROCESSES)
     torch.set_num_threads(1)
     data = TensorDataset(torch.tensor(points, dtype=torch.float64), torch.tensor(labels, dtype=torch.float64))
-    share = DistributedSampler(data)  # each process draws other examples
+    share = DistributedSampler(data)  # each process draws different examples
     network = DistributedDataParallel(to_torch(model))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
     for epoch in range(1, EPOCHS + 1):

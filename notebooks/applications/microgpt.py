@@ -1,7 +1,7 @@
-"""A language model of 4,192 parameters learns to make up names, letter by letter, in seconds.
+"""A language model with 4,192 parameters learns to make up names, letter by letter, in seconds.
 
-It is a transformer of one layer, built like the large ones: Andrej Karpathy's microgpt (2026,
-https://karpathy.github.io/2026/02/12/microgpt/) out of the parts in nn. Run it with
+It is a transformer with one layer, built like the large ones: Andrej Karpathy's microgpt (2026,
+https://karpathy.github.io/2026/02/12/microgpt/), made from the parts in nn. Run it with
 `python -m notebooks.applications.microgpt`.
 """
 
@@ -38,7 +38,7 @@ class MicroGPT(Module):
     """From the tokens of a text to the scores of what comes next, at every place in it.
 
     Each token becomes a row of numbers: what it is, plus where it stands. Attention adds to each row what it gathers
-    from those before it; two layers of neurons then add what they make of a row by itself.
+    from those before it; two layers of neurons then add what they make of each row by itself.
     """
 
     def __init__(self, rng):
@@ -69,7 +69,7 @@ def tokens_of(name):
 def loss_on(model):
     """How surprised the model is by the next token, on average over a text.
 
-    Compiled, it is recorded once for each length of text; the tokens are inputs, and so any text of that length is
+    Compiled, it is recorded once for each length of text; the tokens are inputs, so any text of that length is
     run by the same recording.
     """
 
@@ -97,7 +97,7 @@ def train(model, names, rng):
 
 
 def sample(model, rng, temperature=0.5):
-    """A name, one letter after the other, each drawn with the probability that the model gives it.
+    """A name, one letter after another, each drawn with the probability that the model gives it.
 
     A temperature below 1 favours what is likely.
     """
@@ -115,7 +115,7 @@ def sample(model, rng, temperature=0.5):
 def main():
     rng = Random(1337)
     model = MicroGPT(rng)
-    print(f"{len(model.parameters()):,} parameters, {len(NAMES)} names; of 27 tokens, all alike, a loss of 3.296")
+    print(f"{len(model.parameters()):,} parameters, {len(NAMES)} names; guessing among 27 tokens costs a loss of 3.296")
     train(model, NAMES, rng)
     print("\nMade up:", " ".join(sample(model, rng) for _ in range(20)))
 

@@ -2,8 +2,8 @@
 
 
 # %% exercise 1
-# The derivative of tanh is written with its output: t is computed first, and 1 - t**2 from it. Written with x, as
-# 1 - x**2, it would be 1 at 0 as it should, and wrong everywhere else.
+# The derivative of tanh is written in terms of its output: t is computed first, and 1 - t**2 from it. With x instead,
+# 1 - x**2, it would be 1 at 0, as it should be, but wrong everywhere else.
 def slope_of_tanh(x):
     t = math.tanh(x)
     return 1 - t**2
@@ -13,8 +13,8 @@ check("02.1", slope_of_tanh)
 
 
 # %% exercise 2
-# To divide by y is to multiply with y to the power of -1. The product and the power know their local derivatives, and
-# the chain rule makes 1 / y and -x / y**2 of them. No new rule is needed.
+# Dividing by y means multiplying by y to the power of -1. The product and the power know their local derivatives, and
+# the chain rule turns them into 1 / y and -x / y**2. No new rule is needed.
 def divided(x, y):
     return x * y**-1
 
@@ -23,8 +23,8 @@ check("02.2", divided)
 
 
 # %% exercise 3
-# One rule each for +, *, ** and tanh; everything else is said with these. The backward pass sets the nodes between to
-# 0, walks the topological order from the end, and adds.
+# One rule each for +, *, ** and tanh; everything else is built from these. The backward pass sets the nodes in between
+# to 0, walks the topological order from the end, and adds.
 class MyValue:
     def __init__(self, data, parents=(), local=lambda: ()):
         self.data, self.grad = data, 0.0

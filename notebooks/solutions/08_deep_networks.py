@@ -1,7 +1,8 @@
 """Solutions of lesson 08."""
 
 # %% exercise 1
-# Each neuron gives two factors, its weight and the slope of its sigmoid: 2 · 0.2 = 0.4. Five of them are multiplied.
+# Each neuron contributes two factors, its weight and the slope of its sigmoid: 2 · 0.2 = 0.4. Five of these are
+# multiplied.
 derivative = (2 * 0.2) ** 5
 check("08.1", derivative)
 
@@ -12,7 +13,8 @@ check("08.2", deviation)
 
 
 # %% exercise 3
-# The length is the root of the sum of the squares. All numbers are multiplied by the same, which keeps the direction.
+# The length is the root of the sum of the squares. All the numbers are multiplied by the same factor, which keeps the
+# direction.
 def clipped(gradients, max_norm):
     norm = sum(g * g for g in gradients) ** 0.5
     if norm <= max_norm:

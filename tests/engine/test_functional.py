@@ -116,7 +116,7 @@ def test_forward_over_reverse_is_the_second_derivative():
 
 
 def test_a_function_of_several_outputs_is_refused():
-    with pytest.raises(TypeError, match="expected a function that gives one number, got 2 of them"):
+    with pytest.raises(TypeError, match="expected a function that returns one number, got 2; sum"):
         grad(lambda x: [x, x])(1.0)
 
 
@@ -165,12 +165,12 @@ def test_a_generator_is_taken_as_a_list():
 
 @pytest.mark.parametrize("argnums", ["0", 1.0, None, (0, "1")])
 def test_an_argnum_is_an_integer(argnums):
-    with pytest.raises(TypeError, match=r"argnums must be an integer or a sequence of them, got .*; write argnums=0"):
+    with pytest.raises(TypeError, match=r"must be an integer or a sequence of integers, got .*; write argnums=0"):
         grad(lambda x, y: x * y, argnums=argnums)(1.0, 2.0)
 
 
 def test_a_derivative_at_nothing_is_refused():
-    with pytest.raises(IndexError, match=r"at the arguments of the function, got none; write grad\(f\)\(x\)"):
+    with pytest.raises(IndexError, match=r"needs the arguments of the function, got none; write grad\(f\)\(x\)"):
         grad(lambda x: x)()
 
 

@@ -351,7 +351,7 @@ def test_a_number_too_large_for_a_float_is_told(large):
 @pytest.mark.parametrize("block", [no_grad, detect_anomaly, record_lines])
 def test_a_block_over_a_function_wants_its_parentheses(block):
     name = block.__name__
-    with pytest.raises(TypeError, match=rf"{name} takes nothing, got <function .*; write @{name}\(\) above a function"):
+    with pytest.raises(TypeError, match=rf"{name} takes no argument, got <function .*; write @{name}\(\) above"):
 
         @block
         def f(x):

@@ -1,6 +1,7 @@
 """What is asked of what a user hands over, the same everywhere: of settings, and of what random numbers come from."""
 
 import inspect
+import json
 import random
 import re
 
@@ -78,8 +79,74 @@ def test_an_rng_is_the_module_or_one_of_its_generators(name):
         value.data = data
 
 
-def test_sizes_may_be_numpys_and_are_not_true():
-    assert len(MLP(np.int64(2), [np.int64(3)]).parameters()) == 9
-    for size in (True, 0, 2.0, "2", None):
-        with pytest.raises(ValueError, match=re.escape(f"nin must be a whole number of at least 1, got {size!r}")):
-            Neuron(size)
+# Whole numbers, Python's and NumPy's.
+
+
+WHOLE_NUMBERS = {
+    "nin": Neuron,
+    "nout": lambda n: Layer(2, n),
+    "in_channels": lambda n: Conv2d(n, 1, 3),
+    "kernel_size": lambda n: Conv2d(1, 1, n),
+    "num_features": nn.BatchNorm1d,
+    "normalized_shape": nn.LayerNorm,
+    "num_embeddings": lambda n: Embedding(n, 2),
+    "hidden_size": lambda n: GRUCell(2, n),
+    "heads": lambda n: CausalSelfAttention(6, n),
+    "batch_size": lambda n: nn.DataLoader([1, 2, 3], batch_size=n),
+    "step_size": lambda n: nn.StepLR(nn.SGD(MODEL.parameters(), lr=0.1), n),
+    "total_iters": lambda n: nn.LinearLR(nn.SGD(MODEL.parameters(), lr=0.1), total_iters=n),
+    "T_max": lambda n: nn.CosineAnnealingLR(nn.SGD(MODEL.parameters(), lr=0.1), n),
+    "patience": nn.EarlyStopping,
+    "n": lambda n: nn.spirals(n, classes=1),
+    "classes": lambda n: nn.spirals(6, classes=n),
+}
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.uint8, np.array])
+@pytest.mark.parametrize("name", WHOLE_NUMBERS)
+def test_a_whole_number_may_be_numpys(name, kind):
+    WHOLE_NUMBERS[name](kind(2))
+
+
+@pytest.mark.parametrize("wrong", [True, np.True_, 0, 2.0, np.float64(2), "2", None, np.array([2]), 1j, -3])
+@pytest.mark.parametrize("name", WHOLE_NUMBERS)
+def test_anything_else_is_no_whole_number(name, wrong):
+    with pytest.raises(
+        ValueError, match=rf"^{name} must be a whole number of at least 1\b.*, got {re.escape(repr(wrong))}"
+    ):
+        WHOLE_NUMBERS[name](wrong)
+
+
+def test_whole_numbers_are_kept_as_pythons_so_that_a_state_can_be_saved():
+    optimizer, two = nn.SGD(MODEL.parameters(), lr=0.1), np.int64(2)
+    loader = nn.DataLoader([1, 2, 3], batch_size=two, shuffle=True, seed=two)
+    for part in (
+        loader,
+        nn.StepLR(optimizer, two),
+        nn.ReduceLROnPlateau(optimizer, patience=two),
+        nn.EarlyStopping(two),
+    ):
+        json.dumps(part.state_dict())
+    assert list(loader) == list(nn.DataLoader([1, 2, 3], batch_size=2, shuffle=True, seed=2))
+
+
+def test_sizes_and_seeds_of_data_may_be_numpys():
+    X, y, two = [[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1], np.int64(2)
+    assert nn.train_test_split(X, y, two, two) == nn.train_test_split(X, y, 2, 2)
+    assert nn.train_test_split(X, y, np.float64(0.5)) == nn.train_test_split(X, y, 0.5)
+    for points in (nn.moons, nn.circles, nn.spirals, nn.xor, nn.yin_yang):
+        assert points(np.int64(6), seed=two) == points(6, seed=2)
+    with pytest.raises(ValueError, match="test_size must leave examples in both sets, got True of 4 examples"):
+        nn.train_test_split(X, y, True)
+
+
+def test_training_takes_numpys_whole_numbers():
+    two, model = np.int64(2), MLP(np.int64(2), [np.int64(3), 1])
+    history = nn.fit(
+        model, nn.moons(20), nn.mse_loss, nn.SGD(model.parameters(), lr=0.1), epochs=two, batch_size=two,
+        validation=0.5, early_stopping=two, compiled=False, progress=False,
+    )  # fmt: skip
+    assert history.epoch == 2
+    for wrong in (True, 0, 2.0, "2"):
+        with pytest.raises(ValueError, match=f"epochs must be a whole number of at least 1, got {wrong!r}"):
+            nn.fit(model, nn.moons(20), nn.mse_loss, nn.SGD(model.parameters(), lr=0.1), epochs=wrong)

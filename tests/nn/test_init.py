@@ -98,12 +98,16 @@ def _flat(state):
 @pytest.mark.parametrize(
     ("fill", "error", "message"),
     [
-        (lambda: init.kaiming_uniform_(values(3)), ValueError, r"a weight \[out\]\[in\], got a shape of \[3\]; write"),
-        (lambda: init.xavier_normal_([values(3), values(2)]), ValueError, "the fans are those of a weight"),
+        (lambda: init.kaiming_uniform_(values(3)), ValueError, r"a weight \[out\]\[in\], got the shape \[3\]; use"),
+        (
+            lambda: init.xavier_normal_([values(3), values(2)]),
+            ValueError,
+            "fan_out are defined for a weight",
+        ),
         (lambda: init.zeros_([1.0, 2.0]), TypeError, r"a module or lists of Values, got \[1.0, 2.0\]"),
         (lambda: init.zeros_(Value(1.0)), TypeError, "a module or lists of Values, got Value"),
-        (lambda: init.zeros_(ReLU()), ValueError, r"ReLU\(\) has no weights of two axes or more; hand over the list"),
-        (lambda: init.normal_(LayerNorm(2)), ValueError, r"LayerNorm\(2\) has no weights of two axes"),
+        (lambda: init.zeros_(ReLU()), ValueError, r"ReLU\(\) has no weights with two axes or more; pass the list"),
+        (lambda: init.normal_(LayerNorm(2)), ValueError, r"LayerNorm\(2\) has no weights with two axes"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(fill, error, message):

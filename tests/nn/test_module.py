@@ -129,17 +129,17 @@ def test_numbers_alone_are_loaded_too():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"weight": None}, "has no 'weight'$"),
-        ({"bias": 1.0}, "has 'bias', which the model has not"),
-        ({"mean": [1.0]}, r"'mean' of shape \[1\], not \[2\]"),
-        ({"mean": 1.0}, r"'mean' of shape \[\], not \[2\]"),
-        ({"mean": [[1.0], [1.0, 2.0]]}, r"'mean' of shape uneven, not \[2\]"),
-        ({"count": [1.0]}, r"'count' of shape \[1\], not \[\]"),
-        ({"mean": [1.0, float("nan")]}, "nan in 'mean'"),
-        ({"count": float("-inf")}, "-inf in 'count'"),
-        ({"count": "many"}, r"in 'count' what is no number \(.*write float\('many'\)"),
-        ({"count": Value(1.0)}, r"in 'count' what is no number \(.*x\.data"),
-        ({"weight": None, "count": "one", "other": 2.0}, "no 'weight'; in 'count' .*; 'other', which"),
+        ({"weight": None}, "^Running was not changed, because the state does not fit: 'weight' is missing$"),
+        ({"bias": 1.0}, "'bias' is not in the model"),
+        ({"mean": [1.0]}, r"'mean' has shape \[1\], not \[2\]"),
+        ({"mean": 1.0}, r"'mean' has shape \[\], not \[2\]"),
+        ({"mean": [[1.0], [1.0, 2.0]]}, r"'mean' has shape ragged or empty, not \[2\]"),
+        ({"count": [1.0]}, r"'count' has shape \[1\], not \[\]"),
+        ({"mean": [1.0, float("nan")]}, "'mean' holds nan"),
+        ({"count": float("-inf")}, "'count' holds -inf"),
+        ({"count": "many"}, r"'count' holds something that is not a number \(.*write float\('many'\)"),
+        ({"count": Value(1.0)}, r"'count' holds something that is not a number \(.*x\.data"),
+        ({"weight": None, "count": "one", "other": 2.0}, "'weight' is missing; 'count' holds .*; 'other' is not in"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, message):
@@ -151,7 +151,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
 
 
 def test_a_state_is_a_mapping():
-    with pytest.raises(TypeError, match=r"takes what state_dict\(\) gave, a dict of names, got \[1.0\]"):
+    with pytest.raises(TypeError, match=r"takes a dict, as state_dict\(\) returns it, got \[1.0\]"):
         Running().load_state_dict([1.0])
 
 
@@ -220,7 +220,7 @@ def test_the_summary_shows_names_shapes_and_counts():
         "parts.1.0           Running()                         weight [2], mean [2], count []           2",
         "parts.1.1           MLP",
         "parts.1.1.layers.0  Layer(1, 1, activation='linear')  weight [1, 1], bias [1]                  2",
-        "16 parameters: 7 to train, 9 frozen",
+        "16 parameters: 7 trainable, 9 frozen",
     ]
 
 

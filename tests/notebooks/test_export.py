@@ -52,6 +52,7 @@ def test_the_index_leads_to_the_lessons_that_are_there_in_their_order(tmp_path, 
         )
         nbformat.write(nbformat.v4.new_notebook(cells=[opening]), tmp_path / f"{name}.ipynb")
     monkeypatch.setattr(export, "HERE", tmp_path)
+    monkeypatch.setattr(export, "LESSONS", [])
     folder = tmp_path / "pages"
     for name in ("glossary", "00_first", "own notebook"):
         export.write("", folder / f"{name}.html")

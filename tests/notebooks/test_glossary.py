@@ -59,7 +59,7 @@ def test_a_term_has_a_sentence_in_each_language(term):
 @each_term
 def test_a_term_has_a_link_that_leads_to_a_heading(term):
     source, _ = ENTRIES[term]
-    [(name, anchor)] = re.findall(r"\]\((\w+\.ipynb)#(\S+)\)$", source, re.M)
+    [(name, anchor)] = re.findall(r"\]\(([\w/]+\.ipynb)#(\S+)\)$", source, re.M)
     assert anchor in anchors(NOTEBOOKS / name)
 
 

@@ -55,7 +55,7 @@ def test_a_cell_shows_the_same_when_it_is_run_again(path, order, runs):
     ],
 )
 def test_a_cell_is_right_when_only_an_earlier_one_is_run_again(name, earlier, later, then):
-    cells = {cell.id: cell.source for cell in code_cells(read(NOTEBOOKS / f"{name}.ipynb"))}
+    cells = {cell.id: cell.source for cell in code_cells(read(NOTEBOOKS / "lessons" / f"{name}.ipynb"))}
     namespace = {}
     for source in [*cells.values(), cells[earlier], cells[later]]:
         exec(source, namespace)
@@ -114,7 +114,7 @@ def test_a_lesson_opens_with_its_question_and_closes_with_what_to_take_home(path
     assert re.search(r"^\|.*\|.*\|\n\| ?-+", opening, re.M)
     assert closing.startswith("## What to take home")
     assert 3 <= len(re.findall(r"^[-*] ", closing, re.M)) <= 5
-    assert re.search(r"\]\(\w+\.ipynb", closing)
+    assert re.search(r"\]\([./\w]+\.ipynb", closing)
 
 
 @numbered_lessons

@@ -12,7 +12,7 @@ from engine import BackwardStep, Value
 from engine.anomaly import source_lines
 from engine.graph import topological_order
 from engine.names import called, number
-from engine.nested import is_row
+from engine.nested import is_list_like
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from engine.versions import checked_order
@@ -133,7 +133,7 @@ def backward_in_order(
     if isinstance(order, str) and order not in ORDERS:
         raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
     rule = ORDERS[order] if isinstance(order, str) else order
-    if not callable(rule) and not is_row(rule):
+    if not callable(rule) and not is_list_like(rule):
         raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
     graph = checked_order(loss)
     name = called(graph, names)

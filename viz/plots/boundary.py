@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
 from engine.compiler.api import compile
-from engine.nested import flat
+from engine.nested import tree_leaves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,7 +166,7 @@ def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
 
 def numbers(values: Any) -> list[float]:
     """Plain numbers, from Values or numbers, in a list or alone."""
-    return [x.data if isinstance(x, Value) else float(x) for x in flat(values)]
+    return [x.data if isinstance(x, Value) else float(x) for x in tree_leaves(values)]
 
 
 def ink(ax: "Axes") -> Any:

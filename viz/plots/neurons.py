@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from engine.nested import is_row
+from engine.nested import is_list_like
 from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _column(size: int) -> dict[int, float]:
 
 def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
     """The size of each layer, the inputs first; the weights between them, ``[out][in]``, or None; whose they are."""
-    layers = list(model) if is_row(model) else [model]
+    layers = list(model) if is_list_like(model) else [model]
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
         if min(layers) < 1:
             raise ValueError(f"plot_neurons takes layers of at least one neuron, got sizes {layers}")
@@ -142,7 +142,7 @@ def _weighted(model: Any) -> Iterator[Any]:
     """The layers with weights, those within others too, in their order."""
     if _weights(model):
         yield model
-    elif is_row(model):
+    elif is_list_like(model):
         for part in model:
             yield from _weighted(part)
     elif hasattr(model, "layers"):
@@ -155,7 +155,7 @@ def _weights(layer: Any) -> list[list[float]]:
     """The weights of a layer, ``[out][in]``; empty if it has none of its own."""
     rows = getattr(layer, "weight", None)
     rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
-    return [numbers(row) for row in rows] if is_row(rows) and all(map(is_row, rows)) else []
+    return [numbers(row) for row in rows] if is_list_like(rows) and all(map(is_list_like, rows)) else []
 
 
 def _by_layer(given: Mapping[str, Sequence[Any]], model: Any, weighted: Sequence[Any]) -> list[Sequence[Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.modes import switched
-from engine.nested import is_row
+from engine.nested import is_list_like
 from viz.plots.boundary import COLOURS, MARKERS, axes, dress, numbers
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def _put(values: list[Value], data: Iterable[float]) -> None:
 def _values(parameters: Any) -> list[Value]:
     """The parameters as a list, each a leaf."""
     own = getattr(parameters, "parameters", None)
-    values = list(own() if callable(own) else parameters if is_row(parameters) else [parameters])
+    values = list(own() if callable(own) else parameters if is_list_like(parameters) else [parameters])
     if not values:
         raise ValueError("plot_loss_surface takes at least one parameter, got none; write model.parameters()")
     for value in values:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.names import number
-from engine.nested import flat
+from engine.nested import tree_leaves
 from viz.plots.boundary import COLOURS, DASHES, MARKERS, axes, dress, ink, label_ends, numbers, readable
 
 if TYPE_CHECKING:
@@ -211,5 +211,5 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
 
 def _classes(labels: Any) -> list[Any]:
     """Classes as they are, but for whole numbers as such: 1 for 1.0 and for Value(1)."""
-    plain = [x.data if isinstance(x, Value) else x for x in flat(labels)]
+    plain = [x.data if isinstance(x, Value) else x for x in tree_leaves(labels)]
     return [int(x) if isinstance(x, float) and x.is_integer() else x for x in plain]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine import Value
 from engine.compiler.pytree import NUMBER, described, is_array, of_array, rebuilt, structure
-from engine.nested import flat
+from engine.nested import tree_leaves
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 
@@ -178,7 +178,7 @@ def test_an_array_looks_like_lists_of_its_shape(shape, kind):
     leaves = []
     key = structure(array, leaves)
     assert key == of_array(array.shape) == look(array.astype(float).tolist())
-    assert leaves == list(flat(array.tolist()))
+    assert leaves == list(tree_leaves(array.tolist()))
     assert rebuilt(key, iter(leaves)) == array.tolist()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import nn
 from engine import Value, dot
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from nn import (
     ELU,
     GELU,
@@ -49,7 +49,7 @@ from nn import (
 from nn.files import pytorch
 from nn.layers.activations import ACTIVATIONS
 from nn.module import named_tensors
-from nn.summary import shape
+from nn.tensors import shape
 from tests.paths import ROOT
 
 EXACT = {"rel": 1e-12, "abs": 1e-12}
@@ -124,10 +124,10 @@ def torch():
 
 def with_random_numbers(model, rng):
     """The model with other numbers than it began with, and some variances that are above 0."""
-    state = {name: mapped(lambda _: rng.gauss(0, 1), tensor) for name, tensor in model.state_dict().items()}
+    state = {name: tree_map(lambda _: rng.gauss(0, 1), tensor) for name, tensor in model.state_dict().items()}
     for name, tensor in state.items():
         if name.endswith("running_var"):
-            state[name] = mapped(lambda x: x * x + 0.1, tensor)
+            state[name] = tree_map(lambda x: x * x + 0.1, tensor)
         elif name.endswith("num_batches_tracked"):
             state[name] = 3.0
     model.load_state_dict(state)
@@ -149,13 +149,13 @@ def some(sizes, rng, count=3, most=0):
 
 
 def numbers(tree):
-    return mapped(lambda value: value.data if isinstance(value, Value) else value, tree)
+    return tree_map(lambda value: value.data if isinstance(value, Value) else value, tree)
 
 
 def close(ours, theirs):
     """Whether nested lists and a tensor are alike, also in their shapes."""
     assert shape(ours) == tuple(theirs.shape)
-    assert [*flat(ours)] == pytest.approx(theirs.detach().flatten().tolist(), **EXACT)
+    assert [*tree_leaves(ours)] == pytest.approx(theirs.detach().flatten().tolist(), **EXACT)
 
 
 def alike(torch, model, network, sizes, rng):
@@ -167,15 +167,15 @@ def alike(torch, model, network, sizes, rng):
     close(numbers(outputs), theirs)
     if not list(network.parameters()):
         return
-    upstream = [rng.gauss(0, 1) for _ in flat(outputs)]
+    upstream = [rng.gauss(0, 1) for _ in tree_leaves(outputs)]
     for each in (model, network):
         each.zero_grad()
-    dot(upstream, [*flat(outputs)]).backward()
+    dot(upstream, [*tree_leaves(outputs)]).backward()
     (theirs.flatten() * torch.tensor(upstream, dtype=torch.float64)).sum().backward()
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     for name, tensor in named_tensors(model):
         if name in gradients:
-            close(mapped(lambda value: value.grad, tensor), gradients[name])
+            close(tree_map(lambda value: value.grad, tensor), gradients[name])
     for name, tensor in network.state_dict().items():
         close(model.state_dict()[name], tensor)
 
@@ -185,19 +185,19 @@ def alike(torch, model, network, sizes, rng):
 
 def test_every_module_of_nn_is_in_the_table():
     exported = {thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, Module)}
-    assert exported - {Module} == set(pytorch.TABLE)
+    assert exported - {Module} == set(pytorch.CONVERSIONS)
     assert {kind.name for kind in pytorch._ACTIVATIONS} | {"linear"} == set(ACTIVATIONS)
 
 
 def test_every_module_of_nn_is_tried_below():
     tried = {type(module) for make, _ in CASES.values() for _, module in make().named_modules()}
-    assert tried >= set(pytorch.TABLE)
+    assert tried >= set(pytorch.CONVERSIONS)
 
 
 @pytest.mark.parametrize("act", [to_torch, from_torch])
 def test_without_pytorch_it_says_how_to_install_it(act, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    message = "to_torch and from_torch need PyTorch; install it with `pip install torch`, or as https://pytorch.org/"
+    message = "to_torch and from_torch need PyTorch; install it with `pip install torch`, or see https://pytorch.org/"
     with pytest.raises(ImportError, match=re.escape(message)):
         act(Linear(1, 1))
 
@@ -336,26 +336,26 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nn.GELU('tanh')", "has approximate='tanh'; nn has only 'none'"),
-        ("nn.Softmax()", "has dim=None; nn has only -1"),
-        ("nn.Softmax(1)", "has dim=1; nn has only -1"),
-        ("nn.Softplus(2)", "has beta=2; nn has only 1"),
-        ("nn.Softplus(1, 10)", "has threshold=10, nn has no such"),
-        ("nn.Flatten(0)", "has start_dim=0; nn has only 1"),
+        ("nn.GELU('tanh')", "has approximate='tanh'; nn supports only 'none'"),
+        ("nn.Softmax()", "has dim=None; nn supports only -1"),
+        ("nn.Softmax(1)", "has dim=1; nn supports only -1"),
+        ("nn.Softplus(2)", "has beta=2; nn supports only 1"),
+        ("nn.Softplus(1, 10)", "has threshold=10; nn has no threshold"),
+        ("nn.Flatten(0)", "has start_dim=0; nn supports only 1"),
         ("nn.Flatten(1, 2)", "has end_dim=2"),
         ("nn.Dropout(1.0)", "p must be from 0 up to 1"),
         ("nn.BatchNorm1d(2, affine=False)", "has affine=False"),
         ("nn.BatchNorm1d(2, track_running_stats=False)", "has track_running_stats=False"),
-        ("nn.BatchNorm1d(2, momentum=None)", "has momentum=None, the mean of all batches"),
+        ("nn.BatchNorm1d(2, momentum=None)", "has momentum=None, a cumulative average"),
         ("nn.LayerNorm([2, 3])", r"normalized_shape must be a whole number of at least 1, got \(2, 3\)"),
-        ("nn.LayerNorm(2, bias=False)", "the state has no 'bias'"),
+        ("nn.LayerNorm(2, bias=False)", "'bias' is missing"),
         ("nn.Embedding(3, 2, padding_idx=0)", "has padding_idx=0"),
         ("nn.Embedding(3, 2, max_norm=1)", "has max_norm=1"),
         ("nn.Embedding(3, 2, scale_grad_by_freq=True)", "has scale_grad_by_freq=True"),
-        ("nn.Conv2d(2, 2, 1, groups=2)", "has groups=2; nn has only 1"),
+        ("nn.Conv2d(2, 2, 1, groups=2)", "has groups=2; nn supports only 1"),
         ("nn.Conv2d(1, 1, 2, dilation=2)", r"has dilation=\(2, 2\)"),
         ("nn.Conv2d(1, 1, 3, padding='same')", "padding must be a whole number .* got 'same'"),
-        ("nn.Conv2d(1, 1, 3, padding_mode='circular')", "has padding_mode='circular'; nn has only 'zeros'"),
+        ("nn.Conv2d(1, 1, 3, padding_mode='circular')", "has padding_mode='circular'; nn supports only 'zeros'"),
         ("nn.MaxPool2d(2, padding=1)", "has padding=1"),
         ("nn.MaxPool2d(2, dilation=2)", "has dilation=2"),
         ("nn.MaxPool2d(2, ceil_mode=True)", "has ceil_mode=True"),
@@ -365,10 +365,10 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
         ("nn.AvgPool2d(2, divisor_override=3)", "has divisor_override=3"),
         (
             "nn.Sequential(OrderedDict(first=nn.Linear(1, 1)))",
-            "numbers the members .* these are called first; leave out",
+            "numbers the members .* these are called first; omit",
         ),
-        ("nn.utils.spectral_norm(nn.Linear(2, 2))", "the state has no '.*weight'"),
-        ("nn.Linear(2, 2, dtype=torch.complex64)", "in 'weight' what is no number"),
+        ("nn.utils.spectral_norm(nn.Linear(2, 2))", "'.*weight' is missing"),
+        ("nn.Linear(2, 2, dtype=torch.complex64)", "'weight' holds something that is not a number"),
     ],
 )
 def test_options_that_nn_has_not_are_refused(torch, text, message):
@@ -381,7 +381,7 @@ def test_options_that_nn_has_not_are_refused(torch, text, message):
 def test_a_number_that_is_not_finite_is_refused(torch):
     module = torch.nn.Linear(1, 1)
     module.bias.data[0] = float("nan")
-    with pytest.raises(ValueError, match="nan in 'bias'"):
+    with pytest.raises(ValueError, match="'bias' holds nan"):
         from_torch(module)
 
 
@@ -391,15 +391,15 @@ def test_a_module_of_ones_own_is_named(torch):
 
     name = re.escape(f"{__name__}.Own")
     for model in (Own(), Sequential(Linear(1, 1), Sequential(Own()))):
-        with pytest.raises(TypeError, match=rf"knows the modules of nn, got {name}; write a torch\.nn\.Module of the"):
+        with pytest.raises(TypeError, match=rf"the modules of nn, got {name}; write a torch\.nn\.Module with the"):
             to_torch(model)
     for module in (Theirs(1, 1), torch.nn.Sequential(torch.nn.ReLU(), Theirs(1, 1))):
         with pytest.raises(
-            TypeError, match=r"PyTorch's modules that nn has too, got .*\.Theirs; write a Module of the"
+            TypeError, match=r"PyTorch modules that nn has too, got .*\.Theirs; write a Module with the"
         ):
             from_torch(module)
     for thing in (torch.nn.Identity(), Linear(1, 1), None, torch.nn.Linear(1, 1).state_dict()):
-        with pytest.raises(TypeError, match="knows PyTorch's modules"):
+        with pytest.raises(TypeError, match="knows the PyTorch modules"):
             from_torch(thing)
     with pytest.raises(TypeError, match=r"got builtins\.list"):
         to_torch([Linear(1, 1)])
@@ -438,12 +438,12 @@ def test_other_activations_are_named(torch):
         (mixed, "tanh, relu"),
         (MLP(1, [1, 1], swish), "<"),
     ):
-        with pytest.raises(TypeError, match=f"one activation a layer, of linear, relu, .*, tanh, got {got}"):
+        with pytest.raises(TypeError, match=f"one activation per layer, one of linear, relu, .*, tanh, got {got}"):
             to_torch(model)
     network = to_torch(Layer(1, 1))
     for other in (torch.nn.LeakyReLU(0.5), torch.nn.Softmax(-1)):
         network.activation = other
-        with pytest.raises(ValueError, match="an activation without a name in ACTIVATIONS; put "):
+        with pytest.raises(ValueError, match="an activation that ACTIVATIONS does not name; put "):
             from_torch(network)
 
 
@@ -474,10 +474,10 @@ def test_what_is_frozen_stays_so(torch):
     assert from_torch(to_torch(MLP(1, [2, 1]).freeze())).parameters() == []
     model[2].layers[1].neurons[0].freeze()
     model[0].unfreeze().neurons[0].freeze()
-    with pytest.raises(ValueError, match=r"'0\.weight' of .* is frozen in part; PyTorch trains a tensor as a whole"):
+    with pytest.raises(ValueError, match=r"'0\.weight' of .* is partly frozen; PyTorch trains a tensor as a whole"):
         to_torch(model)
     network[0].bias.requires_grad_(True)
-    with pytest.raises(ValueError, match="frozen in part; nn freezes a module as a whole"):
+    with pytest.raises(ValueError, match="partly frozen; nn freezes a module as a whole"):
         from_torch(network)
 
 
@@ -492,7 +492,7 @@ def test_what_is_shared_stays_so(torch):
         assert len(list(network.parameters())) == 4
         for _ in range(2):
             alike(torch, model, network, (2,), rng)
-    with pytest.raises(ValueError, match="share a tensor; nn can do so only if they are one module of one Seq"):
+    with pytest.raises(ValueError, match="share a tensor; in nn they can only be the same module, used twice in"):
         from_torch(network)
     again = from_torch(to_torch(Sequential(layer, Tanh(), layer)))
     assert again[0] is again[2]
@@ -508,10 +508,10 @@ def test_tensors_that_are_shared_by_two_modules(torch):
     assert network[0].weight is network[2].weight
     assert network[0].bias is not network[2].bias
     alike(torch, model, network, (2,), random.Random(0))
-    with pytest.raises(ValueError, match=r"two modules of torch.* share a tensor; nn can do so only"):
+    with pytest.raises(ValueError, match=r"two modules of torch.* share a tensor; in nn they can only"):
         from_torch(network)
     first.neurons[0].w = Neuron(2).w
-    with pytest.raises(ValueError, match=r"two tensors of .* share a part of their numbers; those of PyTorch can't"):
+    with pytest.raises(ValueError, match=r"two tensors of .* share some of their Values; in PyTorch they cannot"):
         to_torch(model)
 
 
@@ -541,7 +541,7 @@ def test_files_go_both_ways(torch, tmp_path, name):
 
 def test_two_processes_train_a_model(torch):
     done = subprocess.run(
-        [sys.executable, ROOT / "notebooks" / "distributed.py"],
+        [sys.executable, ROOT / "notebooks" / "applications" / "distributed.py"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ import pytest
 
 from engine import Value
 from engine.compiler.buffers import Lent, Part
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn import MLP, BatchNorm1d, Linear, Module, Neuron, Sequential, load, save
 from tests.paths import DATA, ROOT
 
@@ -39,7 +39,7 @@ def bits(model):
 
 
 def rows(state):
-    return [(name, [*flat(tensor)]) for name, tensor in state.items()]
+    return [(name, [*tree_leaves(tensor)]) for name, tensor in state.items()]
 
 
 def safetensors(header, data=b""):
@@ -101,7 +101,7 @@ def test_metadata_go_with_the_numbers(tmp_path, monkeypatch, suffix, text):
     save(Weights(), path, metadata)
     assert load(Weights(), path) == metadata
     for wrong in ({"epochs": 10}, {1: "one"}, {"note": None}):
-        with pytest.raises(TypeError, match=r"metadata are texts by name, as \{'epochs': '10'\}, got "):
+        with pytest.raises(TypeError, match=r"metadata must be a dict of strings, such as \{'epochs': '10'\}, got "):
             save(Weights(), path, wrong)
     assert load(Weights(), path) == metadata
 
@@ -159,7 +159,7 @@ def test_a_file_from_pytorch_is_loaded():
 def test_other_formats_are_refused(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"cos\nsystem\n(S'touch ran'\ntR.")
-    message = f"kept in .safetensors or .json files, got {str(path)!r}; pickle, .* not read because it can run code"
+    message = f"stored in .safetensors or .json files, got {str(path)!r}; pickle .* not read because they can run code"
     for act in (save, load):
         with pytest.raises(ValueError, match=message):
             act(Weights(), path)
@@ -171,7 +171,7 @@ def test_a_missing_file_or_folder_is_named(tmp_path, suffix):
     path = tmp_path / "none" / f"weights{suffix}"
     with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
         load(Weights(), path)
-    with pytest.raises(FileNotFoundError, match=re.escape(f"{path} can't be saved: there is no folder {path.parent}")):
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{path} cannot be saved: there is no folder {path.parent}")):
         save(Weights(), path)
 
 
@@ -201,64 +201,76 @@ def one(dtype, sizes, data, name="weight", **more):
 
 
 BAD_JSON = {
-    "an empty file": (b"", "no proper JSON"),
-    "text": (b"These are my weights.", "no proper JSON"),
-    "bytes": (bytes(range(128, 256)), "no proper JSON"),
-    "a pickle": (b"\x80\x04K\x01.", "no proper JSON"),
-    "a safetensors file": (TORCH.read_bytes(), "no proper JSON"),
+    "an empty file": (b"", "not valid JSON"),
+    "text": (b"These are my weights.", "not valid JSON"),
+    "bytes": (bytes(range(128, 256)), "not valid JSON"),
+    "a pickle": (b"\x80\x04K\x01.", "not valid JSON"),
+    "a safetensors file": (TORCH.read_bytes(), "not valid JSON"),
     "null": (b"null", "not what save writes"),
     "a number": (b"3.5", "not what save writes"),
     "a list": (b"[1, 2]", "not what save writes"),
-    "a state alone": (json.dumps(WHOLE["tensors"]).encode(), "not what save writes: an object of version, metadata"),
+    "a state alone": (json.dumps(WHOLE["tensors"]).encode(), "not what save writes: an object with version, metadata"),
     "more than that": (WHOLE | {"more": 1}, "not what save writes"),
-    "another version": (WHOLE | {"version": 2}, "of another version than 1"),
-    "tensors in a list": (WHOLE | {"tensors": [1.0]}, "must be lists by name"),
-    "metadata in a list": (WHOLE | {"metadata": ["x"]}, "metadata texts by name"),
-    "metadata of numbers": (WHOLE | {"metadata": {"x": 1}}, "metadata texts by name"),
-    "nothing": (WHOLE | {"tensors": {}}, "Weights is left as it was, for the state has no 'weight'; no 'mean'$"),
-    "a name too many": (changed(bias=1.0), "'bias', which the model has not"),
-    "another shape": (changed(weight=[1.0, 2.0]), r"'weight' of shape \[2\], not \[1, 2\]"),
-    "uneven rows": (changed(weight=[[1.0], [1.0, 2.0]]), "'weight' of shape uneven"),
-    "an empty list": (changed(weight=[]), "'weight' of shape uneven"),
-    "nan": (changed(mean=math.nan), "nan in 'mean'"),
-    "inf": (changed(mean=-math.inf), "-inf in 'mean'"),
-    "too large for a float": (json.dumps(WHOLE).replace("3.0", "1e999").encode(), "inf in 'mean'"),
-    "too large an int": (json.dumps(WHOLE).replace("3.0", "9" * 5000).encode(), "inf in 'mean'"),
-    "a text": (changed(mean="3.0"), "in 'mean' what is no number"),
-    "null in a tensor": (changed(weight=[[1.0, None]]), "in 'weight' what is no number"),
-    "true": (changed(mean=True), "true and false in 'mean'"),
-    "an object": (changed(mean={"x": 1.0}), "in 'mean' what is no number"),
-    "a tensor twice": (json.dumps(WHOLE).replace('"mean"', '"weight"').encode(), r"JSON \('weight' is there twice\)"),
-    "tensors twice": (json.dumps(WHOLE).replace('"metadata"', '"tensors"').encode(), "'tensors' is there twice"),
+    "another version": (WHOLE | {"version": 2}, "its version is not 1, the only one"),
+    "tensors in a list": (WHOLE | {"tensors": [1.0]}, "must be an object of lists"),
+    "metadata in a list": (WHOLE | {"metadata": ["x"]}, "metadata an object of strings"),
+    "metadata of numbers": (WHOLE | {"metadata": {"x": 1}}, "metadata an object of strings"),
+    "nothing": (
+        WHOLE | {"tensors": {}},
+        "Weights was not changed, because the state does not fit: 'weight' is missing; 'mean' is missing$",
+    ),
+    "a name too many": (changed(bias=1.0), "'bias' is not in the model"),
+    "another shape": (changed(weight=[1.0, 2.0]), r"'weight' has shape \[2\], not \[1, 2\]"),
+    "uneven rows": (changed(weight=[[1.0], [1.0, 2.0]]), "'weight' has shape ragged"),
+    "an empty list": (changed(weight=[]), "'weight' has shape ragged"),
+    "nan": (changed(mean=math.nan), "'mean' holds nan"),
+    "inf": (changed(mean=-math.inf), "'mean' holds -inf"),
+    "too large for a float": (json.dumps(WHOLE).replace("3.0", "1e999").encode(), "'mean' holds inf"),
+    "too large an int": (json.dumps(WHOLE).replace("3.0", "9" * 5000).encode(), "'mean' holds inf"),
+    "a text": (changed(mean="3.0"), "'mean' holds something that is not a number"),
+    "null in a tensor": (changed(weight=[[1.0, None]]), "'weight' holds something that is not a number"),
+    "true": (changed(mean=True), "'mean' holds true or false"),
+    "an object": (changed(mean={"x": 1.0}), "'mean' holds something that is not a number"),
+    "a tensor twice": (json.dumps(WHOLE).replace('"mean"', '"weight"').encode(), r"JSON \('weight' occurs twice\)"),
+    "tensors twice": (json.dumps(WHOLE).replace('"metadata"', '"tensors"').encode(), "'tensors' occurs twice"),
     "deep lists": (b"[" * 200_000 + b"]" * 200_000, "nested too deeply"),
     "deep objects": (b'{"a":' * 100_000, "nested too deeply"),
-    "a deep tensor": (changed(mean=json.loads("[" * 700 + "]" * 700)), "nested too deeply|uneven"),
-    "a deep object in it": (changed(mean=json.loads('{"a":' * 700 + "1" + "}" * 700)), "nested too deeply|no number"),
+    "a deep tensor": (changed(mean=json.loads("[" * 700 + "]" * 700)), "nested too deeply|ragged"),
+    "a deep object in it": (
+        changed(mean=json.loads('{"a":' * 700 + "1" + "}" * 700)),
+        "nested too deeply|not a number",
+    ),
 }
 BAD_SAFETENSORS = {
-    "an empty file": (b"", "no proper safetensors file"),
-    "text": (b"These are my weights.", "no proper safetensors file"),
-    "a json file": (json.dumps(WHOLE).encode(), "no proper safetensors file"),
-    "a huge header": (b"\xff" * 200, "no proper safetensors file"),
-    "no tensors": (safetensors({}), "Weights is left as it was, for the state has no 'weight'; no 'mean'$"),
-    "another name": (one("F64", [1, 2], bytes(16), "weights"), "no 'weight'; 'weights', which the model has not"),
-    "another shape": (one("F64", [2], bytes(16)), r"'weight' of shape \[2\], not \[1, 2\]"),
-    "a shape without end": (one("F64", [1] * 900 + [2], bytes(16)), "can't be loaded: .*dimension"),
-    "billions of empty rows": (one("F64", [10**12, 0], b""), r"'weight' of shape \[1000000000000, 0\] is empty"),
-    "too many numbers": (one("F64", [1, 2], bytes(24)), "no proper safetensors file"),
-    "nan": (one("F64", [1, 2], struct.pack("<dd", 1.0, math.nan)), "nan in 'weight'"),
-    "inf": (one("F32", [1, 2], struct.pack("<ff", 1.0, math.inf)), "inf in 'weight'"),
+    "an empty file": (b"", "not a valid safetensors file"),
+    "text": (b"These are my weights.", "not a valid safetensors file"),
+    "a json file": (json.dumps(WHOLE).encode(), "not a valid safetensors file"),
+    "a huge header": (b"\xff" * 200, "not a valid safetensors file"),
+    "no tensors": (
+        safetensors({}),
+        "Weights was not changed, because the state does not fit: 'weight' is missing; 'mean' is missing$",
+    ),
+    "another name": (one("F64", [1, 2], bytes(16), "weights"), "'weight' is missing; 'weights' is not in the model"),
+    "another shape": (one("F64", [2], bytes(16)), r"'weight' has shape \[2\], not \[1, 2\]"),
+    "a shape without end": (one("F64", [1] * 900 + [2], bytes(16)), "cannot be loaded: .*dimension"),
+    "billions of empty rows": (
+        one("F64", [10**12, 0], b""),
+        r"'weight' has shape \[1000000000000, 0\], which is empty",
+    ),
+    "too many numbers": (one("F64", [1, 2], bytes(24)), "not a valid safetensors file"),
+    "nan": (one("F64", [1, 2], struct.pack("<dd", 1.0, math.nan)), "'weight' holds nan"),
+    "inf": (one("F32", [1, 2], struct.pack("<ff", 1.0, math.inf)), "'weight' holds inf"),
     "every nan of half a float": (
         one("F16", [1, 2046], b"".join(struct.pack("<H", i) for i in range(0x7C01, 0x8000) for _ in "ab")),
-        r"'weight' of shape \[1, 2046\]",
+        r"'weight' has shape \[1, 2046\]",
     ),
-    "a nan that signals": (one("F32", [1, 2], struct.pack("<II", 0x7F800001, 0xFF800001)), "nan in 'weight'"),
-    "truth": (one("BOOL", [1, 2], b"\1\0"), "'weight' is of type BOOL, and not of F64, F32, F16, BF16, I64"),
-    "bytes": (one("U8", [1, 2], b"\1\0"), "'weight' is of type U8"),
-    "complex numbers": (one("C64", [1, 2], bytes(16)), "'weight' is of type C64"),
+    "a nan that signals": (one("F32", [1, 2], struct.pack("<II", 0x7F800001, 0xFF800001)), "'weight' holds nan"),
+    "truth": (one("BOOL", [1, 2], b"\1\0"), "'weight' has type BOOL, which is not one of F64, F32, F16, BF16, I64"),
+    "bytes": (one("U8", [1, 2], b"\1\0"), "'weight' has type U8"),
+    "complex numbers": (one("C64", [1, 2], bytes(16)), "'weight' has type C64"),
     "a tensor twice": (
         safetensors(one("F64", [1, 2], bytes(16))[8:-24].replace(b'"mean"', b'"weight"'), bytes(24)),
-        "no proper",
+        "not a valid",
     ),
     "the same numbers twice": (
         safetensors(
@@ -266,15 +278,15 @@ BAD_SAFETENSORS = {
             b'"mean":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}',
             bytes(8),
         ),
-        "'mean' is there twice",
+        "'mean' occurs twice",
     ),
     "metadata twice": (
         safetensors(
             b'{"__metadata__":{"a":"1","a":"2"},"mean":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}', bytes(8)
         ),
-        "'a' is there twice",
+        "'a' occurs twice",
     ),
-    "deep": (safetensors(b"[" * 200_000), "no proper safetensors file"),
+    "deep": (safetensors(b"[" * 200_000), "not a valid safetensors file"),
 }
 
 
@@ -294,7 +306,7 @@ def test_a_bad_file_is_named_in_one_sentence_and_changes_nothing(tmp_path, suffi
     with pytest.raises(ValueError, match=message) as caught:
         load(model, path)
     assert type(caught.value) is ValueError
-    assert str(caught.value).startswith(f"{path} can't be loaded: ")
+    assert str(caught.value).startswith(f"{path} cannot be loaded: ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < len(str(path)) + 300
     assert bits(model) == before
@@ -427,7 +439,7 @@ def test_a_model_that_is_not_finite_does_not_replace_one_that_is(tmp_path, suffi
     save(Weights(), path)
     for number in (math.nan, math.inf):
         with pytest.raises(
-            ValueError, match=rf"left as it was: there is {number} in 'weight', which load would refuse"
+            ValueError, match=rf"was not changed, because 'weight' holds {number}, which load would reject"
         ):
             save(Weights((1.0, number, 2.0)), path)
     other = Weights((1.0, 2.0, 3.0))
@@ -457,7 +469,8 @@ def test_json_needs_the_standard_library_alone_and_safetensors_say_what_they_nee
         if suffix == ".json":
             assert (done.returncode, done.stderr) == (0, "")
         else:
-            assert "ImportError: .safetensors files need the package of that name; install it with `pip install" in (
-                done.stderr
+            assert (
+                "ImportError: .safetensors files need the package of the same name; install it with `pip install"
+                in (done.stderr)
             )
             assert "'chalkgrad[weights]'`, or save as .json" in done.stderr

@@ -78,7 +78,7 @@ def test_softmax_is_of_each_row():
 
 
 def test_softmax_of_what_is_no_row_is_refused():
-    with pytest.raises(ValueError, match=r"Softmax takes a row of numbers, got 1\.0; of one number it is always 1"):
+    with pytest.raises(ValueError, match=r"takes a row of numbers, got 1\.0; the softmax of a single number is"):
         Softmax()(1.0)
     with pytest.raises(ValueError, match="at least one value, got none"):
         Softmax()([])

@@ -7,7 +7,7 @@ import pytest
 
 from engine import Value, compile, mean
 from engine.graph import topological_order
-from engine.nested import flat
+from engine.nested import tree_leaves
 from nn import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from tests.torch_layers import cases, check
 
@@ -26,7 +26,7 @@ def test_an_output_is_one_node():
 
 def test_an_image_may_be_an_array():
     layer, image = Conv2d(1, 1, 2, rng=random.Random(0)), [[[1.0, 2.0], [3.0, 4.0]]]
-    assert [y.data for y in flat(layer(np.array(image)))] == [y.data for y in flat(layer(image))]
+    assert [y.data for y in tree_leaves(layer(np.array(image)))] == [y.data for y in tree_leaves(layer(image))]
 
 
 def test_the_border_of_zeros_is_one_constant():
@@ -40,12 +40,12 @@ def test_the_border_of_zeros_is_one_constant():
 
 def test_weights_start_as_those_of_a_neuron_with_relu_and_the_bias_at_zero():
     layer = Conv2d(2, 30, 3, rng=random.Random(0))
-    weights = [p.data for p in flat(layer.weight)]
+    weights = [p.data for p in tree_leaves(layer.weight)]
     bound = (6 / 18) ** 0.5
     assert 0.995 * bound < max(weights) <= bound
     assert -0.995 * bound > min(weights) >= -bound
     assert {b.data for b in layer.bias} == {0.0}
-    assert weights == [p.data for p in flat(Conv2d(2, 30, 3, rng=random.Random(0)).weight)]
+    assert weights == [p.data for p in tree_leaves(Conv2d(2, 30, 3, rng=random.Random(0)).weight)]
 
 
 def test_parameters_are_labelled_and_named():
@@ -59,7 +59,7 @@ def test_numbers_that_tie_for_the_largest_share_the_gradient():
     image = [[[Value(1.0), Value(1.0), Value(0.0)]]]
     [[[most]]] = MaxPool2d((1, 3))(image)
     most.backward()
-    assert [x.grad for x in flat(image)] == [0.5, 0.5, 0.0]
+    assert [x.grad for x in tree_leaves(image)] == [0.5, 0.5, 0.0]
 
 
 def test_they_stand_in_a_sequential_with_the_names_of_pytorch():
@@ -83,7 +83,7 @@ def test_flatten_makes_the_row_that_a_layer_takes():
     [
         ([[[1.0] * 4] * 4], r"\[1, 4, 4\]"),
         ([[1.0] * 4] * 2, r"\[2, 4\]"),
-        ([[[1.0, 2.0], [3.0]]] * 2, "uneven"),
+        ([[[1.0, 2.0], [3.0]]] * 2, "ragged or empty"),
         (1.0, r"\[\]"),
     ],
 )

@@ -51,7 +51,7 @@ def test_parameters_are_labelled():
 @pytest.mark.parametrize("wrong", [-1, 3])
 def test_a_number_without_a_row_is_told_with_the_range(wrong):
     letters = Embedding(3, 2)
-    with pytest.raises(IndexError, match=rf"Embedding\(3, 2\) takes numbers from 0 to 2, one for each .* got {wrong}"):
+    with pytest.raises(IndexError, match=rf"Embedding\(3, 2\) takes indices from 0 to 2, one for each .* got {wrong}"):
         letters(wrong)
     with pytest.raises(IndexError, match=f"from 0 to 2, got {wrong}"):
         letters(Value(wrong))

@@ -7,7 +7,7 @@ import pytest
 
 from engine import Value, compile, dot
 from engine.modes import switched
-from engine.nested import flat, mapped
+from engine.nested import tree_leaves, tree_map
 from nn import SGD, BatchNorm1d, LayerNorm, Linear, ReLU, RMSNorm, Sequential, cross_entropy
 from tests.paths import DATA
 
@@ -16,7 +16,7 @@ KINDS = {kind.__name__: kind for kind in (BatchNorm1d, LayerNorm, RMSNorm)}
 
 
 def agree(ours, theirs):
-    assert list(flat(ours)) == pytest.approx(list(flat(theirs)), rel=1e-9, abs=1e-9)
+    assert list(tree_leaves(ours)) == pytest.approx(list(tree_leaves(theirs)), rel=1e-9, abs=1e-9)
 
 
 def same_states(model, theirs):
@@ -27,13 +27,13 @@ def same_states(model, theirs):
 
 
 def passed(model, inputs, upstream, expected, compiled):
-    rows = mapped(Value, inputs)
+    rows = tree_map(Value, inputs)
 
     counts = isinstance(model, BatchNorm1d) and model.training
 
     def loss(rows):
         outputs = model.batch(rows)
-        return dot(flat(upstream), flat(outputs)), [outputs, model.latest if counts else None]
+        return dot(tree_leaves(upstream), tree_leaves(outputs)), [outputs, model.latest if counts else None]
 
     if compiled:
         value, (outputs, statistics) = compile(loss, aux=True)(rows)
@@ -41,14 +41,14 @@ def passed(model, inputs, upstream, expected, compiled):
             model.update(statistics, len(rows))
     else:
         value, (outputs, _) = loss(rows)
-        outputs = mapped(lambda y: y.data, outputs)
+        outputs = tree_map(lambda y: y.data, outputs)
     agree(outputs, expected["outputs"])
     model.zero_grad()
     value.backward()
-    agree(mapped(lambda x: x.grad, rows), expected["rows"])
+    agree(tree_map(lambda x: x.grad, rows), expected["rows"])
     for name, tensor in model.tensors():
         if name in expected["parameters"]:
-            agree(mapped(lambda p: p.grad, tensor), expected["parameters"][name])
+            agree(tree_map(lambda p: p.grad, tensor), expected["parameters"][name])
     same_states(model, expected["state"])
 
 
@@ -65,7 +65,7 @@ def test_outputs_and_gradients_are_pytorchs(name, compiled):
     model, run = loaded(name)
     first, second = run["train"]
     passed(model, run["inputs"], run["upstream"], first, compiled)
-    passed(model, mapped(lambda x: x + 1, run["inputs"]), run["upstream"], second, compiled)
+    passed(model, tree_map(lambda x: x + 1, run["inputs"]), run["upstream"], second, compiled)
     passed(model.eval(), run["inputs"], run["upstream"], run["eval"], compiled)
     for row, expected in zip(run["inputs"], run["eval"]["outputs"]):
         agree([y.data for y in model(row)], expected)
@@ -99,10 +99,10 @@ def test_statistics_can_be_brought_up_to_date_by_hand():
 def test_while_a_function_is_recorded_the_running_numbers_stay():
     model, run = loaded("BatchNorm1d")
     plain, _ = loaded("BatchNorm1d")
-    rows = mapped(Value, run["inputs"])
+    rows = tree_map(Value, run["inputs"])
     with switched(tracing=True):  # as compile does it
         outputs, statistics = model.batch(rows), model.statistics(rows)
-    agree(mapped(lambda y: y.data, outputs), run["train"][0]["outputs"])
+    agree(tree_map(lambda y: y.data, outputs), run["train"][0]["outputs"])
     assert model.state_dict() == run["before"]
     model.update([value.data for value in statistics], len(rows))
     plain.batch(run["inputs"])
@@ -132,7 +132,7 @@ def test_a_compiled_function_sees_buffers_and_frozen_weights_afresh():
 def test_rows_may_be_nested():
     for model in (LayerNorm(2), RMSNorm(2)):
         grid = model([[[1.0, 2.0], [3.0, 5.0]], [[0.0, 1.0], [4.0, 4.0]]])
-        agree(mapped(lambda y: y.data, grid[0][1]), [y.data for y in model([3.0, 5.0])])
+        agree(tree_map(lambda y: y.data, grid[0][1]), [y.data for y in model([3.0, 5.0])])
         assert [len(rows) for rows in grid] == [2, 2]
 
 
@@ -159,7 +159,7 @@ def test_parameters_and_buffers_are_labelled():
     [
         (
             lambda: BatchNorm1d(2)([1.0, 2.0]),
-            r"^BatchNorm1d\(2\) in training .* write model\.batch\(rows\), or first mo",
+            r"^BatchNorm1d\(2\) in training .* write model\.batch\(rows\), or call mo",
         ),
         (lambda: BatchNorm1d(2).batch([[1.0, 2.0]]), "expects at least 2 examples, got 1: .* write model.batch"),
         (lambda: BatchNorm1d(2).batch([]), "expects at least 2 examples, got 0"),

@@ -86,7 +86,7 @@ def test_an_update_that_counts_the_steps_is_told_that_there_was_none(kind):
     w = Value(1.0)
     optimizer = kind([w], lr=0.1, **settings)
     memory = [0.0] * len(optimizer.memory)
-    message = rf"of {kind.__name__} depends on how many steps .*there was none; call optimizer.step\(\), or write optim"
+    message = rf"of {kind.__name__} depends on the number of steps, .* still 0; call optimizer.step\(\), or write optim"
     with pytest.raises(RuntimeError, match=message):
         optimizer.update(1.0, 2.0, *memory)
     optimizer.steps = 1
@@ -331,5 +331,5 @@ def test_a_rule_that_gives_no_tuple_is_told():
 
     w = Value(1.0)
     (w * w).backward()
-    with pytest.raises(TypeError, match=r"update gives the next \(p,\) as a tuple, got 0.8"):
+    with pytest.raises(TypeError, match=r"update must return the next \(p,\) as a tuple, got 0.8"):
         Bare([w], lr=0.1).step()

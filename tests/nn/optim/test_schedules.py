@@ -119,7 +119,7 @@ def test_a_schedule_does_not_begin_where_another_has_ended_at_0(make):
     for _ in range(3):
         schedule.step()
     with pytest.raises(
-        ValueError, match=r"LR\w* begins at .* learning rate, and got 0, .*; write optimizer.lr = 0.4 bef"
+        ValueError, match=r"LR\w* starts from .* learning rate, which is 0, .*; write optimizer.lr = 0.4 fir"
     ):
         make(steps)
     assert steps.lr == 0

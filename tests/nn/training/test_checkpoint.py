@@ -193,16 +193,16 @@ def wrong(path, kind):
     [
         ("no JSON", "codec can't decode"),
         ("half a file", "Expecting|Unterminated"),
-        ("a list", "and holds something else"),
-        ("a part is missing", "it should hold model, optimizer, data, history, random, and holds model, optimizer"),
-        ("weights of another shape", r"'layers.0.weight' of shape \[3, 2\], not \[4, 2\]"),
+        ("a list", "but holds something else"),
+        ("a part is missing", "it should hold model, optimizer, data, history, random, but holds model, optimizer"),
+        ("weights of another shape", r"'layers.0.weight' has shape \[3, 2\], not \[4, 2\]"),
         ("a state is no dict", "has no attribute 'keys'"),
         ("nonsense in the last part", "state vector"),
         ("another optimizer", "this SGD has a memory of .*'velocity': 17"),
         ("a schedule", "should hold model, optimizer, data, history, schedule, random"),
-        ("early stopping", "early stopping, random, and holds"),
-        ("other data", "a loader of 24 examples, and this has 15"),
-        ("another model", "no '0.weight'"),
+        ("early stopping", "early stopping, random, but holds"),
+        ("other data", "a loader of 24 examples, and this one has 15"),
+        ("another model", "'0.weight' is missing"),
     ],
 )
 def test_a_wrong_file_is_one_error_and_changes_nothing(tmp_path, kind, message):
@@ -217,6 +217,6 @@ def test_a_wrong_file_is_one_error_and_changes_nothing(tmp_path, kind, message):
     with pytest.raises(ValueError, match=message) as raised:
         fit(model, (X, Y), mse_loss, optimizer, 5, schedule=schedule, validation=given["validation"],
             early_stopping=given.get("early_stopping"), checkpoint=path, progress=False)  # fmt: skip
-    assert f"{path} is no checkpoint of this training" in str(raised.value)
+    assert f"{path} is not a checkpoint of this training run" in str(raised.value)
     assert (model.state_dict(), optimizer.lr, optimizer.steps, dict(optimizer.state), random.getstate()) == before
     assert path.read_bytes() == file

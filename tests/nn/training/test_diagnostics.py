@@ -87,7 +87,7 @@ def test_ratios_are_movements_by_lengths():
     assert update_ratios(model, before)["2"] == 0.0
     model[2].bias[0].data = 1.0
     assert update_ratios(model, before)["2"] == math.inf
-    with pytest.raises(ValueError, match=r"before has 0 numbers of 0.weight, and the model has 4"):
+    with pytest.raises(ValueError, match=r"before has 0 numbers for 0.weight, but the model has 4"):
         update_ratios(model, {})
 
 
@@ -274,7 +274,7 @@ def test_numbers_that_are_not_finite_are_traced_to_the_layer():
     rows = [[1.0, 2.0], [0.5, 0.5], [-1.0, -2.0]]
     backward(model, rows, TARGETS[:3])
     (message,) = warned(model, Diagnostics(model, rows))
-    assert "1 gives nan for row 2 of xs" in message
+    assert "1 outputs nan for row 2 of xs" in message
 
 
 def test_dead_layers_are_told():

@@ -505,9 +505,9 @@ def test_a_training_whose_weights_are_not_finite_any_more_is_stopped_and_said_to
     assert 2 <= history.epoch < 20
     assert math.isfinite(history.loss[0])
     assert not math.isfinite(history.loss[-1])
-    assert history.stopped == f"the weights are not finite any more, in epoch {history.epoch}"
-    told = f"training was stopped: {history.stopped}; make model and optimizer anew, with a learning rate below 1e+60"
-    assert str(caught[-1].message) == told
+    assert history.stopped == f"the weights are no longer finite, in epoch {history.epoch}"
+    advice = "create the model and the optimizer again, with a learning rate below 1e+60"
+    assert str(caught[-1].message) == f"training was stopped: {history.stopped}; {advice}"
     assert caught[-1].filename == __file__
     assert sum("training was stopped" in str(warning.message) for warning in caught) == 1
     assert all(map(math.isfinite, numbers(model))) == (patience is not None)  # those of the best epoch
@@ -730,10 +730,14 @@ def test_a_history_is_a_table_and_a_dictionary():
 BAD = [
     (lambda m, o: fit(o, (X, Y), mse_loss, o), TypeError, "fit takes a Module, got <"),
     (lambda m, o: fit(m, X, mse_loss, o), TypeError, r"data must be a pair \(X, y\) or a DataLoader, got list; write"),
-    (lambda m, o: fit(m, (X, Y, Y), mse_loss, o), TypeError, "got 3 things"),
+    (lambda m, o: fit(m, (X, Y, Y), mse_loss, o), TypeError, "got a tuple of 3"),
     (lambda m, o: fit(m, (X, Y), "mse", o), TypeError, "loss must be a function of outputs and targets, got 'mse'"),
     (lambda m, o: fit(m, (X, Y), mse_loss, SGD), TypeError, r"write SGD\(model.parameters\(\), lr=0.1\)"),
-    (lambda m, o: fit(m, (X, Y), mse_loss, SGD(mlp().parameters())), ValueError, "17 parameters, and none of this"),
+    (
+        lambda m, o: fit(m, (X, Y), mse_loss, SGD(mlp().parameters())),
+        ValueError,
+        "17 parameters, and none of them belongs to this",
+    ),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, epochs=0), ValueError, "epochs must be a whole .* at least 1, got 0"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, epochs=2.5), ValueError, "got 2.5"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, 1, 0), ValueError, "batch_size must be a whole .* at least 1, got 0"),
@@ -746,23 +750,31 @@ BAD = [
     (
         lambda m, o: fit(m, ([*X[1:], [1.0]], Y), mse_loss, o),
         ValueError,
-        "row 39 of X holds 1 number and row 0 holds 2",
+        "row 39 of X holds 1 number, but row 0 holds 2",
     ),
     (lambda m, o: fit(m, ([[*x, 1.0] for x in X], Y), mse_loss, o), ValueError, "expects 2 inputs, got 3"),
-    (lambda m, o: fit(m, (X, Y), hinge_loss, o), ValueError, "targets of -1 or 1, got 0; from 0 or 1, write 2"),
+    (lambda m, o: fit(m, (X, Y), hinge_loss, o), ValueError, "targets of -1 or 1, got 0; if your labels are 0 and 1"),
     (lambda m, o: fit(m, (X, [[y, y] for y in Y]), mse_loss, o), ValueError, "got 1 outputs and 2 targets"),
     (lambda m, o: fit(m, (X, Y), lambda a, b: a, o), TypeError, r"loss must give one Value, got \["),
     (lambda m, o: fit(m, DataLoader(X), mse_loss, o), ValueError, r"without y; write DataLoader\(X, y\)"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, validation=1.5), ValueError, "a share between 0 and 1.*, got 1.5"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, validation=X), TypeError, "validation must be a pair"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, validation=([[1.0]], [1])), ValueError, "expects 2 inputs, got 1"),
-    (lambda m, o: fit(m, DataLoader(X, Y), mse_loss, o, validation=0.2), TypeError, "use train_test_split before"),
-    (lambda m, o: fit(m, (X, Y), mse_loss, o, early_stopping=3), ValueError, "=3 watches a .*; write validation=0.2"),
+    (
+        lambda m, o: fit(m, DataLoader(X, Y), mse_loss, o, validation=0.2),
+        TypeError,
+        "use train_test_split first",
+    ),
+    (lambda m, o: fit(m, (X, Y), mse_loss, o, early_stopping=3), ValueError, "=3 watches a .*; add validation=0.2"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, early_stopping="3"), TypeError, "or an EarlyStopping, got '3'"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, early_stopping=0), ValueError, "patience must be .* at least 1, got 0"),
-    (lambda m, o: fit(m, (X, Y), mse_loss, o, schedule=StepLR(SGD([Value(1.0)]), 1)), ValueError, "of this optimizer"),
+    (
+        lambda m, o: fit(m, (X, Y), mse_loss, o, schedule=StepLR(SGD([Value(1.0)]), 1)),
+        ValueError,
+        "a schedule of this optimizer",
+    ),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, schedule=StepLR), ValueError, r"write StepLR\(optimizer, ...\)"),
-    (lambda m, o: fit(m, (X, Y), mse_loss, o, checkpoint="/not/there/a.json"), FileNotFoundError, "make /not/there"),
+    (lambda m, o: fit(m, (X, Y), mse_loss, o, checkpoint="/not/there/a.json"), FileNotFoundError, "create /not/there"),
 ]
 
 
@@ -789,7 +801,9 @@ def test_a_label_that_comes_late_is_found_before_the_first_step():
 def test_a_batch_of_one_is_too_small_for_batch_normalisation():
     model = with_norm()
     optimizer = SGD(model.parameters())
-    with pytest.raises(ValueError, match=r"of 40 in mini-batches of 13 one is left over; write .* drop_last=True"):
+    with pytest.raises(
+        ValueError, match=r"with 40 examples in mini-batches of 13 the last has only one; write .* drop_last=True"
+    ):
         fit(model, (X, SIGNS), mse_loss, optimizer, batch_size=13, progress=False)
     loader = DataLoader(X, SIGNS, 13, drop_last=True)
     assert fit(model, loader, mse_loss, optimizer, 1, compiled=False, progress=False).epoch == 1
@@ -832,11 +846,11 @@ def test_an_optimizer_of_the_model_as_it_was_before_is_refused():
     optimizer = SGD(model.parameters(), lr=0.1)
     model[0].freeze()
     with pytest.raises(
-        ValueError, match="made before the model was changed: it has parameters that are frozen or gone"
+        ValueError, match="created before the model was changed: some of its parameters are frozen or gone"
     ):
         fit(model, ([[1.0, 2.0]], [1.0]), mse_loss, optimizer, progress=False)
     model = MLP(2, [2, 1])
     optimizer = SGD(model.parameters(), lr=0.1)
     model.layers[1] = Linear(2, 1)
-    with pytest.raises(ValueError, match="made before the model was changed"):
+    with pytest.raises(ValueError, match="created before the model was changed"):
         fit(model, ([[1.0, 2.0]], [1.0]), mse_loss, optimizer, progress=False)

@@ -121,15 +121,15 @@ def test_lists_texts_and_the_rest_are_compared_by_what_they_hold(right, answer):
 @pytest.mark.parametrize(
     ("right", "answer", "hint"),
     [
-        (14.0, "14", "Your answer gives a text in quotes, and a number is asked for."),
-        (14.0, [14.0], "Your answer gives a list, and a number is asked for."),
-        (14.0, True, "Your answer gives True or False, and a number is asked for."),
-        ([1.0, 2.0], [1.0], "Your answer gives 1 in a list, and 2 are asked for."),
-        ([1.0, 2.0], [1.0, None], "Your answer gives nothing, and a number is asked for."),
-        ([1.0, 2.0], [1.0, "2"], "Your answer gives a text in quotes, and a number is asked for."),
-        (14.0, {14.0}, "Your answer gives a set, and a number is asked for."),
-        (14.0, 15.0, "None of the usual mistakes gives this: work it out once more."),
-        ([1.0, 2.0], [2.0, 1.0], "None of the usual mistakes gives this: work it out once more."),
+        (14.0, "14", "Your answer gives a text in quotes, but it should give a number."),
+        (14.0, [14.0], "Your answer gives a list, but it should give a number."),
+        (14.0, True, "Your answer gives True or False, but it should give a number."),
+        ([1.0, 2.0], [1.0], "Your answer gives a list of 1, but it should give a list of 2."),
+        ([1.0, 2.0], [1.0, None], "Your answer gives nothing, but it should give a number."),
+        ([1.0, 2.0], [1.0, "2"], "Your answer gives a text in quotes, but it should give a number."),
+        (14.0, {14.0}, "Your answer gives a set, but it should give a number."),
+        (14.0, 15.0, "None of the common mistakes gives this: work it out again."),
+        ([1.0, 2.0], [2.0, 1.0], "None of the common mistakes gives this: work it out again."),
     ],
 )
 def test_an_answer_of_another_kind_is_told_which_kind_is_asked_for(right, answer, hint):

@@ -1,4 +1,4 @@
-"""The exercises of the lessons: `check` says what is right, and which mistake gives what is not."""
+"""The exercises of the lessons: `check` says whether an answer is right, and if not, which mistake leads to it."""
 
 from viz.classroom.exercises.exercise import check
 

@@ -1,13 +1,13 @@
-"""What an exercise asks for, the mistakes that students make in it, and what is said to an answer.
+"""What an exercise asks for, the mistakes that students make in it, and the verdict on an answer.
 
-An answer is never compared with what is right as it stands but by what can be measured of it: a number by itself, a
-function by its outputs, a learning rate by what becomes of a training with it.
+Answers are not compared as they stand, but by what can be measured: a number by itself, a function by its outputs, a
+learning rate by how a training run with it turns out.
 
 >>> area = Exercise(
 ...     right=6.0,
 ...     mistakes=(
-...         Mistake(5.0, "The sides are added: an area is a product."),
-...         Mistake(10.0, "This is the way around the rectangle, and not its area."),
+...         Mistake(5.0, "You added the sides: an area is a product."),
+...         Mistake(10.0, "This is the way around the rectangle, not its area."),
 ...         Mistake(3.0, "This is a triangle: half of the rectangle."),
 ...     ),
 ...     advice="Draw the rectangle, and count its squares.",
@@ -15,7 +15,7 @@ function by its outputs, a learning rate by what becomes of a training with it.
 >>> for answer in (..., 10, 6, 7):
 ...     print(area.check(answer))
 … not yet: put your answer in place of the dots
-→ hint: This is the way around the rectangle, and not its area.
+→ hint: This is the way around the rectangle, not its area.
 ✓ right
 ✗ wrong: Draw the rectangle, and count its squares.
 """
@@ -33,7 +33,7 @@ from typing import Any, Literal
 from engine import Value
 from viz.formulas.notation import in_page
 
-_ANEW = "None of the usual mistakes gives this: work it out once more."
+_ANEW = "None of the common mistakes gives this: work it out again."
 _DOTS = "put your answer in place of the dots"
 _RETURN = "put your answer in place of the dots, and let the function return it"
 _LOOKS = {  # a sign, a word and a colour for each state; the colours are told apart by the colour-blind too
@@ -46,11 +46,11 @@ _LOOKS = {  # a sign, a word and a colour for each state; the colours are told a
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said to an answer: printed a line, in a notebook a box. The right answer is never in it.
+    """The verdict on an answer: one line when printed, a box in a notebook. It never contains the right answer.
 
     Attributes:
-        state: ``"right"``, ``"not yet"``, ``"hint"`` for a mistake that is known, or ``"wrong"``.
-        hint: what to think about; nothing if it is right.
+        state: ``"right"``, ``"not yet"``, ``"hint"`` for a known mistake, or ``"wrong"``.
+        hint: what to think about; empty if the answer is right.
     """
 
     state: Literal["right", "not yet", "hint", "wrong"]
@@ -63,7 +63,7 @@ class Verdict:
 
     @property
     def html(self) -> str:
-        """A box that can be read on light and on dark pages."""
+        """A box that is readable on light and on dark pages."""
         word, colour = _LOOKS[self.state]
         style = f"border-left:.4em solid rgb({colour});background:rgba({colour},.15);padding:.5em .8em;margin:.3em 0"
         return f'<div style="{style}"><b>{word}</b>{in_page(f": {self.hint}" if self.hint else "")}</div>'
@@ -77,8 +77,8 @@ class Mistake:
     """A wrong answer that students really give.
 
     Attributes:
-        answer: a number, a text, a function...: what they write.
-        hint: a sentence that names the mistake, without the right answer in it.
+        answer: what they write: a number, a text, a function...
+        hint: a sentence that names the mistake without giving the right answer away.
     """
 
     answer: Any
@@ -87,15 +87,15 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """What is asked for.
+    """An exercise: what is right, which mistakes are known, and how answers are compared.
 
     Attributes:
         right: a right answer.
-        mistakes: the wrong ones that are known; the first that fits is named.
-        measure: what is compared of an answer. Numbers, also those in Values, are the same within `rtol`, texts without
-            case and outer spaces, lists and dictionaries element by element.
-        advice: what is said to an answer that is neither right nor a known mistake.
-        rtol: how far from the right number, relative to it, is still right.
+        mistakes: the known wrong answers; the first that fits is named.
+        measure: what is compared. Numbers, also in Values, are the same within `rtol`, texts regardless of case and
+            outer spaces, lists and dictionaries element by element.
+        advice: the hint for an answer that is neither right nor a known mistake.
+        rtol: how far from the right number, relative to it, still counts as right.
     """
 
     right: Any
@@ -109,7 +109,7 @@ class Exercise:
         return _plain(self.measure(self.right))
 
     def check(self, answer: Any) -> Verdict:
-        """What is to be said of an answer; an error that its measure raises is quoted, and not raised."""
+        """The verdict on an answer; an error that its measure raises is quoted, not raised."""
         not_yet = Verdict("not yet", _RETURN if callable(answer) else _DOTS)
         if _is_missing(answer):
             return not_yet
@@ -134,7 +134,7 @@ class Exercise:
 
 
 def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
-    """A measure of functions: what they give for each of some tuples of arguments.
+    """A measure for functions: what they give for each of these tuples of arguments.
 
     >>> outputs_at((1.0, 2.0), (3.0, 4.0))(lambda x, y: x * y)
     [2.0, 12.0]
@@ -149,11 +149,11 @@ def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
 
 
 def check(name: str, answer: Any) -> Verdict:
-    """What is to be said of an answer to an exercise of a lesson: right, not yet, or which mistake gives it.
+    """The verdict on an answer to an exercise of a lesson: right, not yet, or which mistake leads to it.
 
     Args:
         name: lesson and exercise, such as ``"01.1"``.
-        answer: what the student found: a number, a list, a text, a function or a class, as the exercise asks for.
+        answer: what the student found: a number, a list, a text, a function or a class, whatever the exercise asks for.
 
     Raises:
         ValueError: if there is no such exercise.
@@ -192,7 +192,7 @@ def _plain(x: Any) -> Any:
 
 
 def _is_missing(x: Any) -> bool:
-    """Nothing yet, or dots in a list; of the outputs of a function, all."""
+    """Whether there is no answer yet: nothing, dots in a list, or nothing in all outputs of a function."""
     if isinstance(x, (list, tuple)) and len(x) > 0:
         return any(each is ... for each in x) or all(map(_is_missing, x))
     return x is ... or x is None
@@ -220,11 +220,11 @@ def _kind(x: Any) -> str:
 
 
 def _misfit(x: Any, right: Any) -> str:
-    """What is wrong with an answer that is not even of the kind that is asked for."""
+    """What is wrong with an answer that is not even of the right kind."""
     if _kind(x) != _kind(right):
-        return f"Your answer gives {_kind(x)}, and {_kind(right)} is asked for."
+        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}."
     if isinstance(x, list):
         if len(x) != len(right):
-            return f"Your answer gives {len(x)} in a list, and {len(right)} are asked for."
+            return f"Your answer gives a list of {len(x)}, but it should give a list of {len(right)}."
         return next(filter(None, map(_misfit, x, right)), "")
     return ""

@@ -1,4 +1,4 @@
-"""Training in five steps: what its exercises ask for, and what wrong answers tell."""
+"""Training in five steps: what its exercises ask for, and the hints for wrong answers."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 
 def learned(km: float, price: float, steps: int, rate: float, mistake: str = "") -> float:
-    """What the neuron asks for a ride after learning from it, with both gradients worked out by hand.
+    """What the neuron charges for a ride after learning from it, with both gradients worked out by hand.
 
     Args:
         km: how long the ride was.
@@ -57,18 +57,16 @@ EXERCISES = {
         right=[3.3, 2.06],
         mistakes=(
             Mistake([2.7, 1.94], "This climbs: the step goes against the gradient. What is minus a negative number?"),
-            Mistake([33.0, 8.0], "The learning rate is forgotten: only this part of the gradient is subtracted."),
+            Mistake([33.0, 8.0], "The learning rate is forgotten: only that fraction of the gradient is subtracted."),
             Mistake([-27.0, -4.0], "The learning rate is forgotten, and the step goes uphill: subtract."),
-            Mistake([0.3, 0.06], "This is the change of each parameter. What is the parameter after it?"),
-            Mistake(
-                [-0.3, -0.06], "This is the learning rate times the gradient: it is to be subtracted from the old."
-            ),
+            Mistake([0.3, 0.06], "This is the change in each parameter. What is the parameter after the change?"),
+            Mistake([-0.3, -0.06], "This is the learning rate times the gradient: subtract it from the old parameter."),
             Mistake([3.3, 2.0], "Both parameters are adjusted: the bias learns too, with its own gradient."),
-            Mistake([3.06, 2.3], "The gradients are swapped: each parameter goes by its own."),
-            Mistake([3.3, 2.3], "Each parameter goes by its own gradient, and the bias by its, too."),
+            Mistake([3.06, 2.3], "The gradients are swapped: each parameter moves by its own."),
+            Mistake([3.3, 2.3], "Each parameter moves by its own gradient, and so does the bias."),
             Mistake([2.06, 3.3], "The order is w first, then b."),
         ),
-        advice="For each parameter by itself: new = old - learning rate · gradient, and mind the two minuses.",
+        advice="For each parameter on its own: new = old - learning rate · gradient, and mind the two minuses.",
     ),
     "00.3": Exercise(
         right=learned,
@@ -85,7 +83,7 @@ EXERCISES = {
             ),
             Mistake(
                 partial(learned, mistake="nothing adjusted"),
-                "The parameters are those it started from: each round wipes the board, goes back, and then subtracts.",
+                "The parameters never change: each round should wipe the board, go back, and then subtract.",
             ),
             Mistake(
                 partial(learned, mistake="the last adjustment does not count"),
@@ -93,11 +91,11 @@ EXERCISES = {
             ),
             Mistake(
                 partial(learned, mistake="back from the output"),
-                "It does not know when to stop: backward() starts from the loss, and not from the output or the error.",
+                "It does not know when to stop: call backward() on the loss, and not on the output or the error.",
             ),
             Mistake(
                 partial(learned, mistake="the loss returned"),
-                "This is the last loss, and the price is asked for: w.data * km + b.data, after the loop.",
+                "This is the last loss, but the question asks for the price: w.data * km + b.data, after the loop.",
             ),
             Mistake(
                 partial(learned, mistake="always the ride of 2 km"),
@@ -105,7 +103,7 @@ EXERCISES = {
             ),
             Mistake(
                 partial(learned, mistake="no rate"),
-                "The learning rate is not used: subtract rate · gradient, and not the whole gradient.",
+                "The learning rate is not used: subtract rate · gradient, not the whole gradient.",
             ),
         ),
         measure=outputs_at((2.0, 7.0, 1, 0.05), (2.0, 7.0, 3, 0.05), (3.0, 8.0, 4, 0.02)),

@@ -1,4 +1,4 @@
-"""Build your own Value: what its exercises ask for, and what wrong answers tell."""
+"""Build your own Value: what its exercises ask for, and the hints for wrong answers."""
 
 import math
 from collections.abc import Callable
@@ -149,14 +149,14 @@ EXERCISES = {
     "02.1": Exercise(
         right=lambda x: 1 - math.tanh(x) ** 2,
         mistakes=(
-            Mistake(lambda x: 1 - x**2, "The x stands where the output is meant: t is tanh(x)."),
+            Mistake(lambda x: 1 - x**2, "The x stands where the output should be: t is tanh(x)."),
             Mistake(lambda x: 1 - math.tanh(x), "The square is forgotten: the formula has t**2 in it."),
             Mistake(lambda x: 1 - math.tanh(x) * 2, "Times 2 is not a square: in Python that is t**2, or t * t."),
             Mistake(lambda x: 1 - math.tanh(x**2), "The tanh comes first: it is t that is squared, and not x."),
             Mistake(lambda x: math.tanh(x), "This is tanh itself, and not its slope."),
             Mistake(lambda x: 1 + math.tanh(x) ** 2, "The sign: tanh is nowhere steeper than 1."),
-            Mistake(lambda x: math.tanh(x) ** 2, "Something is to be taken away from 1."),
-            Mistake(lambda x: (1 - math.tanh(x)) ** 2, "Only the t is squared, and then it is taken away from 1."),
+            Mistake(lambda x: math.tanh(x) ** 2, "This has to be subtracted from 1."),
+            Mistake(lambda x: (1 - math.tanh(x)) ** 2, "Only the t is squared, and then that is subtracted from 1."),
         ),
         measure=outputs_at((0.5,), (-1.0,), (2.0,)),
         advice="Compute t = math.tanh(x) first, and then put it into the formula.",
@@ -166,56 +166,56 @@ EXERCISES = {
         mistakes=(
             Mistake(lambda x, y: y * x**-1, "The two are the wrong way round: this is y / x."),
             Mistake(lambda x, y: x * y, "This is the product: the exponent -1 turns a number into one over it."),
-            Mistake(lambda x, y: (x * y) ** -1, "Here both numbers stand below the line; only y belongs there."),
+            Mistake(lambda x, y: (x * y) ** -1, "Here both numbers are in the denominator; only y belongs there."),
             Mistake(
-                lambda x, y: x * -y, "A minus before a number does not divide by it: -1 belongs into the exponent."
+                lambda x, y: x * -y, "A minus in front of a number does not divide by it: -1 belongs in the exponent."
             ),
             Mistake(
                 lambda x, y: x * y.data**-1,
-                "The number is right, but y gets no gradient: y.data is a bare number, and no part of the graph.",
+                "The number is right, but y gets no gradient: y.data is a plain number, not part of the graph.",
             ),
             Mistake(
                 lambda x, y: x.data * y**-1,
-                "The number is right, but x gets no gradient: x.data is a bare number, and no part of the graph.",
+                "The number is right, but x gets no gradient: x.data is a plain number, not part of the graph.",
             ),
         ),
         measure=_quotient_of,
-        advice="What do you have to multiply x with? Write that as a power of y.",
+        advice="What do you have to multiply x by? Write that as a power of y.",
     ),
     "02.3": Exercise(
         right=MyValue,
         mistakes=(
             Mistake(
                 _changed(receive=_replace),
-                "check_engine finds = for +=: a number that is used twice loses a part of its gradient. Paths add.",
+                "check_engine finds = for +=: a number that is used twice loses part of its gradient. Paths add.",
             ),
             Mistake(
                 _changed(tanh=_of_the_input),
-                "check_engine finds the input where the output is meant: look at what the derivative is written with.",
+                "check_engine finds the input where the output should be: look at what the derivative is written in.",
             ),
             Mistake(
                 _changed(__mul__=_own_data, __rmul__=_own_data),
-                "check_engine finds swapped operands: the local derivative of a product by one factor is the other.",
+                "check_engine finds swapped operands: the derivative of x * y with respect to x is y, and not x.",
             ),
             Mistake(
                 _changed(backward=_recursive),
-                "check_engine finds a wrong order: a node may pass its gradient on when all that use it have sent.",
+                "check_engine finds a wrong order: a node must wait until all that use it have sent.",
             ),
             Mistake(
                 _changed(backward=_reset_with_the_leaves),
-                "check_engine finds that leaves are reset: only nodes that have parents begin each pass at 0.",
+                "check_engine finds that leaves are reset: only nodes that have parents start each pass at 0.",
             ),
             Mistake(
                 _changed(backward=_never_reset),
-                "check_engine finds what an earlier pass has left: nodes that have parents begin each pass at 0.",
+                "check_engine finds gradients left by an earlier pass: nodes that have parents start each pass at 0.",
             ),
             Mistake(
                 _changed(__rsub__=MyValue.__sub__),
-                "check_engine finds the operands swapped: a - b is not b - a, 2 - a is not a - 2; and so with /.",
+                "check_engine finds the operands swapped: a - b is not b - a, 2 - a is not a - 2, and likewise for /.",
             ),
             Mistake(
                 _changed(__rtruediv__=None),
-                "What is there is right, and something is missing: check_engine says what was skipped.",
+                "What is there is right, but something is missing: check_engine says what was skipped.",
             ),
         ),
         measure=_verdict_on,

@@ -1,4 +1,4 @@
-"""Backward, step by step: what its exercises ask for, and what wrong answers tell."""
+"""Backward, step by step: what its exercises ask for, and the hints for wrong answers."""
 
 from typing import Any
 
@@ -48,58 +48,61 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 ["j", "k", "o", "u"],
-                "j comes first in the forward pass: the backward pass begins where the slope is known, at the result.",
+                "j comes first in the forward pass: the backward pass starts where a gradient is known, at the result.",
             ),
             Mistake(
                 ["u", "j", "o", "k"],
-                "j fires here when only u has sent to it, and two more use it: to be near to the result is not enough.",
+                "j fires here when only u has sent to it, but two more use it: being near the result is not enough.",
             ),
-            Mistake(["u", "o", "j", "k"], "Almost: j fires here before one of the three that use it has sent to it."),
+            Mistake(
+                ["u", "o", "j", "k"], "Almost: j fires here before one of the three nodes that use it has sent to it."
+            ),
             Mistake(
                 ["u", "j", "o", "k", "j", "j"],
-                "Somebody fires twice, as in naive recursion, and passes on again what it has passed on.",
+                "A node fires twice, as in naive recursion, and passes on again what it has already passed on.",
             ),
             Mistake(
-                ["o", "k", "j"], "Somebody never fires: all four pass their gradient on, the result too, and j to h."
+                ["o", "k", "j"],
+                "A node never fires: all four pass their gradient on, the result too, and j passes it on to h.",
             ),
         ),
         measure=played_out,
-        advice="Before a node stands in your list, everyone that uses it must stand there: count the arrows out of it.",
+        advice="Before a node comes in your list, every node that uses it must be there: count the arrows out of it.",
     ),
     "03.2": Exercise(
         right=lambda had, upstream, local: had + upstream * local,
         mistakes=(
             Mistake(
                 lambda had, upstream, local: upstream * local,
-                "This is = for +=: the message overwrites what the node had from those before.",
+                "This is = for +=: the message overwrites what the node had from earlier ones.",
             ),
             Mistake(
                 lambda had, upstream, local: had + upstream + local,
-                "Along a path slopes are multiplied; only different messages are added.",
+                "Along a path derivatives are multiplied; only different messages are added.",
             ),
             Mistake(
                 lambda had, upstream, local: had + local,
-                "The gradient of the sender is forgotten: the local derivative alone is not the message.",
+                "The sender's gradient is forgotten: the local derivative alone is not the message.",
             ),
             Mistake(
                 lambda had, upstream, local: had + upstream,
-                "The local derivative is forgotten: the gradient is not handed on as it came.",
+                "The local derivative is forgotten: the gradient is not passed on as it came.",
             ),
             Mistake(
                 lambda had, upstream, local: had * local + upstream,
-                "It is the gradient of the sender that goes over the arrow, and not what the receiver had.",
+                "It is the sender's gradient that is multiplied by the local derivative, not what the receiver had.",
             ),
             Mistake(
                 lambda had, upstream, local: had * upstream * local,
-                "Along a path slopes are multiplied, but what different messages bring is added.",
+                "Along a path derivatives are multiplied, but what different messages bring is added.",
             ),
             Mistake(
                 lambda had, upstream, local: (had + upstream) * local,
-                "Only what the sender has goes over the arrow; what the receiver had is not multiplied again.",
+                "Only the sender's gradient goes along the arrow; what the receiver had is not multiplied again.",
             ),
         ),
         measure=outputs_at((0.0, 2.0, 3.0), (5.0, 2.0, 3.0), (1.0, -1.0, 4.0)),
-        advice="Try it with pencil and paper: it had 1, the sender has 2, and on the arrow stands 3.",
+        advice="Try it with pencil and paper: it had 1, the sender has 2, and the arrow says 3.",
     ),
     "03.3": Exercise(
         right=[72.0, 12.0],
@@ -111,11 +114,14 @@ EXERCISES = {
                 [144.0, 36.0],
                 "This is what micrograd gives: there v keeps its old gradient, and passes it on again.",
             ),
-            Mistake([96.0, 12.0], "Each run adds the same to x; it does not double what is there."),
+            Mistake([96.0, 12.0], "Each run adds the same amount to x; it does not double what is there."),
             Mistake([12.0, 72.0], "These are the two numbers, but the first one asked for is x.grad."),
-            Mistake([36.0, 6.0], "v stands twice in v · v: two messages come to it in each pass, one from each place."),
+            Mistake([36.0, 6.0], "v stands twice in v · v: two messages reach it in each pass, one from each place."),
             Mistake([12.0, 6.0], "v stands twice in v · v. And x is a leaf, which nobody sets back to 0 in between."),
-            Mistake([36.0, 12.0], "The arrow from x to v is forgotten: what v has is multiplied by it."),
+            Mistake(
+                [36.0, 12.0],
+                "The arrow from x to v is forgotten: the gradient of v is multiplied by its local derivative.",
+            ),
         ),
         advice="Do one run with pencil and paper first: y is v times v, so v gets two messages.",
     ),

@@ -1,4 +1,4 @@
-"""Neurons, layers, networks: what its exercises ask for, and what wrong answers tell."""
+"""Neurons, layers, networks: what its exercises ask for, and the hints for wrong answers."""
 
 from engine import Value, relu, tanh
 from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
@@ -17,11 +17,11 @@ EXERCISES = {
             ),
             Mistake(
                 lambda w, x, b: relu(sum(wi * xi for wi, xi in zip(w, x))) + b,
-                "The bias belongs into the sum, before it is bent; here it comes after relu.",
+                "The bias belongs in the sum, before it is bent; here it comes after relu.",
             ),
             Mistake(
                 lambda w, x, b: sum(relu(wi * xi) for wi, xi in zip(w, x)) + b,
-                "Each product is bent by itself: the activation function is used once, on the whole sum.",
+                "Here each product is bent on its own: the activation function is used once, on the whole sum.",
             ),
             Mistake(
                 lambda w, x, b: relu(sum(wi * xi + b for wi, xi in zip(w, x))),
@@ -29,7 +29,7 @@ EXERCISES = {
             ),
             Mistake(
                 lambda w, x, b: relu(w[0] * x[0] + b),
-                "Only the first product is in the sum: `return` within a loop ends it the first time round.",
+                "Only the first product is in the sum: a `return` inside a loop ends it the first time round.",
             ),
             Mistake(
                 lambda w, x, b: relu(w[-1] * x[-1] + b),
@@ -58,22 +58,24 @@ EXERCISES = {
     "04.2": Exercise(
         right=32,
         mistakes=(
-            Mistake(25, "These are the weights: each neuron has a bias besides."),
+            Mistake(25, "These are the weights: each neuron has a bias as well."),
             Mistake(
                 7, "These are the neurons: each has several parameters, a weight for each of its inputs and a bias."
             ),
-            Mistake(10, "The sizes are added: but each neuron has a weight for every one of its inputs."),
+            Mistake(10, "You added the sizes, but each neuron has a weight for every one of its inputs."),
             Mistake(
-                30, "Count each layer by itself, and then add. Every neuron has a bias, those of the last layer too."
+                30, "Count each layer separately, and then add. Every neuron has a bias, those of the last layer too."
             ),
-            Mistake(27, "Biases are missing: not each layer has one, but each neuron, in the hidden layer too."),
-            Mistake(26, "Biases are missing: the network has not one alone, each of its neurons has its own."),
+            Mistake(
+                27, "Biases are missing: it is not each layer that has one, but each neuron, in the hidden layer too."
+            ),
+            Mistake(26, "Biases are missing: the network has not just one, each of its neurons has its own."),
             Mistake(20, "This is the hidden layer: the output layer has parameters too."),
             Mistake(12, "This is the output layer: the hidden layer has parameters too."),
-            Mistake(35, "The inputs were counted as neurons: an input has no bias, it is only a number."),
+            Mistake(35, "You counted the inputs as neurons: an input has no bias, it is only a number."),
             Mistake(28, "The second layer looks at the outputs of the first, and not at the inputs of the network."),
         ),
-        advice="Take a layer at a time: how many neurons, and how many parameters has each of them?",
+        advice="Take one layer at a time: how many neurons are there, and how many parameters does each of them have?",
     ),
     "04.3": Exercise(
         right=[8.0, -4.0],
@@ -83,25 +85,27 @@ EXERCISES = {
                 [4.0, 4.0], "This is what arrives at the output neuron: on its way back it is multiplied by a weight."
             ),
             Mistake(
-                [16.0, 4.0], "These are the gradients by the weights: they are multiplied by what the neuron gave."
+                [16.0, 4.0],
+                "These are the gradients with respect to the weights: they are multiplied by what the neuron gave.",
             ),
             Mistake(
                 [8.0, -1.0], "These are the two terms of the answer. How fast does the loss change with each output?"
             ),
             Mistake(
                 [32.0, -4.0],
-                "These are the terms of the answer times its slope: the slope of 2 · x by x is 2, whatever x is.",
+                "These are the terms of the answer times its gradient: the derivative of 2 · x is 2, whatever x is.",
             ),
             Mistake([-4.0, 8.0], "These are the two numbers, but the first one asked for is that of the first neuron."),
             Mistake([4.0, -2.0], "The slope of a square is missing a factor: the exponent comes down in front."),
             Mistake(
                 [-8.0, 4.0], "The sign is the wrong way round: would a larger answer make this loss larger or smaller?"
             ),
-            Mistake([8.0, 4.0], "A minus is forgotten: a weight below 0 turns the sign round."),
+            Mistake([8.0, 4.0], "A minus is forgotten: a weight below 0 flips the sign."),
             Mistake(
-                [12.0, -6.0], "It begins with the slope of the loss by the answer: the target is subtracted there."
+                [12.0, -6.0],
+                "Start with the derivative of the loss with respect to the answer: the target is subtracted there.",
             ),
         ),
-        advice="First find the slope of the loss by the answer, then go back over each weight.",
+        advice="First find the derivative of the loss with respect to the answer, then go back along each weight.",
     ),
 }
