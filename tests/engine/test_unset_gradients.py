@@ -5,6 +5,7 @@ import json
 import math
 import pickle
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from engine import Value, gradients
 def test_a_gradient_counts_as_0_and_shows_as_a_dash():
     p = Value(2.0, "p")
     assert (repr(p), str(p.grad), f"{p.grad}") == ("Value(data=2.0, grad=—, label='p')", "—", "—")
-    assert "%.4f" % p.grad == f"{p.grad:.4f}" == "0.0000"
+    assert "%.4f" % p.grad == f"{p.grad:.4f}" == "0.0000"  # noqa: UP031
     assert (p.grad == 0.0, p.grad * 3, 1 - p.grad, math.sqrt(p.grad)) == (True, 0.0, 1.0, 0.0)
     assert isinstance(p.grad, float)
     assert json.dumps(p.grad) == "0.0"
@@ -81,7 +82,7 @@ def test_a_gradient_by_hand_in_an_order_of_ones_own():
     d = e + c
     o = d.tanh()
     for node in (a, b, c, e, d, o):
-        assert "grad %.4f" % node.grad == "grad 0.0000"
+        assert "grad %.4f" % node.grad == "grad 0.0000"  # noqa: UP031
     o.grad = 1.0
     for node in (o, d, e, c, b, a):
         node._backward()
@@ -153,7 +154,7 @@ def losses(number, steps=20):
     for step in range(steps):
         document = [rng.randrange(9) for _ in range(3)]
         total = number(0.0)
-        for x, y in zip(document, document[1:]):
+        for x, y in pairwise(document):
             logits = [sum((w * v for w, v in zip(row, rows[x])), number(0.0)) for row in out]
             powers = [logit.exp() for logit in logits]
             total = total + (powers[y] * sum(powers, number(0.0)) ** -1).log() * -1
