@@ -9,7 +9,7 @@ from engine import Value, grad, jvp
 from engine.check import step_size
 from engine.conversion import to_float
 from engine.modes import switched
-from engine.names import called
+from engine.names import node_names
 from engine.versions import checked_order
 from viz.formulas.explain import LONGEST
 from viz.formulas.report import Equations, Report, Table
@@ -90,7 +90,7 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     if not isinstance(output, Value):
         raise TypeError(f"compare takes a function that gives one Value for a Value, this one gave {output!r:.60}")
     order = checked_order(output)
-    names = called([variable, *(node for node in order if node is not variable)])
+    names = node_names([variable, *(node for node in order if node is not variable)])
     written = formulas(order, names)
     slope = derivative(order, variable, written)
     numbers = {name: node.data for node, name in names.items() if node.role != "constant"}

@@ -12,7 +12,7 @@ from typing import Any
 from engine import BackwardStep, Value, gradients
 from engine.anomaly import source_lines
 from engine.conversion import to_float
-from engine.names import called, number
+from engine.names import node_names, number
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from engine.versions import checked_order
@@ -77,7 +77,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
     a → L     = 6
     """
     order = _graph(root, value)
-    name = called(order if value in set(order) else [*order, value], names)
+    name = node_names(order if value in set(order) else [*order, value], names)
     of, by = name[root], name[value]
     if value is root:
         line = Sentence(f"∂{of}/∂{by} = 1: this is where the backward pass starts.")
@@ -217,7 +217,7 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
           = 2 * 3 + 2 = 8
     """
     order = _graph(root, *([wrt] if wrt is not None else []))
-    name = called(order if wrt is None or wrt in set(order) else [*order, wrt], names)
+    name = node_names(order if wrt is None or wrt in set(order) else [*order, wrt], names)
     written = formulas(order, name, [wrt] if wrt is not None and wrt is not root else [])
     numbers = {name[node]: node.data for node in order if node.role != "constant"}
     blocks: list[Block] = []
@@ -309,7 +309,7 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
     A tenth of the nudge leaves a difference of 0.0001: the slope is the limit of ever smaller ones.
     """
     order, by = _graph(root, value), to_float(by)
-    name = called(order if value in set(order) else [*order, value], names)
+    name = node_names(order if value in set(order) else [*order, value], names)
     slope = gradients(root, [value])[0]
     after, nearer = (_recomputed(order, value, value.data + step) for step in (by, by / 10))
     predicted, actual = slope * by, after - root.data

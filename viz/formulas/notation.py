@@ -16,7 +16,7 @@ from html import escape
 
 from engine import rules
 from engine.names import number
-from engine.steps import table_name
+from engine.steps import builtin_name
 from viz.formulas.symbols import Applied, Expression, Name, Number
 
 # How tightly a formula holds together: a looser one in a tighter place takes brackets.
@@ -83,7 +83,7 @@ class Notation(ABC):
             return self.name(formula.name), ATOM
         assert isinstance(formula, Applied)
         rule, xs = formula.rule, formula.operands
-        match table_name(rule):
+        match builtin_name(rule):
             case "add":
                 return self.row([self._within(SUM, xs[0]), self.sign("+"), self._behind(SUM, xs[1])]), SUM
             case "sub":

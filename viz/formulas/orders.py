@@ -11,7 +11,7 @@ from typing import Any
 from engine import BackwardStep, Value
 from engine.anomaly import source_lines
 from engine.graph import topological_order
-from engine.names import called, number
+from engine.names import node_names, number
 from engine.nested import is_row
 from engine.steps import backward_steps
 from engine.value import local_derivatives
@@ -136,7 +136,7 @@ def backward_in_order(
     if not callable(rule) and not is_row(rule):
         raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
     graph = checked_order(loss)
-    name = called(graph, names)
+    name = node_names(graph, names)
     firing = list(rule(loss) if callable(rule) else rule)
     if strangers := [node for node in firing if node not in name]:
         raise ValueError(f"{strangers[0]!r} is not a node behind the loss; list nodes of its graph only")
@@ -185,7 +185,7 @@ def backward_in_order(
         small = topological_order(smallest)
         given = rule(smallest) if callable(rule) else [node for node in firing if node in set(small)]
         leaf, (wrong, true) = next(item for item in _outcome(small, given).items() if not _same(*item[1]))
-        named = called(small, names) if callable(rule) else name
+        named = node_names(small, names) if callable(rule) else name
         blocks += [
             Sentence("The smallest expression where this order goes wrong:"),
             each_operation(small, named),

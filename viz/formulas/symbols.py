@@ -18,7 +18,7 @@ from engine import Value, rules
 from engine.functional import chain_rule_forward
 from engine.names import number
 from engine.rules import Rule
-from engine.steps import table_name
+from engine.steps import builtin_name
 
 
 class Expression:
@@ -140,7 +140,7 @@ _FAMILIES_REWRITTEN: dict[str, Callable[..., Callable[..., Any]]] = {
 
 def on_the_board(rule: Rule, operands: Sequence[Expression]) -> Expression:
     """A rule of formulas, as a teacher would write it."""
-    name = table_name(rule)
+    name = builtin_name(rule)
     if name in _REWRITTEN:
         return expression(_REWRITTEN[name](*operands))
     if name in _FAMILIES_REWRITTEN:
@@ -150,7 +150,7 @@ def on_the_board(rule: Rule, operands: Sequence[Expression]) -> Expression:
 
 def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
     """The same, without what is idle: a derivative is full of it."""
-    x, y, name = operands[0], operands[-1], table_name(rule)
+    x, y, name = operands[0], operands[-1], builtin_name(rule)
     numbers = [x.value if isinstance(x, Number) else None for x in operands]
     match name, numbers:
         case ("add", [0, _]) | ("mul", [1, _]):
@@ -171,7 +171,7 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
             return -simplified(rule, (Number(-n), y))
         case "mul", [_, float(n)] if n < 0:
             return -(x * -n)
-    match name, [(table_name(x.rule), x.operands) if isinstance(x, Applied) else ("", ()) for x in operands]:
+    match name, [(builtin_name(x.rule), x.operands) if isinstance(x, Applied) else ("", ()) for x in operands]:
         case ("mul" | "div", [("neg", (a,)), _]):
             return -simplified(rule, (a, y))
         case ("mul", [_, ("neg", (b,))]):
@@ -247,7 +247,7 @@ def slopes(node: Value, written: Mapping[Value, Expression]) -> list[tuple[Value
         partials = node.rule.partials(written[node], *operands)
         return list(zip(node.parents, map(expression, partials)))
     except Exception:
-        if table_name(node.rule):
+        if builtin_name(node.rule):
             raise
         unwritten = [_unwritten(node.rule, i, len(operands)) for i in range(len(operands))]
         return [(parent, Applied(rule, operands)) for parent, rule in zip(node.parents, unwritten)]

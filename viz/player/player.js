@@ -170,7 +170,7 @@
     boxes = new Map(); arrows = []; arrowOf = new Map(); boxOf = new Int32Array(N);
     for (const box of view.boxes) {
       const [id] = box;
-      for (const node of id >= 0 ? [id] : G.groups[-1 - id].nodes) boxOf[node] = id;
+      for (const node of id >= 0 ? [id] : G.modules[-1 - id].nodes) boxOf[node] = id;
     }
     for (const [tail, head, curve, x, y, operand, values] of view.arrows) {
       const id = operand < 0 ? `a${tail}_${head}` : `a${tail}_${head}_${operand}`;
@@ -197,7 +197,7 @@
 
   const title = (node) => G.names[node].replace(/^\((.*)\)$/s, "$1"); // in a formula "a + b" needs its brackets, here not
   function drawnBox(parent, [id, x, y, width, height]) {
-    const module = id < 0 ? G.groups[-1 - id] : null;
+    const module = id < 0 ? G.modules[-1 - id] : null;
     const role = module ? "module" : G.roles[id];
     const g = make(parent, "g", { id: id < 0 ? `m${-1 - id}` : `n${id}`, class: `box ${role}`, role: "button", tabindex: -1 });
     const left = x - width / 2, top = y - height / 2, round = role === "operation" || role === "output" ? 10 : 0;
@@ -298,7 +298,7 @@
         const data = state.known[id] ? shown(numbers.values[id]) : "—";
         texts = G.roles[id] === "constant" ? { data } : { data: `data ${data}`, gradient: `grad ${state.has[id] ? shown(state.gradient[id]) : "—"}` };
       } else {
-        const { nodes, parameters, output } = G.groups[-1 - id];
+        const { nodes, parameters, output } = G.modules[-1 - id];
         const all = nodes.every((node) => state.known[node]);
         if (!all) classes.push("waiting");
         done = k > FORWARD && nodes.every((node) => !expected[node] || complete(state, node, k));
@@ -438,9 +438,9 @@
       make(cells, "div", {}, words);
       spoken.textContent = words;
     } else if (inside(step)) {
-      formula.textContent = spoken.textContent = filled(W.within, { node: plain(G.groups[-1 - boxOf[node]].name) });
+      formula.textContent = spoken.textContent = filled(W.within, { node: plain(G.modules[-1 - boxOf[node]].name) });
     } else if (sent.length > 1) {
-      const called = (which) => plain(boxOf[which] < 0 ? G.groups[-1 - boxOf[which]].name : G.names[which]);
+      const called = (which) => plain(boxOf[which] < 0 ? G.modules[-1 - boxOf[which]].name : G.names[which]);
       const receivers = [...new Set(sent.map((one) => called(one.parent)))];
       const listed = receivers.length > 4 ? `${receivers.at(-1)} … ${receivers[0]}` : receivers.reverse().join(", ");
       const words = filled(W.many, { node: called(node), parent: listed, count: sent.length });

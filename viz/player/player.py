@@ -16,17 +16,17 @@ from typing import Any
 
 from engine import Value
 from engine.anomaly import source_lines
-from engine.names import called
+from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from engine.versions import checked_order
 from viz.formulas.notation import MATHML
 from viz.formulas.symbols import Expression, Name, expression, on_the_board
-from viz.graph import folding as fold
+from viz.graph import folding
 from viz.graph.dot import write
-from viz.graph.layout import placed
-from viz.graph.picture import STYLES, Arrow, Box, links, ordered, size
+from viz.graph.layout import layered
+from viz.graph.picture import STYLES, Arrow, Box, collapsed_edges, operands_matter, size_line
 from viz.player.javascript import rule_functions
 from viz.player.languages import LANGUAGES
 
@@ -38,7 +38,7 @@ LONGEST = 24  # names, numbers and operations in a formula beside a step
 
 # What a frame does in a notebook: it tells its page in which colour the notebook is written, at first and whenever the
 # notebook's theme changes. The page may not look for itself, for it is in a sandbox.
-_TELL = (
+_SEND_INK = (
     "const tell = (_, watch) => this.isConnected"
     " ? this.contentWindow.postMessage({ink: getComputedStyle(this).color}, '*') : watch.disconnect();"
     " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
@@ -77,7 +77,7 @@ def play(
         raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}")
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
-    fold.check_depth(depth)
+    folding.check_depth(depth)
     order = checked_order(root)
     if len(order) > MOST_NODES:
         raise ValueError(
@@ -131,7 +131,7 @@ class Player:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
-            f'sandbox="allow-scripts" onload="{escape(_TELL)}" '
+            f'sandbox="allow-scripts" onload="{escape(_SEND_INK)}" '
             'style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
         )
 
@@ -174,8 +174,8 @@ def _graph(
     for step in steps:
         slopes[step.node].append(_number(step.local))
     lines = [source_lines.get(node) for node in order]
-    name = called(order, names)
-    views, groups, first = _views(order, name, depth, words)
+    name = node_names(order, names)
+    views, clusters, first = _views(order, name, depth, words)
     return {
         "names": [name[node] for node in order],
         "operations": [node.op for node in order],
@@ -187,7 +187,7 @@ def _graph(
         "formulas": [_formulas(rule, arity) for rule, arity in rules],
         "backward": [[index[step.node], step.operand] for step in steps if step.parent.role != "constant"],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
-        "groups": groups,
+        "modules": clusters,
         "views": views,
         "first": first,
     }
@@ -215,92 +215,96 @@ def _views(
 
     There is a view for each depth, and one for each module: it is open, and so is what it is part of.
     """
-    paths, index = fold.module_paths(order), {node: i for i, node in enumerate(order)}
-    modules = sorted({prefix for path in paths.values() for prefix in fold.prefixes(path)}, key=lambda p: (len(p), p))
+    paths, index = folding.module_paths(order), {node: i for i, node in enumerate(order)}
+    modules = sorted(
+        {prefix for path in paths.values() for prefix in folding.prefixes(path)}, key=lambda p: (len(p), p)
+    )
     if not modules:
-        return [_view(fold.fold(order, paths, fold.at_depth(None)), index, name, {}, words)], [], 0
+        return [_view(folding.collapse(order, paths, folding.expanded_to(None)), index, name, {}, words)], [], 0
     number = {path: i for i, path in enumerate(modules)}
-    groups: list[dict[str, Any]] = [{} for _ in modules]
+    clusters: list[dict[str, Any]] = [{} for _ in modules]
     views: list[dict[str, Any]] = []
-    of_module: dict[fold.Path, int] = {}
+    of_module: dict[folding.ModulePath, int] = {}
 
-    def add(opened: Callable[[fold.Path], bool], **more: Any) -> None:
-        folding = fold.fold(order, paths, opened)
-        for part in folding[0]:
-            if isinstance(part, fold.Group):
-                groups[number[part.path]] = groups[number[part.path]] or _group(part, index, words)
-        views.append({**_view(folding, index, name, number, words), **more})
+    def add(is_expanded: Callable[[folding.ModulePath], bool], **more: Any) -> None:
+        collapsed = folding.collapse(order, paths, is_expanded)
+        for vertex in collapsed[0]:
+            if isinstance(vertex, folding.Cluster):
+                clusters[number[vertex.path]] = clusters[number[vertex.path]] or _cluster(vertex, index, words)
+        views.append({**_view(collapsed, index, name, number, words), **more})
 
     depths = len(modules[-1]) + 2
     for level in range(depths):
-        add(fold.at_depth(level), up=max(0, level - 1))
+        add(folding.expanded_to(level), up=max(0, level - 1))
     of_module[()] = 1
     for path in modules[1:]:
         if sum(len(view["boxes"]) + len(view["arrows"]) for view in views) <= MOST_DRAWN:
             of_module[path] = len(views)
-            add(fold.down_to(path), up=of_module[path[:-1]], path=".".join(path))
+            add(folding.expanded_along(path), up=of_module[path[:-1]], path=".".join(path))
     for path in modules:
-        groups[number[path]]["opens"] = of_module.get(path, len(path) + 1)
+        clusters[number[path]]["opens"] = of_module.get(path, len(path) + 1)
     fitting = [i for i in range(depths) if len(views[i]["boxes"]) <= MOST_OPEN]
-    return views, groups, min(depth, depths - 1) if depth is not None else max(fitting, default=0)
+    return views, clusters, min(depth, depths - 1) if depth is not None else max(fitting, default=0)
 
 
 def _view(
-    folding: tuple[list[fold.Part], dict[Value, fold.Part]],
+    collapsed: tuple[list[folding.Vertex], dict[Value, folding.Vertex]],
     index: Mapping[Value, int],
     name: Mapping[Value, str],
-    number: Mapping[fold.Path, int],
+    number: Mapping[folding.ModulePath, int],
     words: Mapping[str, str],
 ) -> dict[str, Any]:
     """Where every box and arrow stands. A node's box has its number, the box of module i the number -1 - i."""
-    parts, part_of = folding
-    ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
-    boxes = [Box(str(ids[part]), _widest(part, name, words), "", ordered(part)) for part in parts]
-    uses = links(parts, part_of)
-    local = "× -0.0000" if len(uses) <= LABELLED else ""
-    labels = [local if use.operand is not None else use.several for use in uses]
-    arrows = [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use, label in zip(uses, labels)]
-    layout = placed(boxes, arrows, gap=28)
+    vertices, vertex_of = collapsed
+    ids = {vertex: index[vertex] if isinstance(vertex, Value) else -1 - number[vertex.path] for vertex in vertices}
+    boxes = [
+        Box(str(ids[vertex]), _widest_rows(vertex, name, words), "", operands_matter(vertex)) for vertex in vertices
+    ]
+    edges = collapsed_edges(vertices, vertex_of)
+    local = "× -0.0000" if len(edges) <= LABELLED else ""
+    labels = [local if edge.operand is not None else edge.count_label for edge in edges]
+    arrows = [Arrow(str(ids[edge.tail]), str(ids[edge.head]), label) for edge, label in zip(edges, labels)]
+    layout = layered(boxes, arrows, gap=28)
     return {
         "size": [round(layout.width), round(layout.height)],
         "path": None,
         "boxes": [
-            [ids[part], *(round(x) for x in (place.x, place.y, place.width, place.height))]
-            for part, place in zip(parts, layout.places.values())
+            [ids[vertex], *(round(x) for x in (place.x, place.y, place.width, place.height))]
+            for vertex, place in zip(vertices, layout.places.values())
         ],
         "arrows": [
-            [ids[use.tail], ids[use.head], curve, round(x), round(y), -1 if use.operand is None else use.operand]
-            + ([use.values] if use.several else [])
-            for use, curve, (x, y) in zip(uses, layout.curves, layout.middles)
+            [ids[edge.tail], ids[edge.head], curve, round(x), round(y), -1 if edge.operand is None else edge.operand]
+            + ([edge.values] if edge.count_label else [])
+            for edge, curve, (x, y) in zip(edges, layout.curves, layout.label_centres)
         ],
     }
 
 
-def _group(group: fold.Group, index: Mapping[Value, int], words: Mapping[str, str]) -> dict[str, Any]:
+def _cluster(cluster: folding.Cluster, index: Mapping[Value, int], words: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "name": group.name or words["model"],
-        "size": _size(group, words),
-        "nodes": [index[node] for node in group.nodes],
-        "parameters": [index[node] for node in group.parameters],
-        "output": index[group.outputs[0]] if len(group.outputs) == 1 else -1,
+        "name": cluster.name or words["model"],
+        "size": _size(cluster, words),
+        "nodes": [index[node] for node in cluster.nodes],
+        "parameters": [index[node] for node in cluster.parameters],
+        "output": index[cluster.outputs[0]] if len(cluster.outputs) == 1 else -1,
     }
 
 
-def _size(group: fold.Group, words: Mapping[str, str]) -> str:
-    return size(group, words["held"].format(count=len(group.parameters)))
+def _size(cluster: folding.Cluster, words: Mapping[str, str]) -> str:
+    return size_line(cluster, words["held"].format(count=len(cluster.parameters)))
 
 
-def _widest(part: fold.Part, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
+def _widest_rows(vertex: folding.Vertex, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
     """The lines of a box with the widest numbers that they have room for."""
-    if isinstance(part, fold.Group):
-        title = part.name or words["model"]
+    if isinstance(vertex, folding.Cluster):
+        title = vertex.name or words["model"]
         return (
             title,
-            _size(part, words),
-            *(["out -0.0000, grad -0.0"] if len(part.outputs) == 1 else []),
+            _size(vertex, words),
+            *(["out -0.0000, grad -0.0"] if len(vertex.outputs) == 1 else []),
             "‖grad‖ 0.0000",
         )
-    if part.role == "constant":
-        return (name[part],)
-    title = f"{name[part]}: {part.op}" if part.op else name[part]
+    if vertex.role == "constant":
+        return (name[vertex],)
+    title = f"{name[vertex]}: {vertex.op}" if vertex.op else name[vertex]
     return title, "data -0.00000", "grad -0.00000"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from engine import Rule, Value, dot, gradients
 from engine import sum as total
 from engine.graph import topological_order
-from engine.names import called
+from engine.names import node_names
 from nn import MLP, mse_loss
 from tests.engine.test_steps import expressions
 from viz import backward_in_order, compare, explain, formula, nudge
@@ -242,7 +242,7 @@ def test_rules_whose_partials_take_only_floats_are_named_where_they_have_no_form
     z = myhypot(a, b)
     assert str(formula(z, wrt=b)).splitlines()[-1].endswith("= ∂2myhypot(1, 2) = 0.8944")
     numbers = {"a": 1.0, "b": 2.0}
-    written = formulas([a, b, z], called([a, b, z]))
+    written = formulas([a, b, z], node_names([a, b, z]))
     assert [evaluated(slope, numbers) for _, slope in slopes(z, written)] == list(z.local_gradients())
     assert r"\operatorname{mysin'}" in formula(y, wrt=a).latex
     told = compare(lambda x: mysin(x) * x, 1.0)

@@ -17,7 +17,7 @@ from sympy.parsing.latex import parse_latex
 import engine
 from engine import RULES, Rule, Value, gradients, mean, rules
 from engine.graph import topological_order
-from engine.names import called
+from engine.names import node_names
 from engine.rules import FAMILIES
 from tests.engine.test_steps import expressions
 from tests.rule_samples import NAMED, SAMPLED
@@ -187,7 +187,7 @@ def test_a_formula_that_is_wrong_is_seen():
 @given(expressions(most=5))
 def test_the_formula_of_a_graph_and_its_derivatives_read_back_give_the_engines_numbers(root):
     order = topological_order(root)
-    names = called(order)
+    names = node_names(order)
     numbers = {names[node]: node.data for node in order if not node.parents}
     written = formulas(order, names)
     assert close(value(LATEX.write(written[root]), numbers), root.data)
@@ -280,7 +280,7 @@ def test_a_third_is_a_third():
     p, q, r = (Value(n, name) for n, name in ((1.0, "p"), (2.0, "q"), (4.0, "r")))
     m = mean([p, q * p, r])
     order = topological_order(m)
-    slope = derivative(order, p, formulas(order, called(order)))
+    slope = derivative(order, p, formulas(order, node_names(order)))
     assert (TEXT.write(slope), LATEX.write(slope)) == ("1 / 3 + q / 3", r"\frac{1}{3} + \frac{q}{3}")
 
 
@@ -311,7 +311,7 @@ def test_a_users_rule_that_is_called_like_one_of_the_table_is_a_function_like_an
     p, q, r = (Value(n, name) for n, name in ((2.0, "p"), (3.0, "q"), (5.0, "r")))
     root = rule(p, q, r)
     order = topological_order(root)
-    written = formulas(order, called(order))
+    written = formulas(order, node_names(order))
     assert TEXT.write(written[root]) == f"{name}(p, q, r)"
     assert f"{name}" in LATEX.write(written[root])
     assert TEXT.write(derivative(order, q, written)) == "r"

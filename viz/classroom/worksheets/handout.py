@@ -9,7 +9,7 @@ from engine import Value
 from viz.classroom.worksheets.problem import exact, nodes_of
 from viz.formulas.notation import in_page
 from viz.graph import layout
-from viz.graph.picture import Arrow, Box, ordered
+from viz.graph.picture import Arrow, Box, operands_matter
 
 if TYPE_CHECKING:
     from viz.classroom.worksheets.worksheet import Worksheet
@@ -60,7 +60,7 @@ def _picture(sheet: "Worksheet", nodes: Sequence[Value], number: int) -> str:
                 *(f"{kind} {_filled(sheet, node, kind, _BLANK)}" for kind in ("data", "grad")),
             ),
             "output" if node is sheet.root else node.role,
-            ordered(node),
+            operands_matter(node),
         )
         for node in nodes
     ]

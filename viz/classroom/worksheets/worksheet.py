@@ -41,7 +41,7 @@ from typing import Any, Literal
 
 from engine import BackwardStep, Value
 from engine.graph import topological_order
-from engine.steps import table_name, written
+from engine.steps import as_python, builtin_name
 from viz.classroom.mistakes import MISTAKES, Mistake, gradients, received_at, values
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.problem import LEVELS, exact, nodes_of, problem
@@ -187,7 +187,7 @@ class Worksheet:
     @property
     def expression(self) -> tuple[str, ...]:
         """The operations: ``"d = a * b"``."""
-        return tuple(f"{s.name} = {written(s.node.rule, s.operand_names)}" for s in self.root.forward_steps())
+        return tuple(f"{s.name} = {as_python(s.node.rule, s.operand_names)}" for s in self.root.forward_steps())
 
     def check(self, answers: Mapping[str, Any]) -> Marks:
         """What is right, what is missing, and which usual mistake gives a number that is wrong; never the answer.
@@ -258,7 +258,7 @@ Suspect = tuple[Mistake, Sequence[float], float]  # what it gives if it is made 
 
 def _behind_the_slope(step: BackwardStep) -> list[str]:
     """Whose data the local derivative of a step depends on."""
-    parents, name = step.node.parents, table_name(step.node.rule)
+    parents, name = step.node.parents, builtin_name(step.node.rule)
     if name == "mul":
         return [str(parents[1 - step.operand].label)]
     return [] if name in ("add", "sub", "neg") else [str(parent.label) for parent in parents]
