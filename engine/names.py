@@ -65,8 +65,8 @@ def given_names(order: Sequence[Any], names: Mapping[str, Any] | None = None) ->
     """The label of each node, else the variable that holds it, else an empty text."""
     if names is not None and not isinstance(names, Mapping):
         raise TypeError(f"names takes variables by their names, such as locals(), got {type(names).__name__}")
-    known = reversed(list(_variables(names or {})))
-    variables = {id(value): name for name, value in known}  # the first of two names: a loop's variable comes after what it loops over
+    known = reversed(list(_variables(names or {})))  # the first of two names wins: a loop's variable comes late
+    variables = {id(value): name for name, value in known}
     return {node: str(node.label) or variables.get(id(node), "") for node in order}
 
 

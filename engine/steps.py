@@ -192,7 +192,7 @@ def as_python(rule: Rule, operands: Sequence[str]) -> str:
         return f"-{operands[0]}"
     if name == "select":
         return operands[0]
-    listed = [x[1:-1] if x.startswith("(-") and x.endswith(")") else x for x in operands]  # the commas separate them already
+    listed = [x[1:-1] if x.startswith("(-") and x.endswith(")") else x for x in operands]  # commas are enough
     if name in ("softmax", "log_softmax"):
         return f"{rule.symbol}({', '.join(listed)})" + "".join(f"[{i}]" for i in rule.constants)
     return f"{rule.symbol}({', '.join([*listed, *map(number, rule.constants)])})"

@@ -22,7 +22,7 @@ from engine.steps import backward_steps
 from engine.value import local_derivatives
 from engine.versions import checked_order
 from viz.formulas.notation import MATHML
-from viz.formulas.symbols import Expression, Name, expression, on_the_board
+from viz.formulas.symbols import Expression, Name, as_expression, textbook_form
 from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
@@ -197,8 +197,8 @@ def _formulas(rule: Rule, arity: int) -> list[str]:
     """The rule of operands and its partials as MathML, with □0, □1 for the operands; □-1 is the result."""
     xs = [Name(f"□{i}") for i in range(arity)]
     try:
-        whole = on_the_board(rule, xs)
-        partials = [expression(partial) for partial in rule.partials(Name("□-1"), *xs)]
+        whole = textbook_form(rule, xs)
+        partials = [as_expression(partial) for partial in rule.partials(Name("□-1"), *xs)]
     except Exception:  # a rule of the user's own may work on numbers alone
         return [""] * (arity + 1)
     return [_short(formula) for formula in (whole, *partials)]

@@ -27,11 +27,11 @@ from viz.formulas.symbols import (
     Name,
     Number,
     derivative,
-    evaluated,
-    expression,
+    evaluate,
+    as_expression,
     formulas,
-    on_the_board,
-    simplified,
+    textbook_form,
+    simplify,
 )
 
 inf = math.inf
@@ -143,8 +143,8 @@ NAMES = "xyuvwt"
 
 def pieces(rule, operands):
     """The rule of some formulas, and each of its partials."""
-    z = on_the_board(rule, operands)
-    return z, [expression(partial) for partial in rule.partials(z, *operands)]
+    z = textbook_form(rule, operands)
+    return z, [as_expression(partial) for partial in rule.partials(z, *operands)]
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLED, ids=[f"{n}-{len(s.points[0])}" for n, s in SAMPLED])
@@ -158,7 +158,7 @@ def test_a_rule_and_its_partials_read_back_are_the_same_functions(name, sample, 
         assert close(read_back(notation.write(z), numbers), data), notation.write(z)
         for partial, slope in zip(partials, rule.slopes(data, *point), strict=True):
             assert close(read_back(notation.write(partial), numbers), slope), notation.write(partial)
-            assert close(evaluated(partial, numbers), slope)
+            assert close(evaluate(partial, numbers), slope)
 
 
 def test_every_rule_and_every_family_is_read_back():
@@ -196,7 +196,7 @@ def test_the_formula_of_a_graph_and_its_derivatives_read_back_give_the_engines_n
     for leaf in order:
         if not leaf.parents and leaf.role != "constant":
             slope, gradient = derivative(order, leaf, written), gradients(root, [leaf])[0]
-            assert close(evaluated(slope, numbers), gradient)
+            assert close(evaluate(slope, numbers), gradient)
             assert close(python(TEXT.write(slope), numbers), gradient)
             well_formed(MATHML.write(slope))
             if slope.size < 50:
@@ -217,14 +217,14 @@ FORMULAS = st.recursive(
 @given(FORMULAS)
 def test_brackets_stand_wherever_they_are_needed(formula):
     numbers = {"a": 1.5, "b": -0.75, "c": 2.25}
-    expected = evaluated(formula, numbers)
+    expected = evaluate(formula, numbers)
     if math.isfinite(expected) and 1e-3 < abs(expected) < 1e6:
         assert math.isclose(python(TEXT.write(formula), numbers), expected, rel_tol=1e-9)
         assert math.isclose(value(LATEX.write(formula), numbers), expected, rel_tol=1e-9), LATEX.write(formula)
 
 
 def applied(rule, *operands):
-    return Applied(rule, tuple(map(expression, operands)))
+    return Applied(rule, tuple(map(as_expression, operands)))
 
 
 a, b, c, x = map(Name, "abcx")
@@ -293,8 +293,8 @@ def test_what_is_idle_is_left_out():
         x * one,
         one * x,
         x / one,
-        simplified(rules.neg, [-x]),
-        simplified(rules.power(1.0), [x]),
+        simplify(rules.neg, [-x]),
+        simplify(rules.power(1.0), [x]),
     ):
         assert TEXT.write(idle) == "x"
     for dead in (x * zero, zero * x, zero / x):
