@@ -166,7 +166,10 @@ def backward_in_order(
             Sentence(f"✗ {name[n]} fired before its gradient was complete: after {x} of {y}.")
             for n, (x, y) in early.items()
         ],
-        *[Sentence(f"✗ {name[n]} fired {fired[n]} times, and passed on again what it had already passed on.") for n in again],
+        *[
+            Sentence(f"✗ {name[n]} fired {fired[n]} times, and passed on again what it had already passed on.")
+            for n in again
+        ],
         *[Sentence(f"✗ {name[n]} never fired.") for n in missing],
         Table(
             ["gradient", "in this order", "true"],

@@ -84,7 +84,8 @@ def test_contributions_and_paths_add_up_to_the_gradient_and_are_counted_right(ro
 def test_the_ledger_of_a_diamond():
     a, b, root = diamond()
     assert str(explain(root, a)).splitlines() == [
-        "The gradient of L with respect to a: every use of a contributes its upstream gradient times its local derivative.",
+        "The gradient of L with respect to a: every use of a contributes its upstream gradient times its local "
+        "derivative.",
         "through L: ∂L/∂L · ∂L/∂a = 1 · 6 = 6",
         "through b: ∂L/∂b · ∂b/∂a = 3 · 2 = 6",
         "∂L/∂a                    = 6 + 6 = 12",

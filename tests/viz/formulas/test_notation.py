@@ -26,12 +26,12 @@ from viz.formulas.symbols import (
     Applied,
     Name,
     Number,
+    as_expression,
     derivative,
     evaluate,
-    as_expression,
     formulas,
-    textbook_form,
     simplify,
+    textbook_form,
 )
 
 inf = math.inf
@@ -363,7 +363,7 @@ def test_mathml_stays_well_formed_under_hostile_names_of_values_and_rules(name):
     of = Name(name)
     parts = [
         MATHML.write(of), MATHML.write(of * 2 - rule(of) ** of / abs(of)), MATHML.derivative(name, name),
-        MATHML.slope(name, name), MATHML.words(name), MATHML.write(rules.exp(of)),
+        MATHML.ordinary_derivative(name, name), MATHML.words(name), MATHML.write(rules.exp(of)),
     ]  # fmt: skip
     for part in parts:
         tags = {element.tag for element in well_formed(part).iter()}
