@@ -93,8 +93,8 @@ _IEEE_TOTAL: CodeType = ieee.exp.__code__
 def rule_functions(used: Sequence[tuple[Rule, int]]) -> str:
     """The source of ``const RULES``, a list with an entry for each given pair of a rule and a number of operands.
 
-    An entry has ``value(...xs)``, a number, and ``partials(z, ...xs)``, a list of numbers. It is null if the rule is not
-    exportable.
+    An entry has ``value(...xs)``, a number, and ``partials(z, ...xs)``, a list of numbers. It is null if the rule is
+    not exportable.
 
     >>> cube = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
     >>> print(rule_functions([(cube, 1)]))
