@@ -117,7 +117,7 @@ def _column(size: int) -> dict[int, float]:
 
 
 def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
-    """The size of each layer, inputs first; the weights between them, ``[out][in]``, or None; the layers they are in."""
+    """The size of each layer, inputs first; the weights between them, ``[out][in]``, or None; and their layers."""
     layers = list(model) if is_row(model) else [model]
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
         if min(layers) < 1:

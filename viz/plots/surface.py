@@ -174,7 +174,7 @@ def _plane(parameters: Any, way: Any, directions: Sequence[Any] | None) -> tuple
 
 
 def _around(middle: float, span: float, path: Any, steps: int) -> Any:
-    """Points from `span` before the middle to `span` after it; if the path goes beyond, a little further than that."""
+    """Points from `span` before the middle to `span` after it, or a little beyond the path if it goes further."""
     import numpy as np
 
     low, high = min(middle - span, *path), max(middle + span, *path)
