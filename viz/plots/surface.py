@@ -183,7 +183,7 @@ def _around(middle: float, span: float, path: Any, steps: int) -> Any:
 
 
 def _losses(loss: Callable[[], Any], values: list[Value], points: Iterable[list[float]]) -> list[float]:
-    """The loss at each point, which may be inf or nan; afterwards, even after an error, the parameters are as before."""
+    """The loss at each point, which may be inf or nan; the parameters are then as before, even after an error."""
     heights, before = [], None
     with _restored(values), switched(recording=False, warning=False):
         for point in points:
