@@ -110,7 +110,7 @@ MISTAKES = (
 # fmt: on
 
 
-def forward(order: Sequence[Value], mistake: Mistake) -> dict[Value, float]:
+def forward_with(order: Sequence[Value], mistake: Mistake) -> dict[Value, float]:
     """The data of every node if the mistake is made at every step."""
     data: dict[Value, float] = {}
     for node in order:
@@ -119,7 +119,7 @@ def forward(order: Sequence[Value], mistake: Mistake) -> dict[Value, float]:
     return data
 
 
-def backward(
+def backward_with(
     order: Sequence[Value], contributions: Mapping[Value, list[BackwardStep]], data: Numbers, mistake: Mistake
 ) -> dict[Value, float]:
     """The gradient of every node if the mistake is made at every step."""

@@ -9,7 +9,7 @@
 >>> print(check_engine(Value))  # doctest: +ELLIPSIS
 Value is not right yet.
 Checked: a + b.
-Not there yet, and skipped: a * b, -a, ...
+Not there yet, so skipped: a * b, -a, ...
 The smallest program that goes wrong:
     a = Value(3.0)
     b = a + a

@@ -1,6 +1,6 @@
 """Worksheets for practising the chain rule on paper: drawn at random, printed, and marked.
 
-`worksheet` and `worksheets` are public. Read `problem` first (small random graphs), then `sheet` (what stands on a
+`worksheet` and `worksheets` are public. Read `problem` first (small random graphs), then `sheet` (the contents of a
 worksheet), `handout` (how it is printed), `marking` (what is said of an answer) and `worksheet`, which joins them.
 """
 

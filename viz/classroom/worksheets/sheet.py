@@ -1,4 +1,4 @@
-"""What stands on a worksheet: a graph, and the right number for every blank in it."""
+"""The contents of a worksheet: a graph, and the right number for every blank in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -38,7 +38,7 @@ from typing import Any
 from engine import BackwardStep
 from engine.graph import topological_order
 from engine.steps import builtin_name
-from viz.classroom.mistakes import MISTAKES, backward, forward, steps_by_receiver
+from viz.classroom.mistakes import MISTAKES, backward_with, forward_with, steps_by_receiver
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Suspect, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
@@ -48,7 +48,7 @@ from viz.graph.dot import write
 
 @dataclass(frozen=True, eq=False)
 class Worksheet(Sheet):
-    """A worksheet that can mark answers and be printed: made by `worksheet`. What stands on it is a `Sheet`."""
+    """A worksheet that can mark answers and be printed: made by `worksheet`. Its contents are a `Sheet`."""
 
     def check(self, answers: Mapping[str, Any]) -> Marks:
         """What is right, what is missing, and which common mistake gives each wrong number; never the answer itself.
@@ -84,7 +84,7 @@ class Worksheet(Sheet):
 
         order = topological_order(self.root)
         data = {node: node.data for node in order if node.rule is None}
-        all_the_way = {m: forward(order, m) for m in MISTAKES}
+        all_the_way = {m: forward_with(order, m) for m in MISTAKES}
         for node in order:
             if node.rule is not None:
                 xs = [data[parent] for parent in node.parents]
@@ -92,7 +92,7 @@ class Worksheet(Sheet):
                 used = [parent.label for parent in node.parents]
                 data[node] = mark(node.label, node.rule.evaluate(*xs), suspects, used)
         received = steps_by_receiver(order, data)
-        all_the_way = {m: backward(order, received, data, m) for m in MISTAKES}
+        all_the_way = {m: backward_with(order, received, data, m) for m in MISTAKES}
         gradient = {self.root: 1.0}
         for node in reversed(order[:-1]):
             steps = received[node]
