@@ -21,7 +21,7 @@ from engine.compiler.scalar import scheduled
 from engine.compiler.tape import Tape
 from engine.conversion import to_float
 from engine.rules import Rule
-from engine.steps import table_name
+from engine.steps import builtin_name
 
 if TYPE_CHECKING:
     from engine.compiler.buffers import Part
@@ -239,7 +239,7 @@ def compilable(tape: Tape) -> str:
     """Why a user's rule in a tape can't be machine code; nothing if all can, as those of the table."""
     try:
         for what, n in tape.operations:
-            if isinstance(what, Rule) and not table_name(what):
+            if isinstance(what, Rule) and not builtin_name(what):
                 kernel(what, n, False)
     except Uncompilable as error:
         return str(error)

@@ -131,7 +131,7 @@ def test_a_class_without_examples_leaves_the_others_their_colours(ax):
 
 
 def test_labels_that_stand_for_no_class_are_refused(ax):
-    with pytest.raises(ValueError, match=r"tells 2 classes apart, which no labels \[0, 1, 2\] stand for"):
+    with pytest.raises(ValueError, match=r"has 2 classes, and the labels \[0, 1, 2\] do not say which is which"):
         plot_decision_boundary(lambda row: Value(row[0]), ROWS, [0, 1, 2, 1], ax=ax, steps=5)
 
 
