@@ -20,6 +20,7 @@ from engine.names import number
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from nn import MLP, mse_loss
+from tests.conftest import PATIENCE
 from viz import play
 from viz.player.languages import LANGUAGES
 
@@ -79,7 +80,7 @@ def file_address(page):
 
 def until(page, expression):
     """Wait until something is true. (Playwright's own way is an `eval`, which the page forbids.)"""
-    for _ in range(500):
+    for _ in range(PATIENCE // 20):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(20)
