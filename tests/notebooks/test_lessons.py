@@ -16,7 +16,18 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from notebooks import export
-from tests.lessons import LESSONS, NOTEBOOKS, NUMBERED, brief, code_cells, difference, run_all, run_here, solutions, tags
+from tests.lessons import (
+    LESSONS,
+    NOTEBOOKS,
+    NUMBERED,
+    brief,
+    code_cells,
+    difference,
+    run_all,
+    run_here,
+    solutions,
+    tags,
+)
 
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 numbered_lessons = pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)

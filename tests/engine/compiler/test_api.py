@@ -1130,6 +1130,7 @@ def elsewhere(tmp_path_factory):
             process.kill()
 
 
+@pytest.mark.slow
 def test_the_next_process_finds_the_machine_code(elsewhere):
     process, folder = elsewhere["empty"]
     answer, how, files = end(process, folder)
@@ -1138,6 +1139,7 @@ def test_the_next_process_finds_the_machine_code(elsewhere):
     assert end(start(folder), folder) == (answer, "loaded", files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no folder", "nowhere"])
 def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
     answer, how, files = end(*elsewhere[name])
