@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
 
-# Every rule, the engine, nn, compile and viz, on all cores
-PYTEST := $(BIN)/python -m pytest -q --numprocesses logical --dist loadfile
+# Every rule, the engine, nn, compile and viz, on all cores; pytest keeps what it makes of the tests, whatever is set
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses logical --dist loadfile
 
 test: $(VENV)/.test
 	$(PYTEST)
