@@ -8,7 +8,6 @@ import linecache
 import math
 import random
 import re
-import statistics
 import warnings
 from html.parser import HTMLParser
 
@@ -1049,15 +1048,27 @@ def test_a_phone_shows_the_controls_the_picture_and_the_formula(opened):
 # Sizes and times.
 
 JUMPS = """() => {
-  const took = [], last = player.last;
-  for (const k of [last, 0, last >> 1, last, last >> 1, 0, last, last >> 1, 0, last - 1, 0]) {
-    const start = performance.now();
+  const last = player.last, places = [last, 0, last >> 1, last, last >> 1, 0, last, last >> 1, 0, last - 1, 0];
+  for (const k of places) {
     player.go(k);
     document.body.offsetHeight; // the layout belongs to it
-    took.push(performance.now() - start);
   }
-  return took;
+  return places.length;
 }"""
+
+
+def seconds_of_jumps(page):
+    """How many jumps, and what they took: seconds of the processor, of the page's own thread: a machine may be busy."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent():
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    begin = spent()
+    jumps = page.evaluate(JUMPS)
+    return jumps, spent() - begin
 
 
 @pytest.mark.parametrize("graph", ["random", "network"])
@@ -1072,7 +1083,8 @@ def test_a_thousand_nodes_are_small_and_quick(opened, graph):
     while page.locator("#open").is_visible() and page.locator("#open").is_enabled():
         page.locator("#open").click()
     assert page.locator(".box").count() > 950
-    assert any(statistics.median(page.evaluate(JUMPS)) < 100 for _ in range(15))  # the machine may be busy
+    jumps, seconds = seconds_of_jumps(page)
+    assert 0 < seconds < 0.1 * jumps
 
 
 def test_five_thousand_nodes_still_play(opened):
