@@ -1434,6 +1434,7 @@ def test_what_is_no_function_cannot_be_compiled(thing):
         compile(thing)
 
 
+@pytest.mark.slow
 def test_a_large_graph_is_compiled_and_the_plain_one_can_be_dropped():
     def f(x):
         y = x

@@ -1087,6 +1087,7 @@ def test_a_thousand_nodes_are_small_and_quick(opened, graph):
     assert 0 < seconds < 0.1 * jumps
 
 
+@pytest.mark.slow
 def test_five_thousand_nodes_still_play(opened):
     root = sharing(5000)
     player = play(root)
