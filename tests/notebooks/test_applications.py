@@ -12,7 +12,6 @@ pytest.importorskip("numba", reason="without numba it takes minutes")
 datasets = pytest.importorskip("sklearn.datasets")
 
 
-@pytest.mark.slow
 def test_both_networks_learn_to_read_digits(monkeypatch, capsys):
     monkeypatch.setattr(digits, "EPOCHS", 8)
     digits.main()
@@ -28,7 +27,6 @@ def test_both_networks_learn_to_read_digits(monkeypatch, capsys):
         assert answer != truth
 
 
-@pytest.mark.slow
 def test_the_windows_of_the_convolutional_network_learn_too(monkeypatch, capsys):
     monkeypatch.setattr(digits, "EPOCHS", 6)
     monkeypatch.setattr(digits, "FILTERS", 4)
@@ -45,7 +43,6 @@ def test_the_windows_of_the_convolutional_network_learn_too(monkeypatch, capsys)
     assert learned < 0.7 * as_it_began  # 0.18 and 0.41
 
 
-@pytest.mark.slow
 def test_a_network_tells_tumours_apart(monkeypatch, capsys):
     monkeypatch.setattr(diagnosis, "EPOCHS", 10)
     diagnosis.main()

@@ -31,7 +31,6 @@ def test_from_the_same_weights_loss_and_gradients_are_those_of_microgpt(compiled
         )
 
 
-@pytest.mark.slow
 def test_the_lesson_trains_and_makes_up_names(monkeypatch, capsys):
     monkeypatch.setattr(microgpt, "STEPS", 200)
     microgpt.main()
