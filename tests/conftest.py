@@ -118,7 +118,7 @@ def reason(report):
 
 def left_out(reports):
     """A line for each reason, with how many it concerns and what to do about it."""
-    counts = Counter(("test" if hasattr(report, "when") else "whole file", reason(report)) for report in reports)
+    counts = Counter(("whole file" if report.when == "collect" else "test", reason(report)) for report in reports)
     for (what, why), count in counts.most_common():
         way = next((f". To run them: {way}" for word, way in WAYS.items() if word in why.casefold()), "")
         yield f"{count} {what}{'s were' if count != 1 else ' was'} skipped: {why}{way}"

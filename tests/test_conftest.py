@@ -32,8 +32,8 @@ def test_what_was_skipped_is_told_in_a_line_for_each_reason():
         return SimpleNamespace(longrepr=("test_a.py", 1, f"Skipped: {why}"), when=when)
 
     reports = [skipped("no PyTorch here", "setup")] * 3 + [skipped("not on Windows", "call")]
-    whole_file = skipped("without numba there is no machine code", "collect")
-    del whole_file.when  # as it is with what was not even collected
+    longrepr = ("test_a.py", 1, "Skipped: without numba there is no machine code")
+    whole_file = pytest.CollectReport("test_a.py", "skipped", longrepr, None)
     assert [*left_out([*reports, whole_file])] == [
         "3 tests were skipped: no PyTorch here. To run them: pip install torch",
         "1 test was skipped: not on Windows",
