@@ -1130,6 +1130,7 @@ def elsewhere(tmp_path_factory):
             process.kill()
 
 
+@pytest.mark.slow
 def test_the_next_process_finds_the_machine_code(elsewhere):
     process, folder = elsewhere["empty"]
     answer, how, files = end(process, folder)
@@ -1138,6 +1139,7 @@ def test_the_next_process_finds_the_machine_code(elsewhere):
     assert end(start(folder), folder) == (answer, "loaded", files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no folder", "nowhere"])
 def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
     answer, how, files = end(*elsewhere[name])
@@ -1229,6 +1231,7 @@ def interrupted(action, seconds):
     return False
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_replay_that_is_interrupted_leaves_everything_usable():
     rng = random.Random(0)
     p, q = Value(2.0, "p"), Value(3.0, "q")
@@ -1253,7 +1256,7 @@ def test_a_replay_that_is_interrupted_leaves_everything_usable():
         seen = []
         thread = threading.Thread(target=lambda: seen.extend([p.data, q.data]))  # noqa: B023
         thread.start()
-        thread.join(10)
+        thread.join(600)
         a, b = seen
         assert (a, b) == (p.data, q.data) == (pytest.approx(2.0, abs=1e-3), pytest.approx(3.0, abs=1e-3))
         p.grad = q.grad = 0.0
@@ -1431,6 +1434,7 @@ def test_what_is_no_function_cannot_be_compiled(thing):
         compile(thing)
 
 
+@pytest.mark.slow
 def test_a_large_graph_is_compiled_and_the_plain_one_can_be_dropped():
     def f(x):
         y = x

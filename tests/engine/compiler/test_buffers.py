@@ -8,7 +8,8 @@ import sys
 import threading
 import warnings
 import weakref
-from time import perf_counter
+from contextlib import contextmanager
+from time import process_time
 
 import pytest
 
@@ -771,16 +772,27 @@ def test_large_numbers_overflow_as_quietly_as_floats_do():
 # A cell is interrupted.
 
 
-def interrupted(function, codes, place):
-    """Call a function, and interrupt it at one of the instructions of these pieces of code; whether it was."""
-    count = place
+@contextmanager
+def stopped_at_instructions(codes, do):
+    """Something is done before every instruction of these pieces of code."""
+    if sys.version_info >= (3, 12):
+        tool, event = sys.monitoring.DEBUGGER_ID, sys.monitoring.events.INSTRUCTION
+        sys.monitoring.use_tool_id(tool, "interrupts")
+        sys.monitoring.register_callback(tool, event, do)
+        for code in codes:
+            sys.monitoring.set_local_events(tool, code, event)
+        try:
+            yield
+        finally:
+            for code in codes:
+                sys.monitoring.set_local_events(tool, code, 0)
+            sys.monitoring.register_callback(tool, event, None)
+            sys.monitoring.free_tool_id(tool)
+        return
 
     def at_opcode(frame, event, arg):
-        nonlocal count
         if event == "opcode":
-            count -= 1
-            if count == -1:
-                raise KeyboardInterrupt
+            do()
         return at_opcode
 
     def at_call(frame, event, arg):
@@ -792,11 +804,27 @@ def interrupted(function, codes, place):
     before = sys.gettrace()
     sys.settrace(at_call)
     try:
-        function()
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def interrupted(function, codes, place):
+    """Call a function, and interrupt it at one of the instructions of these pieces of code; whether it was."""
+    count = place
+
+    def at_instruction(*_):
+        nonlocal count
+        count -= 1
+        if count == -1:
+            raise KeyboardInterrupt
+
+    try:
+        with stopped_at_instructions(codes, at_instruction):
+            function()
     except KeyboardInterrupt:
         return True
     finally:
-        sys.settrace(before)
         while engine_lending.lending._is_owned():  # taken, before the block that gives it back: no signal comes there
             engine_lending.lending.release()
     return False
@@ -873,8 +901,8 @@ def test_to_change_places_takes_linear_time():
     values = parameters(*map(float, range(10_000)))
     Part(values[1:] + values[:1]).lend()
     part = Part(values[:2] + values[:1:-1])
-    begin = perf_counter()
+    begin = process_time()
     part.lend_in_a_row()
-    assert perf_counter() - begin < 1  # looking through all for each takes several seconds
+    assert process_time() - begin < 1  # looking through all for each takes several seconds
     assert part.views is not None
     assert part.views[0].tolist() == [0.0, 1.0, *map(float, range(9_999, 1, -1))]

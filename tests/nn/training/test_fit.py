@@ -589,6 +589,7 @@ class Interrupted(SGD):
         super().step()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_leaves_whole_weights_and_the_history_so_far():
     expected, model = mlp(), mlp()
     loader = DataLoader(X, SIGNS, 10, shuffle=True)
@@ -606,6 +607,7 @@ def test_an_interrupt_leaves_whole_weights_and_the_history_so_far():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_interrupt_does_not_wait():
     Interrupted.presses = 2
     model = mlp()
@@ -630,6 +632,7 @@ def test_an_interrupt_from_elsewhere_ends_the_training_too(compiled):
     assert (history.epoch, history.interrupted) == (2, True)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_in_a_callback_ends_the_training_after_the_epoch(tmp_path):
     model = mlp()
     path = tmp_path / "run.json"

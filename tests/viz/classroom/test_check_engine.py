@@ -350,9 +350,9 @@ PLANTED = {
 
 @pytest.mark.parametrize(("name", "changes"), [(name, changes) for name, *changes in PLANTED.values()], ids=PLANTED)
 def test_a_planted_mistake_is_found_and_named(name, changes):
-    start = time.perf_counter()
+    start = time.process_time()
     report = check_engine(built(*changes))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert not report.ok
     assert report.mistakes == (name,)
     text = str(report)
@@ -447,9 +447,9 @@ def test_the_name_does_not_hang_on_the_seed(planted, seed):
 
 def test_a_right_engine_of_forty_lines_passes():
     assert len([line for line in RIGHT.splitlines() if line.strip()]) < 60
-    start = time.perf_counter()
+    start = time.process_time()
     report = check_engine(built())
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert (report.ok, report.complete, report.mistakes, report.skipped) == (True, True, (), {})
     assert str(report).startswith("Value is right. ")
     assert report.programs > 300

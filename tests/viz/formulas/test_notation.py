@@ -59,6 +59,7 @@ FUNCTIONS = {
     "above": lambda x, y: 0.5 if x == y else float(x > y),
     "equal": lambda x, y: float(x == y),
     "stop_gradient": lambda x: x,
+    "stop": lambda x: x,
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "clamp": lambda x, low, high: sorted((low, x, high))[1],
