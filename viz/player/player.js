@@ -8,7 +8,7 @@
   const N = G.names.length, ROOT = N - 1;
   const SVG = "http://www.w3.org/2000/svg", MATH = "http://www.w3.org/1998/Math/MathML";
 
-  // ---- Small helpers: elements, numbers, words.
+  // ---- Small functions: elements, numbers, words.
 
   function make(parent, tag, attributes = {}, text = "") {
     const space = parent.namespaceURI === SVG || tag === "svg" ? SVG : parent.namespaceURI === MATH || tag === "math" ? MATH : null;

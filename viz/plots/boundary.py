@@ -1,4 +1,4 @@
-"""Plots of a network's decisions and of its loss, on matplotlib axes; and the helpers that all plots share."""
+"""Plots of a network's decisions and of its loss, on matplotlib axes; and what all plots share."""
 
 import inspect
 import warnings

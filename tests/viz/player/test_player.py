@@ -439,8 +439,8 @@ def test_a_prediction_hides_the_product_and_the_sum_until_asked(opened):
         page.locator(how).click() if how == "#reveal" else page.keyboard.press(how)
         assert at(page) == k
         assert text(page, "#formula").endswith(f"={number(step.product)}")
-        assert f"that is {number(step.product)}, on to" in text(page, "#spoken")
-        assert f"now has {number(step.total)}:" in text(page, "#spoken")
+        assert f"which is {number(step.product)}, to" in text(page, "#spoken")
+        assert f"now has {number(step.total)}, from" in text(page, "#spoken")
         assert page.locator("#reveal").is_disabled()
         bars.add(page.locator(".bar").bounding_box()["height"])
     assert len(bars) == 1  # or the picture would jump
