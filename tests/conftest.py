@@ -120,8 +120,9 @@ def left_out(reports):
     """A line for each reason, with how many it concerns and what to do about it."""
     counts = Counter(("whole file" if report.when == "collect" else "test", reason(report)) for report in reports)
     for (what, why), count in counts.most_common():
-        way = next((f". To run them: {way}" for word, way in WAYS.items() if word in why.casefold()), "")
-        yield f"{count} {what}{'s were' if count != 1 else ' was'} skipped: {why}{way}"
+        were, them = ("s were", "them") if count != 1 else (" was", "it")
+        way = next((f". To run {them}: {way}" for word, way in WAYS.items() if word in why.casefold()), "")
+        yield f"{count} {what}{were} skipped: {why}{way}"
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -37,5 +37,5 @@ def test_what_was_skipped_is_told_in_a_line_for_each_reason():
     assert [*left_out([*reports, whole_file])] == [
         "3 tests were skipped: no PyTorch here. To run them: pip install torch",
         "1 test was skipped: not on Windows",
-        "1 whole file was skipped: without numba there is no machine code. To run them: pip install 'chalkgrad[fast]'",
+        "1 whole file was skipped: without numba there is no machine code. To run it: pip install 'chalkgrad[fast]'",
     ]
