@@ -48,16 +48,16 @@ def pytest_configure(config):
     os.environ["CHALKGRAD_CACHE"] = folder
 
 
-def make_kernels(lanes):
+def make_kernels(batched):
     """The machine code of every rule, in one of its widths."""
     from engine.compiler.codegen import kernel
-    from engine.compiler.nary_kernels import LOOPS
+    from engine.compiler.nary_kernels import NARY_KERNELS
     from tests.rule_samples import NAMED, SAMPLED
 
     for name, sample in SAMPLED:
         rule = NAMED[name]
-        if rule not in LOOPS and rule.name not in LOOPS:
-            kernel(rule, len(sample.symbols), lanes)
+        if rule not in NARY_KERNELS and rule.name not in NARY_KERNELS:
+            kernel(rule, len(sample.symbols), batched)
 
 
 @pytest.fixture(scope="session")

@@ -143,7 +143,7 @@ class Compiled:
         else:
             if given is not leaves:
                 by_inputs = [derivative for derivative, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
-            finite = values_finite and grads_finite
+            finite = bool(values_finite and grads_finite)
             rule = CompiledRule(self.__name__, by_inputs, by_parameters, specialization.parameters, finite)
             value = compiled_value(results[0], version, given, rule)
         return (value, unflatten(specialization.result, iter(results))[1]) if self._aux else value

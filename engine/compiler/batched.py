@@ -98,9 +98,7 @@ class BatchedProgram(Program):
             job.results, job.result_array = 0, None
         job.seed = seed
 
-    def run(
-        self, group: Group, parameters: Located, seed: float, results: Any = None
-    ) -> tuple[Any, float, int, int]:
+    def run(self, group: Group, parameters: Located, seed: float, results: Any = None) -> tuple[Any, float, int, int]:
         """Run it for each example; safe in many threads at once.
 
         Args:

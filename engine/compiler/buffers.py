@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any
 
-from engine import versions
 from engine.value import Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
@@ -254,7 +253,7 @@ class Binding:
         """Whether any of the numbers was changed after that."""
         if not self.in_buffers():
             return any(value._version > version for value in self.values)
-        if all([buffer.latest <= version for buffer in self.buffers]):
+        if all(buffer.latest <= version for buffer in self.buffers):
             return False
         with lock:
             if not self.in_buffers():

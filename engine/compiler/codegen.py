@@ -1,8 +1,8 @@
 """Machine code for the rules: the table's own functions, compiled by numba, each once.
 
 A kernel is one rule, forward or backward, as machine code that works on flat arrays: ``v``, the numbers, and ``g``, the
-gradients. Its operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept on
-disk, named after all that they were made from, and found again by the next process.
+gradients. Its operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept
+on disk, named after all that they were made from, and found again by the next process.
 
 A kernel comes in two widths. A *scalar* kernel works on one number at each place, and on several instructions in a row
 whose operands stand one after the other. A *batched* kernel works on a row of lanes at each place: the same instruction
@@ -93,9 +93,8 @@ def source(operands: int, batched: bool) -> str:
             d1, = partials(v0[lane], v1[lane])
             g1[lane] += upstream * d1 if upstream != 0.0 else 0.0
     """
-    head = (
-        "def {}(operands_, repeats, count, width, uniform, v_, g_):\n    operands, v, g = as_arrays(operands_, v_, g_)\n"
-    )
+    head = "def {}(operands_, repeats, count, width, uniform, v_, g_):\n"
+    head += "    operands, v, g = as_arrays(operands_, v_, g_)\n"
     every, inputs, size = range(operands + 1), range(1, operands + 1), operands + 1
     derivatives = "".join(f"d{i}, " for i in inputs).rstrip()
     forward, backward = head.format("forward"), head.format("backward")

@@ -120,7 +120,8 @@ class FusedOptimizer:
                     return None  # another thread has looked at the parameters, or changed them
                 self._bind_update(kernel, optimizer)
                 job.gradient_addresses, job.updated_gradients = parameters.grad_address, buffer.grad_address
-                job.updated_count, job.update, job.update_arguments = len(buffer.values), kernel.address, kernel.arguments
+                job.updated_count = len(buffer.values)
+                job.update, job.update_arguments = kernel.address, kernel.arguments
                 buffer.version = versions.bump()
                 kernel.call_driver(kernel.apply_address, job.address)
                 buffer.without_grad.clear()
@@ -172,8 +173,9 @@ class FusedOptimizer:
         assert self._rule is not None
         try:
             leaves: list[Any] = []
-            example = [float(column[0]) for column in columns], [own[name] for name in self._names]
-            specialization, expected = self._rule.specialize(flatten_args((*example[0], example[1]), {}, leaves), [leaves])
+            example = [*[float(column[0]) for column in columns], [own[name] for name in self._names]]
+            signature = flatten_args(tuple(example), {}, leaves)
+            specialization, expected = self._rule.specialize(signature, [leaves])
             self._refused = specialization is None or bool(specialization.parameters.values)
             if self._refused or specialization is None:
                 return None
@@ -249,7 +251,9 @@ class UpdateKernel:
         fields = np.zeros(2 + columns, np.int64)
         fields[1] = shared.ctypes.data
         self.arguments = fields.ctypes.data
-        self._shared, self._fields, self._alive = shared.data, fields.data, code
+        self._shared: Any = shared.data
+        self._fields: Any = fields.data
+        self._alive = code
 
     def bind(self, columns: Sequence[Any], numbers: Sequence[float]) -> None:
         """Say which arrays it is to work on, and what the numbers are that all parameters share."""

@@ -161,8 +161,8 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 gbs[lane] += gs[lane]
 
 
-# Four dots of the same inputs, in lanes, of contiguous weights that all examples share: where the four results go, where
-# the weights of each begin, where the biases are, and where the inputs are.
+# Four dots of the same inputs, in lanes, of contiguous weights that all examples share: where the four results go,
+# where the weights of each begin, where the biases are, and where the inputs are.
 
 load8, splat8 = vector(8)
 load4, splat4 = vector(4)

@@ -1,8 +1,8 @@
 """The argument struct of machine code, the drivers that run a program, and one call from Python.
 
 A program is a list of integers: for each run of equal instructions the number of its kernel, how many instructions they
-are, how many operands each has, and the operands. All that a run of a program needs is in one struct, a `Job`, so that a
-call passes one address. numba reads and writes its fields by name.
+are, how many operands each has, and the operands. All that a run of a program needs is in one struct, a `Job`, so that
+a call passes one address. numba reads and writes its fields by name.
 """
 
 import ctypes
@@ -72,6 +72,8 @@ class Job(ctypes.Structure):
         ("gradient_addresses", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
         ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
     ]  # fmt: skip
+
+    examples: int
 
     def __init__(self, program: "Program") -> None:
         super().__init__()

@@ -133,6 +133,16 @@ def _levels(program, starts, groups, size):
     return levels
 
 
+@numba.njit(**DEVICE_ONLY)
+def _contiguous(program, place, first, n):
+    """Whether these operands are side by side."""
+    begin = np.int64(place[program[first]])
+    for k in range(1, n):
+        if np.int64(place[program[first + k]]) != begin + k:
+            return False
+    return n > 1
+
+
 @jit_cached(
     numba.njit,
     "UniTuple(uint32[::1], 3)(uint32[::1], uint32[::1], boolean[::1], boolean[::1], boolean[::1], int64[::1], "
@@ -159,7 +169,9 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
         at = np.int64(starts[i])
         code, count = np.int64(program[at]), np.int64(program[at + 1])
         n = (count - 1) // 2
-        contiguous = dots[code] and _contiguous(program, place, at + 3, n) and _contiguous(program, place, at + 3 + n, n)
+        contiguous = (
+            dots[code] and _contiguous(program, place, at + 3, n) and _contiguous(program, place, at + 3 + n, n)
+        )
         if contiguous:
             code, count = len(groups), 4 + (count - 1) % 2
         head = np.int64(begins[runs - 1])
@@ -195,13 +207,3 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
                 written[end + k] = place[program[at + 2 + k]]
         end += count
     return written[:end].copy(), begins[:runs].copy(), place
-
-
-@numba.njit(**DEVICE_ONLY)
-def _contiguous(program, place, first, n):
-    """Whether these operands are side by side."""
-    begin = np.int64(place[program[first]])
-    for k in range(1, n):
-        if np.int64(place[program[first + k]]) != begin + k:
-            return False
-    return n > 1

@@ -140,9 +140,7 @@ class Recorder:
         self._compare(specialization.tape, tape)
         return _expected(tape)
 
-    def _trace(
-        self, signature: Signature, leaves: list[Any]
-    ) -> tuple[list[tuple[str, Value]], list[Value], Signature]:
+    def _trace(self, signature: Signature, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Signature]:
         """The leaves that stand for the arguments, the Values that the function made of them, and their signature."""
         names = list(self._names(signature))
         plain = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]

@@ -73,16 +73,16 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
 
 
 def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
-    """Put ``change(gradients)`` in place of the gradients that there are: a list, or an array if they are in buffers."""
+    """Put ``change(gradients)`` in place of the gradients that there are: a list, or an array if buffers have them."""
     listed = list(parameters) if hasattr(parameters, "__iter__") else [parameters]
     if not listed:
         raise ValueError("clipping takes at least one parameter, got none; write model.parameters()")
     for parameter in listed:
         if not isinstance(parameter, Value):
             raise TypeError(f"clipping takes Values, got {parameter!r:.40}; write model.parameters()")
-    parameters = Binding(listed)
-    if parameters.in_buffers():  # the numbers are in arrays: see engine/compiler/buffers.py
-        parameters.change_gradients(change)
+    binding = Binding(listed)
+    if binding.in_buffers():  # the numbers are in arrays: see engine/compiler/buffers.py
+        binding.change_gradients(change)
         return
     reached = [p for p in listed if p.grad is not None]
     for parameter, gradient in zip(reached, change([p.grad for p in reached])):

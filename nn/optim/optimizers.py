@@ -1,8 +1,8 @@
 """Gradient descent and its kin: from a parameter and its gradient to the next parameter.
 
 An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and the optimizer's memory of that
-parameter. It is written once, for floats; when the parameters' numbers are in arrays, as after a compiled loss, the rule
-is compiled too. The memory lives in the optimizer, not in the Values.
+parameter. It is written once, for floats; when the parameters' numbers are in arrays, as after a compiled loss, it is
+compiled too. The memory lives in the optimizer, not in the Values.
 """
 
 from collections.abc import Callable, Iterable, Mapping
