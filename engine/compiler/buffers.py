@@ -91,6 +91,7 @@ class ParameterBuffer:
         data_address, grad_address: where in memory these arrays begin.
         version: when the numbers were last changed in the arrays; 0 if they were not, since they were adopted.
         without_grad: those that had no gradient when they were adopted, and were given none since.
+        successor: the buffer that took some of its Values, the last one if there were several.
     """
 
     def __init__(self, values: Iterable[Value]) -> None:
@@ -101,6 +102,7 @@ class ParameterBuffer:
         self.data_address = self.grad_address = 0
         self.version = 0
         self.without_grad: set[Value] = set()
+        self.successor: ParameterBuffer | None = None
         self._versions: list[int] = []  # when each Value was last changed by itself
         self._latest = 0  # the last of these
         self._places: dict[Value, int] = {}
@@ -118,7 +120,10 @@ class ParameterBuffer:
             if not kinds <= _KINDS or (BufferedValue in kinds and not take):
                 return False
             for value in self.values:
-                materialize(value)
+                if type(value) is BufferedValue:
+                    other = buffer_of(value)
+                    other.successor = self
+                    other.materialize()
             self._adopt()
         return True
 
@@ -232,7 +237,7 @@ class Binding:
             return False
         if Value in kinds:
             for buffer in self.buffers:  # where they were before
-                buffer.adopt(take=False)
+                (buffer.successor or buffer).adopt(take=False)
             plain = tuple([value for value in self.values if type(value) is Value])
             if plain:
                 if self._own is None or self._own.values != plain:

@@ -210,7 +210,7 @@ def test_a_parameter_that_an_optimizer_leaves_alone_was_not_changed(pair):
     plain, value = q * 7, compile(lambda x: x * q)(1.0)
     product(1.0).backward()
     SGD([p], lr=0.1).step()
-    assert buffered(p, q) == [True, True]
+    assert buffered(p, q) == [True, False]
     value.backward()
     plain.backward()
     assert q.grad == 4.0 + 1.0 + 7.0
@@ -668,7 +668,7 @@ def test_a_parameter_that_is_reached_late_has_a_gradient_from_then_on(pair):
     (late,) = parameters(5.0)
     line = compile(lambda x: x * late)
     SGD([p, late], lr=1.0).step()
-    assert buffered(p, q, late) == [True, True, True]
+    assert buffered(p, q, late) == [True, False, True]
     line(2.0).backward()
     line(2.0).backward()
     assert (late.grad, late.data, p.grad, p.data) == (4.0, 5.0, 3.0, -1.0)
@@ -694,7 +694,6 @@ def test_two_optimizers_of_one_function_take_turns(pair):
     first.step()
     second.step()
     first.zero_grad()
-    assert buffered(p, q) == [True, True]
     assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 0.0, 2.0)
     product(1.0).backward()
     second.step()
@@ -724,7 +723,7 @@ def test_an_update_after_the_forward_pass_matters_to_those_it_changed_alone(pair
     at_p, at_q = by_p(1.0), by_q(1.0)
     product(1.0).backward()
     SGD([q], lr=1.0).step()
-    assert buffered(p, q) == [True, True]
+    assert buffered(p, q) == [False, True]
     at_p.backward()
     with pytest.raises(RuntimeError, match=r"p1 = -1\.0 was changed after the forward pass"):
         at_q.backward()
@@ -979,6 +978,8 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
 
 def test_to_find_many_parameters_takes_linear_time():
     values = parameters(*map(float, range(10_000)))
+    for value in values:
+        value.grad = 0.0
     ParameterBuffer(values[1:] + values[:1]).adopt()
     binding = Binding(values[:2] + values[:1:-1])
     begin = perf_counter()
