@@ -90,14 +90,14 @@ def machine_code():
     """
     pytest.importorskip("numba", reason="without numba there is no machine code")
     from engine.compiler.codegen import kernel
-    from engine.compiler.nary_kernels import LOOPS
+    from engine.compiler.nary_kernels import NARY_KERNELS
     from tests.rule_samples import NAMED, SAMPLED
 
     rules = {(NAMED[name], len(sample.symbols)) for name, sample in SAMPLED}
     kernels = [(rule, n, lanes) for rule, n in rules for lanes in (False, True)]
     random.Random(os.getpid()).shuffle(kernels)
     for rule, n, lanes in kernels:
-        if rule not in LOOPS and rule.name not in LOOPS:
+        if rule not in NARY_KERNELS and rule.name not in NARY_KERNELS:
             kernel(rule, n, lanes)
 
 

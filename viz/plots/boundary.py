@@ -4,13 +4,13 @@ import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from itertools import cycle
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
 from engine.compiler.api import compile
+from engine.compiler.trace import machine_is_available
 from engine.nested import tree_leaves
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _answers(model: Any, points: list[list[float]]) -> Sequence[Any]:
         begin = perf_counter()
         answers = [model(point) for point in points[:TIMED]]
         seconds = (perf_counter() - begin) / TIMED * len(points)
-        if seconds > PATIENCE and find_spec("numba") is not None:
+        if seconds > PATIENCE and machine_is_available():
             with suppress(Exception):  # if it can't be compiled, call it; an error of its own will come again
                 return compile(model).map(points)  # type: ignore[no-any-return]
         return answers + [model(point) for point in points[TIMED:]]
