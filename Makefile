@@ -4,15 +4,23 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types lab lessons peers bench clean
+.PHONY: demo test test-all check lint types coverage lab lessons peers bench clean
 
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -q --numprocesses logical --dist loadfile
+# Every rule, the engine, nn, compile and viz, on all cores; pytest keeps what it makes of the tests, whatever is set
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses logical --dist loadfile
 
-check: lint types test
+test: $(VENV)/.test
+	$(PYTEST)
+
+# That, and then the slow tests, which are marked so: kernels, JupyterLab, every lesson in every order, more points
+test-all: test
+	$(PYTEST) -m slow
+
+# What CI runs
+check: lint types test-all
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -20,6 +28,13 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+# Which lines of engine and nn no test runs, slow ones aside
+coverage: $(VENV)/.coverage
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -q --numprocesses logical --dist loadfile engine nn tests/engine tests/nn
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 lab: $(VENV)/.lessons
 	$(BIN)/jupyter lab notebooks

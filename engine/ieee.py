@@ -8,10 +8,7 @@ and `Float`, a float whose `/` and `**` do too.
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from engine.rules import Rule
+from typing import Any
 
 inf, nan = math.inf, math.nan
 LN2, LN10, DEGREES = math.log(2), math.log(10), 180 / math.pi
@@ -235,6 +232,6 @@ class Float(float):
     def __abs__(self) -> "Float":
         return Float(abs(float(self)))
 
-    def apply_rule(self, rule: "Rule", operands: tuple[float, ...]) -> "Float":
+    def apply_rule(self, rule: Any, operands: tuple[float, ...]) -> "Float":
         """A rule called on Floats gives a Float."""
         return Float(rule.evaluate(*map(float, operands)))

@@ -1,6 +1,6 @@
-"""The chain rule in slow motion: a record for every operation, and for every message a node sends to an operand.
+"""The chain rule in slow motion: a record for every operation, and for every contribution sent to an operand.
 
-`graph.chain_rule` is the same two lines without the writing down.
+`graph.chain_rule` is the same two lines without the records.
 
 >>> from engine import Value
 >>> a = Value(3.0, "a")
@@ -21,7 +21,7 @@ from math import nan
 from typing import Any
 
 from engine.modes import SourceLine
-from engine.names import called, in_brackets, number
+from engine.names import in_brackets, node_names, number
 from engine.rules import RULES, Rule
 
 LocalDerivatives = Callable[[Any], Iterable[tuple[Any, float]]]
@@ -29,14 +29,14 @@ LocalDerivatives = Callable[[Any], Iterable[tuple[Any, float]]]
 
 @dataclass(frozen=True, slots=True)
 class ForwardStep:
-    """One operation: the node it made, and what of.
+    """One operation: the node it made, and from which operands.
 
     Attributes:
         node: the node.
         value: its number.
-        operands: the numbers it was made from.
-        name: what the node is called.
-        operand_names: what the operands are called.
+        operands: the numbers it was computed from.
+        name: the name of the node.
+        operand_names: the names of the operands.
         line: the line of code that made it, if lines were recorded (`record_lines`).
     """
 
@@ -48,27 +48,27 @@ class ForwardStep:
     line: SourceLine | None
 
     def __str__(self) -> str:
-        symbols = written(self.node.rule, self.operand_names)
-        numbers = written(self.node.rule, [in_brackets(number(x)) for x in self.operands])
+        symbols = as_python(self.node.rule, self.operand_names)
+        numbers = as_python(self.node.rule, [in_brackets(number(x)) for x in self.operands])
         return f"{self.name} = {symbols} = {numbers} = {number(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
 class BackwardStep:
-    """One application of the chain rule: what a node passes on to one of its operands.
+    """One application of the chain rule: what a node sends to one of its operands.
 
     Attributes:
-        node: who sends.
-        parent: who receives, an operand of the node.
-        operand: which operand, counted from 0: in ``a * a`` both are the same node.
-        upstream: ``∂root/∂node``, the gradient the sender has.
+        node: the sender.
+        parent: the receiver, an operand of the node.
+        operand: which operand it is, counted from 0; in ``a * a`` both are the same node.
+        upstream: ``∂root/∂node``, the gradient of the sender.
         local: ``∂node/∂parent``.
-        product: upstream times local; 0 where upstream is 0, even through an infinite slope.
-        before: what the receiver had.
-        total: what it has now.
-        received: how many contributions it has had, this one included.
-        expected: how many it waits for.
-        names: what the root, the sender and the receiver are called.
+        product: upstream times local; 0 where upstream is 0, even if local is infinite.
+        before: the gradient of the receiver before this step.
+        total: its gradient after this step.
+        received: how many contributions it has received, including this one.
+        expected: how many it will receive in all.
+        names: the names of the root, the sender and the receiver.
         line: the line of code that made the sender, if lines were recorded (`record_lines`).
     """
 
@@ -97,8 +97,8 @@ class BackwardStep:
 def forward_steps(
     order: Sequence[Any], lines: Mapping[Any, SourceLine], names: Mapping[str, Any] | None = None
 ) -> Iterator[ForwardStep]:
-    """A record for every operation among the nodes."""
-    name = called(order, names)
+    """A record for every operation in the graph."""
+    name = node_names(order, names)
     for node in order:
         if node.rule is not None:
             numbers = tuple(parent.data for parent in node.parents)
@@ -119,11 +119,11 @@ def backward_steps(
         order: the nodes in topological order, the root last.
         local_derivatives: gives a node's operands, each with its local derivative.
         lines: the source lines that are known.
-        names: as for `called`.
-        firing: which node passes its gradient on, one after another; from the root backwards if not given. Any other
-            order is there to show what goes wrong with it.
+        names: as for `node_names`.
+        firing: the order in which nodes send their gradient on; if None, reverse topological order. Any other order is
+            there to show what goes wrong.
     """
-    root, name = order[-1], called(order, names)
+    root, name = order[-1], node_names(order, names)
     expected = Counter(parent for node in order for parent in node.parents)
     received: Counter[Any] = Counter()
     gradient = dict.fromkeys(order, 0.0)
@@ -135,7 +135,7 @@ def backward_steps(
         except Exception:
             if upstream != 0.0:
                 raise
-            found = [(parent, nan) for parent in node.parents]  # where nothing is passed on, no slope is asked for
+            found = [(parent, nan) for parent in node.parents]  # nothing is sent on, so the derivatives are not needed
         for operand, (parent, local) in enumerate(found):
             product = upstream * local if upstream != 0.0 else 0.0
             before = gradient[parent]
@@ -148,10 +148,10 @@ def backward_steps(
 
 
 def running_totals(order: Sequence[Any], steps: Iterable[BackwardStep]) -> Iterator[BackwardStep]:
-    """The steps, one at a time, with the gradients of the nodes as they are at each.
+    """The steps, one at a time, while the nodes' gradients are brought up to date with each.
 
-    After the last they are what `Value.backward` leaves, on leaves added to what was there. Stop before that, and they
-    stay half done: `Value.zero_grad` clears them.
+    After the last step they are what `Value.backward` leaves (on leaves, added to what was there). If you stop before
+    that, they are left unfinished, and `Value.zero_grad` clears them.
     """
     before = {node: float(node.grad or 0.0) for node in order if node.rule is None}
     for node in order:
@@ -162,36 +162,37 @@ def running_totals(order: Sequence[Any], steps: Iterable[BackwardStep]) -> Itera
         yield step
 
 
-_BETWEEN = {"add": "+", "sub": "-", "mul": "*", "zero_mul": "*", "div": "/", "zero_div": "/", "pow": "**"}
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "zero_mul": "*", "div": "/", "zero_div": "/", "pow": "**"}
 
 
-def table_name(rule: Rule) -> str:
-    """What a rule is called in the table or which family it is of; empty for a rule of a user's own.
+def builtin_name(rule: Rule) -> str:
+    """The name of a rule in the table, or of its family; empty for a rule that a user has written.
 
     >>> from engine import rules
-    >>> table_name(rules.mul), table_name(rules.power(2.0)), table_name(Rule("power", max, lambda z, x, y: (1.0, 1.0)))
+    >>> own = Rule("power", max, lambda z, x, y: (1.0, 1.0))
+    >>> builtin_name(rules.mul), builtin_name(rules.power(2.0)), builtin_name(own)
     ('mul', 'power', '')
     """
     return rule.name if rule.constants or RULES.get(rule.name) is rule else ""
 
 
-def written(rule: Rule, operands: Sequence[str]) -> str:
-    """A rule of operands as Python would write it.
+def as_python(rule: Rule, operands: Sequence[str]) -> str:
+    """A rule applied to operands, as it would be written in Python.
 
     >>> from engine import rules
-    >>> written(rules.mul, ["a", "b"]), written(rules.power(2.0), ["a"]), written(rules.sin, ["a"])
+    >>> as_python(rules.mul, ["a", "b"]), as_python(rules.power(2.0), ["a"]), as_python(rules.sin, ["a"])
     ('a * b', 'a**2', 'sin(a)')
     """
-    name = table_name(rule)
-    if name in _BETWEEN:
-        return f" {_BETWEEN[name]} ".join(operands)
+    name = builtin_name(rule)
+    if name in _INFIX:
+        return f" {_INFIX[name]} ".join(operands)
     if name == "power":
         return f"{operands[0]}**{rule.symbol.removeprefix('**')}"
     if name == "neg":
         return f"-{operands[0]}"
     if name == "select":
         return operands[0]
-    listed = [x[1:-1] if x.startswith("(-") and x.endswith(")") else x for x in operands]  # commas part them already
+    listed = [x[1:-1] if x.startswith("(-") and x.endswith(")") else x for x in operands]  # commas are enough
     if name in ("softmax", "log_softmax"):
         return f"{rule.symbol}({', '.join(listed)})" + "".join(f"[{i}]" for i in rule.constants)
     return f"{rule.symbol}({', '.join([*listed, *map(number, rule.constants)])})"

@@ -12,8 +12,8 @@ from math import isfinite
 from typing import Any, Self
 
 from engine import Value
-from engine.compiler.buffers import Part
-from engine.compiler.guards import note_change
+from engine.compiler.buffers import Binding
+from engine.compiler.guards import bump_module_version
 from engine.conversion import to_float
 from engine.nested import tree_leaves, tree_map
 from nn.summary import Summary, SummaryRow
@@ -48,7 +48,7 @@ class Module:
 
     def __setattr__(self, name: str, thing: Any) -> None:
         if getattr(self, name, None) is not thing:
-            note_change()  # for compiled functions, which have recorded what it did before
+            bump_module_version()  # for compiled functions, which have recorded what it did before
         object.__setattr__(self, name, thing)
 
     def __repr__(self) -> str:
@@ -224,7 +224,7 @@ class Module:
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, frozen ones included; do this before each backward pass."""
-        Part(self.parameters(frozen=True)).zero_grad()
+        Binding(self.parameters(frozen=True)).zero_grad()
 
 
 def _is_leaf(thing: Any) -> bool:

@@ -1,20 +1,21 @@
-"""What several tests share: a real browser, and machine code."""
+"""What several tests share: a real browser, machine code, an interrupt. And what is said when they are through."""
 
 import os
+import random
 import shutil
-import subprocess
-import sys
+import signal
 import tempfile
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from tests.paths import ROOT
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 600_000  # milliseconds: no test is about how long a page takes, and a machine may be busy
 
 
 @pytest.fixture(scope="module")  # not for the session: while it is open, no other test can run an event loop
-def browser():
+def browser(tmp_path_factory):
     """The machine's Chromium, headless. Without one the test is skipped, unless BROWSER_REQUIRED is set, as in CI."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
@@ -23,50 +24,109 @@ def browser():
         pytest.skip("no Chromium is installed: what runs in a browser was not tested")
     from playwright.sync_api import sync_playwright
 
+    environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}  # it writes there, whoever runs it
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], env=environment, timeout=PATIENCE
+        )
+        new_context = chromium.new_context
+
+        def patient(**options):
+            context = new_context(**options)
+            context.set_default_timeout(PATIENCE)
+            return context
+
+        chromium.new_context = patient
+        chromium.new_page = lambda **options: patient(**options).new_page()
         yield chromium
         chromium.close()
 
 
 @pytest.fixture(scope="session")
 def runs(request):
-    """The lessons that the selected tests ask for, run; most of the time of these tests is spent here."""
+    """The lessons that the selected tests ask for, run in real kernels."""
     from tests.lessons import run_all
 
     calls = [item.callspec.params for item in request.session.items if "runs" in getattr(item, "fixturenames", ())]
     return run_all(sorted({params["path"] for params in calls}))
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises KeyboardInterrupt, as it does by default; what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+# What is written while tests run, by whom; a home may be read-only, and may hold settings of its owner's.
+WRITTEN = {
+    "CHALKGRAD_CACHE": "chalkgrad",
+    "MPLCONFIGDIR": "matplotlib",
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_CONFIG_DIR": "jupyter-config",
+    "JUPYTER_DATA_DIR": "jupyter-data",
+    "JUPYTER_RUNTIME_DIR": "jupyter-runtime",
+}
+
+
 def pytest_configure(config):
-    """Machine code that tests make is kept with what else pytest keeps, and not in the home of whoever runs them."""
-    if hasattr(config, "cache"):
-        folder = str(config.cache.mkdir("chalkgrad"))
-    else:  # -p no:cacheprovider
+    """What tests write is kept with what else pytest keeps, and not in the home of whoever runs them."""
+    try:
+        folders = {variable: config.cache.mkdir(name) for variable, name in WRITTEN.items()}
+    except (AttributeError, OSError):  # -p no:cacheprovider, or a folder of somebody else's
         folder = tempfile.mkdtemp(prefix="chalkgrad-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    os.environ["CHALKGRAD_CACHE"] = folder
-
-
-def make_kernels(lanes):
-    """The machine code of every rule, in one of its widths."""
-    from engine.compiler.codegen import kernel
-    from engine.compiler.nary_kernels import LOOPS
-    from tests.rule_samples import NAMED, SAMPLED
-
-    for name, sample in SAMPLED:
-        rule = NAMED[name]
-        if rule not in LOOPS and rule.name not in LOOPS:
-            kernel(rule, len(sample.symbols), lanes)
+        folders = {variable: Path(folder, name) for variable, name in WRITTEN.items()}
+    for variable, path in folders.items():
+        path.mkdir(exist_ok=True)
+        os.environ[variable] = str(path)
 
 
 @pytest.fixture(scope="session")
 def machine_code():
-    """The machine code of every rule. Where it is not kept from another day it takes most of the time of all tests, and
-    so two processes share the work.
+    """The machine code of every rule, in both widths. Where none is kept from another day it takes most of the time of
+    all tests. So every process goes through the rules in an order of its own, and finds on the disk what others made.
     """
     pytest.importorskip("numba", reason="without numba there is no machine code")
-    code = "from tests.conftest import make_kernels; make_kernels(True)"
-    other = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    make_kernels(False)
-    assert other.wait() == 0
+    from engine.compiler.codegen import kernel
+    from engine.compiler.nary_kernels import NARY_KERNELS
+    from tests.rule_samples import NAMED, SAMPLED
+
+    rules = {(NAMED[name], len(sample.symbols)) for name, sample in SAMPLED}
+    kernels = [(rule, n, lanes) for rule, n in rules for lanes in (False, True)]
+    random.Random(os.getpid()).shuffle(kernels)
+    for rule, n, lanes in kernels:
+        if rule not in NARY_KERNELS and rule.name not in NARY_KERNELS:
+            kernel(rule, n, lanes)
+
+
+# What was left out, said at the end.
+
+WAYS = {
+    "torch": "pip install torch",
+    "numba": "pip install 'chalkgrad[fast]'",
+    "chromium": "install Chromium or Google Chrome",
+}
+
+
+def reason(report):
+    """Why a test, or a whole file of tests, was skipped."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+def left_out(reports):
+    """A line for each reason, with how many it concerns and what to do about it."""
+    counts = Counter(("whole file" if report.when == "collect" else "test", reason(report)) for report in reports)
+    for (what, why), count in counts.most_common():
+        were, them = ("s were", "them") if count != 1 else (" was", "it")
+        way = next((f". To run {them}: {way}" for word, way in WAYS.items() if word in why.casefold()), "")
+        yield f"{count} {what}{were} skipped: {why}{way}"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in left_out(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)
+    if config.option.markexpr == "not slow":
+        terminalreporter.write_line("What is marked slow was left out. To run it: make test-all, or pytest -m slow")

@@ -1,9 +1,9 @@
-"""The lessons, and what their cells show when they are run in the orders in which students run them."""
+"""The lessons, and what their cells show: run once, here; and in real kernels, in the orders of students."""
 
+import ast
 import asyncio
 import os
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import unified_diff
@@ -35,9 +35,14 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-LONG = 1.0  # seconds; a cell that takes so long is not run straight after itself
-
 STRICT = "import warnings; warnings.simplefilter('error', RuntimeWarning)"
+
+
+def patient(notebook, **options):
+    """A client with a kernel for a notebook. However busy the machine, none of its waits comes to an end too early."""
+    return NotebookClient(
+        notebook, kernel_name="python3", timeout=None, startup_timeout=600, iopub_timeout=600, **options
+    )
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Run:
     Attributes:
         page: the notebook, with the outputs of the first pass.
         first: from top to bottom.
-        again: in the same pass, each cell that does not take long once more, straight after itself.
+        again: in the same pass, each cell once more, straight after itself.
         back: after that each cell from the bottom to the top.
         solved: after that from top to bottom, with the solutions in their places.
     """
@@ -63,10 +68,7 @@ async def run(path):
     notebook = nbformat.read(path, as_version=4)
     run, cells, solution = Run(notebook), code_cells(notebook), solutions(path)
     with TemporaryDirectory() as folder:
-        place = {"metadata": {"path": folder}}
-        client = NotebookClient(
-            nbformat.v4.new_notebook(), timeout=120, kernel_name="python3", allow_errors=True, resources=place
-        )
+        client = patient(nbformat.v4.new_notebook(), allow_errors=True, resources={"metadata": {"path": folder}})
 
         async def outputs(source):
             cell = nbformat.v4.new_code_cell(source)
@@ -77,11 +79,9 @@ async def run(path):
         async with client.async_setup_kernel(env={**os.environ, "PYTHONPATH": str(ROOT)}):
             await outputs(STRICT)
             for cell in cells:
-                start = time.perf_counter()
                 cell.outputs = await outputs(cell.source)
                 run.first[cell.id] = shown(cell.outputs)
-                if time.perf_counter() - start < LONG:
-                    run.again[cell.id] = shown(await outputs(cell.source))
+                run.again[cell.id] = shown(await outputs(cell.source))
             for cell in reversed(cells):
                 run.back[cell.id] = shown(await outputs(cell.source))
             for cell in cells:
@@ -92,6 +92,7 @@ async def run(path):
 
 def run_all(paths):
     """Two at once, for a kernel is a process of its own; in a thread, for a browser may hold this one's event loop."""
+    import matplotlib.font_manager  # noqa: F401  # a kernel that is the first to look for fonts says so if it takes long
 
     async def in_turn(path, turns):
         async with turns:
@@ -103,6 +104,26 @@ def run_all(paths):
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, everything()).result()
+
+
+def run_here(path):
+    """What a lesson's cells show, by their ids: run once, in this process, with the solutions in their places.
+
+    A cell shows the value of its last line, in every form that a notebook may ask for.
+    """
+    notebook, solution = nbformat.read(path, as_version=4), solutions(path)
+    names, seen = {"__name__": "__main__"}, {}
+    for cell in code_cells(notebook):
+        [source] = [solution[tag] for tag in tags(cell) & set(solution)] or [cell.source]
+        lines = ast.parse(source).body
+        last = lines.pop() if lines and isinstance(lines[-1], ast.Expr) else None
+        exec(compile(ast.Module(lines, []), cell.id, "exec"), names)
+        if last:
+            value = eval(compile(ast.Expression(last.value), cell.id, "eval"), names)
+            seen[cell.id] = repr(value)
+            for form in ("_repr_html_", "_repr_latex_", "_repr_mimebundle_"):
+                getattr(value, form, bool)()
+    return seen
 
 
 def shown(outputs):

@@ -33,6 +33,7 @@ def quick(tmp_path_factory):
     return done.stdout, path
 
 
+@pytest.mark.slow
 def test_the_bench_runs_and_its_contestants_agree(quick):
     text, path = quick
     saved = json.loads(path.read_text(encoding="utf-8"))
@@ -49,6 +50,7 @@ def test_the_bench_runs_and_its_contestants_agree(quick):
             assert claim["words"] in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("peer", "package"), PEERS.items())
 def test_a_peer_takes_part_or_is_named_as_missing(quick, peer, package):
     text, _ = quick
@@ -58,6 +60,7 @@ def test_a_peer_takes_part_or_is_named_as_missing(quick, peer, package):
         assert f"{peer}: left out, {package} is not installed." in text
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_printed_for_the_readme(quick):
     _, path = quick
     done = bench("--markdown", "--json", path)

@@ -12,33 +12,36 @@
 >>> loss.mean([1.0, 2.0], [2.0, 5.0]).data
 0.5
 
-The first call of every structure of arguments records a `Tape`, the second is checked against another recording.
+The first call for every signature of arguments records a `Tape`, the second is checked against another recording.
 Without numba the same functions run in plain Python.
 """
 
-import inspect
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, cached_property, update_wrapper
-from importlib.util import find_spec
-from math import isclose, isfinite
-from operator import attrgetter, is_
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from math import isfinite
+from operator import attrgetter
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine import functions, versions
-from engine.compiler.batching import Batch, Group
-from engine.compiler.buffers import Part
-from engine.compiler.guards import changes, training, what_stands_outside
-from engine.compiler.pytree import NUMBER, Key, described, rebuilt, structure
-from engine.compiler.result import Replay, replayed
+from engine.compiler import guards
+from engine.compiler.guards import Guard, training_modes
+from engine.compiler.pytree import (
+    NUMBER,
+    Batch,
+    Group,
+    Signature,
+    as_numbers,
+    flatten,
+    flatten_args,
+    unflatten,
+    unflatten_args,
+)
+from engine.compiler.result import CompiledRule, compiled_value
 from engine.compiler.tape import Tape
-from engine.modes import NORMAL, TraceError, callers_depth, mode, no_grad, switched
+from engine.compiler.trace import Expected, Recorder, Specialization, machine_is_available
+from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
-
-if TYPE_CHECKING:
-    from engine.compiler.batched import Lanes
-    from engine.compiler.runtime import Job, Single
 
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False, aux: bool = False) -> Any:
@@ -46,12 +49,12 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 
     Its arguments are numbers, or nested lists, tuples or arrays of them, and reach it as Values, in lists. Every other
     leaf that it uses, such as a parameter, is read afresh at each call and gets its gradient. What is no number (a
-    string, True, None) is passed on as it is, and a namedtuple stays one. Arguments of another structure are recorded
+    string, True, None) is passed on as it is, and a namedtuple stays one. Arguments of another signature are recorded
     anew.
 
     Args:
         function: of Values; or a model. It must do the same operations whatever the numbers are.
-        check: compare every call with a plain run, and not only the second of each structure.
+        check: compare every call with a plain run, and not only the second of each signature.
         aux: the function gives a pair, a Value to differentiate and more that is wanted as plain numbers; and so does
             a call.
 
@@ -80,16 +83,17 @@ class Compiled:
                 f"compile takes a function of Values, got {function!r:.60}; write compile(f), not compile(f(x))"
             )
         self._function, self._check, self._aux = function, check, aux
-        self._kept: dict[tuple[bool, ...], dict[Any, Recording]] = {}  # for the modes that modules can be in
-        self._recordings: dict[Any, Recording] = {}
-        self._changes = -1
-        self._look_around()
-        self._latest: Recording | None = None
-        self._batch: Batch | None = None
-        self._ready: Any = (None,) * 5
-        self._lock = RLock()
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self._recorder = Recorder(function, self.__name__, aux)
+        self._guard = Guard(function)
+        self._module_version = -1
+        # By the signature of the arguments; and those of every mode, training or not, that modules were in.
+        self._specializations: dict[Signature, Specialization] = {}
+        self._by_modes: dict[tuple[bool, ...], dict[Signature, Specialization]] = {}
+        self._latest: Specialization | None = None
+        self._batch: Batch | None = None
+        self._lock = RLock()
 
     def __repr__(self) -> str:
         return f"compile({self.__name__})"
@@ -117,32 +121,32 @@ class Compiled:
             TypeError: if the function gives several Values, or a list of one.
         """
         leaves: list[Any] = []
-        key = _look(args, options, leaves)
-        recording, expected = self._recording_for(key, [leaves])
-        if recording is None:
-            return self._only(self._plain(key, leaves))
-        if recording.key != NUMBER and not self._aux:
-            raise self._gives_several(recording.key)
-        time, learning = versions.current, mode.get().recording
+        signature = flatten_args(args, options, leaves)
+        specialization, expected = self.specialize(signature, [leaves])
+        if specialization is None:
+            return self._only(self._plain(signature, leaves))
+        if specialization.result != NUMBER and not self._aux:
+            raise self._gives_several(specialization.result)
+        version, learning = versions.current, mode.get().recording
         try:
             given, numbers = leaves, [*map(_data, leaves)]
         except AttributeError:  # there are plain numbers among them
             given = [leaf for leaf in leaves if isinstance(leaf, Value)]
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
-        single, parameters = recording.single, recording.parameters
-        results, by_inputs, by_parameters, fine = single.run(single.job(numbers, parameters, learning))
-        if not fine & 1:
-            self._complain(recording, numbers, args, options)
+        results, by_inputs, by_parameters, values_finite, grads_finite = specialization.run(numbers, learning)
+        if not values_finite:
+            self._report_nonfinite(specialization, numbers, args, options)
         if expected is not None:
-            self._confirm(recording, expected, results)
+            specialization.validate(expected, results)
         if not learning:
             value = Value(results[0])
         else:
             if given is not leaves:
-                by_inputs = [slope for slope, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
-            rule = Replay(self.__name__, by_inputs, by_parameters, parameters, fine == 3)
-            value = replayed(results[0], time, given, rule)
-        return (value, rebuilt(recording.key, iter(results))[1]) if self._aux else value
+                by_inputs = [derivative for derivative, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
+            finite = bool(values_finite and grads_finite)
+            rule = CompiledRule(self.__name__, by_inputs, by_parameters, specialization.parameters, finite)
+            value = compiled_value(results[0], version, given, rule)
+        return (value, unflatten(specialization.result, iter(results))[1]) if self._aux else value
 
     def mean(self, *args: Any, **options: Any) -> Value:
         """The mean over many examples, as one Value.
@@ -170,245 +174,154 @@ class Compiled:
         batch = Batch(self.__name__, args, options)
         answers: list[Any] = [None] * batch.size
         for group in batch.groups():
-            recording, expected = self._recording_for(group.key, group)
-            if recording is None:
+            specialization, expected = self.specialize(group.signature, group)
+            if specialization is None:
                 with no_grad():
-                    rows: Any = [_numbers(self._plain(group.key, group[i])) for i in range(len(group.places))]
+                    rows: Any = [as_numbers(self._plain(group.signature, group[i])) for i in range(len(group))]
             else:
-                results, *_ = self._in_lanes(recording, expected, batch, group, 0.0, keep=True)
-                columns = results.tolist()
-                rows = [rebuilt(recording.key, iter(column)) for column in zip(*columns)]
-            for place, row in zip(group.places, rows):
-                answers[place] = row
+                outputs, *_ = self._run_batch(specialization, expected, batch, group, 0.0, keep=True)
+                columns = outputs.tolist()
+                rows = [unflatten(specialization.result, iter(column)) for column in zip(*columns)]
+            for i, row in zip(group.indices, rows):
+                answers[i] = row
         return answers
 
     def _over_all(self, how: str, args: tuple[Any, ...], options: dict[str, Any]) -> Value:
-        batch = self._batch
-        if batch is None or not batch.is_of(args, options):
-            batch = self._batch = Batch(self.__name__, args, options)
-        time, learning = versions.current, mode.get().recording
+        batch = self.batch(args, options)
+        version, learning = versions.current, mode.get().recording
         share = 1 / batch.size if how == "mean" else 1.0
         parts: list[Value] = []
         for group in batch.groups():
-            recording, expected = self._recording_for(group.key, group)
-            if recording is None:
-                each = [self._only(self._plain(group.key, group[i])) for i in range(len(group.places))]
+            specialization, expected = self.specialize(group.signature, group)
+            if specialization is None:
+                each = [self._only(self._plain(group.signature, group[i])) for i in range(len(group))]
                 parts.append(as_value(functions.dot([share] * len(each), each)))
                 continue
-            if recording.key != NUMBER:
-                raise self._gives_several(recording.key)
+            if specialization.result != NUMBER:
+                raise self._gives_several(specialization.result)
             seed = share if learning else 0.0
-            _, gradient, total, fine = self._in_lanes(recording, expected, batch, group, seed)
+            _, gradient, total, finite = self._run_batch(specialization, expected, batch, group, seed)
             data = total * share
             if not isfinite(data):  # perhaps the sum alone was too large
-                data = float(sum((self._outputs(recording, group)[0] * share).tolist()))
+                outputs, *_ = specialization.run_batch(group, 0.0, keep=True)
+                data = float(sum((outputs[0] * share).tolist()))
             if learning:
-                rule = Replay(f"{self.__name__}.{how}", [], gradient, recording.parameters, fine)
-                parts.append(replayed(data, time, [], rule))
+                rule = CompiledRule(f"{self.__name__}.{how}", [], gradient, specialization.parameters, finite)
+                parts.append(compiled_value(data, version, [], rule))
             else:
                 parts.append(Value(data))
         return parts[0] if len(parts) == 1 else as_value(functions.sum(parts))
 
-    def _in_lanes(
-        self, recording: "Recording", expected: Any, batch: "Batch", group: "Group", seed: float, keep: bool = False
+    def _run_batch(
+        self,
+        specialization: Specialization,
+        expected: Expected | None,
+        batch: Batch,
+        group: Group,
+        seed: float,
+        keep: bool = False,
     ) -> tuple[Any, Any, float, bool]:
         """The outputs if they are to be kept, the gradients, the sum of the first output, and whether all is finite."""
-        lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
-        results: Any = lanes.outputs_of(group.numbers) if keep or expected is not None else None
-        job = lanes.job(group.numbers, group.others, recording.parameters, seed, results)
-        gradients, total, bad, fine = lanes.run(job)
-        if bad >= 0:
-            outputs = self._outputs(recording, group)
-            for i in range(bad, len(group.places)):
-                if i == bad or not all(map(isfinite, outputs[:, i])):
-                    args = batch.example(group.places[i])
-                    if self._complain(recording, group[i], args, batch.options):
+        keep = keep or expected is not None
+        outputs, gradients, total, first_bad, grads_finite = specialization.run_batch(group, seed, keep)
+        if first_bad >= 0:
+            every = specialization.run_batch(group, 0.0, keep=True)[0]
+            for i in range(first_bad, len(group)):
+                if i == first_bad or not all(map(isfinite, every[:, i])):
+                    args = batch.example(group.indices[i])
+                    if self._report_nonfinite(specialization, group[i], args, batch.options):
                         break
         if expected is not None:
-            self._confirm(recording, expected, results[:, -1].tolist())
-        return results, gradients, total, fine
+            specialization.validate(expected, outputs[:, -1].tolist())
+        return outputs, gradients, total, bool(grads_finite)
 
-    def _outputs(self, recording: "Recording", group: "Group") -> Any:
-        """The outputs, a row for each and in it every example."""
-        lanes = recording.lanes(recording.tape.inputs - len(group.others), len(group.numbers))
-        results = lanes.outputs_of(group.numbers)
-        lanes.run(lanes.job(group.numbers, group.others, recording.parameters, 0.0, results))
-        return results
+    # From arguments to a specialization: what a call does first, here and for an optimizer.
 
-    def recorded(self, numbers: Sequence[Any]) -> tuple[Tape, bool] | None:
-        """The tape for some arguments, and whether it is sure that it is always the same; None without machine code."""
-        leaves: list[Any] = []
-        recording, expected = self._recording_for(_look(tuple(numbers), {}, leaves), [leaves])
-        if recording is None or recording.parameters.values:
-            return None
-        recording.confirmed += expected is not None
-        return recording.tape, recording.confirmed > 1
+    def batch(self, args: tuple[Any, ...], options: dict[str, Any]) -> Batch:
+        """These examples; those of the call before, if they are the same arrays.
 
-    def gradient_job(self, how: str, args: tuple[Any, ...]) -> "tuple[Lanes | Single, Job, Part] | None":
-        """A job, to be done, of the gradient of a call, or of the mean or the sum over many examples.
-
-        None if there is more to do than to run it.
+        Raises:
+            ValueError, TypeError: see `mean`.
         """
-        if mode.get() is not NORMAL:
-            return None
-        if how == "call":
-            leaves: list[Any] = []
-            recording, expected = self._recording_for(_look(args, {}, leaves), [leaves])
-            if recording is None or expected is not None or not _NUMBERS.issuperset(map(type, leaves)):
-                return None
-            single = recording.single
-            job = single.job(leaves, recording.parameters, True)
-            return (single, job, recording.parameters) if recording.key == NUMBER else None
-        self._follow()
-        batch, recordings, lanes, examples, parameters = self._ready
-        if batch is None or not batch.is_of(args, {}) or recordings is not self._recordings:
-            batch = self._batch = Batch(self.__name__, args, {})
-            group, *several = batch.groups()
-            recording, expected = self._recording_for(group.key, group)
-            if several or recording is None or expected is not None or recording.key != NUMBER:
-                return None
-            examples, parameters = group.numbers, recording.parameters
-            lanes = recording.lanes(recording.tape.inputs, len(examples))
-            self._ready = batch, self._recordings, lanes, examples, parameters
-        seed = 1 / batch.size if how == "mean" else 1.0
-        return lanes, lanes.job(examples, (), parameters, seed), parameters
+        batch = self._batch
+        if batch is None or not batch.holds(args, options):
+            batch = self._batch = Batch(self.__name__, args, options)
+        return batch
 
-    def _recording_for(self, key: Key, examples: Group | Sequence[list[Any]]) -> "tuple[Recording | None, Any]":
-        """The recording for arguments that look like this, and what it is to give for them, where that was checked.
+    def specialize(
+        self, signature: Signature, examples: Group | Sequence[list[Any]]
+    ) -> tuple[Specialization | None, Expected | None]:
+        """The specialization for arguments of a signature, and what it is to give for the last of the examples.
 
-        None means that the plain function is to be called. `examples` are the numbers of each.
+        None in place of the first means that the plain function is to be called; of the second, that nothing is to be
+        checked. `examples` are the leaves of each.
+
+        Raises:
+            TraceError: if the function does not do the same at every call.
         """
         now = mode.get()
         if now.anomaly or now.tracing:
             return None, None
-        self._follow()
-        recording = self._recordings.get(key)
+        self._check_guard()
+        found = self._specializations.get(signature)
         expected = None
-        if recording is None or recording.confirmed < 2 or recording.in_doubt or self._check:
+        if found is None or found.validations < 2 or found.must_revalidate or self._check:
             with self._lock:
-                recording = self._recordings.get(key)
-                if recording is None:
-                    recording = self._recordings[key] = self._record(key, examples[-1], examples[0])
-                    tape = recording.tape
-                else:
+                found = self._specializations.get(signature)
+                if found is not None:
                     try:
-                        tape = self._record_again(recording, key, examples[-1])
+                        expected = self._recorder.record_again(found, signature, examples[-1])
                     except TraceError:
-                        if not recording.in_doubt or recording.confirmed < 2:
+                        if not found.must_revalidate or found.validations < 2:
                             raise
-                        recording = self._recordings[key] = self._record(key, examples[-1], examples[0])
-                        tape = recording.tape
-                    recording.in_doubt = False
-                    recording.confirmed += not machine_is_there()
-                largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
-                expected = [tape.numbers[slot] for slot in tape.outputs], largest
-                self._look_around()  # what the function itself has changed, a counter say, is no news
-        self._latest = recording
-        return (recording, expected) if recording.possible else (None, None)
+                        found = None  # a Module was changed, and so is what the function does
+                    else:
+                        found.must_revalidate = False
+                        found.validations += not machine_is_available()
+                if found is None:
+                    found, expected = self._recorder.record(signature, examples[-1], examples[0])
+                    self._specializations[signature] = found
+                self._guard = Guard(self._function)  # what the function itself has changed, a counter say, is no news
+        self._latest = found
+        return (found, expected) if found.compilable else (None, None)
 
-    def _follow(self) -> None:
-        """See that the recordings are of what the function does now: a cell that was run again may have given another
-        meaning to its names, and a module may have gone from training to evaluation, or got another part.
+    def _check_guard(self) -> None:
+        """See that the specializations are of what the function does now.
+
+        A cell that was run again may have given another meaning to its names, and a Module may have gone from training
+        to evaluation, or got another part.
         """
-        outside, surroundings = self._surroundings
-        if surroundings and not all(map(is_, outside(), surroundings)):
-            self._kept = {}
-            self._look_around()
-            self._changes = -1
-        if self._changes != changes():
-            self._changes = changes()
+        if not self._guard.holds():
+            self._by_modes = {}
+            self._guard = Guard(self._function)
+            self._module_version = -1
+        if self._module_version != guards.module_version:
+            self._module_version = guards.module_version
             owner = getattr(self._function, "__self__", None)
-            state = training((self._function, owner, *self._surroundings[1]))
-            self._recordings = self._kept.setdefault(state, {})
-            for recording in self._recordings.values():
-                recording.in_doubt = True
+            modes = training_modes((self._function, owner, *self._guard.seen))
+            self._specializations = self._by_modes.setdefault(modes, {})
+            for specialization in self._specializations.values():
+                specialization.must_revalidate = True
 
-    def _look_around(self) -> None:
-        outside = what_stands_outside(self._function)
-        self._surroundings = outside, outside()
-
-    def _record(self, key: Key, leaves: list[Any], other: list[Any]) -> "Recording":
-        (inputs, outputs, look), (inputs_again, outputs_again, _) = self._trace(key, leaves), self._trace(key, other)
-        tapes = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
-        lasting: set[Value] | None = None
-        known = set(tapes[0].parameters) & set(tapes[1].parameters)
-        if len(known) < len(tapes[0].parameters):  # the others are made in the function, anew at each call
-            lasting = known
-            tapes = Tape(inputs, outputs, lasting), Tape(inputs_again, outputs_again, lasting)
-        self._compare(*tapes)
-        return Recording(tapes[0], look, lasting)
-
-    def _record_again(self, recording: "Recording", key: Key, leaves: list[Any]) -> Tape:
-        inputs, outputs, _ = self._trace(key, leaves)
-        tape = Tape(inputs, outputs, recording.lasting)
-        self._compare(recording.tape, tape)
-        return tape
-
-    def _compare(self, tape: Tape, again: Tape) -> None:
-        difference = tape.difference(again)
-        if difference:
-            raise TraceError(
-                f"{self.__name__} did something else when it was called again: {difference}. A compiled function does "
-                "the same at each call; hand over what changes as an argument, or call the function without compile"
-            )
-
-    def _confirm(self, recording: "Recording", expected: tuple[list[float], float], results: list[float]) -> None:
-        """Compare the results of machine code with those of a plain run, to the rounding of its largest number."""
-        answers, largest = expected
-        for plain, result in zip(answers, results):
-            near = isclose(plain, result, rel_tol=1e-6, abs_tol=1e-9 * largest)
-            if not near and (plain == plain or result == result):
-                raise TraceError(f"{self.__name__} gives {result} as machine code and {plain} in plain Python")
-        recording.confirmed += 1
-
-    def _trace(self, key: Key, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Key]:
-        """The leaves that stand for the arguments, the Values that the function made of them, and how they look."""
-        names = list(self._named(key))
-        plain = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
-        numbers = [Value(number, name) for number, name in zip(plain, names)]
-        args, options = _rebuilt(key, iter(numbers))
-        with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
-            outputs: list[Any] = []
-            result = self._function(*args, **options)
-            if self._aux and not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(f"{self.__name__} is compiled with aux=True and gives a pair; write return loss, more")
-            look = structure(result, outputs)
-            values = [as_value(output) for output in outputs]
-        if not values:
-            raise TypeError(f"{self.__name__} gave no Value; is a return missing in it?")
-        return list(zip(names, numbers)), values, look
-
-    def _named(self, key: Key) -> Iterator[str]:
-        """A name for every number among the arguments."""
-        try:
-            known = inspect.signature(self._function).parameters.values()
-            names = [each.name for each in known if each.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
-        except (TypeError, ValueError):
-            names = []
-        args, options = key
-        for i, branch in enumerate(args):
-            yield from described(branch, names[i] if i < len(names) else f"x{i}")
-        for name, branch in options:
-            yield from described(branch, name)
-
-    def _plain(self, key: Key, leaves: list[Any]) -> Any:
+    def _plain(self, signature: Signature, leaves: list[Any]) -> Any:
         """What the function gives without compiling."""
-        args, options = _rebuilt(key, iter([leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]))
+        values = [leaf if isinstance(leaf, Value) else Value(leaf) for leaf in leaves]
+        args, options = unflatten_args(signature, iter(values))
         return self._function(*args, **options)
 
     def _only(self, result: Any) -> Any:
         """The Value that the plain function gave, if it is one; and what it gave besides, if that is wanted."""
         if self._aux:
             value, more = result
-            return as_value(value), _numbers(more)
+            return as_value(value), as_numbers(more)
         outputs: list[Any] = []
-        key = structure(result, outputs)
-        if key != NUMBER:
-            raise self._gives_several(key)
+        signature = flatten(result, outputs)
+        if signature != NUMBER:
+            raise self._gives_several(signature)
         return as_value(outputs[0])
 
-    def _gives_several(self, key: Key) -> TypeError:
-        if key == (1, NUMBER):
+    def _gives_several(self, signature: Signature) -> TypeError:
+        if signature == (1, NUMBER):
             plain = getattr(self._function, "__name__", "model").replace("<lambda>", "f")
             return TypeError(
                 f"{self.__name__} gives a list of one Value, and a compiled call gives a Value; write "
@@ -419,18 +332,20 @@ class Compiled:
             f"{self.__name__}.map(...), for many examples"
         )
 
-    def _complain(self, recording: "Recording", leaves: list[Any], args: Any, options: dict[str, Any]) -> bool:
+    def _report_nonfinite(
+        self, specialization: Specialization, leaves: list[Any], args: Any, options: dict[str, Any]
+    ) -> bool:
         """Warn, or raise, as the plain function does for an example with a number that is not finite.
 
-        Gives whether one went bad, from operands that are finite.
+        Tells whether one went bad, from operands that are finite.
         """
-        bad = recording.single.goes_bad(leaves, recording.parameters)
+        bad = specialization.goes_bad(leaves)
         if not bad and all(map(isfinite, leaves)):
             return False
         leaves = []
-        key = _look(args, options, leaves)
+        signature = flatten_args(args, options, leaves)
         refusal: Exception | None = None
-        numbers, named = _rebuilt(key, iter(leaves))
+        numbers, named = unflatten_args(signature, iter(leaves))
         with switched(recording=False, warning=False):  # of plain numbers, for which a wrong target is told as such
             try:
                 self._function(*numbers, **named)
@@ -440,97 +355,10 @@ class Compiled:
                 refusal = error
         with switched(warning=bad and mode.get().warning):
             try:
-                self._plain(key, leaves)
+                self._plain(signature, leaves)
             except TypeError as error:
                 raise refusal or error from None
         return bad
 
 
-_NUMBERS = {float, int}
-_SCALARS = {*_NUMBERS, Value}
 _data = attrgetter("_data")
-
-
-def _look(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> Key:
-    """What the arguments of a call look like; their numbers are put into `leaves`."""
-    if not options and _SCALARS.issuperset(map(type, args)):
-        leaves += args
-        return (NUMBER,) * len(args), ()
-    return (
-        tuple([structure(arg, leaves) for arg in args]),
-        tuple([(name, structure(arg, leaves)) for name, arg in options.items()]) if options else (),
-    )
-
-
-def _rebuilt(key: Key, leaves: Iterator[Any]) -> tuple[list[Any], dict[str, Any]]:
-    args, options = key
-    return [rebuilt(branch, leaves) for branch in args], {name: rebuilt(branch, leaves) for name, branch in options}
-
-
-def _numbers(result: Any) -> Any:
-    """The plain numbers of what a function gave."""
-    leaves: list[Any] = []
-    key = structure(result, leaves)
-    return rebuilt(key, iter([leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in leaves]))
-
-
-@cache
-def machine_is_there() -> bool:
-    """Whether numba is installed; if not, a warning says so once."""
-    if find_spec("numba") is not None:
-        return True
-    warnings.warn(
-        "compile runs in plain Python here; `pip install 'chalkgrad[fast]'` lets it make machine code",
-        RuntimeWarning,
-        stacklevel=callers_depth(),
-    )
-    return False
-
-
-def _is_compilable(tape: Tape) -> bool:
-    """Whether its rules can be machine code; if not, a warning says why."""
-    from engine.compiler.runtime import compilable
-
-    reason = compilable(tape)
-    if reason:
-        warnings.warn(f"{reason}; what uses it runs in plain Python", RuntimeWarning, stacklevel=callers_depth())
-    return not reason
-
-
-class Recording:
-    """The tape of a function for arguments of one structure, and the programs made of it.
-
-    Attributes:
-        tape: the instructions.
-        key: what the function's result looks like.
-        lasting: the leaves that are parameters; None if all are.
-        parameters: the same, and where their numbers are.
-        confirmed: how many calls gave the same tape, and as machine code what they give in plain Python.
-        in_doubt: whether a module was changed since; then it is looked whether the tape is still the same.
-        possible: whether it can be machine code.
-    """
-
-    def __init__(self, tape: Tape, key: Key, lasting: set[Value] | None) -> None:
-        self.tape, self.key, self.lasting = tape, key, lasting
-        self.parameters = Part(tape.parameters)
-        self.confirmed, self.in_doubt = 0, False
-        self.possible = machine_is_there() and _is_compilable(tape)
-        self._lanes: dict[tuple[int, int], Lanes] = {}
-        self._lock = RLock()
-
-    @cached_property
-    def single(self) -> "Single":
-        """The program for one example."""
-        from engine.compiler.runtime import Single
-
-        return Single(self.tape)
-
-    def lanes(self, varying: int, arguments: int) -> "Lanes":
-        """The program for many examples, of which so many inputs, the first ones, in so many arrays, differ."""
-        lanes = self._lanes.get((varying, arguments))
-        if lanes is None:
-            from engine.compiler.batched import Lanes
-
-            with self._lock:
-                lanes = self._lanes[varying, arguments] = Lanes(self.tape, varying, arguments)
-        return lanes

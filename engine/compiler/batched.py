@@ -1,47 +1,25 @@
-"""A tape of one example, run for many at once: a lane for each, side by side.
+"""A tape laid out for a batch: the same instruction for many examples at once, in SIMD lanes.
 
 What does not depend on the examples has one place for all of them: the parameters, the constants, and what is computed
 from these alone. All else has a row of places, a lane for each example.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.compiler.nary_kernels import LOOPS
-from engine.compiler.runtime import (
-    ARGUMENTS,
-    COUNT,
-    FIRST,
-    OUTPUT_COUNT,
-    RESULTS,
-    ROWS,
-    RUNS,
-    SEED,
-    SHARED,
-    SIZE,
-    STRIDE,
-    TOTAL,
-    UNIFORM,
-    Code,
-    Job,
-    Program,
-    enter,
-    entry,
-    in_lanes,
-)  # fmt: skip
+from engine.compiler.nary_kernels import NARY_KERNELS
+from engine.compiler.pytree import Group
+from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_batch
 from engine.compiler.tape import Tape
 from engine.rules import Rule, dot
 
-if TYPE_CHECKING:
-    from engine.compiler.buffers import Part
-
-LANES = 120  # at most: 15 lines of the machine's memory, an odd number, so that rows do not fall on the same lines
-_ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own memory holds
+LANES = 120  # at most: 15 cache lines, an odd number, against cache-set conflicts between rows
+_ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own cache holds
 
 
 class Instruction(NamedTuple):
@@ -56,33 +34,33 @@ class Instruction(NamedTuple):
     indices: list[int]
 
 
-class Lanes(Program):
+class BatchedProgram(Program):
     """A tape as a program for many examples at once.
 
     Args:
         tape: of one example.
         varying: how many of the inputs, the first ones, differ between examples.
-        arguments: over how many arguments these are spread.
+        columns: in how many arrays these come.
 
     Raises:
         Uncompilable: if a rule can't be made machine code.
     """
 
-    def __init__(self, tape: Tape, varying: int, arguments: int) -> None:
+    def __init__(self, tape: Tape, varying: int, columns: int) -> None:
         super().__init__()
-        self.tape, self.arguments = tape, arguments
+        self.tape, self.columns = tape, columns
         instructions, outputs, uniform, rows = _placed(tape, varying)
-        instructions = list(_in_order(instructions, uniform))
-        uniform = (uniform + 8) // 8 * 8  # one more, a place that stays 0; and rows begin where the machine likes it
+        instructions = list(_ordered(instructions, uniform))
+        uniform = (uniform + 8) // 8 * 8  # one more, a place that stays 0; and rows begin at a cache line
         stride = max(8, min(LANES, _ROOM // rows // 8 * 8))
 
-        def settled(places: list[int]) -> list[int]:
+        def absolute(places: list[int]) -> list[int]:
             return [place if place >= 0 else uniform + ~place * stride for place in places]
 
         program, starts = array("I"), array("I")
         codes: dict[tuple[Rule | str, int, bool], int] = {}
         for each in instructions:
-            operands, results = settled(each.operands), settled(each.results)
+            operands, results = absolute(each.operands), absolute(each.results)
             if each.indices:
                 integers = [len(operands), *operands, *chain.from_iterable(zip(each.indices, results))]
             else:
@@ -91,62 +69,71 @@ class Lanes(Program):
             code = codes.setdefault((each.what, len(operands), each.results[0] < 0), len(codes))
             program.extend((code, 1, len(integers), *integers))
         self.integers, self.starts = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
-        self.code = Code(codes)
-        self.address = entry(in_lanes).address
-        self.outputs = np.array(settled(outputs), np.int64)
+        self.kernels = KernelTable(codes)
+        self.address = driver(run_batch).address
+        self.outputs = np.array(absolute(outputs), np.int64)
         self.size = uniform + rows * stride
         parameters = len(tape.parameters)
         self.constants = slice(parameters, parameters + len(tape.constants))
-        self.told = {
-            RUNS: len(starts), SIZE: self.size, FIRST: 0, COUNT: parameters, UNIFORM: uniform, STRIDE: stride,
-            SHARED: sum(each.results[0] >= 0 for each in instructions), ROWS: rows,
-            OUTPUT_COUNT: len(tape.outputs), ARGUMENTS: arguments,
+        self.fields = {
+            "runs": len(starts), "size": self.size, "first_parameter": 0, "parameter_count": parameters,
+            "uniform": uniform, "stride": stride, "rows": rows,
+            "shared_runs": sum(each.results[0] >= 0 for each in instructions), "output_count": len(tape.outputs),
         }  # fmt: skip
 
-    def job(
-        self, examples: Sequence[Any], others: Sequence[float], parameters: "Part", seed: float, results: Any = None
-    ) -> Job:
-        """A run for each example, to be done; safe in many threads at once.
+    def bind(self, job: Job, inputs: Group, parameters: Located, seed: float) -> None:
+        """Give a job the examples.
 
         Args:
-            examples: for each argument an array, or lists, with a row for each example.
-            others: the inputs that do not vary.
+            job: to be given everything for a run.
+            inputs: the examples.
+            parameters: the tape's parameters.
+            seed: what the gradient of the first output is in each example; 0 for no gradients.
+        """
+        job.bind_examples(inputs.columns)
+        for i, x in enumerate(inputs.shared, self.constants.stop):
+            job.memory[i] = x
+        job.bind_parameters(parameters)
+        if job.result_array is not None:
+            job.results, job.result_array = 0, None
+        job.seed = seed
+
+    def run(self, group: Group, parameters: Located, seed: float, results: Any = None) -> tuple[Any, float, int, int]:
+        """Run it for each example; safe in many threads at once.
+
+        Args:
+            group: the examples.
             parameters: the tape's parameters.
             seed: what the gradient of the first output is in each example; 0 for no gradients.
             results: an array for the outputs, if they are wanted: a row for each, and in it every example.
-        """
-        job = self.spare()
-        job.show(examples)
-        for i, x in enumerate(others, self.constants.stop):
-            job.numbers[i] = x
-        job.bring(parameters)
-        if results is not job.results:
-            job.told[RESULTS] = 0 if results is None else results.__array_interface__["data"][0]
-            job.results = results
-        job.floats[SEED] = seed
-        return job
-
-    def run(self, job: Job) -> tuple[Any, float, int, bool]:
-        """Do it.
 
         Returns:
-            The gradients by the parameters; the sum of the first output; the first example with a number that is not
-            finite, -1 if there is none; and whether the gradients are finite.
+            The gradients with respect to the parameters; the sum of the first output; the first example with a number
+            that is not finite, -1 if there is none; and whether the gradients are finite.
         """
-        bad = enter(self.address, job.address)
-        gradients = job.g[: job.told[COUNT]].copy() if job.floats[SEED] else None
-        total = job.floats[TOTAL]
-        self.put_back(job)
-        return gradients, total, bad if bad >= -1 else -3 - bad, bad >= -1
+        job = self.take()
+        self.bind(job, group, parameters, seed)
+        if results is not None:
+            job.result_array, job.results = results, results.__array_interface__["data"][0]
+        call_driver(self.address, job.address)
+        gradients = job.by_parameters.copy() if seed else None
+        found = gradients, job.total, job.first_bad_example, job.grads_finite
+        self._free.append(job)
+        return found
 
-    def outputs_of(self, examples: Sequence[Any]) -> Any:
-        """An array for the outputs of so many examples."""
-        return np.empty((len(self.outputs), len(examples[0])))
+    def result(self, job: Job) -> float:
+        """The sum of the first output, times the seed."""
+        number: float = job.total * job.seed
+        return number
+
+    def room_for_outputs(self, group: Group) -> Any:
+        """An array for the outputs of these examples."""
+        return np.empty((len(self.outputs), len(group)))
 
 
 def _placed(tape: Tape, varying: int) -> tuple[list[Instruction], list[int], int, int]:
     """The instructions of a tape, the places of its outputs, and how many places all lanes share and how many rows
-    there are. A shared number that a rule needs in lanes is spread over a row first.
+    there are. A shared number that a rule needs in lanes is broadcast to a row first.
     """
     leaves = [*range(tape.inputs, tape.leaves), *range(varying, tape.inputs)]  # the parameters first
     place = {slot: p for p, slot in enumerate(leaves)} | {slot: ~slot for slot in range(varying)}
@@ -158,13 +145,13 @@ def _placed(tape: Tape, varying: int) -> tuple[list[Instruction], list[int], int
         nonlocal rows
         if p >= 0 and p not in spread:
             spread[p], rows = ~rows, rows + 1
-            instructions.append(Instruction("spread", [p], [spread[p]], []))
+            instructions.append(Instruction("broadcast", [p], [spread[p]], []))
         return spread.get(p, p)
 
     for what, operands, results, indices in tape:
         places = [place[slot] for slot in operands]
         lanes = min(places) < 0
-        if lanes and what not in LOOPS:
+        if lanes and what not in NARY_KERNELS:
             places = list(map(in_a_row, places))
         elif lanes and what is dot and min(places[: len(places) // 2], default=-1) >= 0:  # the border of an image, say
             n = len(places) // 2
@@ -176,8 +163,8 @@ def _placed(tape: Tape, varying: int) -> tuple[list[Instruction], list[int], int
     return instructions, [in_a_row(place[slot]) for slot in tape.outputs], uniform, rows
 
 
-def _in_order(instructions: list[Instruction], zero: int) -> Iterator[Instruction]:
-    """What all lanes share first; then level by level, and in a level dots of the same inputs four at a time.
+def _ordered(instructions: list[Instruction], zero: int) -> Iterator[Instruction]:
+    """What all lanes share first; then by topological level, and in a level dots of the same inputs four at a time.
 
     No two of a level depend on each other. `zero` is the place that stands for the bias of a dot without one.
     """
@@ -187,23 +174,23 @@ def _in_order(instructions: list[Instruction], zero: int) -> Iterator[Instructio
     for each in instructions:
         level = 1 + max((levels.get(place, 0) for place in each.operands), default=0)
         levels.update(dict.fromkeys(each.results, level))
-        kind = kinds.setdefault(_inputs(each), len(kinds))
+        kind = kinds.setdefault(_shared_inputs(each), len(kinds))
         ranked.append((each.results[0] < 0, level, kind, each))
     ranked.sort(key=itemgetter(0, 1, 2))
     for _, group in groupby(ranked, itemgetter(0, 1, 2)):
         alike = [each for *_, each in group]
-        inputs = _inputs(alike[0])
+        inputs = _shared_inputs(alike[0])
         while inputs and len(alike) >= 4:
             four, alike = alike[:4], alike[4:]
             results = [each.results[0] for each in four]
             weights = [each.operands[0] for each in four]
             biases = [each.operands[-1] if len(each.operands) % 2 else zero for each in four]
-            yield Instruction("four dots", [*weights, *biases, *inputs], results, [])
+            yield Instruction("dot4", [*weights, *biases, *inputs], results, [])
         yield from alike
 
 
-def _inputs(each: Instruction) -> tuple[int, ...]:
-    """The inputs of a dot that all are in lanes, if its weights, shared by all, stand in a row; else nothing."""
+def _shared_inputs(each: Instruction) -> tuple[int, ...]:
+    """The inputs of a dot that all are in lanes, if its weights are shared by all and contiguous; else nothing."""
     n = len(each.operands) // 2
     weights, inputs, bias = each.operands[:n], each.operands[n : 2 * n], each.operands[2 * n :]
     if each.what is not dot or not n or min(weights[:1] + bias) < 0 or max(inputs) >= 0:

@@ -1,26 +1,21 @@
 """Machine code for the rules: the table's own functions, compiled by numba, each once.
 
 A kernel is one rule, forward or backward, as machine code that works on flat arrays: ``v``, the numbers, and ``g``, the
-gradients. What it works on is told by a few integers, its operands: where in ``v`` its result goes, and where its
-inputs are. Kernels are kept on disk, named after all that they were made from, and found again by the next process.
+gradients. Its operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept
+on disk, named after all that they were made from, and found again by the next process.
 
 A kernel comes in two widths. A *scalar* kernel works on one number at each place, and on several instructions in a row
-whose operands stand one after the other. A kernel of *lanes* works on a row of numbers at each place: the same
-instruction for many examples at once.
+whose operands stand one after the other. A *batched* kernel works on a row of lanes at each place: the same instruction
+for many examples at once.
 """
 
-import atexit
 import dis
 import hashlib
 import inspect
 import operator
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
@@ -29,13 +24,11 @@ import numba
 from numba import types
 
 from engine import ieee
+from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_generated
 from engine.rules import Rule
 
 POINTER = types.CPointer(types.float64)
 SIGNATURE = types.void(types.CPointer(types.uint32), *[types.int64] * 4, POINTER, POINTER)
-
-OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
-INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what machine code alone calls
 
 
 class Uncompilable(Exception):
@@ -51,48 +44,48 @@ class Kernel:
 
 
 @cache
-def kernel(rule: Rule, operands: int, lanes: bool) -> Kernel:
+def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     """The kernel of a rule for so many operands.
 
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
     """
-    text = source(operands, lanes)
+    text = source(operands, batched)
     try:
-        value_part, partials_part = translated(rule.value), translated(rule.partials)
-        identity = text + value_part.identity + partials_part.identity
-        functions = loaded(text, identity, {"value": value_part.code, "partials": partials_part.code})
-        return Kernel(compiled(functions["forward"]), compiled(functions["backward"]))
+        value, partials = to_numba(rule.value), to_numba(rule.partials)
+        names = {"value": value.code, "partials": partials.code, "as_arrays": as_arrays}
+        functions = load_generated(text, text + value.identity + partials.identity, names)
+        return Kernel(compile_kernel(functions["forward"]), compile_kernel(functions["backward"]))
     except Exception as error:  # numba's own are of many kinds
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line and not line.startswith(("Failed in", "During", "File"))), error)
         raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason!s:.300}") from error
 
 
-def source(operands: int, lanes: bool) -> str:
+def source(operands: int, batched: bool) -> str:
     """The text of a kernel, forward and backward, for a rule's ``value`` and ``partials``.
 
-    >>> print(source(1, lanes=False), end="")
+    >>> print(source(1, batched=False), end="")
     def forward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = opened(operands_, v_, g_)
+        operands, v, g = as_arrays(operands_, v_, g_)
         for at in range(0, 2 * repeats, 2):
             v[operands[at]] = value(v[operands[at + 1]])
     def backward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = opened(operands_, v_, g_)
+        operands, v, g = as_arrays(operands_, v_, g_)
         for at in range(2 * repeats - 2, -1, -2):
             upstream = g[operands[at]]
             if upstream != 0.0:
                 d1, = partials(v[operands[at]], v[operands[at + 1]])
                 g[operands[at + 1]] += upstream * d1
-    >>> print(source(1, lanes=True), end="")
+    >>> print(source(1, batched=True), end="")
     def forward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = opened(operands_, v_, g_)
+        operands, v, g = as_arrays(operands_, v_, g_)
         v0 = v[operands[0] : operands[0] + width]
         v1 = v[operands[1] : operands[1] + width]
         for lane in range(width):
             v0[lane] = value(v1[lane])
     def backward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = opened(operands_, v_, g_)
+        operands, v, g = as_arrays(operands_, v_, g_)
         v0, g0 = v[operands[0] : operands[0] + width], g[operands[0] : operands[0] + width]
         v1, g1 = v[operands[1] : operands[1] + width], g[operands[1] : operands[1] + width]
         for lane in range(width):
@@ -100,20 +93,19 @@ def source(operands: int, lanes: bool) -> str:
             d1, = partials(v0[lane], v1[lane])
             g1[lane] += upstream * d1 if upstream != 0.0 else 0.0
     """
-    head = (
-        "def {}(operands_, repeats, count, width, uniform, v_, g_):\n    operands, v, g = opened(operands_, v_, g_)\n"
-    )
+    head = "def {}(operands_, repeats, count, width, uniform, v_, g_):\n"
+    head += "    operands, v, g = as_arrays(operands_, v_, g_)\n"
     every, inputs, size = range(operands + 1), range(1, operands + 1), operands + 1
-    slopes = "".join(f"d{i}, " for i in inputs).rstrip()
+    derivatives = "".join(f"d{i}, " for i in inputs).rstrip()
     forward, backward = head.format("forward"), head.format("backward")
-    if lanes:
+    if batched:
         rows = {i: f"[operands[{i}] : operands[{i}] + width]" for i in every}
         numbers = ", ".join(f"v{i}[lane]" for i in inputs)
         forward += "".join(f"    v{i} = v{rows[i]}\n" for i in every)
         forward += f"    for lane in range(width):\n        v0[lane] = value({numbers})\n"
         backward += "".join(f"    v{i}, g{i} = v{rows[i]}, g{rows[i]}\n" for i in every)
         backward += "    for lane in range(width):\n        upstream = g0[lane]\n"
-        backward += f"        {slopes} = partials(v0[lane], {numbers})\n"
+        backward += f"        {derivatives} = partials(v0[lane], {numbers})\n"
         backward += "".join(f"        g{i}[lane] += upstream * d{i} if upstream != 0.0 else 0.0\n" for i in inputs)
     else:
         numbers = ", ".join(f"v[operands[at + {i}]]" for i in inputs)
@@ -121,57 +113,45 @@ def source(operands: int, lanes: bool) -> str:
         backward += (
             f"    for at in range({size} * repeats - {size}, -1, -{size}):\n        upstream = g[operands[at]]\n"
         )
-        backward += f"        if upstream != 0.0:\n            {slopes} = partials(v[operands[at]], {numbers})\n"
+        backward += f"        if upstream != 0.0:\n            {derivatives} = partials(v[operands[at]], {numbers})\n"
         backward += "".join(f"            g[operands[at + {i}]] += upstream * d{i}\n" for i in inputs)
     return forward + backward
 
 
-def compiled(function: Callable[..., None]) -> Any:
+def compile_kernel(function: Callable[..., None]) -> Any:
     """A function with the `SIGNATURE` of kernels as machine code, from disk if it is there."""
-    return kept(numba.cfunc, SIGNATURE, nopython=True, **OPTIONS)(function)
+    return jit_cached(numba.cfunc, SIGNATURE, nopython=True, **OPTIONS)(function)
 
 
-def kept(make: Any, *args: Any, **options: Any) -> Callable[[Any], Any]:
-    """A decorator of numba's, whose machine code is kept on disk where there is a folder to write to."""
-
-    def decorate(function: Any) -> Any:
-        try:
-            return make(*args, cache=True, **options)(function)
-        except RuntimeError:
-            return make(*args, **options)(function)
-
-    return decorate
-
-
-@numba.njit(**INNER)
-def opened(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
+@numba.njit(**DEVICE_ONLY)
+def as_arrays(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
     """The arrays behind the pointers that a kernel is given. Their true lengths are not known here."""
     return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))
 
 
 @dataclass(frozen=True)
-class Translated:
-    """A function for numba, and a text that is another whenever it, or anything it leans on, is another."""
+class NumbaFunction:
+    """A function for numba, and a text that is another whenever it, or anything that it uses, is another."""
 
     code: Any
     identity: str
 
 
 @cache
-def translated(function: Any) -> Translated:
-    """A function of the table, and all that it calls, for numba: rules by their values, and `ieee` without detours.
+def to_numba(function: Any) -> NumbaFunction:
+    """A function of the table, and all that it calls, for numba: rules as their values, and `ieee` as plain arithmetic.
 
     Raises:
         Uncompilable: if it is not a function written in Python, or raises or catches errors, which machine code can't.
     """
     if isinstance(function, Rule):
-        return translated(function.value)
+        return to_numba(function.value)
     if function in _OPERATORS:
-        return translated(_OPERATORS[function])
+        return to_numba(_OPERATORS[function])
     if getattr(function, "__code__", None) is ieee.exp.__code__:  # machine code answers as IEEE 754 by itself
-        return translated(inspect.getclosurevars(function).nonlocals["function"])
+        return to_numba(inspect.getclosurevars(function).nonlocals["function"])
     if isinstance(function, BuiltinFunctionType):
-        return Translated(function, f"{function.__module__}.{function.__name__}")
+        return NumbaFunction(function, f"{function.__module__}.{function.__name__}")
     if not isinstance(function, FunctionType):
         raise Uncompilable(f"{function!r} is not a function written in Python")
     code = function.__code__
@@ -182,14 +162,14 @@ def translated(function: Any) -> Translated:
     cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or ())}
     for name, thing in (outside | cells).items():
         if thing is ieee:
-            part = _machine_ieee()
+            part = _ieee_for_numba()
         elif isinstance(thing, (Rule, FunctionType)):
-            part = translated(thing)
+            part = to_numba(thing)
         else:
-            part = Translated(thing, _identity(thing))
+            part = NumbaFunction(thing, _identity(thing))
         identity += f" {name}={part.identity}"
         (cells if name in cells else outside)[name] = part.code
-    rebuilt = FunctionType(
+    copy = FunctionType(
         code,
         {**function.__globals__, **outside},
         function.__name__,
@@ -197,10 +177,10 @@ def translated(function: Any) -> Translated:
         tuple(map(CellType, cells.values())),
     )
     digest = hashlib.sha256(identity.encode()).hexdigest()
-    # Code from the disk, made by several processes, meets by its names: the same name must mean the same code.
-    rebuilt.__qualname__ = f"{function.__name__}_{digest[:32]}".replace("<lambda>", "rule")
-    wanted = numba.njit(**INNER)
-    return Translated(wanted(rebuilt), digest)
+    # Code from disk, made by several processes, is linked by name: the same name must mean the same code.
+    copy.__qualname__ = f"{function.__name__}_{digest[:32]}".replace("<lambda>", "rule")
+    wanted = numba.njit(**DEVICE_ONLY)
+    return NumbaFunction(wanted(copy), digest)
 
 
 def _identity(thing: Any) -> str:
@@ -214,14 +194,14 @@ def _identity(thing: Any) -> str:
 
 
 @cache
-def _machine_ieee() -> Translated:
+def _ieee_for_numba() -> NumbaFunction:
     module, identity = ModuleType("ieee"), ""
     for name, thing in vars(ieee).items():
         if isinstance(thing, (FunctionType, BuiltinFunctionType)):
-            part = translated(thing)
+            part = to_numba(thing)
             setattr(module, name, part.code)
             identity += part.identity
-    return Translated(module, identity)
+    return NumbaFunction(module, identity)
 
 
 def _names(code: CodeType) -> set[str]:
@@ -231,7 +211,7 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _text(code: CodeType) -> str:
-    """What a function does, without where it stands."""
+    """What a function does, without where it is written."""
     constants = [_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
     return f"{code.co_code.hex()} {constants} {code.co_names} {code.co_varnames} {code.co_freevars}"
 
@@ -244,43 +224,3 @@ _OPERATORS: dict[Any, Callable[..., Any]] = {
     operator.neg: lambda x: -x,
     operator.abs: lambda x: abs(x),
 }
-
-
-def folder() -> Path:
-    """Where machine code is kept between processes: ``CHALKGRAD_CACHE``, or a folder for caches in the user's home."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("CHALKGRAD_CACHE") or Path(home, "chalkgrad"))
-
-
-def loaded(text: str, identity: str, namespace: dict[str, Any]) -> dict[str, Any]:
-    """What a module of this text defines, given some names. It is written to a file, beside which numba keeps code."""
-    name = hashlib.sha256(f"named {identity} {numba.__version__}".encode()).hexdigest()[:32]
-    path = folder() / f"{name}.py"
-    try:
-        _write(path, text)
-    except OSError:
-        path = _folder_of_this_process() / path.name
-        _write(path, text)
-    module = {**namespace, "opened": opened, "__name__": __name__}
-    exec(compile(text, path, "exec"), module)
-    for thing in list(module.values()):
-        if getattr(thing, "__code__", None) is not None and thing.__code__.co_filename == str(path):
-            thing.__qualname__ = f"{thing.__name__}_{name}"  # as in `translated`
-    return module
-
-
-def _write(path: Path, text: str) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(temporary, path)
-
-
-@cache
-def _folder_of_this_process() -> Path:
-    """Where machine code goes if it can't be kept."""
-    name = tempfile.mkdtemp(prefix="chalkgrad-")
-    atexit.register(shutil.rmtree, name, ignore_errors=True)
-    return Path(name)

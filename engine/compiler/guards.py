@@ -1,46 +1,74 @@
-"""What the names in a function mean that stand outside it: a cell that is run again may have changed them."""
+"""What a compiled function sees besides its arguments, and whether that is still what was recorded.
+
+A function finds names in its module and in its closure; a notebook cell that is run again gives them another meaning. A
+`Guard` remembers the objects behind the names, and compares them by identity at each call. Attributes of Modules are
+watched by a counter instead: see `bump_module_version`.
+"""
 
 import dis
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, is_
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from engine.modes import PACKAGES
 
 
-def what_stands_outside(function: Any) -> Callable[[], list[Any]]:
-    """Tells what the names that a function finds outside itself mean at the moment.
+class Guard:
+    """The objects behind the global names and closure cells of a function.
 
-    They are those of the function, and of functions and classes that it uses and that stand in the same file.
+    They are those of the function, and of functions and classes that it uses and that are in the same file.
+
+    Attributes:
+        seen: the objects, as they were when the guard was made.
     """
-    variables: dict[str, Any] = {}
-    names: dict[str, None] = {}
-    cells: list[CellType] = []
-    seen: set[FunctionType] = set()
-    waiting = [function]
-    while waiting:
-        for found in set(_functions(waiting.pop())) - seen:
-            if found.__code__.co_filename.startswith(PACKAGES):
-                continue
-            variables = variables or found.__globals__
-            if found.__globals__ is variables:
-                seen.add(found)
-                own, closure = _outer_names(found.__code__), found.__closure__ or ()
-                names.update(dict.fromkeys(own))
-                cells += closure
-                waiting += [*map(variables.get, own), *map(_content, closure)]
-    known = tuple(names)
 
-    def meant() -> list[Any]:
+    def __init__(self, function: Any) -> None:
+        variables: dict[str, Any] = {}
+        names: dict[str, None] = {}
+        cells: list[CellType] = []
+        visited: set[FunctionType] = set()
+        waiting = [function]
+        while waiting:
+            for found in set(_functions(waiting.pop())) - visited:
+                if found.__code__.co_filename.startswith(PACKAGES):
+                    continue
+                variables = variables or found.__globals__
+                if found.__globals__ is variables:
+                    visited.add(found)
+                    own, closure = _global_names(found.__code__), found.__closure__ or ()
+                    names.update(dict.fromkeys(own))
+                    cells += closure
+                    waiting += [*map(variables.get, own), *map(_content, closure)]
+        self._look_up: Callable[[str], Any] = variables.get
+        self._names, self._cells = tuple(names), tuple(cells)
+        self.seen = [*map(self._look_up, self._names), *map(_content, self._cells)]
+
+    def holds(self) -> bool:
+        """Whether all of them are still the same objects."""
         try:
-            return [*map(variables.get, known), *map(_CONTENT, cells)]
-        except ValueError:  # nothing stands in one of the cells yet
-            return [*map(variables.get, known), *map(_content, cells)]
+            now = chain(map(self._look_up, self._names), map(_CONTENT, self._cells))
+            return all(map(is_, now, self.seen))
+        except ValueError:  # a cell is empty
+            now = chain(map(self._look_up, self._names), map(_content, self._cells))
+            return all(map(is_, now, self.seen))
 
-    return meant
+
+module_version = 0  # how often an attribute of a Module was set in this process
+
+
+def bump_module_version() -> None:
+    """To be called when an attribute of a Module is set, which may then do something else."""
+    global module_version
+    module_version += 1
+
+
+def training_modes(things: Iterable[Any]) -> tuple[bool, ...]:
+    """For each of the Modules among some things, and within those, whether it is in training."""
+    modules = [module for module in things if callable(getattr(type(module), "named_modules", None))]
+    return tuple([part.training for module in modules for _, part in module.named_modules()])
 
 
 def _functions(thing: Any) -> list[FunctionType]:
@@ -52,38 +80,18 @@ def _functions(thing: Any) -> list[FunctionType]:
     return [part for kind in kinds for part in vars(kind).values() if isinstance(part, FunctionType)]
 
 
-_changes = 0
-
-
-def note_change() -> None:
-    """To be called when an attribute of a module is set: it may do another thing from then on."""
-    global _changes
-    _changes += 1
-
-
-def changes() -> int:
-    """How often an attribute of a module was set in this process."""
-    return _changes
-
-
-def training(things: Iterable[Any]) -> tuple[bool, ...]:
-    """Which of the modules among some things, and of those within, are in training."""
-    modules = [module for module in things if callable(getattr(type(module), "named_modules", None))]
-    return tuple([part.training for module in modules for _, part in module.named_modules()])
-
-
 _CONTENT = attrgetter("cell_contents")
 
 
 def _content(cell: CellType) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # nothing stands in it yet
+    except ValueError:  # it is empty
         return None
 
 
 @cache
-def _outer_names(code: CodeType) -> tuple[str, ...]:
-    inner = [_outer_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+def _global_names(code: CodeType) -> tuple[str, ...]:
+    inner = [_global_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     own = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
     return tuple(dict.fromkeys(chain(own, *inner)))

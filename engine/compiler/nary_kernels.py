@@ -1,10 +1,10 @@
 """Rules of any number of operands as loops over flat arrays, which numba makes machine code of.
 
 The table has them for tuples of numbers, of any kind; here they are once more, for the numbers of a `Tape`, because no
-compiler makes a loop of a tuple. A test holds each to its rule in the table. All have the same arguments, those of a
-kernel (see `machine`): where the result goes, then where the operands are, all as places in the numbers ``v`` and the
-gradients ``g``. Lanes are numbers side by side, one for each example; a place below `uniform` holds one number that all
-examples share.
+compiler makes a loop of a tuple. A test holds each to its rule in the table. All have the arguments of a kernel (see
+engine/compiler/codegen.py): where the result goes, then where the operands are, all as places in the numbers ``v`` and
+the gradients ``g``. A place below `uniform` holds one number that all examples share; else there is a row of lanes, one
+for each example.
 """
 
 import math
@@ -13,55 +13,66 @@ import numba
 import numpy as np
 
 from engine import ieee, rules
-from engine.compiler.codegen import INNER, opened, translated
-from engine.compiler.simd import added_up, four, plus, plus_products, several, store, times, together, turned
+from engine.compiler.codegen import as_arrays, to_numba
+from engine.compiler.disk_cache import DEVICE_ONLY
+from engine.compiler.simd import (
+    add,
+    fused_multiply_add,
+    horizontal_sum,
+    multiply,
+    multiply_add,
+    pack4,
+    store,
+    transpose4,
+    vector,
+)
 
-exp_difference = translated(ieee.exp_difference).code
+exp_difference = to_numba(ieee.exp_difference).code
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def at(place, lane, uniform):
     """Where the number of an example is."""
     return place + lane if place >= uniform else place
 
 
-# A number that all examples share, as a row of lanes.
+# A number that all examples share, broadcast to a row of lanes.
 
 
-def spread(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def broadcast(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     zs, x = v[operands[0] : operands[0] + width], v[operands[1]]
     for lane in range(width):
         zs[lane] = x
 
 
-def spread_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
-    g[operands[1]] += added(g[operands[0] : operands[0] + width], width)
+def broadcast_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
+    g[operands[1]] += sum_lanes(g[operands[0] : operands[0] + width], width)
 
 
-# Sums over lanes may be taken in any order, which lets the machine add several at a time.
+# Sums over lanes may be taken in any order, which lets LLVM use vectors.
 
 
-@numba.njit(fastmath={"reassoc", "contract"}, **INNER)
-def added(xs, width):
+@numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
+def sum_lanes(xs, width):
     total = 0.0
     for lane in range(width):
         total += xs[lane]
     return total
 
 
-@numba.njit(fastmath={"reassoc", "contract"}, **INNER)
-def multiplied(xs, ys, width):
+@numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
+def dot_lanes(xs, ys, width):
     total = 0.0
     for lane in range(width):
         total += xs[lane] * ys[lane]
     return total
 
 
-@numba.njit(**INNER)
-def live(gradient, number):
-    """Their product; what no gradient reaches gets none, not even by way of an infinite number."""
+@numba.njit(**DEVICE_ONLY)
+def zero_absorbs(gradient, number):
+    """Their product, in which a gradient of 0 absorbs: 0 · inf = 0."""
     return gradient * number if gradient != 0.0 else 0.0
 
 
@@ -69,7 +80,7 @@ def live(gradient, number):
 
 
 def dot(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     n = (count - 1) // 2
     if width == 1:
         z = v[operands[count - 1]] if count % 2 == 0 else 0.0
@@ -102,7 +113,7 @@ def dot(operands_, repeats, count, width, uniform, v_, g_):
 
 
 def dot_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     n = (count - 1) // 2
     if width == 1:
         upstream = g[operands[0]]
@@ -115,17 +126,17 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 g[operands[count - 1]] += upstream
         return
     gs = g[operands[0] : operands[0] + width]
-    if not math.isfinite(added(v[operands[0] : operands[0] + width], width)):  # then some factor may not be finite
+    if not math.isfinite(sum_lanes(v[operands[0] : operands[0] + width], width)):  # then some factor may not be finite
         for lane in range(width):
             for k in range(1, n + 1):
                 w, x = at(operands[k], lane, uniform), at(operands[n + k], lane, uniform)
-                g[w] += live(gs[lane], v[x])
-                g[x] += live(gs[lane], v[w])
+                g[w] += zero_absorbs(gs[lane], v[x])
+                g[x] += zero_absorbs(gs[lane], v[w])
     else:
         for k in range(1, n + 1):
             w, x = operands[k], operands[n + k]
             if w < uniform and x < uniform:
-                shared = added(gs, width)
+                shared = sum_lanes(gs, width)
                 g[w] += shared * v[x]
                 g[x] += shared * v[w]
             elif w < uniform or x < uniform:
@@ -133,7 +144,7 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 factor, xs, gxs = v[place], v[row : row + width], g[row : row + width]
                 for lane in range(width):
                     gxs[lane] += factor * gs[lane]
-                g[place] += multiplied(xs, gs, width)
+                g[place] += dot_lanes(xs, gs, width)
             else:
                 ws, xs, gws, gxs = v[w : w + width], v[x : x + width], g[w : w + width], g[x : x + width]
                 for lane in range(width):
@@ -143,44 +154,45 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
     if count % 2 == 0:
         bias = operands[count - 1]
         if bias < uniform:
-            g[bias] += added(gs, width)
+            g[bias] += sum_lanes(gs, width)
         else:
             gbs = g[bias : bias + width]
             for lane in range(width):
                 gbs[lane] += gs[lane]
 
 
-# Four dots of the same inputs, in lanes, of weights that all examples share and that stand in a row: where the four
-# results go, where the weights of each begin, where the biases are, and where the inputs are.
+# Four dots of the same inputs, in lanes, of contiguous weights that all examples share: where the four results go,
+# where the weights of each begin, where the biases are, and where the inputs are.
 
-load8, fill8 = several(8)
-load4, fill4 = several(4)
+load8, splat8 = vector(8)
+load4, splat4 = vector(4)
 
 
-def four_dots(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def dot4(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     n, xs = count - 12, operands[12:count]
     w0, w1, w2, w3 = _rows(operands, v, n)
     for lane in range(0, width, 8):
-        z0, z1 = fill8(v[operands[8]]), fill8(v[operands[9]])
-        z2, z3 = fill8(v[operands[10]]), fill8(v[operands[11]])
+        z0, z1 = splat8(v[operands[8]]), splat8(v[operands[9]])
+        z2, z3 = splat8(v[operands[10]]), splat8(v[operands[11]])
         for k in range(n):
             x = load8(v, xs[k] + lane)
-            z0, z1, z2, z3 = plus(z0, w0[k], x), plus(z1, w1[k], x), plus(z2, w2[k], x), plus(z3, w3[k], x)
+            z0, z1 = multiply_add(z0, w0[k], x), multiply_add(z1, w1[k], x)
+            z2, z3 = multiply_add(z2, w2[k], x), multiply_add(z3, w3[k], x)
         store(v, operands[0] + lane, z0)
         store(v, operands[1] + lane, z1)
         store(v, operands[2] + lane, z2)
         store(v, operands[3] + lane, z3)
 
 
-def four_dots_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def dot4_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     n, xs = count - 12, operands[12:count]
     w0, w1, w2, w3 = _rows(operands, v, n)
     u0, u1, u2, u3 = _rows(operands, g, n)
     whole = 0.0
     for i in range(4):
-        whole += added(v[operands[i] : operands[i] + width], width)
+        whole += sum_lanes(v[operands[i] : operands[i] + width], width)
     if not math.isfinite(whole):  # then some factor may not be finite
         for lane in range(width):
             for i in range(4):
@@ -193,53 +205,53 @@ def four_dots_back(operands_, repeats, count, width, uniform, v_, g_):
         z0, z1, z2, z3 = operands[0], operands[1], operands[2], operands[3]
         for k in range(n):
             x = xs[k]
-            s0 = s1 = s2 = s3 = fill4(0.0)
-            a0, a1, a2, a3 = fill4(w0[k]), fill4(w1[k]), fill4(w2[k]), fill4(w3[k])
+            s0 = s1 = s2 = s3 = splat4(0.0)
+            a0, a1, a2, a3 = splat4(w0[k]), splat4(w1[k]), splat4(w2[k]), splat4(w3[k])
             for lane in range(0, width, 4):
                 g0, g1, g2, g3 = load4(g, z0 + lane), load4(g, z1 + lane), load4(g, z2 + lane), load4(g, z3 + lane)
-                gx = plus_products(plus_products(load4(g, x + lane), a0, g0), a1, g1)
-                store(g, x + lane, plus_products(plus_products(gx, a2, g2), a3, g3))
+                gx = fused_multiply_add(fused_multiply_add(load4(g, x + lane), a0, g0), a1, g1)
+                store(g, x + lane, fused_multiply_add(fused_multiply_add(gx, a2, g2), a3, g3))
                 vx = load4(v, x + lane)
-                s0, s1 = plus_products(s0, vx, g0), plus_products(s1, vx, g1)
-                s2, s3 = plus_products(s2, vx, g2), plus_products(s3, vx, g3)
-            u0[k] += added_up(s0)
-            u1[k] += added_up(s1)
-            u2[k] += added_up(s2)
-            u3[k] += added_up(s3)
+                s0, s1 = fused_multiply_add(s0, vx, g0), fused_multiply_add(s1, vx, g1)
+                s2, s3 = fused_multiply_add(s2, vx, g2), fused_multiply_add(s3, vx, g3)
+            u0[k] += horizontal_sum(s0)
+            u1[k] += horizontal_sum(s1)
+            u2[k] += horizontal_sum(s2)
+            u3[k] += horizontal_sum(s3)
     for i in range(4):
-        g[operands[8 + i]] += added(g[operands[i] : operands[i] + width], width)
+        g[operands[8 + i]] += sum_lanes(g[operands[i] : operands[i] + width], width)
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def _rows(operands, numbers, n):
     """The four rows of weights, or of their gradients."""
     a, b, c, d = operands[4], operands[5], operands[6], operands[7]
     return numbers[a : a + n], numbers[b : b + n], numbers[c : c + n], numbers[d : d + n]
 
 
-# dot of weights that stand in a row and inputs that do, of which there may be several in a run, their results side by
-# side: where the result goes, how many weights, where they begin, where the inputs begin, and perhaps the place of a
-# bias. Four of the same length are done at once, and each is added up in its own order.
+# dot of contiguous weights and contiguous inputs, several of them in a run, with contiguous results: where the result
+# goes, how many weights, where they begin, where the inputs begin, and perhaps the place of a bias. Four of the same
+# length are done at once, and each is added up in its own order.
 
 
-def dot_of_rows(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def contiguous_dot(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     a, end = 0, repeats * count
     while a < end:
         b, c, d = a + count, a + 2 * count, a + 3 * count
         n = np.int64(operands[a + 1])
         if d < end and n == operands[b + 1] and n == operands[c + 1] and n == operands[d + 1]:
-            z = four(
+            z = pack4(
                 _bias(operands, a, count, v), _bias(operands, b, count, v),
                 _bias(operands, c, count, v), _bias(operands, d, count, v),
             )  # fmt: skip
             wa, wb, wc, wd = operands[a + 2], operands[b + 2], operands[c + 2], operands[d + 2]
             xa, xb, xc, xd = operands[a + 3], operands[b + 3], operands[c + 3], operands[d + 3]
             for k in range(0, n - 3, 4):
-                p, q = times(load4(v, wa + k), load4(v, xa + k)), times(load4(v, wb + k), load4(v, xb + k))
-                r, s = times(load4(v, wc + k), load4(v, xc + k)), times(load4(v, wd + k), load4(v, xd + k))
-                p, q, r, s = turned(p, q, r, s)
-                z = together(together(together(together(z, p), q), r), s)
+                p, q = multiply(load4(v, wa + k), load4(v, xa + k)), multiply(load4(v, wb + k), load4(v, xb + k))
+                r, s = multiply(load4(v, wc + k), load4(v, xc + k)), multiply(load4(v, wd + k), load4(v, xd + k))
+                p, q, r, s = transpose4(p, q, r, s)
+                z = add(add(add(add(z, p), q), r), s)
             store(v, operands[a], z)
             if n % 4:
                 for first in (a, b, c, d):
@@ -251,7 +263,7 @@ def dot_of_rows(operands_, repeats, count, width, uniform, v_, g_):
             a += count
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def _go_on(operands, first, begin, end, v):
     """Add some of a dot's products to its result."""
     z, w, x = v[operands[first]], operands[first + 2], operands[first + 3]
@@ -260,22 +272,22 @@ def _go_on(operands, first, begin, end, v):
     v[operands[first]] = z
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def _bias(operands, first, count, v):
     """What the sum of a dot begins with."""
     return v[operands[first + 4]] if count == 5 else 0.0
 
 
-def dot_of_rows_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     for first in range((repeats - 1) * count, -1, -count):
         upstream = g[operands[first]]
         if upstream != 0.0:
             n, w, x = np.int64(operands[first + 1]), np.int64(operands[first + 2]), np.int64(operands[first + 3])
-            upstreams = fill4(upstream)
+            upstreams = splat4(upstream)
             for k in range(0, n - 3, 4):
-                store(g, w + k, plus_products(load4(g, w + k), upstreams, load4(v, x + k)))
-                store(g, x + k, plus_products(load4(g, x + k), upstreams, load4(v, w + k)))
+                store(g, w + k, fused_multiply_add(load4(g, w + k), upstreams, load4(v, x + k)))
+                store(g, x + k, fused_multiply_add(load4(g, x + k), upstreams, load4(v, w + k)))
             for k in range(n - n % 4, n):
                 g[w + k] += upstream * v[x + k]
                 g[x + k] += upstream * v[w + k]
@@ -287,7 +299,7 @@ def dot_of_rows_back(operands_, repeats, count, width, uniform, v_, g_):
 
 
 def total(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         z = 0.0
         for k in range(1, count):
@@ -296,14 +308,14 @@ def total(operands_, repeats, count, width, uniform, v_, g_):
 
 
 def total_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         for k in range(1, count):
             g[at(operands[k], lane, uniform)] += g[operands[0] + lane]
 
 
 def mean(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     n = count - 1
     for lane in range(width):
         z = 0.0
@@ -319,17 +331,17 @@ def mean(operands_, repeats, count, width, uniform, v_, g_):
 
 
 def mean_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     share = 1 / (count - 1)
     for lane in range(width):
         for k in range(1, count):
             g[at(operands[k], lane, uniform)] += g[operands[0] + lane] * share
 
 
-# max and min of several, and what leans on them. `first` is the place of the first operand among the operands.
+# max and min of several, and what uses them. `first` is the place of the first operand among the operands.
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def peak(operands, first, n, lane, uniform, v, sign):
     """The largest of the operands, or the smallest; nan if one is."""
     best = sign * v[at(operands[first], lane, uniform)]
@@ -342,7 +354,7 @@ def peak(operands, first, n, lane, uniform, v, sign):
     return sign * best
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def share_of_ties(operands, count, lane, uniform, v, g):
     z, upstream, tied = v[operands[0] + lane], g[operands[0] + lane], 0.0
     if upstream != 0.0:
@@ -354,25 +366,25 @@ def share_of_ties(operands, count, lane, uniform, v, g):
 
 
 def largest(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         v[operands[0] + lane] = peak(operands, 1, count - 1, lane, uniform, v, 1.0)
 
 
 def smallest(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         v[operands[0] + lane] = peak(operands, 1, count - 1, lane, uniform, v, -1.0)
 
 
 def ties_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         share_of_ties(operands, count, lane, uniform, v, g)
 
 
-@numba.njit(**INNER)
-def others(operands, first, n, lane, uniform, v, top):
+@numba.njit(**DEVICE_ONLY)
+def sum_of_others(operands, first, n, lane, uniform, v, top):
     """The sum of exp(x - top) over all operands but one that is the largest; nan beside an infinite one."""
     rest, skipped = top - top, False
     for k in range(first, first + n):
@@ -384,7 +396,7 @@ def others(operands, first, n, lane, uniform, v, top):
     return rest
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def probabilities(operands, first, n, lane, uniform, v):
     """softmax of the operands."""
     ps = np.empty(n)
@@ -398,15 +410,15 @@ def probabilities(operands, first, n, lane, uniform, v):
 
 
 def logsumexp(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         top = peak(operands, 1, count - 1, lane, uniform, v, 1.0)
-        rest = others(operands, 1, count - 1, lane, uniform, v, top)
+        rest = sum_of_others(operands, 1, count - 1, lane, uniform, v, top)
         v[operands[0] + lane] = top if math.isinf(top) else top + math.log1p(rest)
 
 
 def logsumexp_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         upstream = g[operands[0] + lane]
         if upstream != 0.0:
@@ -420,7 +432,7 @@ def logsumexp_back(operands_, repeats, count, width, uniform, v_, g_):
 
 
 def softmax(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     n = operands[0]
     for lane in range(width):
         top = peak(operands, 1, n, lane, uniform, v, 1.0)
@@ -437,23 +449,23 @@ def softmax(operands_, repeats, count, width, uniform, v_, g_):
             for k in range(n + 1, count, 2):
                 v[operands[k + 1] + lane] /= 1 + rest
         else:
-            rest = others(operands, 1, n, lane, uniform, v, top)
+            rest = sum_of_others(operands, 1, n, lane, uniform, v, top)
             for k in range(n + 1, count, 2):
                 x = v[at(operands[1 + operands[k]], lane, uniform)]
                 v[operands[k + 1] + lane] = exp_difference(x, top) / (1 + rest)
 
 
 def log_softmax(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     n = operands[0]
     for lane in range(width):
         top = peak(operands, 1, n, lane, uniform, v, 1.0)
-        rest = math.log1p(others(operands, 1, n, lane, uniform, v, top))
+        rest = math.log1p(sum_of_others(operands, 1, n, lane, uniform, v, top))
         for k in range(n + 1, count, 2):
             v[operands[k + 1] + lane] = v[at(operands[1 + operands[k]], lane, uniform)] - top - rest
 
 
-@numba.njit(**INNER)
+@numba.njit(**DEVICE_ONLY)
 def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
     n = operands[0]
     ps = probabilities(operands, 1, n, lane, uniform, v)
@@ -471,7 +483,7 @@ def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
 
 
 def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     n = operands[0]
     for lane in range(width):
         if count == 3 * n + 1:
@@ -489,7 +501,7 @@ def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
 
 
 def log_softmax_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         softmax_gradient(operands, count, lane, uniform, v, g, True)
 
@@ -497,33 +509,33 @@ def log_softmax_back(operands_, repeats, count, width, uniform, v_, g_):
 # select: where the result goes, which one, and all of them. A choice that is none gives nan.
 
 
-def take(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def gather(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         i = v[at(operands[1], lane, uniform)]
         right = i == np.floor(i) and 0 <= i < count - 2
         v[operands[0] + lane] = v[at(operands[2 + int(i)], lane, uniform)] if right else np.nan
 
 
-def take_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = opened(operands_, v_, g_)
+def gather_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
     for lane in range(width):
         i = v[at(operands[1], lane, uniform)]
         if i == np.floor(i) and 0 <= i < count - 2:
             g[at(operands[2 + int(i)], lane, uniform)] += g[operands[0] + lane]
 
 
-LOOPS = {
+NARY_KERNELS = {
     rules.dot: (dot, dot_back),
     rules.total: (total, total_back),
     rules.mean: (mean, mean_back),
     rules.largest: (largest, ties_back),
     rules.smallest: (smallest, ties_back),
     rules.logsumexp: (logsumexp, logsumexp_back),
-    rules.gather: (take, take_back),
+    rules.gather: (gather, gather_back),
     "softmax": (softmax, softmax_back),
     "log_softmax": (log_softmax, log_softmax_back),
-    "spread": (spread, spread_back),
-    "four dots": (four_dots, four_dots_back),
-    "dot of rows": (dot_of_rows, dot_of_rows_back),
+    "broadcast": (broadcast, broadcast_back),
+    "dot4": (dot4, dot4_back),
+    "contiguous dot": (contiguous_dot, contiguous_dot_back),
 }

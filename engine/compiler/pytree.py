@@ -1,55 +1,66 @@
-"""What arguments look like, apart from the numbers in them: two calls that look alike can share a tape.
+"""Arguments as a signature and a list of leaves: two calls with the same signature can share a tape.
+
+It is what JAX calls a pytree: nested containers, taken apart into the numbers in them and all the rest.
 
 >>> leaves = []
->>> structure([[1.0, 2.0], [3.0, 4.0]], leaves), leaves
+>>> flatten([[1.0, 2.0], [3.0, 4.0]], leaves), leaves
 ((2, (2, 'number')), [1.0, 2.0, 3.0, 4.0])
->>> rebuilt((2, (2, 'number')), iter("abcd"))
+>>> unflatten((2, (2, 'number')), iter("abcd"))
 [['a', 'b'], ['c', 'd']]
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import chain
 from numbers import Real
+from operator import is_
 from typing import Any
 
-# NUMBER; (n, key) of n alike; ("list", key, ...); ("dict", (name, key), ...); ("as it is", type, thing);
-# ("named", type, key, ...) of a namedtuple
-Key = Any
+from engine.modes import mode
+from engine.nested import tree_leaves
+from engine.value import Value
+
+# NUMBER; (n, signature) of n alike; ("list", signature, ...); ("dict", (name, signature), ...);
+# ("as it is", type, thing); ("named", type, signature, ...) of a namedtuple. Of a whole call: a pair, the signatures of
+# its arguments, and names and signatures of its keyword arguments.
+Signature = Any
 NUMBER = "number"
 _PLAIN = {float, int}
+_SCALARS = {float, int, Value}
 
 
-def structure(tree: Any, leaves: list[Any]) -> Key:
-    """What a number, or a nested list, tuple, array or dict of numbers, looks like; its numbers are put into `leaves`.
+def flatten(tree: Any, leaves: list[Any]) -> Signature:
+    """The signature of a number, or of nested lists, tuples, arrays or dicts of numbers; `leaves` gets the numbers.
 
-    Values count as numbers, and so does a truth of NumPy, as those in an array do. What is no number, such as a string
-    or Python's True, is part of what it looks like.
+    Values count as numbers, and so does a bool of NumPy, as those in an array do. Whatever is not a number, such as a
+    string or Python's True, is part of the signature.
 
     Raises:
         TypeError: if something in it is neither a number nor to be told from others (it has no hash).
     """
-    if type(tree) is float or type(tree) is int or hasattr(tree, "apply_rule"):
+    if type(tree) is float or type(tree) is int or isinstance(tree, Value):
         leaves.append(tree)
         return NUMBER
     if isinstance(tree, (list, tuple)):
         if type(tree) is not list and hasattr(tree, "_fields"):
-            return ("named", type(tree), *[structure(branch, leaves) for branch in tree])
+            return ("named", type(tree), *[flatten(branch, leaves) for branch in tree])
         if tree and {*map(type, tree)} <= _PLAIN:
             leaves += tree
             return len(tree), NUMBER
-        keys = [structure(branch, leaves) for branch in tree]
-        return (len(keys), keys[0]) if keys and all(key == keys[0] for key in keys) else ("list", *keys)
+        branches = [flatten(branch, leaves) for branch in tree]
+        alike = branches and all(branch == branches[0] for branch in branches)
+        return (len(branches), branches[0]) if alike else ("list", *branches)
     if isinstance(tree, dict):
-        return ("dict", *((name, structure(branch, leaves)) for name, branch in tree.items()))
+        return ("dict", *((name, flatten(branch, leaves)) for name, branch in tree.items()))
     if isinstance(tree, Real) and not isinstance(tree, bool):
         leaves.append(float(tree))
         return NUMBER
     if hasattr(tree, "to_numpy"):  # a table or a column of pandas
-        return structure(tree.to_numpy(), leaves)
+        return flatten(tree.to_numpy(), leaves)
     if is_array(tree):
         leaves.extend(tree.ravel().tolist())
         return of_array(tree.shape)
     if hasattr(tree, "tolist"):  # an array of Values
-        return structure(tree.tolist(), leaves)
+        return flatten(tree.tolist(), leaves)
     if isinstance(tree, Hashable):
         return "as it is", type(tree), tree
     raise TypeError(
@@ -62,43 +73,162 @@ def is_array(tree: Any) -> bool:
     return getattr(getattr(tree, "dtype", None), "kind", "none") in "fiub"
 
 
-def of_array(shape: tuple[int, ...]) -> Key:
-    """What an array looks like: as lists of the same numbers do."""
-    key: Key = NUMBER
+def of_array(shape: tuple[int, ...]) -> Signature:
+    """The signature of an array: that of lists of the same numbers."""
+    signature: Signature = NUMBER
     for n in reversed(shape):
-        key = (n, key) if n else ("list",)
-    return key
+        signature = (n, signature) if n else ("list",)
+    return signature
 
 
-def rebuilt(key: Key, leaves: Iterator[Any]) -> Any:
-    """Lists, dicts and namedtuples that look like this, with other leaves."""
-    if key == NUMBER:
+def unflatten(signature: Signature, leaves: Iterator[Any]) -> Any:
+    """Lists, dicts and namedtuples of this signature, with other leaves."""
+    if signature == NUMBER:
         return next(leaves)
-    kind, *rest = key
+    kind, *rest = signature
     if kind == "list":
-        return [rebuilt(branch, leaves) for branch in rest]
+        return [unflatten(branch, leaves) for branch in rest]
     if kind == "dict":
-        return {name: rebuilt(branch, leaves) for name, branch in rest}
+        return {name: unflatten(branch, leaves) for name, branch in rest}
     if kind == "named":
-        return rest[0](*[rebuilt(branch, leaves) for branch in rest[1:]])
+        return rest[0](*[unflatten(branch, leaves) for branch in rest[1:]])
     if kind == "as it is":
         return rest[1]
-    return [rebuilt(rest[0], leaves) for _ in range(kind)]
+    return [unflatten(rest[0], leaves) for _ in range(kind)]
 
 
-def described(key: Key, name: str) -> Iterator[str]:
-    """A name for every leaf: ``x``, or ``x[0]``, ``x[1]`` of a list."""
-    if key == NUMBER:
+def leaf_paths(signature: Signature, name: str) -> Iterator[str]:
+    """The path to every leaf: ``x``, or ``x[0]``, ``x[1]`` of a list."""
+    if signature == NUMBER:
         yield name
         return
-    kind, *rest = key
+    kind, *rest = signature
     if kind == "dict":
         for part, branch in rest:
-            yield from described(branch, f"{name}[{part!r}]")
+            yield from leaf_paths(branch, f"{name}[{part!r}]")
     elif kind == "named":
         for part, branch in zip(rest[0]._fields, rest[1:]):
-            yield from described(branch, f"{name}.{part}")
+            yield from leaf_paths(branch, f"{name}.{part}")
     elif kind != "as it is":
         branches = rest if kind == "list" else rest * kind
         for i, branch in enumerate(branches):
-            yield from described(branch, f"{name}[{i}]")
+            yield from leaf_paths(branch, f"{name}[{i}]")
+
+
+# A whole call.
+
+
+def flatten_args(args: tuple[Any, ...], options: dict[str, Any], leaves: list[Any]) -> Signature:
+    """The signature of a call; `leaves` gets the numbers among its arguments."""
+    if not options and _SCALARS.issuperset(map(type, args)):
+        leaves += args
+        return (NUMBER,) * len(args), ()
+    return (
+        tuple([flatten(arg, leaves) for arg in args]),
+        tuple([(name, flatten(arg, leaves)) for name, arg in options.items()]) if options else (),
+    )
+
+
+def unflatten_args(signature: Signature, leaves: Iterator[Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a call of this signature, with other leaves."""
+    args, options = signature
+    return [unflatten(part, leaves) for part in args], {name: unflatten(part, leaves) for name, part in options}
+
+
+def as_numbers(result: Any) -> Any:
+    """What a function gave, as plain numbers."""
+    leaves: list[Any] = []
+    signature = flatten(result, leaves)
+    return unflatten(signature, iter([leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in leaves]))
+
+
+# Many examples as the arguments of a function of one, grouped by signature.
+
+
+class Group:
+    """Examples of one signature.
+
+    Attributes:
+        signature: that of a call on one of them.
+        indices: which of all the examples they are.
+        columns: their numbers: an array for each argument, or one list of lists, with a row for each example.
+        shared: the numbers that are the same for all, those of the keyword arguments.
+    """
+
+    def __init__(self, signature: Signature, indices: Any, columns: list[Any], shared: list[Any]) -> None:
+        self.signature, self.indices, self.columns, self.shared = signature, indices, columns, shared
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> list[Any]:
+        """The leaves of the i-th example."""
+        return [*chain.from_iterable(tree_leaves(column[i]) for column in self.columns), *self.shared]
+
+
+class Batch:
+    """Many examples: for each argument of a function a list or an array of what it is in each.
+
+    Raises:
+        ValueError: if there are none, or not as many of one argument as of another.
+        TypeError: if a number is a Value: gradients by many examples are not kept.
+    """
+
+    def __init__(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.args, self.options = list(args), options
+        if not all(map(is_array, args)):
+            self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
+        for arg in self.args:
+            if not hasattr(arg, "__len__") or isinstance(arg, (dict, str)) or getattr(arg, "shape", None) == ():
+                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
+        sizes = [len(arg) for arg in self.args]
+        if len(set(sizes)) != 1 or not sizes[0]:
+            listed = " and ".join(map(str, sizes)) or "no argument"
+            raise ValueError(f"{name} takes as many examples of each argument, and at least one; got {listed}")
+        self.size = sizes[0]
+        self._shapes = [arg.shape for arg in self.args] if all(map(is_array, args)) and not options else None
+        self._group: Group | None = None
+
+    def example(self, i: int) -> list[Any]:
+        """The arguments of the i-th example, as they were given."""
+        return [arg[i] for arg in self.args]
+
+    def holds(self, args: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        """Whether it was made of these very arrays, whatever numbers are in them now."""
+        if self._shapes is None or options or len(args) != len(self.args):
+            return False
+        return all(map(is_, args, self.args)) and [arg.shape for arg in args] == self._shapes
+
+    def groups(self) -> "Iterable[Group]":
+        """The examples by signature."""
+        if self._shapes is None:
+            return self._groups()
+        if self._group is None:
+            (self._group,) = self._groups()
+        return (self._group,)
+
+    def _groups(self) -> "Iterator[Group]":
+        shared: list[Any] = []
+        of_options: Signature = ()
+        if self.options:
+            of_options = tuple([(name, flatten(option, shared)) for name, option in self.options.items()])
+            _refuse_values(shared)
+        if all(map(is_array, self.args)):
+            of_args: Signature = tuple([of_array(arg.shape[1:]) for arg in self.args])
+            yield Group((of_args, of_options), range(self.size), self.args, shared)
+            return
+        found: dict[Signature, tuple[list[int], list[list[Any]]]] = {}
+        for i in range(self.size):
+            leaves: list[Any] = []
+            of_args = tuple([flatten(part, leaves) for part in self.example(i)])
+            indices, rows = found.setdefault(of_args, ([], []))
+            indices.append(i)
+            rows.append(leaves)
+        for of_args, (indices, rows) in found.items():
+            _refuse_values(chain.from_iterable(rows))
+            yield Group((of_args, of_options), indices, [rows], shared)
+
+
+def _refuse_values(leaves: Iterable[Any]) -> None:
+    if any(isinstance(leaf, Value) for leaf in leaves) and not mode.get().tracing:
+        raise TypeError("examples are plain numbers, got Values; call the function on one example for their gradients")

@@ -1,23 +1,23 @@
-"""The Value that a compiled call gives: one node, which knows its gradients from the moment it is made."""
+"""The Value that a compiled call gives: one node, which has its local derivatives from the moment it is made."""
 
 from math import isfinite
 from typing import Any
 
 from engine.anomaly import warn_of_gradients
-from engine.compiler.buffers import Part
+from engine.compiler.buffers import Binding
 from engine.modes import mode
 from engine.rules import Rule
 from engine.value import Value, grad_lock, new
 
 
-class Replay(Rule):
-    """What a compiled call did, as a rule: its partials were found together with its value."""
+class CompiledRule(Rule):
+    """What a compiled call did, as a rule: its partials were computed together with its value."""
 
     __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
     constants = ()
 
     def __init__(
-        self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Part, finite: bool
+        self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Binding, finite: bool
     ) -> None:
         self.symbol = self.name = name
         self.by_arguments = by_arguments
@@ -30,46 +30,46 @@ class Replay(Rule):
         raise RuntimeError(f"{self.symbol} was compiled: call it again, forward() has no graph to go through")
 
     def partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
-        """The gradients by the Values among the arguments, and by the parameters."""
+        """The derivatives with respect to the Values among the arguments, and to the parameters."""
         if not all(type(x) is float for x in xs):
             raise TypeError(f"{self.symbol} was compiled and has no second derivative; call the function itself")
         return (*self.by_arguments, *self.by_parameters.tolist())
 
 
-class Replayed(Value):
+class CompiledValue(Value):
     """What a compiled call gave: one node, whose parents are Values among the arguments, and the parameters."""
 
     __slots__ = ()
 
     def backward(self) -> None:
-        """As `Value.backward`, but the parameters' gradients are added up in the arrays that hold their numbers."""
+        """As `Value.backward`, but the parameters' gradients are added up in the buffers that have their numbers."""
         rule: Any = self.rule
-        time, slopes, parameters = self._version, rule.by_arguments, rule.parameters
-        by_hand = mode.get().anomaly or parameters.changed_since(time)
-        for leaf, _ in zip(self._x, slopes):
-            if leaf.rule is not None or leaf._version > time:
-                by_hand = True
-        if by_hand:
+        version, by_arguments, parameters = self._version, rule.by_arguments, rule.parameters
+        plain = mode.get().anomaly or parameters.changed_since(version)
+        for leaf, _ in zip(self._x, by_arguments):
+            if leaf.rule is not None or leaf._version > version:
+                plain = True
+        if plain:
             super().backward()
             return
         with grad_lock:
             self.grad = 1.0
-            for leaf, slope in zip(self._x, slopes):
-                leaf.grad = slope if leaf.grad is None else leaf.grad + slope
-            parameters.add(rule.by_parameters)
+            for leaf, derivative in zip(self._x, by_arguments):
+                leaf.grad = derivative if leaf.grad is None else leaf.grad + derivative
+            parameters.add_gradients(rule.by_parameters)
         if not rule.finite:
-            slopes = (*rule.by_arguments, *rule.by_parameters.tolist())
-            warn_of_gradients(leaf for leaf, x in zip(self._x, slopes) if not isfinite(x) and isfinite(leaf._data))
+            every = (*by_arguments, *rule.by_parameters.tolist())
+            warn_of_gradients(leaf for leaf, x in zip(self._x, every) if not isfinite(x) and isfinite(leaf._data))
 
     def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
         copy: Any = super()._copy_onto(parents)
-        copy.__class__ = Value  # its parents may be copies too, of which no array knows
+        copy.__class__ = Value  # its parents may be copies too, which no buffer knows
         return copy
 
 
-def replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
-    """The result of a compiled call made at that time, of these Values among its arguments."""
-    node: Value = new(Replayed)
+def compiled_value(data: float, version: int, given: list[Value], rule: CompiledRule) -> Value:
+    """The result of a compiled call that began at that version, with these Values among its arguments."""
+    node: Value = new(CompiledValue)
     parameters = rule.parameters.values
     node._data = data
     node.grad = None
@@ -78,5 +78,5 @@ def replayed(data: float, time: int, given: list[Value], rule: Replay) -> Value:
     node.role = "operation"
     node._x = (*given, *parameters) if given else parameters
     node._y = None
-    node._version = time
+    node._version = version
     return node

@@ -1,13 +1,15 @@
-"""The loop that runs a program of kernels over flat arrays, forwards and backwards, in machine code.
+"""The argument struct of machine code, the drivers that run a program, and one call from Python.
 
-A program is a list of integers: for each run of like instructions the number of its kernel, how many instructions they
-are, how many operands each has, and the operands. All that a run of a program needs is told in one array of integers,
-a *job*, so that calling it costs next to nothing; an array in it is told by its address.
+A program is a list of integers: for each run of equal instructions the number of its kernel, how many instructions they
+are, how many operands each has, and the operands. All that a run of a program needs is in one struct, a `Job`, so that
+a call passes one address. numba reads and writes its fields by name.
 """
 
+import ctypes
 from collections.abc import Iterable, Sequence
+from ctypes import c_double, c_int64
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numba
 import numpy as np
@@ -15,41 +17,163 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from engine.compiler.codegen import INNER, OPTIONS, SIGNATURE, Kernel, Uncompilable, compiled, kept, kernel
-from engine.compiler.nary_kernels import LOOPS
-from engine.compiler.scalar import scheduled
+from engine.compiler.codegen import SIGNATURE, Kernel, Uncompilable, compile_kernel, kernel
+from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
+from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.tape import Tape
-from engine.conversion import to_float
 from engine.rules import Rule
-from engine.steps import table_name
+from engine.steps import builtin_name
 
-if TYPE_CHECKING:
-    from engine.compiler.buffers import Part
 
-# Where in a job each thing is told: module constants, for numba builds them in.
-PROGRAM, STARTS, RUNS = 0, 1, 2  # the program, where in it each run of instructions begins, and how many runs there are
-KERNELS, BACKS = 3, 4  # the addresses of the kernels, forward and backward
-NUMBERS, GRADIENTS, SIZE = 5, 6, 7  # the numbers, their gradients, and how many they are
-LEAVES = 8  # how many of the first numbers are no results
-ROOT = 9  # which number to differentiate, or -1
-FIRST, COUNT = 10, 11  # the parameters: where their numbers begin, and how many they are
-LENT, PLACES = 12, 13  # if they are lent: the numbers of the loan, or 0, and where in it each parameter is
-# For lanes also:
-SHARED = 14  # how many of the first runs are on numbers that all examples share
-UNIFORM = 15  # how many numbers they share: below are those, above are rows
-STRIDE, ROWS = 16, 17  # how long a row is, and how many there are
-OUTPUTS, OUTPUT_COUNT, RESULTS = 18, 19, 20  # the outputs, how many they are, and where their numbers go, or 0
-EXAMPLES = 21  # how many there are
-FLOATS = 22  # an array of two floats
-SEED, TOTAL = 0, 1  # in it: what the gradient of an output is in each example; the sum of the first output
-ARGUMENTS = 23  # in how many arguments the examples are
-ARGUMENT = 24  # and for each: its address, how far from one example to the next, and how many numbers an example has
+class Located(Protocol):
+    """Values, and where their numbers are: see `engine.compiler.buffers.Binding`."""
 
-VALUES, ALL = 1, 3  # what is finite after a run: the values, the gradients too
+    values: tuple[Any, ...]
+    data: Any
+    data_address: int
+
+    def in_buffers(self) -> bool:
+        """Whether `data` says where the numbers are; else they are in the Values."""
+
+
+class Column(ctypes.Structure):
+    """One argument of many examples, as machine code sees it."""
+
+    _fields_ = [
+        ("address", c_int64),
+        ("step", c_int64),  # from one example to the next, in numbers
+        ("count", c_int64),  # how many numbers an example has
+    ]
+
+
+class Job(ctypes.Structure):
+    """What one run of a program is given, and what it has found. An array is given by its address."""
+
+    _fields_ = [
+        # The program: how many runs of instructions it has, and where in it each begins.
+        ("program", c_int64), ("starts", c_int64), ("runs", c_int64),
+        ("kernels", c_int64), ("back_kernels", c_int64),
+        # Numbers and gradients, how many they are, and how many of the first are no results.
+        ("numbers", c_int64), ("gradients", c_int64), ("size", c_int64), ("leaves", c_int64),
+        # The parameters, and an address for each; 0 if their numbers are in place.
+        ("first_parameter", c_int64), ("parameter_count", c_int64), ("parameter_addresses", c_int64),
+        # For one example: which number to differentiate; -1 for none.
+        ("root", c_int64),
+        # For a batch: how many of the first runs, and how many of the first numbers, all examples share; behind those
+        # numbers are rows of lanes.
+        ("shared_runs", c_int64), ("uniform", c_int64), ("stride", c_int64), ("rows", c_int64),
+        ("outputs", c_int64), ("output_count", c_int64), ("results", c_int64),  # 0 if results are not wanted
+        ("examples", c_int64), ("columns", c_int64), ("column_count", c_int64),
+        ("seed", c_double),  # the gradient of the first output in each example; 0 for no gradients
+        # What was found: the sum of the first output; what is finite; the first example where something is not, or -1.
+        ("total", c_double), ("values_finite", c_int64), ("grads_finite", c_int64), ("first_bad_example", c_int64),
+        # For `apply_update`: where the gradient of each parameter goes; the gradients that begin at 0, and how many;
+        # the update kernel and its arguments; and whether it was done.
+        ("gradient_addresses", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
+        ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
+    ]  # fmt: skip
+
+    examples: int
+
+    def __init__(self, program: "Program") -> None:
+        super().__init__()
+        self.v, self.g = _aligned_zeros(program.size), _aligned_zeros(program.size)
+        self.v[program.constants] = program.tape.constants
+        arrays = {
+            "program": program.integers, "starts": program.starts, "kernels": program.kernels.forward,
+            "back_kernels": program.kernels.backward, "numbers": self.v, "gradients": self.g,
+            "outputs": program.outputs,
+        }  # fmt: skip
+        for name, held in arrays.items():
+            setattr(self, name, held.ctypes.data)
+        for name, number in program.fields.items():
+            setattr(self, name, number)
+        self.column_structs = (Column * max(1, program.columns))()
+        self.columns, self.column_count = ctypes.addressof(self.column_structs), program.columns
+        self._examples: list[Any] = [None] * program.columns  # as they were given
+        self._rows: list[Any] = [None] * program.columns  # as machine code reads them
+        self._alive = program
+        self._bound: Any = None
+        self.result_array: Any = None
+        self.memory: Any = self.v.data
+        first: int = self.first_parameter
+        self.by_inputs: Any = self.g[:first].data
+        self.by_parameters: Any = self.g[first : first + len(program.tape.parameters)]
+        self.address = ctypes.addressof(self)
+
+    def bind_examples(self, columns: Sequence[Any]) -> None:
+        """Take the examples: for each argument an array, or lists, with a row for each example."""
+        n = len(columns[0])
+        if self.examples != n:
+            self._examples, self.examples = [None] * len(columns), n
+        for k, column in enumerate(columns):
+            if column is not self._examples[k]:
+                self._examples[k] = None
+                self._rows[k] = held = np.ascontiguousarray(column, dtype=float)
+                struct = self.column_structs[k]
+                struct.address, struct.step = held.__array_interface__["data"][0], held.size // n
+                struct.count = struct.step
+                self._examples[k] = column
+            elif column is not self._rows[k]:  # no array of floats, and perhaps other numbers now
+                self._rows[k][...] = column
+
+    def bind_parameters(self, parameters: Located) -> None:
+        """See that the run finds the numbers of the parameters."""
+        if parameters.in_buffers():
+            if self._bound is not parameters.data:
+                self.parameter_addresses = parameters.data_address
+                self._bound = parameters.data
+        else:
+            if self._bound is not None:
+                self.parameter_addresses = 0
+                self._bound = None
+            first: int = self.first_parameter
+            self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
+
+
+def _aligned_zeros(size: int) -> Any:
+    """An array that begins at a cache line."""
+    numbers = np.zeros(size + 8)
+    skipped = -numbers.ctypes.data // 8 % 8
+    return numbers[skipped : skipped + size]
+
+
+# Machine code: what an address stands for.
+
+JOB, COLUMN = np.dtype(Job), np.dtype(Column)
+MANY = 1 << 40  # the length of an array whose true length is not known where it is opened
 
 
 @intrinsic
-def _call(typing, address, operands, repeats, count, width, uniform, v, g):
+def _pointer(typing, address):
+    """An address as a pointer."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
+
+
+@numba.njit(**DEVICE_ONLY)
+def job_at(address):
+    """The job at an address."""
+    return numba.carray(_pointer(address), (1,), JOB)[0]
+
+
+@numba.njit(**DEVICE_ONLY)
+def integers(address):
+    """The whole numbers at an address."""
+    return numba.carray(_pointer(address), (MANY,), np.int64)
+
+
+@numba.njit(**DEVICE_ONLY)
+def floats(address, length):
+    """So many floats at an address."""
+    return numba.carray(_pointer(address), (length,), np.float64)
+
+
+@intrinsic
+def _call_kernel(typing, address, operands, repeats, count, width, uniform, v, g):
     """Call the kernel at an address, on operands, numbers and gradients that begin at addresses."""
 
     def generate(context, builder, signature, arguments):
@@ -66,146 +190,8 @@ def _call(typing, address, operands, repeats, count, width, uniform, v, g):
 
 
 @intrinsic
-def _pointer(typing, address):
-    """An address as a pointer."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), generate
-
-
-@numba.njit(**INNER)
-def integers(address):
-    """The whole numbers at an address."""
-    return numba.carray(_pointer(address), (1 << 40,), np.int64)
-
-
-@numba.njit(**INNER)
-def floats(address, length):
-    """So many floats at an address."""
-    return numba.carray(_pointer(address), (length,), np.float64)
-
-
-@numba.njit(**INNER)
-def _forwards(job, begin, end, width, uniform):
-    """Run the program from one run of instructions up to another."""
-    program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
-    starts, kernels = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), integers(job[KERNELS])
-    for i in range(begin, end):
-        at = starts[i]
-        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
-        operands = job[PROGRAM] + 4 * (np.int64(at) + 3)
-        _call(kernels[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
-
-
-@numba.njit(**INNER)
-def _backwards(job, begin, end, width, uniform):
-    """Run the chain rule from the last instruction before one run back to another."""
-    program = numba.carray(_pointer(job[PROGRAM]), (1 << 40,), np.uint32)
-    starts, backs = numba.carray(_pointer(job[STARTS]), (1 << 40,), np.uint32), integers(job[BACKS])
-    for i in range(end - 1, begin - 1, -1):
-        at = starts[i]
-        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
-        operands = job[PROGRAM] + 4 * (np.int64(at) + 3)
-        _call(backs[program[at]], operands, repeats, count, width, uniform, job[NUMBERS], job[GRADIENTS])
-
-
-@numba.njit(fastmath={"reassoc", "contract"}, **INNER)
-def _finite(numbers):
-    """Whether all of them are: 0 times any other number is nan."""
-    total = 0.0
-    for i in range(numbers.size):  # without a way out in the middle, so that several are looked at at a time
-        total += 0.0 * numbers[i]
-    return total == 0.0
-
-
-@numba.njit(**INNER)
-def _gather(job, v):
-    """Bring the parameters' numbers, if they are lent."""
-    if job[LENT] != 0:
-        lent, places = floats(job[LENT], 1 << 40), integers(job[PLACES])
-        for i in range(job[COUNT]):
-            v[job[FIRST] + i] = lent[places[i]]
-
-
-def single(address):
-    """Run a program once; gives what is finite."""
-    job = integers(address)
-    v, g = floats(job[NUMBERS], job[SIZE]), floats(job[GRADIENTS], job[SIZE])
-    _gather(job, v)
-    _forwards(job, 0, job[RUNS], 1, 0)
-    fine = True
-    if job[ROOT] >= 0:
-        g[:] = 0.0
-        g[job[ROOT]] = 1.0
-        _backwards(job, 0, job[RUNS], 1, 0)
-        fine = _finite(g[: job[FIRST] + job[COUNT]])
-    return VALUES * _finite(v[job[LEAVES] :]) + (ALL - VALUES) * fine
-
-
-def in_lanes(address):
-    """Run a program for every example, a row of lanes at a time; gives the first example with a number that is not
-    finite, or -1, and less than that if the gradients are not.
-    """
-    job = integers(address)
-    v, g = floats(job[NUMBERS], job[SIZE]), floats(job[GRADIENTS], job[SIZE])
-    few, outputs = floats(job[FLOATS], 2), integers(job[OUTPUTS])
-    uniform, stride, examples, bad, total = job[UNIFORM], job[STRIDE], job[EXAMPLES], -1, 0.0
-    results, seed = floats(job[RESULTS], job[OUTPUT_COUNT] * examples), few[SEED]
-    _gather(job, v)
-    _forwards(job, 0, job[SHARED], 1, 0)
-    if not _finite(v[:uniform]):
-        bad = 0
-    g[:uniform] = 0.0
-    for begin in range(0, examples, stride):
-        width, row = min(stride, examples - begin), uniform
-        lanes = (width + 7) // 8 * 8  # the last ones do the last example again, and get no gradient
-        for k in range(job[ARGUMENTS]):
-            step, columns = job[ARGUMENT + 3 * k + 1], job[ARGUMENT + 3 * k + 2]
-            numbers = floats(job[ARGUMENT + 3 * k], step * examples)
-            for column in range(columns):
-                for lane in range(width):
-                    v[row + lane] = numbers[(begin + lane) * step + column]
-                v[row + width : row + lanes] = v[row + width - 1]
-                row += stride
-        _forwards(job, job[SHARED], job[RUNS], lanes, uniform)
-        if bad < 0 and not _finite(v[row : uniform + job[ROWS] * stride]):
-            for lane in range(width):
-                for place in range(row, uniform + job[ROWS] * stride, stride):
-                    if bad < 0 and v[place + lane] - v[place + lane] != 0.0:
-                        bad = begin + lane
-        if job[RESULTS] != 0:
-            for k in range(job[OUTPUT_COUNT]):
-                results[k * examples + begin : k * examples + begin + width] = v[outputs[k] : outputs[k] + width]
-        for lane in range(width):
-            total += v[outputs[0] + lane]
-        if seed != 0.0:
-            g[uniform:] = 0.0
-            g[outputs[0] : outputs[0] + width] = seed
-            _backwards(job, job[SHARED], job[RUNS], lanes, uniform)
-    if seed != 0.0:
-        _backwards(job, 0, job[SHARED], 1, 0)
-    few[TOTAL] = total
-    return bad if _finite(g[:uniform]) else -3 - bad
-
-
-@kept(numba.njit, "void(float64[::1], int64[::1], float64[::1])", **OPTIONS)
-def add_at(totals, places, numbers):
-    """Add each number at its place."""
-    for i in range(len(places)):
-        totals[places[i]] += numbers[i]
-
-
-@cache
-def entry(driver: Any) -> Any:
-    """The machine code of a driver, which takes the address of a job; `enter` calls it at its own address."""
-    return kept(numba.cfunc, types.int64(types.int64), nopython=True, **OPTIONS)(driver)
-
-
-@intrinsic
-def driven(typing, driver, job):
-    """Call the driver at an address, on the job at an address."""
+def _call(typing, driver, argument):
+    """Call the driver at an address, on the struct at an address."""
 
     def generate(context, builder, signature, arguments):
         whole = context.get_value_type(types.int64)
@@ -215,210 +201,239 @@ def driven(typing, driver, job):
     return types.int64(types.int64, types.int64), generate
 
 
-@kept(numba.njit, "int64(int64, int64)", nogil=True, **OPTIONS)
-def enter(driver, job):
-    """The same from Python, in half the time that ctypes takes."""
-    return driven(driver, job)
+# Drivers: each takes the address of a job.
 
 
-class Code:
-    """The machine code of some operations, each on one number or on lanes: where it begins, forward and backward."""
+@numba.njit(**DEVICE_ONLY)
+def _forward(job, begin, end, width, uniform):
+    """Run the program from one run of instructions up to another."""
+    program = numba.carray(_pointer(job.program), (MANY,), np.uint32)
+    starts = numba.carray(_pointer(job.starts), (MANY,), np.uint32)
+    kernels = integers(job.kernels)
+    first, v, g = job.program, job.numbers, job.gradients
+    for i in range(begin, end):
+        at = starts[i]
+        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
+        operands = first + 4 * (np.int64(at) + 3)
+        _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
+
+
+@numba.njit(**DEVICE_ONLY)
+def _backward(job, begin, end, width, uniform):
+    """Run the chain rule from the last instruction before one run back to another."""
+    program = numba.carray(_pointer(job.program), (MANY,), np.uint32)
+    starts = numba.carray(_pointer(job.starts), (MANY,), np.uint32)
+    kernels = integers(job.back_kernels)
+    first, v, g = job.program, job.numbers, job.gradients
+    for i in range(end - 1, begin - 1, -1):
+        at = starts[i]
+        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
+        operands = first + 4 * (np.int64(at) + 3)
+        _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
+
+
+@numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
+def _finite(numbers):
+    """Whether all of them are: 0 times any other number is nan."""
+    total = 0.0
+    for i in range(numbers.size):  # without a way out in the middle, so that LLVM can use vectors
+        total += 0.0 * numbers[i]
+    return total == 0.0
+
+
+@numba.njit(**DEVICE_ONLY)
+def _load_parameters(job, v):
+    """Read the parameters' numbers, if they are elsewhere."""
+    if job.parameter_addresses != 0:
+        addresses, first = integers(job.parameter_addresses), job.first_parameter
+        for i in range(job.parameter_count):
+            v[first + i] = floats(addresses[i], 1)[0]
+
+
+def run_once(address):
+    """Run a program for one example."""
+    job = job_at(address)
+    v, g, root = floats(job.numbers, job.size), floats(job.gradients, job.size), job.root
+    _load_parameters(job, v)
+    _forward(job, 0, job.runs, 1, 0)
+    job.values_finite = _finite(v[job.leaves :])
+    job.grads_finite = True
+    if root >= 0:
+        g[:] = 0.0
+        g[root] = 1.0
+        _backward(job, 0, job.runs, 1, 0)
+        job.grads_finite = _finite(g[: job.first_parameter + job.parameter_count])
+    return 0
+
+
+def run_batch(address):
+    """Run a program for every example, a row of lanes at a time."""
+    job = job_at(address)
+    v, g = floats(job.numbers, job.size), floats(job.gradients, job.size)
+    outputs, columns = integers(job.outputs), numba.carray(_pointer(job.columns), (MANY,), COLUMN)
+    uniform, stride, examples, bad, total = job.uniform, job.stride, job.examples, -1, 0.0
+    shared_runs, runs, end, seed = job.shared_runs, job.runs, job.uniform + job.rows * job.stride, job.seed
+    results = floats(job.results, job.output_count * examples)
+    _load_parameters(job, v)
+    _forward(job, 0, shared_runs, 1, 0)
+    if not _finite(v[:uniform]):
+        bad = 0
+    g[:uniform] = 0.0
+    for begin in range(0, examples, stride):
+        width, row = min(stride, examples - begin), uniform
+        lanes = (width + 7) // 8 * 8  # the last ones do the last example again, and get no gradient
+        for k in range(job.column_count):
+            column = columns[k]
+            step = column.step
+            numbers = floats(column.address, step * examples)
+            for i in range(column.count):
+                for lane in range(width):
+                    v[row + lane] = numbers[(begin + lane) * step + i]
+                v[row + width : row + lanes] = v[row + width - 1]
+                row += stride
+        _forward(job, shared_runs, runs, lanes, uniform)
+        if bad < 0 and not _finite(v[row:end]):
+            for lane in range(width):
+                for place in range(row, end, stride):
+                    if bad < 0 and v[place + lane] - v[place + lane] != 0.0:
+                        bad = begin + lane
+        if job.results != 0:
+            for k in range(job.output_count):
+                results[k * examples + begin : k * examples + begin + width] = v[outputs[k] : outputs[k] + width]
+        for lane in range(width):
+            total += v[outputs[0] + lane]
+        if seed != 0.0:
+            g[uniform:] = 0.0
+            g[outputs[0] : outputs[0] + width] = seed
+            _backward(job, shared_runs, runs, lanes, uniform)
+    if seed != 0.0:
+        _backward(job, 0, shared_runs, 1, 0)
+    job.total, job.first_bad_example = total, bad
+    job.values_finite, job.grads_finite = bad < 0, _finite(g[:uniform])
+    return 0
+
+
+def apply_update(address):
+    """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
+    job = job_at(address)
+    floats(job.updated_gradients, job.updated_count)[:] = 0.0
+    found, addresses = floats(job.gradients, job.size), integers(job.gradient_addresses)
+    for i in range(job.parameter_count):
+        floats(addresses[i], 1)[0] += found[job.first_parameter + i]
+    _call(job.update, job.update_arguments)
+    job.updated = 1
+    return 0
+
+
+@cache
+def driver(function: Any) -> Any:
+    """The machine code of a driver; `call_driver` calls it at its `address`."""
+    return jit_cached(numba.cfunc, types.int64(types.int64), nopython=True, **OPTIONS)(function)
+
+
+# What Python calls.
+
+
+@jit_cached(numba.njit, "int64(int64, int64)", nogil=True, **OPTIONS)
+def call_driver(driver, argument):
+    """Call the driver at an address, on the struct at an address: half the time that ctypes takes."""
+    return _call(driver, argument)
+
+
+@jit_cached(numba.njit, "void(int64[::1], float64[::1])", **OPTIONS)
+def add_at(addresses, numbers):
+    """Add a number at each address."""
+    for i in range(len(addresses)):
+        floats(addresses[i], 1)[0] += numbers[i]
+
+
+@jit_cached(numba.njit, "void(int64[::1], float64[::1])", **OPTIONS)
+def load_at(addresses, numbers):
+    """Copy the number at each address."""
+    for i in range(len(addresses)):
+        numbers[i] = floats(addresses[i], 1)[0]
+
+
+@jit_cached(numba.njit, "void(int64[::1], float64[::1])", **OPTIONS)
+def store_at(addresses, numbers):
+    """Put a number at each address."""
+    for i in range(len(addresses)):
+        floats(addresses[i], 1)[0] = numbers[i]
+
+
+# Programs.
+
+
+class KernelTable:
+    """The kernels of some operations, scalar or batched: where each begins in memory, forward and backward."""
 
     def __init__(self, operations: Iterable[tuple[Rule | str, int, bool]]) -> None:
-        self._kernels = [_loop(what) if what in LOOPS else kernel(what, n, lanes) for what, n, lanes in operations]
+        self._kernels = [
+            _nary_kernel(what) if what in NARY_KERNELS else kernel(what, n, batched) for what, n, batched in operations
+        ]
         self.forward = np.array([each.address for each in self._kernels], dtype=np.int64)
         self.backward = np.array([each.back_address for each in self._kernels], dtype=np.int64)
 
 
 @cache
-def _loop(what: Rule | str) -> Kernel:
-    return Kernel(*map(compiled, LOOPS[what]))
+def _nary_kernel(what: Rule | str) -> Kernel:
+    return Kernel(*map(compile_kernel, NARY_KERNELS[what]))
 
 
-def compilable(tape: Tape) -> str:
+def why_uncompilable(tape: Tape) -> str:
     """Why a user's rule in a tape can't be machine code; nothing if all can, as those of the table."""
     try:
         for what, n in tape.operations:
-            if isinstance(what, Rule) and not table_name(what):
+            if isinstance(what, Rule) and not builtin_name(what):
                 kernel(what, n, False)
     except Uncompilable as error:
         return str(error)
     return ""
 
 
-class Job:
-    """A job for one run at a time: places for the numbers and gradients of a program, and the array that tells all."""
-
-    def __init__(self, program: "Program") -> None:
-        self.v, self.g = _zeros(program.size), _zeros(program.size)
-        self.v[program.constants] = program.tape.constants
-        told = np.zeros(ARGUMENT + 3 * program.arguments, np.int64)
-        arrays = {
-            PROGRAM: program.integers, STARTS: program.starts, KERNELS: program.code.forward,
-            BACKS: program.code.backward, NUMBERS: self.v, GRADIENTS: self.g, OUTPUTS: program.outputs,
-        }  # fmt: skip
-        for entry, held in arrays.items():
-            told[entry] = held.ctypes.data
-        for entry, number in program.told.items():
-            told[entry] = number
-        few = np.zeros(2)
-        told[FLOATS] = few.ctypes.data
-        self.floats: Any = few.data
-        self._examples: list[Any] = [None] * program.arguments
-        self._rows: list[Any] = [None] * program.arguments
-        self._alive = told, program
-        self._lent: Any = None
-        self.results: Any = None
-        self.told: Any = told.data
-        self.numbers: Any = self.v.data
-        self.by_inputs: Any = self.g[: program.told[FIRST]].data
-        self.address = told.ctypes.data
-
-    def show(self, examples: Sequence[Any]) -> None:
-        """Tell where the examples are."""
-        told, n = self.told, len(examples[0])
-        if told[EXAMPLES] != n:
-            self._examples = [None] * len(examples)
-        told[EXAMPLES] = n
-        for k, numbers in enumerate(examples):
-            if numbers is not self._examples[k]:
-                self._examples[k] = None
-                self._rows[k] = held = np.ascontiguousarray(numbers, dtype=float)
-                entry = ARGUMENT + 3 * k
-                told[entry] = held.__array_interface__["data"][0]
-                told[entry + 1] = told[entry + 2] = held.size // n
-                self._examples[k] = numbers
-            elif numbers is not self._rows[k]:  # no array of floats, and perhaps other numbers now
-                self._rows[k][...] = numbers
-
-    def bring(self, parameters: "Part") -> None:
-        """See that the run finds the parameters' numbers."""
-        lent = parameters.addresses()
-        told = self.told
-        if lent is not None:
-            told[LENT], told[PLACES], self._lent = lent
-        else:
-            told[LENT] = 0
-            if parameters.values:
-                first = told[FIRST]
-                self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
-
-    def is_lent(self) -> bool:
-        """Whether it reads the parameters' numbers where they are lent."""
-        return bool(self.told[LENT])
-
-
-def _zeros(size: int) -> Any:
-    """An array that begins where a line of the machine's memory does."""
-    numbers = np.zeros(size + 8)
-    skipped = -numbers.ctypes.data // 8 % 8
-    return numbers[skipped : skipped + size]
-
-
 class Program:
-    """What a job is made for: instructions, their machine code, and where things are.
+    """A tape laid out for a driver: instructions, their kernels, and where things are.
 
-    The driver that does its jobs begins at an address.
+    Attributes:
+        integers, starts: the instructions, and where each run of them begins.
+        kernels: what the instructions do.
+        outputs: where the results are.
+        size: how many numbers there are.
+        constants: where those are that never change.
+        columns: in how many arrays the examples come.
+        fields: fields of every job for this program.
+        address: where its driver begins.
     """
 
     tape: Tape
-    code: Code
+    kernels: KernelTable
     integers: Any
     starts: Any
     outputs: Any
     size: int
     constants: slice
-    arguments = 0
-    told: dict[int, int]
+    columns = 0
+    fields: dict[str, int]
     address: int
 
     def __init__(self) -> None:
-        self._spare: list[Job] = []
+        self._free: list[Job] = []
 
-    def spare(self) -> Job:
-        """A job that nobody uses; to be put back."""
+    def take(self) -> Job:
+        """A job that nobody uses; to be given back."""
         try:
-            return self._spare.pop()
+            return self._free.pop()
         except IndexError:
             return Job(self)
 
-    def put_back(self, job: Job) -> None:
-        """What it held is needed no more."""
-        self._spare.append(job)
+    def give_back(self, job: Job) -> None:
+        """What the job holds is needed no more."""
+        self._free.append(job)
 
+    def bind(self, job: Job, inputs: Any, parameters: Located, seed: float) -> None:
+        """Give a job everything for one run; a `seed` other than 0 asks for gradients."""
+        raise NotImplementedError
 
-class Single(Program):
-    """A tape as a program for one run at a time.
-
-    Raises:
-        Uncompilable: if a rule can't be made machine code.
-    """
-
-    def __init__(self, tape: Tape) -> None:
-        super().__init__()
-        self.tape = tape
-        self.code = Code([*((what, n, False) for what, n in tape.operations), ("dot of rows", 0, False)])
-        self.address = entry(single).address
-        self.integers, self.starts, place = scheduled(tape)
-        self.outputs = place[tape.outputs].astype(np.int64)
-        self._outputs = self.outputs.tolist()
-        self._root = self._outputs[0]
-        self.size = tape.size
-        parameters = len(tape.parameters)
-        self.constants = slice(tape.inputs + parameters, tape.leaves)
-        self.told = {
-            RUNS: len(self.starts), SIZE: tape.size, LEAVES: tape.leaves, FIRST: tape.inputs, COUNT: parameters,
-        }  # fmt: skip
-        self._inputs, self._parameters = tape.inputs, parameters
-
-    def job(self, inputs: Sequence[float], parameters: "Part", gradient: bool) -> Job:
-        """A run on these numbers, to be done; safe in many threads at once."""
-        job = self.spare()
-        numbers = job.numbers
-        try:
-            for i, x in enumerate(inputs):
-                numbers[i] = x
-        except ValueError:  # of a memoryview, for an int that no float can hold
-            to_float(inputs[i])
-            raise
-        if self._parameters:
-            job.bring(parameters)
-        job.told[ROOT] = self._root if gradient else -1
-        return job
-
-    def run(self, job: Job) -> tuple[list[float], list[float], Any, int]:
-        """Do it.
-
-        Returns:
-            The outputs; the gradients of the first of them by the inputs, and by the parameters; and what is finite.
-        """
-        fine = enter(self.address, job.address)
-        results = self.results(job)
-        by_inputs: list[float] = []
-        by_parameters = _NONE
-        if job.told[ROOT] >= 0:
-            by_inputs = job.by_inputs.tolist()
-            if self._parameters:
-                by_parameters = job.g[self._inputs : self._inputs + self._parameters].copy()
-        self.put_back(job)
-        return results, by_inputs, by_parameters, fine
-
-    def results(self, job: Job) -> list[float]:
-        """The outputs of a job that is done."""
-        numbers = job.numbers
-        return [numbers[place] for place in self._outputs]
-
-    def goes_bad(self, inputs: Sequence[float], parameters: "Part") -> bool:
-        """Whether finite operands have a result that is not finite somewhere."""
-        _, _, place = scheduled(self.tape)
-        job = self.job(inputs, parameters, False)
-        enter(self.address, job.address)
-        v = job.v[place]
-        for i in range(len(self.tape)):
-            _, operands, results, _ = self.tape.instruction(i)
-            if not np.isfinite(v[results]).all() and np.isfinite(v[operands]).all():
-                return True
-        return False
-
-
-_NONE = np.zeros(0)
+    def result(self, job: Job) -> float:
+        """What was differentiated: the first output, or the sum over the examples times the seed."""
+        raise NotImplementedError

@@ -1,25 +1,111 @@
-"""The order in which the instructions of a tape are run: level by level, like beside like.
+"""A tape laid out for one example: by topological level, and within a level equal opcodes batched.
 
 An instruction's level is one more than the highest of its operands, so that no two of a level depend on each other.
-Those of the same level and operation become one run, which costs one call, and their results stand side by side.
+Those of the same level and operation become one run, which costs one call, and their results are contiguous.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numba
 import numpy as np
 
-from engine.compiler.codegen import INNER, OPTIONS, kept
-from engine.compiler.nary_kernels import LOOPS
+from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
+from engine.compiler.nary_kernels import NARY_KERNELS
+from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_once
 from engine.compiler.tape import Tape
+from engine.conversion import to_float
 from engine.rules import dot
 
 
+class ScalarProgram(Program):
+    """A tape as a program for one example.
+
+    Raises:
+        Uncompilable: if a rule can't be made machine code.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self.tape = tape
+        self.kernels = KernelTable([*((what, n, False) for what, n in tape.operations), ("contiguous dot", 0, False)])
+        self.address = driver(run_once).address
+        self.integers, self.starts, place = scheduled(tape)
+        self.outputs = place[tape.outputs].astype(np.int64)
+        self._outputs = self.outputs.tolist()
+        self._root = self._outputs[0]
+        self.size = tape.size
+        self._parameters = len(tape.parameters)
+        self.constants = slice(tape.inputs + self._parameters, tape.leaves)
+        self.fields = {
+            "runs": len(self.starts), "size": tape.size, "leaves": tape.leaves, "first_parameter": tape.inputs,
+            "parameter_count": self._parameters,
+        }  # fmt: skip
+
+    def bind(self, job: Job, inputs: Sequence[float], parameters: Located, seed: float) -> None:
+        """Give a job the numbers of one example; a `seed` other than 0 asks for gradients."""
+        memory = job.memory
+        try:
+            for i, x in enumerate(inputs):
+                memory[i] = x
+        except ValueError:  # of a memoryview, for an int that no float can hold
+            to_float(inputs[i])
+            raise
+        if self._parameters:
+            job.bind_parameters(parameters)
+        job.root = self._root if seed else -1
+
+    def run(
+        self, inputs: Sequence[float], parameters: Located, gradient: bool
+    ) -> tuple[list[float], list[float], Any, int, int]:
+        """Run it for one example; safe in many threads at once.
+
+        Returns:
+            The outputs; the gradients of the first of them with respect to the inputs, and to the parameters; whether
+            all values are finite, and all gradients.
+        """
+        job = self.take()
+        self.bind(job, inputs, parameters, gradient)
+        call_driver(self.address, job.address)
+        memory = job.memory
+        results = [memory[place] for place in self._outputs]
+        by_inputs: list[float] = []
+        by_parameters = _NONE
+        if gradient:
+            by_inputs = job.by_inputs.tolist()
+            if self._parameters:
+                by_parameters = job.by_parameters.copy()
+        found = results, by_inputs, by_parameters, job.values_finite, job.grads_finite
+        self._free.append(job)
+        return found
+
+    def result(self, job: Job) -> float:
+        """The first output."""
+        number: float = job.memory[self._root]
+        return number
+
+    def goes_bad(self, inputs: Sequence[float], parameters: Located) -> bool:
+        """Whether finite operands have a result that is not finite somewhere."""
+        _, _, place = scheduled(self.tape)
+        job = self.take()
+        self.bind(job, inputs, parameters, 0.0)
+        call_driver(self.address, job.address)
+        v = job.v[place]
+        for i in range(len(self.tape)):
+            _, operands, results, _ = self.tape.instruction(i)
+            if not np.isfinite(v[results]).all() and np.isfinite(v[operands]).all():
+                return True
+        return False
+
+
+_NONE = np.zeros(0)
+
+
 def scheduled(tape: Tape) -> tuple[Any, Any, Any]:
-    """The program as `replay` runs it, where each run begins, and the place of every slot."""
+    """The instructions in the order in which they are run, where each run begins, and the place of every slot."""
     program, starts = np.frombuffer(tape.program, np.uint32), np.frombuffer(tape.starts, np.uint32)
     groups = np.array([isinstance(what, str) for what, _ in tape.operations], np.bool_)
-    alone = np.array([what in LOOPS for what, _ in tape.operations], np.bool_)
+    alone = np.array([what in NARY_KERNELS for what, _ in tape.operations], np.bool_)
     dots = np.array([what is dot for what, _ in tape.operations], np.bool_)
     levels = _levels(program, starts, groups, tape.size)
     order = np.lexsort((program[starts], levels))
@@ -27,7 +113,7 @@ def scheduled(tape: Tape) -> tuple[Any, Any, Any]:
     return integers, begins, place
 
 
-@kept(numba.njit, **OPTIONS)
+@jit_cached(numba.njit, "int64[::1](uint32[::1], uint32[::1], boolean[::1], int64)", **OPTIONS)
 def _levels(program, starts, groups, size):
     """The level of every instruction."""
     level_of, levels = np.zeros(size, np.int64), np.empty(len(starts), np.int64)
@@ -47,12 +133,27 @@ def _levels(program, starts, groups, size):
     return levels
 
 
-@kept(numba.njit, **OPTIONS)
+@numba.njit(**DEVICE_ONLY)
+def _contiguous(program, place, first, n):
+    """Whether these operands are side by side."""
+    begin = np.int64(place[program[first]])
+    for k in range(1, n):
+        if np.int64(place[program[first + k]]) != begin + k:
+            return False
+    return n > 1
+
+
+@jit_cached(
+    numba.njit,
+    "UniTuple(uint32[::1], 3)(uint32[::1], uint32[::1], boolean[::1], boolean[::1], boolean[::1], int64[::1], "
+    "int64[::1], int64, int64)",
+    **OPTIONS,
+)
 def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
     """The instructions in another order, with the places that results get in that order.
 
-    A dot whose weights, and whose inputs, stand in a row is told by where the rows begin; its code is the one after all
-    others.
+    A dot of contiguous weights and contiguous inputs has where these begin as its operands; its opcode is the one after
+    all others.
     """
     place = np.empty(size, np.uint32)
     for slot in range(leaves):
@@ -68,11 +169,13 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
         at = np.int64(starts[i])
         code, count = np.int64(program[at]), np.int64(program[at + 1])
         n = (count - 1) // 2
-        rows = dots[code] and _in_a_row(program, place, at + 3, n) and _in_a_row(program, place, at + 3 + n, n)
-        if rows:
+        contiguous = (
+            dots[code] and _contiguous(program, place, at + 3, n) and _contiguous(program, place, at + 3 + n, n)
+        )
+        if contiguous:
             code, count = len(groups), 4 + (count - 1) % 2
         head = np.int64(begins[runs - 1])
-        if code == before and count == written[head + 2] and (rows or not alone[code]) and levels[i] == latest:
+        if code == before and count == written[head + 2] and (contiguous or not alone[code]) and levels[i] == latest:
             written[head + 1] += 1
         else:
             begins[runs] = end
@@ -80,7 +183,7 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
             end, runs = end + 3, runs + 1
         before = code
         latest = levels[i]
-        if rows:
+        if contiguous:
             place[program[at + 2]] = free
             written[end], written[end + 1] = free, n
             written[end + 2], written[end + 3] = place[program[at + 3]], place[program[at + 3 + n]]
@@ -104,13 +207,3 @@ def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
                 written[end + k] = place[program[at + 2 + k]]
         end += count
     return written[:end].copy(), begins[:runs].copy(), place
-
-
-@numba.njit(**INNER)
-def _in_a_row(program, place, first, n):
-    """Whether these operands stand one beside the other."""
-    begin = np.int64(place[program[first]])
-    for k in range(1, n):
-        if np.int64(place[program[first + k]]) != begin + k:
-            return False
-    return n > 1

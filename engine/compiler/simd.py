@@ -1,7 +1,7 @@
-"""Several floats at a time, as the machine has them: for the loops in which most of the time is spent.
+"""SIMD vectors of floats for numba, and operations on them: for the loops in which most of the time is spent.
 
-numba finds by itself which loops can be run so, but before each it lets the machine test whether the rows overlap, and
-every row is loaded and stored anew for every weight. Written out, a sum stays in a register until it is done.
+LLVM vectorizes loops by itself, but then each begins with a test whether the rows overlap, and every row is loaded and
+stored once for every weight. Written out with vectors, a sum stays in a register until it is done.
 """
 
 from collections.abc import Callable
@@ -12,47 +12,47 @@ from numba import types
 from numba.extending import intrinsic, models, register_model
 
 
-class Several(types.Type):  # type: ignore[misc]
-    """So many floats, for numba."""
+class Vector(types.Type):  # type: ignore[misc]
+    """So many floats in one SIMD register, as a type of numba's."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"Several({size})")
+        super().__init__(f"Vector({size})")
         self.size = size
         self.llvm = ir.VectorType(ir.DoubleType(), size)
 
 
-@register_model(Several)
+@register_model(Vector)
 class _Model(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Several) -> None:
+    def __init__(self, manager: Any, kind: Vector) -> None:
         super().__init__(manager, kind, kind.llvm)
 
 
-def several(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """``load(array, index)``: so many numbers from there on; and ``fill(number)``: so many times the same."""
-    kind = Several(size)
+def vector(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``load(array, index)``, so many numbers from there on, and ``splat(number)``, so many times the same."""
+    kind = Vector(size)
 
     @intrinsic
     def load(typing, array, index):
         def generate(context, builder, signature, arguments):
-            result = builder.load(_place(context, builder, signature, arguments, kind))
+            result = builder.load(_pointer(context, builder, signature, arguments, kind))
             result.align = 8
             return result
 
         return kind(array, index), generate
 
     @intrinsic
-    def fill(typing, number):
-        return kind(types.float64), lambda context, builder, signature, given: _filled(builder, given[0], kind)
+    def splat(typing, number):
+        return kind(types.float64), lambda context, builder, signature, given: _splat(builder, given[0], kind)
 
-    return load, fill
+    return load, splat
 
 
 @intrinsic
 def store(typing, array, index, numbers):
-    """Store several numbers in an array, from an index on."""
+    """Store a vector in an array, from an index on."""
 
     def generate(context, builder, signature, arguments):
-        stored = builder.store(arguments[2], _place(context, builder, signature, arguments, numbers))
+        stored = builder.store(arguments[2], _pointer(context, builder, signature, arguments, numbers))
         stored.align = 8
         return context.get_dummy_value()
 
@@ -60,19 +60,19 @@ def store(typing, array, index, numbers):
 
 
 @intrinsic
-def plus(typing, total, number, numbers):
+def multiply_add(typing, total, number, numbers):
     """``total + number * numbers``, rounded as two operations."""
 
     def generate(context, builder, signature, arguments):
         total, number, numbers_ = arguments
-        return builder.fadd(total, builder.fmul(_filled(builder, number, numbers), numbers_))
+        return builder.fadd(total, builder.fmul(_splat(builder, number, numbers), numbers_))
 
     return numbers(numbers, types.float64, numbers), generate
 
 
 @intrinsic
-def plus_products(typing, total, xs, ys):
-    """``total + xs * ys``, rounded as the machine likes it best."""
+def fused_multiply_add(typing, total, xs, ys):
+    """``total + xs * ys``, rounded once where the processor can."""
 
     def generate(context, builder, signature, arguments):
         total, xs, ys = arguments
@@ -82,20 +82,20 @@ def plus_products(typing, total, xs, ys):
 
 
 @intrinsic
-def times(typing, xs, ys):
+def multiply(typing, xs, ys):
     """``xs * ys``."""
     return xs(xs, xs), lambda context, builder, signature, arguments: builder.fmul(*arguments)
 
 
 @intrinsic
-def together(typing, xs, ys):
+def add(typing, xs, ys):
     """``xs + ys``."""
     return xs(xs, xs), lambda context, builder, signature, arguments: builder.fadd(*arguments)
 
 
 @intrinsic
-def turned(typing, a, b, c, d):
-    """Rows as columns: the first numbers of four fours, the second, the third and the fourth."""
+def transpose4(typing, a, b, c, d):
+    """The columns of a 4 by 4 matrix of which these are the rows."""
 
     def generate(context, builder, signature, arguments):
         def mixed(xs, ys, *places):
@@ -111,9 +111,9 @@ def turned(typing, a, b, c, d):
 
 
 @intrinsic
-def four(typing, a, b, c, d):
-    """Four numbers side by side."""
-    kind = Several(4)
+def pack4(typing, a, b, c, d):
+    """A vector of four numbers."""
+    kind = Vector(4)
 
     def generate(context, builder, signature, arguments):
         result = ir.Constant(kind.llvm, ir.Undefined)
@@ -125,8 +125,8 @@ def four(typing, a, b, c, d):
 
 
 @intrinsic
-def added_up(typing, numbers):
-    """Their sum, in any order."""
+def horizontal_sum(typing, numbers):
+    """The sum of the numbers of a vector, in any order."""
 
     def generate(context, builder, signature, arguments):
         parts = [builder.extract_element(arguments[0], ir.IntType(32)(i)) for i in range(numbers.size)]
@@ -137,12 +137,12 @@ def added_up(typing, numbers):
     return types.float64(numbers), generate
 
 
-def _place(context: Any, builder: Any, signature: Any, arguments: Any, kind: Several) -> Any:
+def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, kind: Vector) -> Any:
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.llvm.as_pointer())
 
 
-def _filled(builder: Any, number: Any, kind: Several) -> Any:
+def _splat(builder: Any, number: Any, kind: Vector) -> Any:
     one = builder.insert_element(ir.Constant(kind.llvm, ir.Undefined), number, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.size), [0] * kind.size)
     return builder.shuffle_vector(one, ir.Constant(kind.llvm, ir.Undefined), zeros)

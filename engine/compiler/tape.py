@@ -15,7 +15,7 @@ from itertools import zip_longest
 from engine.graph import topological_order
 from engine.names import in_brackets, number
 from engine.rules import Rule, total
-from engine.steps import written
+from engine.steps import as_python
 from engine.value import Value, new
 
 GROUPS = ("softmax", "log_softmax")  # rules of one output each, of which all with the same operands are one instruction
@@ -167,7 +167,7 @@ class Tape:
     def _text(self, i: int) -> str:
         what, operands, results, indices = self.instruction(i)
         names = [self._called(slot) for slot in operands]
-        text = f"{what}({', '.join(names)})" if isinstance(what, str) else written(what, names)
+        text = f"{what}({', '.join(names)})" if isinstance(what, str) else as_python(what, names)
         if indices != list(range(len(indices) and len(operands))):
             text += str(indices)
         return f"{', '.join(map(self._called, results))} = {text}"

@@ -9,7 +9,7 @@ from math import hypot, isfinite
 from typing import Any
 
 from engine import Value
-from engine.compiler.buffers import Part
+from engine.compiler.buffers import Binding
 from engine.modes import callers_depth
 from nn.checks import check_at_least_0
 
@@ -76,18 +76,18 @@ def clip_grad_value_(parameters: Value | Iterable[Value], clip_value: float) -> 
 
 
 def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
-    """Replace the gradients by ``change(gradients)``; they are passed as a list, or as an array if they are lent."""
+    """Replace the gradients by ``change(gradients)``; they come as a list, or as an array if buffers have them."""
     listed = list(parameters) if hasattr(parameters, "__iter__") else [parameters]
     if not listed:
         raise ValueError("clipping takes at least one parameter, got none; write model.parameters()")
     for parameter in listed:
         if not isinstance(parameter, Value):
             raise TypeError(f"clipping takes Values, got {parameter!r:.40}; write model.parameters()")
-    part = Part(listed)
-    if part.joined() is not None:  # compiled code has moved the numbers to arrays: see engine/compiler/buffers.py
-        part.change_gradients(change)
+    binding = Binding(listed)
+    if binding.in_buffers():  # the numbers are in arrays: see engine/compiler/buffers.py
+        binding.change_gradients(change)
         return
-    reached = [p for p in part.values if p.grad is not None]
+    reached = [p for p in listed if p.grad is not None]
     for parameter, gradient in zip(reached, change([p.grad for p in reached])):
         parameter.grad = gradient
 

@@ -1,8 +1,8 @@
 """Gradient descent and its relatives: from a parameter and its gradient to the next parameter.
 
-An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and what the optimizer remembers of that
-parameter. It is written once, for floats; when compiled code keeps the parameters' numbers in arrays, the rule is
-compiled too. The memory belongs to the optimizer, not to the Values.
+An update rule is plain arithmetic on a parameter ``p``, its gradient ``g`` and the optimizer's memory of that
+parameter. It is written once, for floats; when the parameters' numbers are in arrays, as after a compiled loss, it is
+compiled too. The memory lives in the optimizer, not in the Values.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from typing import Any
 
 from engine import Value, rules
 from engine.compiler.api import Compiled
-from engine.compiler.arrays import InArrays
+from engine.compiler.fused_optimizer import FusedOptimizer
 from nn.checks import check, check_above_0, check_at_least_0, check_share
 
 
@@ -49,11 +49,11 @@ class Optimizer:
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
 
     @cached_property
-    def _in_arrays(self) -> "InArrays":
-        return InArrays(self)
+    def _fused(self) -> FusedOptimizer:
+        return FusedOptimizer(self.parameters)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name != "_in_arrays"}
+        return {name: part for name, part in vars(self).items() if name != "_fused"}
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """The next ``p`` and the next memory, from a parameter, its gradient and what is remembered of it."""
@@ -73,7 +73,7 @@ class Optimizer:
         Raises:
             RuntimeError: if no parameter has a gradient.
         """
-        if self._in_arrays.step(self):
+        if self._fused.step(self):
             return
         if all(parameter.grad is None for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
@@ -104,7 +104,7 @@ class Optimizer:
         kind = type(self)
         if isinstance(compiled, Compiled) and kind.step is Optimizer.step and kind.zero_grad is Optimizer.zero_grad:
             how = "call" if compiled is function else function.__name__
-            number = self._in_arrays.minimize(self, compiled, how, args) if how in ("call", "mean", "sum") else None
+            number = self._fused.minimize(self, compiled, how, args) if how in ("call", "mean", "sum") else None
             if number is not None:
                 return number
         if not callable(function):
@@ -151,7 +151,7 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0; do this before each backward pass."""
-        self._in_arrays.part.zero_grad()
+        self._fused.buffer.zero_grad()
 
 
 class SGD(Optimizer):

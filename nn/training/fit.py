@@ -22,7 +22,7 @@ from time import perf_counter
 from typing import Any
 
 from engine import Value, no_grad
-from engine.compiler.guards import note_change
+from engine.compiler.guards import bump_module_version
 from engine.modes import callers_depth, switched
 from engine.nested import is_list_like
 from nn.checks import as_integer, check_integer, check_number
@@ -166,7 +166,7 @@ def fit(
                 for callback in callbacks:
                     if callback(history) is True:
                         history.stopped = history.stopped or "a callback returned True"
-                    note_change()  # it may have changed what the loss is made of
+                    bump_module_version()  # it may have changed what the loss is made of
                 if file is not None and not diverged:
                     file.save()
                 bar.epoch(history)
@@ -209,13 +209,13 @@ def preserve_training_mode(model: Module) -> Iterator[Callable[[bool], None]]:
         for module, _ in before:
             vars(module)["training"] = mode
 
-    note_change()
+    bump_module_version()
     try:
         yield train
     finally:
         for module, training in before:
             module.training = training
-        note_change()
+        bump_module_version()
 
 
 @contextmanager

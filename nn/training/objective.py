@@ -1,7 +1,6 @@
 """The loss of a mini-batch, in plain Python or compiled, with the same numbers either way."""
 
 from functools import cached_property
-from importlib.util import find_spec
 from math import fsum, isclose
 from random import Random
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from engine import TraceError, Value
 from engine.compiler.api import Compiled, compile
 from engine.compiler.pytree import is_array
+from engine.compiler.trace import machine_is_available
 from engine.modes import switched
 from engine.nested import tree_leaves, tree_map
 from engine.value import as_value
@@ -28,13 +28,13 @@ class Objective:
     Args:
         model: the model, which stays in its training mode.
         loss: a function of outputs and targets, for one example or for a list of them.
-        compiled: True, False, or ``"auto"``, which means True if numba is installed and the model allows it.
+        compiled: True, False, or ``"auto"``, which means True if numba can be used and the model allows it.
     """
 
     def __init__(self, model: Module, loss: Any, compiled: bool | str) -> None:
         self.model, self.loss, self.must = model, loss, compiled is True
-        plain = compiled is False or (compiled == "auto" and find_spec("numba") is None)
-        self._way: Any = self._plain if plain else None
+        plain = compiled is False or (compiled == "auto" and not machine_is_available())
+        self._strategy: Any = self._plain if plain else None
         self._norms: list[BatchNorm1d] = []
 
     def __call__(self, xs: Any, ys: Any) -> Value:
@@ -43,21 +43,21 @@ class Objective:
         Raises:
             TraceError: if it must be compiled, but cannot be.
         """
-        if self._way is None:
+        if self._strategy is None:
             return self._first(xs, ys)
         try:
-            return as_value(self._way(xs, ys))
+            return as_value(self._strategy(xs, ys))
         except (TraceError, TypeError):
-            if self.must or self._way == self._plain:
+            if self.must or self._strategy == self._plain:
                 raise
-        self._way = self._plain
+        self._strategy = self._plain
         return self._plain(xs, ys)
 
     def minimize(self, optimizer: Optimizer, xs: Any, ys: Any) -> float:
         """An optimizer step, as one call of machine code where possible; returns the loss before the step."""
-        if isinstance(getattr(self._way, "__self__", self._way), Compiled):
+        if isinstance(getattr(self._strategy, "__self__", self._strategy), Compiled):
             try:
-                return optimizer.minimize(self._way, xs, ys)
+                return optimizer.minimize(self._strategy, xs, ys)
             except (TraceError, TypeError):  # raised again below, or answered by running in plain Python
                 pass
         return optimizer.minimize(self, xs, ys)
@@ -74,20 +74,20 @@ class Objective:
         before = randomness.state_dict()
         if not self._norms:
             try:
-                value = self._each.mean(xs, ys)
+                value = self._per_example.mean(xs, ys)
                 if self._is_mean(value, xs, ys):
-                    self._way = self._each.mean
+                    self._strategy = self._per_example.mean
                     return as_value(value)
             except (TraceError, TypeError):  # a user's loss may take only lists
                 pass
-        self._way = self._with_statistics if self._norms else self._batch
+        self._strategy = self._with_statistics if self._norms else self._batch
         try:
-            return as_value(self._way(xs, ys))
+            return as_value(self._strategy(xs, ys))
         except (TraceError, TypeError):
             if self.must:
                 raise
         randomness.load_state_dict(before)  # recording may have drawn random numbers
-        self._way = self._plain
+        self._strategy = self._plain
         return self._plain(xs, ys)
 
     def _is_mean(self, value: Value, xs: Any, ys: Any) -> bool:
@@ -118,7 +118,7 @@ class Objective:
     # Each compiled function has a name of its own, for error messages.
 
     @cached_property
-    def _each(self) -> Any:
+    def _per_example(self) -> Any:
         def loss_of_an_example(x: Any, y: Any) -> Value:
             value: Value = self.loss(self.model(x), y)
             return value

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from engine import Value
 from engine.graph import topological_order
-from engine.names import called, in_brackets, number
+from engine.names import in_brackets, node_names, number
 
 
 def names_of(root, names=None):
-    name = called(topological_order(root), names)
+    name = node_names(topological_order(root), names)
     return [name[node] for node in topological_order(root)]
 
 
@@ -24,7 +24,7 @@ def test_labels_win_over_variables_and_variables_over_small_names():
 
 def test_a_label_keeps_its_name_where_a_variable_has_the_same():
     p, q = Value(2.0), Value(3.0, "w")
-    name = called(topological_order(p * q), {"w": p})
+    name = node_names(topological_order(p * q), {"w": p})
     assert (name[q], name[p]) == ("w", "w_2")
 
 
@@ -84,7 +84,7 @@ def test_no_two_nodes_are_called_alike(labels, variables):
         root = root * root
         root.label = label
         nodes.append(root)
-    name = called(nodes, dict(zip(variables, nodes)))
+    name = node_names(nodes, dict(zip(variables, nodes)))
     assert len(set(name.values())) == len(nodes) == len(name)
     assert all(name[node].startswith(node.label) for node in nodes)
     assert all(any(name[node] == label for node in nodes if node.label == label) for label in labels if label)

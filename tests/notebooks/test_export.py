@@ -24,6 +24,7 @@ NOTEBOOK = nbformat.v4.new_notebook(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("option", "theme"), [([], "Light"), (["--dark"], "Dark")])
 def test_the_command_runs_a_notebook_and_writes_its_page(tmp_path, monkeypatch, capsys, option, theme):
@@ -43,6 +44,7 @@ def test_the_command_runs_a_notebook_and_writes_its_page(tmp_path, monkeypatch, 
         assert f'data-jp-theme-name="JupyterLab {theme}"' in path.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_the_index_leads_to_the_lessons_that_are_there_in_their_order(tmp_path, monkeypatch):
     names = ["00_first", "01_second", "02_not_there", "glossary", "own notebook"]
@@ -77,6 +79,7 @@ SHOWING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("option", "other"), [([], "dark"), (["--dark"], "light")])
 def test_plots_and_players_are_light_or_dark_as_their_page(tmp_path, monkeypatch, browser, option, other):
@@ -95,6 +98,7 @@ def test_plots_and_players_are_light_or_dark_as_their_page(tmp_path, monkeypatch
     page.close()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_what_is_to_be_predicted_is_folded_away_but_not_on_paper(tmp_path, browser):
     answer = nbformat.v4.new_output("stream", text="forty-two")

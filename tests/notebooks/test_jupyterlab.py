@@ -11,11 +11,13 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
+from tests.conftest import PATIENCE
+from tests.lessons import patient
 from tests.paths import ROOT
 
-PATIENCE = 90_000  # milliseconds: a machine may be slow, and the first page of JupyterLab is large
+pytestmark = pytest.mark.slow
+
 FRAME = "iframe[srcdoc]"
 
 CELLS = [
@@ -57,7 +59,7 @@ def address(tmp_path_factory):
     finally:
         server.terminate()
         try:
-            server.wait(20)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
@@ -69,7 +71,7 @@ def started(server, log):
         assert server.poll() is None, log.read_text()
         if found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()):
             try:
-                urlopen(f"{found[0]}api", timeout=5).close()
+                urlopen(f"{found[0]}api", timeout=60).close()
             except URLError:
                 pass
             else:
@@ -83,7 +85,6 @@ def lab(browser, address):
     """The notebook, open and run."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
-    page.set_default_timeout(PATIENCE)
     complaints = []
     page.on("console", lambda said: said.location["url"] == "about:srcdoc" and complaints.append(said.text))
     page.goto(address)
@@ -154,7 +155,7 @@ def test_the_player_plays_in_the_html_that_nbconvert_makes(browser, tmp_path, mo
     from nbconvert import HTMLExporter
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    executed = NotebookClient(notebook(), timeout=120, kernel_name="python3").execute()
+    executed = patient(notebook()).execute()
     html, _ = HTMLExporter().from_notebook_node(executed)
     path = tmp_path / "lesson.html"
     path.write_text(html, encoding="utf-8")
@@ -163,7 +164,7 @@ def test_the_player_plays_in_the_html_that_nbconvert_makes(browser, tmp_path, mo
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.route(re.compile("^https?:"), lambda route: route.abort())  # nbconvert's own page asks for MathJax
-    page.goto(path.as_uri(), wait_until="domcontentloaded", timeout=PATIENCE)
+    page.goto(path.as_uri(), wait_until="domcontentloaded")
     player = page.frame_locator(FRAME)
     player.locator("#forward").click(timeout=PATIENCE)
     page.keyboard.press("ArrowRight")

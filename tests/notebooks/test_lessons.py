@@ -1,18 +1,40 @@
-"""The lessons: that they run in any order, that their exercises can be solved, how they are made, what they teach."""
+"""The lessons: that they run in any order, that their exercises can be solved, how they are made, what they teach.
+
+In real kernels and in every order they run where slow tests do; here, once, in every run.
+"""
 
 import ast
 import re
 import sys
 
+import matplotlib as mpl
 import nbformat
 import pytest
 
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+
 from notebooks import export
-from tests.lessons import LESSONS, NOTEBOOKS, NUMBERED, brief, code_cells, difference, run_all, solutions, tags
+from tests.lessons import (
+    LESSONS,
+    NOTEBOOKS,
+    NUMBERED,
+    brief,
+    code_cells,
+    difference,
+    run_all,
+    run_here,
+    solutions,
+    tags,
+)
 
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 numbered_lessons = pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
-a_real_kernel = pytest.mark.filterwarnings("default")  # of the kernel's own machinery
+
+
+def a_real_kernel(test):
+    return pytest.mark.slow(pytest.mark.filterwarnings("default")(test))  # of the kernel's own machinery
 
 
 def read(path):
@@ -20,6 +42,20 @@ def read(path):
 
 
 # How they run.
+
+
+@pytest.mark.parametrize("path", [*NUMBERED, NOTEBOOKS / "quickstart.ipynb"], ids=lambda path: path.stem)
+def test_a_lesson_runs_here_and_its_solutions_are_right(path, tmp_path, monkeypatch, capsys):
+    """Without a complaint, for every warning is an error here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
+    seen = run_here(path)
+    assert capsys.readouterr().err == ""
+    cells = code_cells(read(path))
+    exercises = [cell.id for cell in cells if re.search(r"'exercise-\d'", str(tags(cell)))]
+    assert len(exercises) == (3 if path in NUMBERED else 0)
+    assert [seen[id] for id in exercises] == ["✓ right"] * len(exercises)
+    plt.close("all")
 
 
 @a_real_kernel
@@ -178,7 +214,7 @@ def opened(browser, path):
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda said: complaints.append(said.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(path.as_uri(), wait_until="load", timeout=90_000)
+    page.goto(path.as_uri(), wait_until="load")
     return context, page, [url for url in asked if not re.match("data:|blob:|about:", url)], complaints
 
 

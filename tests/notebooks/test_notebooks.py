@@ -7,9 +7,8 @@ from copy import deepcopy
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from tests.lessons import LESSONS, code_cells, shown, tags
+from tests.lessons import LESSONS, code_cells, patient, shown, tags
 from tests.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -23,13 +22,14 @@ def test_a_notebook_has_no_outputs(path):
             assert cell.execution_count is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of the kernel's own machinery
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in LESSONS], ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom_and_once_more(path):
     notebook = nbformat.read(path, as_version=4)
     strict = nbformat.v4.new_code_cell("import warnings; warnings.simplefilter('error', RuntimeWarning)")
     notebook.cells = [strict, *notebook.cells, *deepcopy(notebook.cells)]
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    patient(notebook).execute()
     lasting = [cell for cell in code_cells(notebook)[1:] if "measured" not in tags(cell)]  # not so times
     first, again = lasting[: len(lasting) // 2], lasting[len(lasting) // 2 :]
     assert [shown(cell.outputs) for cell in first] == [shown(cell.outputs) for cell in again]

@@ -1,4 +1,4 @@
-"""One derivative, found in four ways: reverse mode, forward mode, finite differences, symbols."""
+"""One derivative, computed in four ways: reverse mode, forward mode, finite differences, symbols."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from engine import Value, grad, jvp
 from engine.check import step_size
 from engine.conversion import to_float
 from engine.modes import switched
-from engine.names import called
+from engine.names import node_names
 from engine.versions import checked_order
 from viz.formulas.explain import LONGEST
 from viz.formulas.report import Equations, Report, Table
-from viz.formulas.symbols import derivative, evaluated, formulas
+from viz.formulas.symbols import derivative, evaluate, formulas
 from viz.plots.boundary import COLOURS, axes
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Report):
-    """Four derivatives side by side.
+    """The same derivative in four ways, side by side.
 
     Attributes:
         f: the function.
-        x: where it was differentiated.
-        derivatives: the number that each way gave, by its name.
+        x: the point at which it was differentiated.
+        derivatives: the result of each way, by the name of the way.
     """
 
     f: Callable[[Any], Any]
@@ -32,18 +32,18 @@ class Comparison(Report):
     derivatives: dict[str, float]
 
     def errors(self) -> list[tuple[float, float, float]]:
-        """Steps h, each with the relative error there of ``(f(x+h) - f(x)) / h`` and of ``(f(x+h) - f(x-h)) / 2h``."""
+        """Steps h, each with the relative errors of ``(f(x+h) - f(x)) / h`` and of ``(f(x+h) - f(x-h)) / 2h``."""
         exact, rows = self.derivatives["reverse"], []
         for tenths in range(-160, 1, 2):
             h = 10 ** (tenths / 10)
-            above, below, at = (_value(self.f, x) for x in (self.x + h, self.x - h, self.x))
-            sides = (above - at) / h, (above - below) / (2 * h)
+            right, left, at = (_value(self.f, x) for x in (self.x + h, self.x - h, self.x))
+            sides = (right - at) / h, (right - left) / (2 * h)
             one, both = (abs(side - exact) / (abs(exact) or 1.0) for side in sides)
             rows.append((h, one, both))
         return rows
 
     def plot(self, ax: Any = None) -> Any:
-        """The error of a finite difference over its step: too large a step bends, too small a one drowns in rounding.
+        """The error of a finite difference against its step: curvature spoils large steps, rounding spoils small ones.
 
         Args:
             ax: the matplotlib axes to draw on; new ones if not given.
@@ -65,14 +65,14 @@ class Comparison(Report):
 
 
 def compare(f: Callable[[Any], Any], x: float) -> Comparison:
-    """The derivative of a function of one number at x, found in four ways.
+    """The derivative of a function of one number at x, computed in four ways.
 
     Args:
-        f: a function of one number that gives one, made of operators and functions of the engine.
-        x: where.
+        f: a function from one number to one number, made of the engine's operators and functions.
+        x: the point at which to differentiate it.
 
     Raises:
-        TypeError: if ``f`` does not give one number.
+        TypeError: if ``f`` does not return one number.
 
     >>> print(compare(lambda x: x**3, 2.0))  # doctest: +ELLIPSIS
     f     = x**3
@@ -88,26 +88,28 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     variable = Value(to_float(x), "x")
     output = f(variable)
     if not isinstance(output, Value):
-        raise TypeError(f"compare takes a function that gives one Value for a Value, this one gave {output!r:.60}")
+        raise TypeError(
+            f"compare takes a function that returns one Value for a Value, this one returned {output!r:.60}"
+        )
     order = checked_order(output)
-    names = called([variable, *(node for node in order if node is not variable)])
-    written = formulas(order, names)
-    slope = derivative(order, variable, written)
+    names = node_names([variable, *(node for node in order if node is not variable)])
+    formula_of = formulas(order, names)
+    symbolic = derivative(order, variable, formula_of)
     numbers = {name: node.data for node, name in names.items() if node.role != "constant"}
     h = step_size(variable.data)
-    above, below = variable.data + h, variable.data - h
+    right, left = variable.data + h, variable.data - h
     ways = {
         "reverse": grad(f)(variable.data),
         "forward": jvp(f, (variable.data,), (1.0,))[1],
-        "finite difference": (_value(f, above) - _value(f, below)) / (above - below),
-        "symbolic": evaluated(slope, numbers),
+        "finite difference": (_value(f, right) - _value(f, left)) / (right - left),
+        "symbolic": evaluate(symbolic, numbers),
     }
     exact = ways["reverse"]
     rows = [[way, f"{found:.17g}", f"{abs(found - exact) / (abs(exact) or 1.0):.3g}"] for way, found in ways.items()]
     equations = Equations(
         lambda n: [
             [left, n.write(formula) if formula.size <= LONGEST else n.words("a formula too long for the board")]
-            for left, formula in ((n.name("f"), written[output]), (n.slope("f", "x"), slope))
+            for left, formula in ((n.name("f"), formula_of[output]), (n.ordinary_derivative("f", "x"), symbolic))
         ]
     )
     rows[2][0] += f", h = {h:.0e}"

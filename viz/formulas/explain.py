@@ -1,6 +1,6 @@
 """Where a gradient comes from, in words and numbers: `explain`, `formula` and `nudge`.
 
-Nothing is computed twice: the numbers are those of the engine's steps, the formulas its rules fed symbols.
+The numbers are those of the engine's own steps, and the formulas come from feeding symbols to its rules.
 """
 
 from collections import defaultdict
@@ -12,21 +12,21 @@ from typing import Any
 from engine import BackwardStep, Value, gradients
 from engine.anomaly import source_lines
 from engine.conversion import to_float
-from engine.names import called, number
+from engine.names import node_names, number
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from engine.versions import checked_order
 from viz.formulas.notation import Notation
 from viz.formulas.report import Block, Equations, Report, Sentence
-from viz.formulas.symbols import Expression, Number, derivative, formulas, put_in
+from viz.formulas.symbols import Expression, Number, derivative, formulas, substitute
 
 FEW_PATHS = 12
 FEW_CONTRIBUTIONS = 12
-LONGEST = 60  # names, numbers and operations in a formula that can still be read
+LONGEST = 60  # names, numbers and operations in a formula that is still readable
 LONGEST_CHAIN = 12
 MOST_LINES = 30
 
-Edge = tuple[Value, Value, float]  # a node, its operand, and the local gradient between them
+Edge = tuple[Value, Value, float]  # a node, its operand, and the local derivative between them
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,10 +35,10 @@ class Explanation(Report):
 
     Attributes:
         gradient: ``∂root/∂value``, the sum of the contributions.
-        contributions: the steps of the backward pass that gave to it.
-        paths: the paths from the root down to the value, each as its edges; empty if there are too many.
+        contributions: the steps of the backward pass that contributed to it.
+        paths: the paths from the root down to the value, each as a list of edges; empty if there are too many.
         path_count: how many paths there are.
-        edge_count: how many edges those paths are made of.
+        edge_count: how many edges those paths have between them.
     """
 
     gradient: float
@@ -49,13 +49,13 @@ class Explanation(Report):
 
 
 def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -> Explanation:
-    """The ledger of ``∂root/∂value``: what each use of the value contributed, and the paths it came along.
+    """The ledger of ``∂root/∂value``: what each use of the value contributed, and along which paths.
 
-    No gradient is changed, and no `backward` is needed before.
+    No gradient is changed, and `backward` need not be called first.
 
     Args:
-        root: what is differentiated, such as a loss.
-        value: by what.
+        root: what to differentiate, such as a loss.
+        value: with respect to what.
         names: what to call nodes without a label, such as ``locals()``.
 
     Raises:
@@ -68,102 +68,103 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
     >>> L = b * a
     >>> L.label = "L"
     >>> print(explain(L, a))
-    The gradient of L by a: every use of a contributes its upstream gradient times its local one.
+    The gradient of L with respect to a: every use of a contributes its upstream gradient times its local derivative.
     through L: ∂L/∂L · ∂L/∂a = 1 · 6 = 6
     through b: ∂L/∂b · ∂b/∂a = 3 · 2 = 6
     ∂L/∂a                    = 6 + 6 = 12
-    A path multiplies, paths add: 2 paths lead from a to L.
+    Multiply along a path, add over paths: 2 paths lead from a to L.
     a → b → L = 2 · 3 = 6
     a → L     = 6
     """
-    order = _graph(root, value)
-    name = called(order if value in set(order) else [*order, value], names)
-    of, by = name[root], name[value]
+    order = _checked_graph(root, value)
+    name = node_names(order if value in set(order) else [*order, value], names)
+    of, wrt = name[root], name[value]
     if value is root:
-        line = Sentence(f"∂{of}/∂{by} = 1: this is where the backward pass starts.")
+        line = Sentence(f"∂{of}/∂{wrt} = 1: this is where the backward pass starts.")
         return Explanation([line], 1.0, [], [], 1, 0)
     contributions = [s for s in backward_steps(order, local_derivatives, source_lines, names) if s.parent is value]
     if not contributions:
-        why = "" if root.rule else f" {of} has no history: it is a leaf, or made in no_grad() or by detach()."
-        return Explanation([Sentence(f"{of} does not depend on {by}: ∂{of}/∂{by} = 0.{why}")], 0.0, [], [], 0, 0)
+        why = "" if root.rule else f" {of} has no history: it is a leaf, or was made in no_grad() or by detach()."
+        return Explanation([Sentence(f"{of} does not depend on {wrt}: ∂{of}/∂{wrt} = 0.{why}")], 0.0, [], [], 0, 0)
     gradient = contributions[-1].total
     path_count, between = _paths_between(order, value)
     edge_count = sum(map(len, between.values()))
     paths = list(_paths(root, value, between)) if path_count <= FEW_PATHS else []
     blocks: list[Block] = [
         Sentence(
-            f"The gradient of {of} by {by}: every use of {by} contributes its upstream gradient times its local one."
+            f"The gradient of {of} with respect to {wrt}: every use of {wrt} contributes its upstream gradient times "
+            "its local derivative."
         ),
-        Equations(lambda n: _ledger(n, contributions, gradient)),
+        Equations(lambda n: _ledger_rows(n, contributions, gradient)),
     ]
     if paths:
         lead = "paths lead" if path_count > 1 else "path leads"
         blocks += [
-            Sentence(f"A path multiplies, paths add: {path_count} {lead} from {by} to {of}."),
-            Equations(lambda n: [_path(n, path, name) for path in paths]),
+            Sentence(f"Multiply along a path, add over paths: {path_count} {lead} from {wrt} to {of}."),
+            Equations(lambda n: [_path_row(n, path, name) for path in paths]),
         ]
     else:
         blocks.append(
             Sentence(
-                f"{_counted(path_count)} paths lead from {by} to {of}, and multiplying along each would take as "
-                f"many products. The backward pass takes one multiplication for each of the {edge_count:,} edges: "
-                "what arrives at a node is added up before it is passed on. This is dynamic programming."
+                f"{_count_words(path_count)} paths lead from {wrt} to {of}, and multiplying along each of them would "
+                f"take as many products. The backward pass needs one multiplication for each of the {edge_count:,} "
+                "edges: what arrives at a node is added up before it is passed on. This is dynamic programming."
             )
         )
     if value.grad and value.rule is None and value.grad != gradient:
         blocks.append(
             Sentence(
-                f"{by}.grad is {number(value.grad)} and not this gradient: it is that of another backward(), or of "
-                "several, for leaves add up. zero_grad() clears it."
+                f"{wrt}.grad is {number(value.grad)}, which is not this gradient: it comes from another backward(), or "
+                "from several, because leaves accumulate their gradients. zero_grad() clears it."
             )
         )
     return Explanation(blocks, gradient, contributions, paths, path_count, edge_count)
 
 
-def _graph(root: Any, *values: Any) -> list[Value]:
+def _checked_graph(root: Any, *values: Any) -> list[Value]:
     for value in (root, *values):
         if not isinstance(value, Value):
             raise TypeError(f"expected a Value of the graph, got {type(value).__name__} {value!r:.40}")
     return checked_order(root)
 
 
-def _counted(many: int) -> str:
+def _count_words(many: int) -> str:
     return f"{many:,}" if many < 10**15 else f"More than 10**{int((many.bit_length() - 1) * 0.30103)}"
 
 
-def _ledger(n: Notation, contributions: Sequence[BackwardStep], gradient: float) -> list[list[str]]:
-    of, _, by = contributions[0].names
+def _ledger_rows(n: Notation, contributions: Sequence[BackwardStep], gradient: float) -> list[list[str]]:
+    of, _, wrt = contributions[0].names
     largest = sorted(contributions, key=lambda step: -abs(step.product))[:FEW_CONTRIBUTIONS]
     rows, shown = [], [step for step in contributions if step in largest]
     for step in shown:
-        symbols = n.factors([n.derivative(of, step.names[1]), n.derivative(step.names[1], by)])
+        symbols = n.factors([n.derivative(of, step.names[1]), n.derivative(step.names[1], wrt)])
         left = n.row([n.words(f"through {step.names[1]}:"), symbols])
         rows.append([left, n.product([step.upstream, step.local]), n.number(number(step.product))])
     terms = [step.product for step in shown]
     if len(contributions) > len(shown):
         terms.append(gradient - sum(terms))
         rows.append([n.words(f"and {len(contributions) - len(shown)} more, together"), n.number(number(terms[-1]))])
-    rows.append([n.derivative(of, by), *([n.sum(terms)] if len(terms) > 1 else []), n.number(number(gradient))])
+    rows.append([n.derivative(of, wrt), *([n.sum(terms)] if len(terms) > 1 else []), n.number(number(gradient))])
     return rows
 
 
 def _paths_between(order: Sequence[Value], value: Value) -> tuple[int, dict[Value, list[Edge]]]:
-    """How many paths lead from the value to the last node; and the edges they are made of, by their upper end."""
-    ways: defaultdict[Value, int] = defaultdict(int, {value: 1})
+    """The number of paths from the value to the last node, and the edges on them, by the node at their upper end."""
+    paths_to: defaultdict[Value, int] = defaultdict(int, {value: 1})
     for node in order:
         if node is not value:
-            ways[node] = sum(ways[parent] for parent in node.parents)
+            paths_to[node] = sum(paths_to[parent] for parent in node.parents)
     reached, between = {order[-1]}, {}
     for node in reversed(order):
         if node in reached and node is not value:
-            between[node] = [(node, parent, local) for parent, local in local_derivatives(node) if ways[parent]]
+            between[node] = [(node, parent, local) for parent, local in local_derivatives(node) if paths_to[parent]]
             reached.update(parent for _, parent, _ in between[node])
-    return ways[order[-1]], {node: found for node, found in between.items() if found}
+    return paths_to[order[-1]], {node: found for node, found in between.items() if found}
 
 
 def _paths(root: Value, value: Value, between: Mapping[Value, list[Edge]]) -> Iterator[list[Edge]]:
-    """Every path from the root down to the value. There are few, but each may be long: nothing recurses."""
-    stack: list[tuple[Value, Any]] = [(root, None)]  # a node, and the edge to it with all the edges before
+    """Every path from the root down to the value. There are few, but each may be long, so there is no recursion."""
+    stack: list[tuple[Value, Any]] = [(root, None)]  # a node, and the linked list of edges to it
     while stack:
         node, taken = stack.pop()
         if node is not value:
@@ -176,17 +177,17 @@ def _paths(root: Value, value: Value, between: Mapping[Value, list[Edge]]) -> It
         yield path[::-1]
 
 
-def _path(n: Notation, path: Sequence[Edge], name: Mapping[Value, str]) -> list[str]:
+def _path_row(n: Notation, path: Sequence[Edge], name: Mapping[Value, str]) -> list[str]:
     upwards = path[::-1]
-    stations = [n.name(name[node]) for node in (upwards[0][1], *(node for node, _, _ in upwards))]
+    nodes = [n.name(name[node]) for node in (upwards[0][1], *(node for node, _, _ in upwards))]
     if len(path) > LONGEST_CHAIN:
-        stations[3:-2] = [n.words("…")]
+        nodes[3:-2] = [n.words("…")]
     product = 1.0
     for _, _, local in path:
-        product = product * local if product != 0.0 else 0.0  # where 0 arrives nothing is passed on
+        product = product * local if product != 0.0 else 0.0  # where 0 arrives, nothing is sent on
     sides = [n.product([local for _, _, local in upwards])] if 1 < len(path) <= LONGEST_CHAIN else []
     return [
-        n.row([part for station in stations for part in (n.sign("→"), station)][1:]),
+        n.row([part for node in nodes for part in (n.sign("→"), node)][1:]),
         *sides,
         n.number(number(product)),
     ]
@@ -195,7 +196,7 @@ def _path(n: Notation, path: Sequence[Edge], name: Mapping[Value, str]) -> list[
 def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | None = None) -> Report:
     """The expression behind a Value, and with `wrt` its derivative by the chain rule: in symbols, and in numbers.
 
-    A formula that would fill the board is written as one short equation for each node instead.
+    A formula that would fill the board is written as one short equation for each node.
 
     Args:
         root: what to write down.
@@ -216,14 +217,14 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
           = 2 * x + 2
           = 2 * 3 + 2 = 8
     """
-    order = _graph(root, *([wrt] if wrt is not None else []))
-    name = called(order if wrt is None or wrt in set(order) else [*order, wrt], names)
-    written = formulas(order, name, [wrt] if wrt is not None and wrt is not root else [])
+    order = _checked_graph(root, *([wrt] if wrt is not None else []))
+    name = node_names(order if wrt is None or wrt in set(order) else [*order, wrt], names)
+    formula_of = formulas(order, name, [wrt] if wrt is not None and wrt is not root else [])
     numbers = {name[node]: node.data for node in order if node.role != "constant"}
     blocks: list[Block] = []
-    if written[root].size <= LONGEST:
-        sides = [] if root.rule is None else [written[root]]
-        blocks.append(Equations(lambda n: _whole(n, n.name(name[root]), sides, numbers, root.data)))
+    if formula_of[root].size <= LONGEST:
+        sides = [] if root.rule is None else [formula_of[root]]
+        blocks.append(Equations(lambda n: _equation_rows(n, n.name(name[root]), sides, numbers, root.data)))
     else:
         operations = [node for node in order if node.rule is not None]
         if len(operations) <= MOST_LINES:
@@ -233,41 +234,42 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
             blocks += [each_operation(operations[: MOST_LINES - 1], name), Sentence(left_out)]
             blocks.append(each_operation(operations[-1:], name))
     if wrt is not None:
-        slope = derivative(order, wrt, written)
+        symbolic = derivative(order, wrt, formula_of)
         value = gradients(root, [wrt])[0]
         count, between = _paths_between(order, wrt)
         paths = list(_paths(root, wrt, between)) if 1 <= count <= 4 and wrt is not root else []
-        if slope.size > LONGEST:
+        if symbolic.size > LONGEST:
             blocks.append(Sentence("The derivative is too long for the board; explain() shows where it comes from."))
-        blocks.append(Equations(lambda n: _derived(n, (name[root], name[wrt]), paths, name, slope, numbers, value)))
+        pair = name[root], name[wrt]
+        blocks.append(Equations(lambda n: _derivative_rows(n, pair, paths, name, symbolic, numbers, value)))
     return Report(blocks)
 
 
 def each_operation(order: Sequence[Value], name: Mapping[Value, str]) -> Equations:
     """One short equation for each operation among the nodes."""
     own = {node: formulas([*node.parents, node], name, node.parents)[node] for node in order if node.rule is not None}
-    return Equations(lambda n: [[n.name(name[node]), n.write(written)] for node, written in own.items()])
+    return Equations(lambda n: [[n.name(name[node]), n.write(operation)] for node, operation in own.items()])
 
 
-def _whole(
+def _equation_rows(
     n: Notation, left: str, sides: Sequence[Expression | str], numbers: Mapping[str, float], value: float
 ) -> list[list[str]]:
-    """Something = its formulas = the last of them with the numbers put in = its value."""
+    """Rows that say: left = each of the formulas = the last one with the numbers substituted = the value."""
     rows = [[left if i == 0 else "", side if isinstance(side, str) else n.write(side)] for i, side in enumerate(sides)]
     last = sides[-1] if sides else ""
     if isinstance(last, Expression) and last.size > 1:
-        rows.append(["", n.write(put_in(last, numbers)), n.number(number(value))])
+        rows.append(["", n.write(substitute(last, numbers)), n.number(number(value))])
     elif rows and not isinstance(last, Number):
         rows[-1].append(n.number(number(value)))
     return rows or [[left, n.number(number(value))]]
 
 
-def _derived(
+def _derivative_rows(
     n: Notation,
     names: tuple[str, str],
     paths: Sequence[Sequence[Edge]],
     name: Mapping[Value, str],
-    slope: Expression,
+    symbolic: Expression,
     numbers: Mapping[str, float],
     value: float,
 ) -> list[list[str]]:
@@ -275,22 +277,24 @@ def _derived(
     if 1 < sum(map(len, paths)) <= LONGEST_CHAIN:
         slopes = [[(name[node], name[parent]) for node, parent, _ in path] for path in paths]
         sides.append(n.terms([n.factors([n.derivative(*pair) for pair in _from_root(path)]) for path in slopes]))
-    return _whole(n, n.derivative(*names), [*sides, *([slope] if slope.size <= LONGEST else [])], numbers, value)
+    if symbolic.size <= LONGEST:
+        sides.append(symbolic)
+    return _equation_rows(n, n.derivative(*names), sides, numbers, value)
 
 
 def _from_root(slopes: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A path that is one edge starts from ``∂L/∂L``, or it would look like the whole derivative."""
+    """A path of one edge starts with ``∂L/∂L``; otherwise it would look like the whole derivative."""
     return [(slopes[0][0], slopes[0][0]), *slopes] if len(slopes) == 1 else slopes
 
 
 def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None = None) -> "Nudge":
-    """What a small change does to the root: as the gradient predicts, and as it really is.
+    """What a small change does to the root: what the gradient predicts, and what really happens.
 
-    Nothing is changed: the graph is computed again on the side.
+    The graph itself is not changed: it is recomputed separately.
 
     Args:
         root: what to look at.
-        value: what to change, a leaf or a node in between.
+        value: what to change, a leaf or an interior node.
         by: by how much.
         names: what to call nodes without a label, such as ``locals()``.
 
@@ -306,10 +310,10 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
     predicted: ∂y/∂x · 0.1 = 6 · 0.1 = 0.6
     actual                 = 9.61 - 9 = 0.61
     difference             = 0.61 - 0.6 = 0.01
-    A tenth of the nudge leaves a difference of 0.0001: the slope is the limit of ever smaller ones.
+    A tenth of the nudge leaves a difference of 0.0001: the derivative is the limit as the nudge shrinks to 0.
     """
-    order, by = _graph(root, value), to_float(by)
-    name = called(order if value in set(order) else [*order, value], names)
+    order, by = _checked_graph(root, value), to_float(by)
+    name = node_names(order if value in set(order) else [*order, value], names)
     slope = gradients(root, [value])[0]
     after, nearer = (_recomputed(order, value, value.data + step) for step in (by, by / 10))
     predicted, actual = slope * by, after - root.data
@@ -331,28 +335,28 @@ def nudge(root: Value, value: Value, by: float, names: Mapping[str, Any] | None 
         Sentence(f"{to} goes from {number(value.data)} to {number(value.data + by)}."),
         Equations(rows),
     ]
+    tenth = f"A tenth of the nudge leaves a difference of {number(rest)}"
     if not moved:
         blocks.append(Sentence(f"The nudge is lost in rounding: {to} stays as it is."))
     elif agree:
-        blocks.append(Sentence("They agree: the slope is the same all the way."))
+        blocks.append(Sentence("They agree: the slope is constant over the whole nudge."))
     elif abs(rest) < abs(difference) / 20:
-        shrunk = f"A tenth of the nudge leaves a difference of {number(rest)}"
-        blocks.append(Sentence(f"{shrunk}: the slope is the limit of ever smaller ones."))
+        blocks.append(Sentence(f"{tenth}: the derivative is the limit as the nudge shrinks to 0."))
     elif isfinite(rest):
-        blocks.append(Sentence(f"A tenth of the nudge leaves {number(rest)}: there is a kink or a sharp bend here."))
+        blocks.append(Sentence(f"{tenth}: there is a kink or a sharp bend here."))
     return Nudge(blocks, predicted, actual)
 
 
 @dataclass(frozen=True, repr=False)
 class Nudge(Report):
-    """A predicted change beside the actual one."""
+    """A predicted change next to the actual one."""
 
     predicted: float
     actual: float
 
 
 def _recomputed(order: Sequence[Value], value: Value, data: float) -> float:
-    """The last node's number if `value` had another one."""
+    """The data of the last node if `value` had other data."""
     numbers: dict[Value, float] = {}
     for node in order:
         if node is value:

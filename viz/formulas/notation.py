@@ -1,7 +1,7 @@
-"""How a formula is written: as text that Python reads, as LaTeX, and as MathML, which browsers show unaided.
+"""Printers for formulas: as text that Python can read, as LaTeX, and as MathML, which browsers show by themselves.
 
-`Notation.write` decides what stands where and what takes brackets; each notation knows how a fraction, a power or a
-call looks.
+`Notation.write` goes through the expression tree and puts brackets where the precedence calls for them; each notation
+knows what a fraction, a power or a call looks like.
 
 >>> from engine import rules
 >>> x = Name("x")
@@ -16,10 +16,10 @@ from html import escape
 
 from engine import rules
 from engine.names import number
-from engine.steps import table_name
+from engine.steps import builtin_name
 from viz.formulas.symbols import Applied, Expression, Name, Number
 
-# How tightly a formula holds together: a looser one in a tighter place takes brackets.
+# Precedence: an operand of lower precedence than its place demands is put in brackets.
 SUM, PRODUCT, CALL, ATOM = range(4)
 
 
@@ -28,30 +28,30 @@ def _printable(text: str) -> str:
 
 
 def in_page(text: str) -> str:
-    """A text for the inside of an element of a page."""
+    """A text, escaped for an element of a page."""
     return escape(_printable(text))
 
 
 class Notation(ABC):
-    """One way to write formulas. Every method but `write` and `equation` takes written parts and gives a whole."""
+    """One way to write formulas. Most methods take parts that are written already, and put them together."""
 
-    held = CALL  # how tightly a function and its arguments hold together
-    scientific = PRODUCT  # and a number with a power of ten
+    call_precedence = CALL  # the precedence of a function with its arguments
+    scientific_precedence = PRODUCT  # that of a number with a power of ten
 
     def write(self, formula: Expression) -> str:
-        """A formula, written."""
-        return self._written(formula)[0]
+        """A formula in this notation."""
+        return self._with_precedence(formula)[0]
 
     def equation(self, *sides: str) -> str:
-        """Written formulas that are equal."""
+        """An equation, given its sides."""
         return self.row([part for side in sides for part in (self.sign("="), side)][1:])
 
     def terms(self, parts: Sequence[str]) -> str:
-        """A sum of written parts."""
+        """A sum, given its terms."""
         return self.row([part for term in parts for part in (self.sign("+"), term)][1:])
 
     def factors(self, parts: Sequence[str]) -> str:
-        """A product of written parts, with the dot that a board has in every notation."""
+        """A product, given its factors; with a raised dot in every notation, as on the board."""
         return self.row([part for factor in parts for part in (self.sign("·"), factor)][1:])
 
     def sum(self, numbers: Sequence[float]) -> str:
@@ -59,7 +59,7 @@ class Notation(ABC):
         return self.terms(self._numbers(numbers))
 
     def difference(self, x: float, y: float) -> str:
-        """One number less another."""
+        """One number minus another."""
         left, right = self._numbers([x, y])
         return self.row([left, self.sign("-"), right])
 
@@ -69,63 +69,64 @@ class Notation(ABC):
 
     def _numbers(self, numbers: Sequence[float]) -> list[str]:
         first, *rest = [(self.number(text), text.startswith("-")) for text in map(number, numbers)]
-        return [first[0], *(self.brackets(written) if negative else written for written, negative in rest)]
+        return [first[0], *(self.brackets(text) if negative else text for text, negative in rest)]
 
-    def _within(self, tightness: int, formula: Expression) -> str:
-        written, own = self._written(formula)
-        return written if own >= tightness else self.brackets(written)
+    def _operand(self, precedence: int, formula: Expression) -> str:
+        text, own = self._with_precedence(formula)
+        return text if own >= precedence else self.brackets(text)
 
-    def _written(self, formula: Expression) -> tuple[str, int]:
+    def _with_precedence(self, formula: Expression) -> tuple[str, int]:
         if isinstance(formula, Number):
             text = number(formula.value)
-            return self.number(text), SUM if text.startswith("-") else self.scientific if "e" in text else ATOM
+            unsigned = self.scientific_precedence if "e" in text else ATOM
+            return self.number(text), SUM if text.startswith("-") else unsigned
         if isinstance(formula, Name):
             return self.name(formula.name), ATOM
         assert isinstance(formula, Applied)
         rule, xs = formula.rule, formula.operands
-        match table_name(rule):
+        match builtin_name(rule):
             case "add":
-                return self.row([self._within(SUM, xs[0]), self.sign("+"), self._behind(SUM, xs[1])]), SUM
+                return self.row([self._operand(SUM, xs[0]), self.sign("+"), self._right_operand(SUM, xs[1])]), SUM
             case "sub":
-                return self.row([self._within(SUM, xs[0]), self.sign("-"), self._behind(PRODUCT, xs[1])]), SUM
+                return self.row([self._operand(SUM, xs[0]), self.sign("-"), self._right_operand(PRODUCT, xs[1])]), SUM
             case "neg":
-                return self.row([self.sign("-"), self._within(PRODUCT, xs[0])]), SUM
+                return self.row([self.sign("-"), self._operand(PRODUCT, xs[0])]), SUM
             case "mul":
-                return self.row([self._within(PRODUCT, xs[0]), self.sign("*"), self._within(PRODUCT, xs[1])]), PRODUCT
+                return self.row([self._operand(PRODUCT, xs[0]), self.sign("*"), self._operand(PRODUCT, xs[1])]), PRODUCT
             case "div":
                 return self.fraction(xs[0], xs[1])
             case "exp":
                 return self.exponential(xs[0])
             case "sqrt":
-                return self.root(self.write(xs[0])), self.held
+                return self.root(self.write(xs[0])), self.call_precedence
             case "absolute":
-                return self.bars(self.write(xs[0])), self.held
+                return self.bars(self.write(xs[0])), self.call_precedence
             case "power":
-                return self.power(self._within(ATOM, xs[0]), Number(rule.constants[0])), CALL
+                return self.power(self._operand(ATOM, xs[0]), Number(rule.constants[0])), CALL
             case "pow":
-                return self.power(self._within(ATOM, xs[0]), xs[1]), CALL
+                return self.power(self._operand(ATOM, xs[0]), xs[1]), CALL
         constants = [self.number(number(constant)) for constant in rule.constants]
-        return self.call(rule.symbol, [*map(self.write, xs), *constants]), self.held
+        return self.call(rule.symbol, [*map(self.write, xs), *constants]), self.call_precedence
 
-    def _behind(self, tightness: int, formula: Expression) -> str:
-        """A formula behind a sign: one that begins with a sign of its own takes brackets there."""
+    def _right_operand(self, precedence: int, formula: Expression) -> str:
+        """An operand to the right of a sign; if it begins with a sign itself, it is put in brackets."""
         first = formula
         while isinstance(first, Applied) and first.rule in (rules.add, rules.sub):
             first = first.operands[0]
         signed = isinstance(first, Number) and first.value < 0 or isinstance(first, Applied) and first.rule is rules.neg
-        return self._within(PRODUCT if signed else tightness, formula)
+        return self._operand(PRODUCT if signed else precedence, formula)
 
     @abstractmethod
     def number(self, text: str) -> str:
-        """A number of four digits."""
+        """A number, given as text with four digits."""
 
     @abstractmethod
     def name(self, name: str) -> str:
-        """A variable, whatever characters it is made of."""
+        """A variable; its name may have any characters."""
 
     @abstractmethod
     def words(self, words: str) -> str:
-        """Words beside a formula."""
+        """Words next to a formula."""
 
     @abstractmethod
     def sign(self, sign: str) -> str:
@@ -133,7 +134,7 @@ class Notation(ABC):
 
     @abstractmethod
     def row(self, parts: Sequence[str]) -> str:
-        """Parts one after another."""
+        """Parts side by side."""
 
     @abstractmethod
     def brackets(self, inner: str) -> str:
@@ -141,15 +142,15 @@ class Notation(ABC):
 
     @abstractmethod
     def fraction(self, above: Expression, below: Expression) -> tuple[str, int]:
-        """A quotient, and how tightly it holds together."""
+        """A quotient and its precedence."""
 
     @abstractmethod
     def power(self, base: str, exponent: Expression) -> str:
-        """A base, in brackets if it takes them, to the power of an exponent."""
+        """A base, with its brackets if it needs any, raised to an exponent."""
 
     @abstractmethod
     def exponential(self, exponent: Expression) -> tuple[str, int]:
-        """``e`` to the power of an exponent, and how tightly it holds together."""
+        """``e`` raised to an exponent, and its precedence."""
 
     @abstractmethod
     def root(self, inner: str) -> str:
@@ -161,21 +162,21 @@ class Notation(ABC):
 
     @abstractmethod
     def call(self, function: str, arguments: Sequence[str]) -> str:
-        """A function of its arguments."""
+        """A function applied to its arguments."""
 
     @abstractmethod
-    def derivative(self, of: str, by: str) -> str:
-        """``∂of/∂by`` of two names."""
+    def derivative(self, of: str, wrt: str) -> str:
+        """The partial derivative ``∂of/∂wrt`` of two names."""
 
     @abstractmethod
-    def slope(self, of: str, by: str) -> str:
-        """``dof/dby`` of two names."""
+    def ordinary_derivative(self, of: str, wrt: str) -> str:
+        """The ordinary derivative ``dof/dwrt`` of two names."""
 
 
 class _Text(Notation):
-    """As Python reads it."""
+    """Text that Python can read."""
 
-    held = scientific = ATOM
+    call_precedence = scientific_precedence = ATOM
 
     def number(self, text: str) -> str:
         return text
@@ -196,10 +197,10 @@ class _Text(Notation):
         return f"({inner})"
 
     def fraction(self, above: Expression, below: Expression) -> tuple[str, int]:
-        return f"{self._within(PRODUCT, above)} / {self._within(CALL, below)}", PRODUCT
+        return f"{self._operand(PRODUCT, above)} / {self._operand(CALL, below)}", PRODUCT
 
     def power(self, base: str, exponent: Expression) -> str:
-        return f"{base}**{self._within(ATOM, exponent)}"
+        return f"{base}**{self._operand(ATOM, exponent)}"
 
     def exponential(self, exponent: Expression) -> tuple[str, int]:
         return self.call("exp", [self.write(exponent)]), ATOM
@@ -213,11 +214,11 @@ class _Text(Notation):
     def call(self, function: str, arguments: Sequence[str]) -> str:
         return f"{function}({', '.join(arguments)})"
 
-    def derivative(self, of: str, by: str) -> str:
-        return f"∂{of}/∂{by}"
+    def derivative(self, of: str, wrt: str) -> str:
+        return f"∂{of}/∂{wrt}"
 
-    def slope(self, of: str, by: str) -> str:
-        return f"d{of}/d{by}"
+    def ordinary_derivative(self, of: str, wrt: str) -> str:
+        return f"d{of}/d{wrt}"
 
 
 _GREEK = {
@@ -226,14 +227,14 @@ _GREEK = {
     "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
     "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
-_ON_THE_BOARD = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "log": "ln", "sigmoid": "σ"}
+_TEXTBOOK_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "log": "ln", "sigmoid": "σ"}
 _LATEX_COMMANDS = {"sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "max", "min"}
 _LATEX_ESCAPES = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
-_SUBSCRIPT = re.compile(r"([^\W\d_])[_\[]?(\d+)\]?", re.UNICODE)  # x1, x_1, x[1]: a letter, and which one
+_SUBSCRIPT = re.compile(r"([^\W\d_])[_\[]?(\d+)\]?", re.UNICODE)  # x1, x_1, x[1]: a letter with an index
 
 
 class _Latex(Notation):
-    """As LaTeX's mathematics, without the dollars."""
+    """LaTeX for math mode, without the dollar signs."""
 
     def number(self, text: str) -> str:
         text = text.replace("inf", r"\infty ").replace("nan", r"\mathrm{nan}")
@@ -253,7 +254,7 @@ class _Latex(Notation):
         return rf"\text{{{self.prose(words)}}}"
 
     def prose(self, words: str) -> str:
-        """Words outside of formulas, of any length."""
+        """Words outside formulas, of any length."""
         return re.sub(r"[\\{}$&#^_%~]", lambda c: _LATEX_ESCAPES.get(c[0], f"\\{c[0]}"), _printable(words))
 
     def sign(self, sign: str) -> str:
@@ -281,7 +282,7 @@ class _Latex(Notation):
         return rf"\left|{inner}\right|"
 
     def call(self, function: str, arguments: Sequence[str]) -> str:
-        function = _ON_THE_BOARD.get(function, function)
+        function = _TEXTBOOK_NAMES.get(function, function)
         if function in _GREEK:
             shown = f"\\{_GREEK[function]}"
         elif function in _LATEX_COMMANDS:
@@ -290,15 +291,15 @@ class _Latex(Notation):
             shown = rf"\operatorname{{{self.prose(function)}}}"
         return rf"{shown}\left({', '.join(arguments)}\right)"
 
-    def derivative(self, of: str, by: str) -> str:
-        return rf"\frac{{\partial {self.name(of)}}}{{\partial {self.name(by)}}}"
+    def derivative(self, of: str, wrt: str) -> str:
+        return rf"\frac{{\partial {self.name(of)}}}{{\partial {self.name(wrt)}}}"
 
-    def slope(self, of: str, by: str) -> str:
-        return rf"\frac{{d {self.name(of)}}}{{d {self.name(by)}}}"
+    def ordinary_derivative(self, of: str, wrt: str) -> str:
+        return rf"\frac{{d {self.name(of)}}}{{d {self.name(wrt)}}}"
 
 
 class _MathML(Notation):
-    """As the inside of a ``<math>``."""
+    """MathML for the inside of a ``<math>`` element."""
 
     def number(self, text: str) -> str:
         digits, _, exponent = text.replace("inf", "∞").partition("e")
@@ -340,18 +341,18 @@ class _MathML(Notation):
         return self.row(["<mo>|</mo>", inner, "<mo>|</mo>"])
 
     def call(self, function: str, arguments: Sequence[str]) -> str:
-        function = _ON_THE_BOARD.get(function, function)
+        function = _TEXTBOOK_NAMES.get(function, function)
         listed = [part for argument in arguments for part in ("<mo>,</mo>", argument)][1:]
         return self.row([f"<mi>{in_page(function)}</mi><mo>&#x2061;</mo>", self.brackets(self.row(listed))])
 
-    def derivative(self, of: str, by: str) -> str:
-        return self._over("∂", of, by)
+    def derivative(self, of: str, wrt: str) -> str:
+        return self._derivative("∂", of, wrt)
 
-    def slope(self, of: str, by: str) -> str:
-        return self._over("d", of, by)
+    def ordinary_derivative(self, of: str, wrt: str) -> str:
+        return self._derivative("d", of, wrt)
 
-    def _over(self, d: str, of: str, by: str) -> str:
-        above, below = (self.row([f'<mi mathvariant="normal">{d}</mi>', self.name(name)]) for name in (of, by))
+    def _derivative(self, d: str, of: str, wrt: str) -> str:
+        above, below = (self.row([f'<mi mathvariant="normal">{d}</mi>', self.name(name)]) for name in (of, wrt))
         return f"<mfrac>{above}{below}</mfrac>"
 
 

@@ -1,4 +1,4 @@
-"""Why a topological order? The backward pass run in any order, and what goes wrong with it."""
+"""Why a topological order? The backward pass in any other order, and what goes wrong with it."""
 
 import itertools
 from collections import Counter, deque
@@ -11,7 +11,7 @@ from typing import Any
 from engine import BackwardStep, Value
 from engine.anomaly import source_lines
 from engine.graph import topological_order
-from engine.names import called, number
+from engine.names import node_names, number
 from engine.nested import is_list_like
 from engine.steps import backward_steps
 from engine.value import local_derivatives
@@ -27,15 +27,16 @@ MOST_FIRINGS = 10_000
 
 @dataclass(frozen=True, repr=False)
 class OrderReport(Report):
-    """What a backward pass in some order did.
+    """What a backward pass did in some order.
 
     Attributes:
-        steps: what was passed on, one after another.
-        early: nodes that passed their gradient on before it was complete: how often they had received, of how often.
-        again: nodes that passed it on more than once.
-        missing: nodes that never passed it on.
-        gradients: each leaf with the gradient this order gives, and the true one.
-        smallest: the root of the smallest expression where the order goes wrong, if one was found.
+        steps: the contributions, in the order in which they were sent.
+        early: nodes that sent their gradient on before it was complete: how many contributions they had, out of how
+            many.
+        again: nodes that sent it on more than once.
+        missing: nodes that never sent it on.
+        gradients: for each leaf the gradient that this order gives, and the true one.
+        smallest: the root of the smallest expression for which the order goes wrong, if one was found.
     """
 
     steps: list[BackwardStep]
@@ -52,7 +53,7 @@ class OrderReport(Report):
 
 
 def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> Iterator[Value]:
-    """Pass on, then do the same at every operand: a node is reached once for each path to it."""
+    """Send on, then do the same at each operand: a node is reached once for each path to it."""
     stack = [root]
     while stack:
         node = stack.pop()
@@ -62,7 +63,7 @@ def naive_recursion(root: Value, operands: Operands = attrgetter("parents")) -> 
 
 
 def breadth_first(root: Value, operands: Operands = attrgetter("parents")) -> list[Value]:
-    """The nodes nearest to the root first, each once."""
+    """The nodes nearest to the root first; each node once."""
     fired, queue = {root: None}, deque([root])
     while queue:
         for parent in operands(queue.popleft()):
@@ -85,12 +86,12 @@ def depth_first(root: Value, operands: Operands = attrgetter("parents")) -> list
 
 
 def _naive_recursion(root: Value) -> list[Value]:
-    """Pass on, then do the same at every operand: a node is reached once for each path to it."""
+    """Send on, then do the same at each operand: a node is reached once for each path to it."""
     fired = list(itertools.islice(naive_recursion(root), MOST_FIRINGS + 1))
     if len(fired) > MOST_FIRINGS:
         raise ValueError(
-            f"naive recursion passes a gradient on once for each path, here more than {MOST_FIRINGS:,} times; "
-            "take a smaller graph"
+            f"naive recursion sends a gradient on once for each path, which here is more than {MOST_FIRINGS:,} times; "
+            "use a smaller graph"
         )
     return fired
 
@@ -106,19 +107,19 @@ ORDERS: dict[str, Order] = {
 def backward_in_order(
     loss: Value, order: str | Order | Sequence[Value], names: Mapping[str, Any] | None = None
 ) -> OrderReport:
-    """Run the backward pass in some order, and show which node passed its gradient on before it was complete.
+    """Run the backward pass in some order, and show which node sent its gradient on before it was complete.
 
     No gradient is changed.
 
     Args:
         loss: the root.
         order: ``"naive recursion"``, ``"breadth-first"``, ``"depth-first"`` or ``"topological"``; or the nodes in the
-            order in which they are to pass their gradient on, the root first; or a function that gives them for a root.
+            order in which they are to send their gradient on, the root first; or a function that gives them for a root.
         names: what to call nodes without a label, such as ``locals()``.
 
     Raises:
         TypeError: if `loss` is not a Value.
-        ValueError: if the order is unknown, or has a node that is not behind the loss.
+        ValueError: if the order is unknown, or contains a node that the loss does not depend on.
         RuntimeError: if a leaf was changed after the forward pass.
 
     >>> a = Value(2.0, "a")
@@ -136,10 +137,10 @@ def backward_in_order(
     if not callable(rule) and not is_list_like(rule):
         raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
     graph = checked_order(loss)
-    name = called(graph, names)
+    name = node_names(graph, names)
     firing = list(rule(loss) if callable(rule) else rule)
     if strangers := [node for node in firing if node not in name]:
-        raise ValueError(f"{strangers[0]!r} is not a node behind the loss; list nodes of its graph only")
+        raise ValueError(f"the loss does not depend on {strangers[0]!r}; list only nodes of its graph")
     steps = list(backward_steps(graph, local_derivatives, source_lines, names, firing))
     expected = {step.parent: step.expected for step in steps}
     received: Counter[Value] = Counter()
@@ -166,7 +167,7 @@ def backward_in_order(
             for n, (x, y) in early.items()
         ],
         *[
-            Sentence(f"✗ {name[n]} fired {fired[n]} times, and passed on again what it had passed on before.")
+            Sentence(f"✗ {name[n]} fired {fired[n]} times, and passed on again what it had already passed on.")
             for n in again
         ],
         *[Sentence(f"✗ {name[n]} never fired.") for n in missing],
@@ -178,28 +179,28 @@ def backward_in_order(
             ],
         ),
     ]
-    smallest = _smallest(rule) if callable(rule) else _smallest_part(graph, firing)
+    smallest = _smallest(rule) if callable(rule) else _smallest_subgraph(graph, firing)
     if smallest is not None:
         if not _goes_wrong(graph, firing):
-            blocks.append(Sentence("✓ Here every gradient is right, as it happens."))
+            blocks.append(Sentence("✓ Here every gradient happens to be right."))
         small = topological_order(smallest)
         given = rule(smallest) if callable(rule) else [node for node in firing if node in set(small)]
         leaf, (wrong, true) = next(item for item in _outcome(small, given).items() if not _same(*item[1]))
-        named = called(small, names) if callable(rule) else name
+        named = node_names(small, names) if callable(rule) else name
         blocks += [
-            Sentence("The smallest expression where this order goes wrong:"),
+            Sentence("The smallest expression for which this order goes wrong:"),
             each_operation(small, named),
             Sentence(
-                f"∂{named[smallest]}/∂{named[leaf]} is {number(wrong)} in this order; the true one is {number(true)}."
+                f"∂{named[smallest]}/∂{named[leaf]} is {number(wrong)} in this order; the true value is {number(true)}."
             ),
         ]
     elif not (early or again or missing):
-        blocks.append(Sentence("✓ Every node fired once, after all that use it: this is a topological order."))
+        blocks.append(Sentence("✓ Every node fired once, after all nodes that use it: this is a topological order."))
     return OrderReport(blocks, steps, early, again, missing, outcome, smallest)
 
 
 def _outcome(order: Sequence[Value], firing: Iterable[Value]) -> dict[Value, tuple[float, float]]:
-    """Each leaf but constants, with the gradient that it gets when the nodes fire like this, and the true one."""
+    """For each leaf that is not a constant, its gradient when the nodes fire in this order, and the true one."""
     got, true = (
         {order[-1]: 1.0} | {step.parent: step.total for step in backward_steps(order, local_derivatives, {}, None, f)}
         for f in (firing, None)
@@ -217,7 +218,7 @@ def _goes_wrong(order: Sequence[Value], firing: Iterable[Value]) -> bool:
 
 
 def _smallest(rule: Order) -> Value | None:
-    """The first of all expressions of up to three additions and multiplications for which the order goes wrong."""
+    """The first expression, of up to three additions and multiplications, for which the order goes wrong."""
     for count in range(1, 4):
         choices = [itertools.product((Value.__add__, Value.__mul__), range(i + 1), range(i + 1)) for i in range(count)]
         for program in itertools.product(*choices):
@@ -231,8 +232,8 @@ def _smallest(rule: Order) -> Value | None:
     return None
 
 
-def _smallest_part(graph: Sequence[Value], firing: Sequence[Value]) -> Value | None:
-    """The node with the fewest nodes behind it for which the same order goes wrong."""
+def _smallest_subgraph(graph: Sequence[Value], firing: Sequence[Value]) -> Value | None:
+    """The node with the smallest subgraph for which the same order goes wrong."""
     parts = [topological_order(node) for node in graph if node.rule is not None]
     for part in sorted(parts, key=len):
         if _goes_wrong(part, [node for node in firing if node in set(part)]):

@@ -1,4 +1,4 @@
-"""What explanations are made of: sentences, equations and tables, each as text, as LaTeX and as HTML with MathML."""
+"""The parts of a report: sentences, equations and tables; each as text, as LaTeX, and as HTML with MathML."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,43 +17,43 @@ class Sentence:
     words: str
 
     def text(self) -> str:
-        """As it is."""
+        """The sentence itself."""
         return self.words
 
     def latex(self) -> str:
-        """For a document."""
+        """A paragraph of a LaTeX document."""
         return "\n" + LATEX.prose(self.words) + "\n"
 
     def html(self) -> str:
-        """As a paragraph."""
+        """A paragraph of a page."""
         return f"<p>{in_page(self.words)}</p>"
 
 
 @dataclass(frozen=True)
 class Equations:
-    """Equations below one another; one whose left side is empty goes on from the one above.
+    """Equations, one below the other; one with an empty left side continues the one above.
 
     Args:
-        sides: given a notation, the written sides of each equation.
+        sides: gives, for a notation, the sides of each equation.
     """
 
     sides: Callable[[Notation], Sequence[Sequence[str]]]
 
     def text(self) -> str:
-        """With the first equals signs below one another."""
+        """Lines of text with the first equals signs aligned."""
         rows = self.sides(TEXT)
         width = max(len(left) for left, *_ in rows)
         return "\n".join(" = ".join([left.ljust(width), *rest]) for left, *rest in rows)
 
     def latex(self) -> str:
-        """As an ``aligned`` display."""
+        """An ``aligned`` display."""
         rows = [
             " ".join([f"{left} &= {rest[0]}", *(f"= {side}" for side in rest[1:])]) for left, *rest in self.sides(LATEX)
         ]
         return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
 
     def html(self) -> str:
-        """As a table of MathML."""
+        """A table in MathML."""
         lines = []
         for left, *rest in self.sides(MATHML):
             right = MATHML.equation("", *rest)
@@ -68,25 +68,25 @@ class Equations:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, below a head."""
+    """Rows of cells below a header."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def text(self) -> str:
-        """With the columns in line."""
+        """Lines of text with aligned columns."""
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in (self.head, *self.rows)]
         return "\n".join(line.rstrip() for line in lines)
 
     def latex(self) -> str:
-        """As an ``array``."""
+        """An ``array``."""
         lines = [" & ".join(LATEX.words(cell) if cell else "" for cell in row) for row in (self.head, *self.rows)]
         body = " \\\\\n".join([lines[0] + r" \\ \hline" + "\n" + lines[1], *lines[2:]])
         return f"$$\\begin{{array}}{{{'l' * len(self.head)}}}\n{body}\n\\end{{array}}$$"
 
     def html(self) -> str:
-        """As a table."""
+        """A table of a page."""
         head = "".join(f'<th style="{_CELL}">{in_page(cell)}</th>' for cell in self.head)
         rows = ["".join(f'<td style="{_CELL}">{in_page(cell)}</td>' for cell in row) for row in self.rows]
         return f'<table style="{_STYLE}"><tr>{head}</tr>' + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
@@ -97,7 +97,7 @@ Block = Sentence | Equations | Table
 
 @dataclass(frozen=True)
 class Report:
-    """Sentences, equations and tables. Printed it is text; a notebook shows its formulas as formulas."""
+    """Sentences, equations and tables. Printed, it is text; a notebook shows its formulas as formulas."""
 
     blocks: Sequence[Block]
 
@@ -113,7 +113,7 @@ class Report:
 
     @property
     def html(self) -> str:
-        """The report for a page; its formulas are MathML, which browsers show without any script."""
+        """The report for a page; its formulas are MathML, which browsers show without a script."""
         return "\n".join(block.html() for block in self.blocks)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

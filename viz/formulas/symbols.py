@@ -1,7 +1,8 @@
-"""Numbers that are formulas: fed to a rule they give what a class would write on the board.
+"""Expression trees: numbers that are formulas. Fed to a rule, they give what a class would write on the board.
 
-The rules of the engine do not care which kind of number they are fed. Here is a kind that computes nothing and
-remembers everything, so the same table of derivatives that runs the backward pass writes the derivative down.
+The rules of the engine do not care which kind of number they are fed. This kind computes nothing and records
+everything, so the same table of derivatives that runs the backward pass also writes the derivative down. How a formula
+is formula_of, as text, LaTeX or MathML, is the business of `notation`.
 
 >>> from engine import rules
 >>> x = Name("x")
@@ -16,19 +17,19 @@ from typing import Any, NoReturn
 
 from engine import Value, rules
 from engine.functional import chain_rule_forward
-from engine.names import number
+from engine.names import in_brackets, number
 from engine.rules import Rule
-from engine.steps import table_name
+from engine.steps import as_python, builtin_name
 
 
 class Expression:
-    """A formula. Operators and rules make larger ones of it, leaving out what is plainly idle, such as ``1 · x``."""
+    """A formula. Operators and rules make larger ones of it, simplified where that is plain, as in ``1 · x``."""
 
-    size = 1  # how many names, numbers and operations it has when written out
+    size = 1  # the number of names, numbers and operations in it when it is written out
 
     def apply_rule(self, rule: Rule, operands: tuple[Any, ...]) -> "Expression":
-        """What a rule does when it is called on formulas: it makes one."""
-        return simplified(rule, tuple(map(expression, operands)))
+        """Calling a rule on formulas makes a formula."""
+        return simplify(rule, tuple(map(as_expression, operands)))
 
     def __add__(self, other: Any) -> "Expression":
         return self.apply_rule(rules.add, (self, other))
@@ -71,17 +72,15 @@ class Expression:
     def __abs__(self) -> "Expression":
         return self.apply_rule(rules.absolute, (self,))
 
-    def __repr__(self) -> str:
-        from viz.formulas.notation import TEXT
-
-        return TEXT.write(self)
-
 
 class Number(Expression):
     """A number in a formula."""
 
     def __init__(self, value: float) -> None:
         self.value = value
+
+    def __repr__(self) -> str:
+        return in_brackets(f"{self.value:.17g}")
 
 
 class Name(Expression):
@@ -90,17 +89,23 @@ class Name(Expression):
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def __repr__(self) -> str:
+        return self.name
+
 
 class Applied(Expression):
-    """A rule of some operands."""
+    """A rule applied to operands. Its `repr` has all brackets; `notation.TEXT` writes only those that are needed."""
 
     def __init__(self, rule: Rule, operands: tuple[Expression, ...]) -> None:
         self.rule, self.operands = rule, operands
         self.size = 1 + sum(operand.size for operand in operands)
 
+    def __repr__(self) -> str:
+        return as_python(self.rule, [f"({x!r})" if isinstance(x, Applied) else repr(x) for x in self.operands])
 
-def expression(x: Any) -> Expression:
-    """A formula as it is; a plain number as a formula, a third as ``1 / 3``."""
+
+def as_expression(x: Any) -> Expression:
+    """A formula unchanged; a plain number as a formula, a third as ``1 / 3``."""
     if isinstance(x, Expression):
         return x
     x = float(x)
@@ -109,12 +114,12 @@ def expression(x: Any) -> Expression:
     return Number(x)
 
 
-def plus(parts: Iterable[Any]) -> Expression:
-    """The sum of some formulas, from left to right."""
-    return expression(reduce(lambda x, y: x + y, parts))
+def sum_of(parts: Iterable[Any]) -> Expression:
+    """The sum of formulas, from left to right."""
+    return as_expression(reduce(lambda x, y: x + y, parts))
 
 
-# Rules that exist for the sake of rounding, or in order to be one node, are plain formulas on the board.
+# Rules that exist to avoid rounding errors, or to be a single node, are written out in simpler ones on the board.
 _REWRITTEN: dict[str, Callable[..., Any]] = {
     "identity": lambda x: x,
     "zero_mul": lambda x, y: x * y,
@@ -126,31 +131,31 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "_log": lambda x, y: rules.log(x),
     "hypot": lambda x, y: rules.sqrt(x**2 + y**2),
     "cosine": lambda x, y: x / rules.sqrt(x**2 + y**2),
-    "total": lambda *xs: plus(xs),
-    "mean": lambda *xs: plus(xs) / len(xs),
-    "dot": lambda *xs: plus([*map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :]), *xs[len(xs) // 2 * 2 :]]),
-    "logsumexp": lambda *xs: rules.log(plus(map(rules.exp, xs))),
+    "total": lambda *xs: sum_of(xs),
+    "mean": lambda *xs: sum_of(xs) / len(xs),
+    "dot": lambda *xs: sum_of([*map(operator.mul, xs[: len(xs) // 2], xs[len(xs) // 2 :]), *xs[len(xs) // 2 * 2 :]]),
+    "logsumexp": lambda *xs: rules.log(sum_of(map(rules.exp, xs))),
 }
 _FAMILIES_REWRITTEN: dict[str, Callable[..., Callable[..., Any]]] = {
     "select": lambda i: lambda x: x,
-    "softmax": lambda i: lambda *xs: rules.exp(xs[i]) / plus(map(rules.exp, xs)),
-    "log_softmax": lambda i: lambda *xs: xs[i] - rules.log(plus(map(rules.exp, xs))),
+    "softmax": lambda i: lambda *xs: rules.exp(xs[i]) / sum_of(map(rules.exp, xs)),
+    "log_softmax": lambda i: lambda *xs: xs[i] - rules.log(sum_of(map(rules.exp, xs))),
 }
 
 
-def on_the_board(rule: Rule, operands: Sequence[Expression]) -> Expression:
-    """A rule of formulas, as a teacher would write it."""
-    name = table_name(rule)
+def textbook_form(rule: Rule, operands: Sequence[Expression]) -> Expression:
+    """A rule applied to formulas, as a teacher would write it."""
+    name = builtin_name(rule)
     if name in _REWRITTEN:
-        return expression(_REWRITTEN[name](*operands))
+        return as_expression(_REWRITTEN[name](*operands))
     if name in _FAMILIES_REWRITTEN:
-        return expression(_FAMILIES_REWRITTEN[name](*rule.constants)(*operands))
+        return as_expression(_FAMILIES_REWRITTEN[name](*rule.constants)(*operands))
     return Applied(rule, tuple(operands))
 
 
-def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
-    """The same, without what is idle: a derivative is full of it."""
-    x, y, name = operands[0], operands[-1], table_name(rule)
+def simplify(rule: Rule, operands: Sequence[Expression]) -> Expression:
+    """The same, simplified: derivatives are full of factors 1 and terms 0."""
+    x, y, name = operands[0], operands[-1], builtin_name(rule)
     numbers = [x.value if isinstance(x, Number) else None for x in operands]
     match name, numbers:
         case ("add", [0, _]) | ("mul", [1, _]):
@@ -168,12 +173,12 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
         case "sub", [_, float(n)] if n < 0:
             return x + -n
         case "mul" | "div", [float(n), _] if n < 0:
-            return -simplified(rule, (Number(-n), y))
+            return -simplify(rule, (Number(-n), y))
         case "mul", [_, float(n)] if n < 0:
             return -(x * -n)
-    match name, [(table_name(x.rule), x.operands) if isinstance(x, Applied) else ("", ()) for x in operands]:
+    match name, [(builtin_name(x.rule), x.operands) if isinstance(x, Applied) else ("", ()) for x in operands]:
         case ("mul" | "div", [("neg", (a,)), _]):
-            return -simplified(rule, (a, y))
+            return -simplify(rule, (a, y))
         case ("mul", [_, ("neg", (b,))]):
             return -(x * b)
         case ("mul", [_, ("div", (Number(value=1.0), b))]):
@@ -191,7 +196,7 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
         case ("mul", [("sqrt", (a,)), ("sqrt", (b,))]) if repr(a) == repr(b):
             return a
         case ("power", [("div", (a, b))]):
-            return simplified(rule, (a,)) / simplified(rule, (b,))
+            return simplify(rule, (a,)) / simplify(rule, (b,))
         case ("power", [("sqrt", (a,))]) if rule.constants == (2.0,):
             return a
     match name, rule.constants:
@@ -201,11 +206,11 @@ def simplified(rule: Rule, operands: Sequence[Expression]) -> Expression:
             return x
     if name == "mul" and isinstance(x, Name) and isinstance(y, Name) and x.name == y.name:
         return x**2
-    if name == "div" and (shift := _shifted(x)):
-        terms = [_shifted(term) for term in _terms(y)]
-        if all(term and term[1] is shift[1] for term in terms):  # softmax's, which only kept it from overflowing
-            return expression(rules.exp(shift[0]) / plus([rules.exp(term[0]) for term in terms if term]))
-    return on_the_board(rule, operands)
+    if name == "div" and (shift := _exp_shift(x)):
+        terms = [_exp_shift(term) for term in _terms(y)]
+        if all(term and term[1] is shift[1] for term in terms):  # softmax subtracts it only to avoid overflow
+            return as_expression(rules.exp(shift[0]) / sum_of([rules.exp(term[0]) for term in terms if term]))
+    return textbook_form(rule, operands)
 
 
 def _terms(x: Expression) -> list[Expression]:
@@ -214,8 +219,8 @@ def _terms(x: Expression) -> list[Expression]:
     return [x]
 
 
-def _shifted(x: Expression) -> tuple[Expression, Expression] | None:
-    """x and s of ``exp(x - s)``, where no slope goes through s."""
+def _exp_shift(x: Expression) -> tuple[Expression, Expression] | None:
+    """x and s of ``exp(x - s)``, if s is cut off from the gradient by `stop_gradient`."""
     match x:
         case Applied(
             rule=rules.exp, operands=(Applied(rule=rules.sub, operands=(y, Applied(rule=rules.stop_gradient) as s)),)
@@ -225,38 +230,38 @@ def _shifted(x: Expression) -> tuple[Expression, Expression] | None:
 
 
 def formulas(
-    order: Sequence[Value], names: Mapping[Value, str], closed: Iterable[Value] = ()
+    order: Sequence[Value], names: Mapping[Value, str], opaque: Iterable[Value] = ()
 ) -> dict[Value, Expression]:
-    """What each node is, written in the names of the leaves, and in those of the nodes that are `closed`."""
-    closed = set(closed)
-    written: dict[Value, Expression] = {}
+    """Each node as a formula in the names of the leaves, and of the nodes that are `opaque`."""
+    opaque = set(opaque)
+    formula_of: dict[Value, Expression] = {}
     for node in order:
-        if node.rule is not None and node not in closed:
-            written[node] = on_the_board(node.rule, [written[parent] for parent in node.parents])
+        if node.rule is not None and node not in opaque:
+            formula_of[node] = textbook_form(node.rule, [formula_of[parent] for parent in node.parents])
         else:
-            written[node] = Number(node.data) if node.role == "constant" else Name(names[node])
-    return written
+            formula_of[node] = Number(node.data) if node.role == "constant" else Name(names[node])
+    return formula_of
 
 
-def slopes(node: Value, written: Mapping[Value, Expression]) -> list[tuple[Value, Expression]]:
+def symbolic_local_derivatives(node: Value, formula_of: Mapping[Value, Expression]) -> list[tuple[Value, Expression]]:
     """The operands of a node, each with ``∂node/∂operand`` as a formula."""
     if node.rule is None:
         return []
-    operands = tuple(written[parent] for parent in node.parents)
+    operands = tuple(formula_of[parent] for parent in node.parents)
     try:
-        partials = node.rule.partials(written[node], *operands)
-        return list(zip(node.parents, map(expression, partials)))
+        partials = node.rule.partials(formula_of[node], *operands)
+        return list(zip(node.parents, map(as_expression, partials)))
     except Exception:
-        if table_name(node.rule):
+        if builtin_name(node.rule):
             raise
-        unwritten = [_unwritten(node.rule, i, len(operands)) for i in range(len(operands))]
-        return [(parent, Applied(rule, operands)) for parent, rule in zip(node.parents, unwritten)]
+        opaque = [_opaque_derivative(node.rule, i, len(operands)) for i in range(len(operands))]
+        return [(parent, Applied(rule, operands)) for parent, rule in zip(node.parents, opaque)]
 
 
-def _unwritten(rule: Rule, i: int, count: int) -> Rule:
-    """A slope of a user's rule whose partials take nothing but floats: ``f'``, or of several operands ``∂1f``, ``∂2f``.
+def _opaque_derivative(rule: Rule, i: int, count: int) -> Rule:
+    """A derivative of a user's rule whose partials take only floats: ``f'``, or ``∂1f``, ``∂2f`` of several operands.
 
-    It has a name and a value, and no formula.
+    It has a name and a value, but no formula.
     """
 
     def slope(*xs: float) -> float:
@@ -266,32 +271,32 @@ def _unwritten(rule: Rule, i: int, count: int) -> Rule:
     return Rule(f"{rule.symbol}'" if count == 1 else f"∂{i + 1}{rule.symbol}", slope, lambda z, *xs: ())
 
 
-def derivative(order: Sequence[Value], by: Value, written: Mapping[Value, Expression]) -> Expression:
-    """``∂root/∂by`` as a formula, by the chain rule of the engine."""
-    rates = chain_rule_forward(order, lambda node: slopes(node, written), {by: Number(1.0)})
-    return expression(rates.get(order[-1], 0.0))
+def derivative(order: Sequence[Value], wrt: Value, formula_of: Mapping[Value, Expression]) -> Expression:
+    """``∂root/∂wrt`` as a formula, by the engine's chain rule."""
+    rates = chain_rule_forward(order, lambda node: symbolic_local_derivatives(node, formula_of), {wrt: Number(1.0)})
+    return as_expression(rates.get(order[-1], 0.0))
 
 
-def evaluated(formula: Expression, numbers: Mapping[str, float]) -> float:
-    """The number a formula gives when its names are given numbers."""
-    known: dict[int, float] = {}
+def evaluate(formula: Expression, numbers: Mapping[str, float]) -> float:
+    """The value of a formula for given values of its names."""
+    values: dict[int, float] = {}
     stack = [formula]
     while stack:
         x = stack[-1]
         if isinstance(x, Applied):
-            waiting = [operand for operand in x.operands if id(operand) not in known]
-            if waiting:
-                stack += waiting
+            pending = [operand for operand in x.operands if id(operand) not in values]
+            if pending:
+                stack += pending
                 continue
-            known[id(x)] = x.rule.evaluate(*[known[id(operand)] for operand in x.operands])
+            values[id(x)] = x.rule.evaluate(*[values[id(operand)] for operand in x.operands])
         else:
-            known[id(x)] = numbers[x.name] if isinstance(x, Name) else x.value  # type: ignore[attr-defined]
+            values[id(x)] = numbers[x.name] if isinstance(x, Name) else x.value  # type: ignore[attr-defined]
         stack.pop()
-    return known[id(formula)]
+    return values[id(formula)]
 
 
-def put_in(formula: Expression, numbers: Mapping[str, float]) -> Expression:
-    """A formula with numbers in the place of its names."""
+def substitute(formula: Expression, numbers: Mapping[str, float]) -> Expression:
+    """A formula with numbers in place of its names."""
     if isinstance(formula, Applied):
-        return Applied(formula.rule, tuple(put_in(operand, numbers) for operand in formula.operands))
+        return Applied(formula.rule, tuple(substitute(operand, numbers) for operand in formula.operands))
     return Number(numbers[formula.name]) if isinstance(formula, Name) else formula

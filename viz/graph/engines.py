@@ -3,13 +3,16 @@
 Neither is needed for SVG: `dot.Drawing` falls back on `layout`. Nothing is downloaded, and PATH is left as it is.
 """
 
+import math
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 import warnings
 
-TIME_LIMIT = 30.0  # seconds: dot takes 0.1 s for 300 boxes, and minutes for a few thousand
+TIME_LIMIT = 30.0  # seconds of the processor: dot takes 0.1 s for 300 boxes, and minutes for a few thousand
+BY_THE_CLOCK = 10  # how many times as long an engine may take where the processor's time can't be limited: on Windows
 
 REMEDY = (
     "install one with `pip install graphviz-pure` (svg, png), or Graphviz itself from https://graphviz.org/download"
@@ -26,23 +29,29 @@ def engines() -> list[list[str]]:
 def draw(source: str, format: str, layout: str = "dot", time_limit: float = TIME_LIMIT) -> bytes | None:
     """A picture in Graphviz's language as a file's bytes; None if no engine here could draw it.
 
-    An engine that fails, or takes longer than `time_limit` seconds, is passed over with a warning.
+    An engine that fails, or takes more than `time_limit` seconds, is passed over with a warning. The seconds are the
+    processor's and whole ones: how busy a machine is does not decide who draws, and so how a picture looks.
     """
+    seconds = max(1, math.ceil(time_limit))
     for command in engines():
+        arguments = [*command, f"-K{layout}", f"-T{format}"]
         try:
-            done = subprocess.run(
-                [*command, f"-K{layout}", f"-T{format}"],
-                input=source.encode(),
-                capture_output=True,
-                timeout=time_limit,
-                check=True,
-            )
-            return done.stdout
-        except subprocess.TimeoutExpired:
-            reason = f"took longer than {time_limit:g} s"
+            if os.name == "posix":
+                limited = f'ulimit -S -t {seconds} 2>/dev/null; exec "$@"'
+                return _drawn(["/bin/sh", "-c", limited, "sh", *arguments], source)
+            return _drawn(arguments, source, BY_THE_CLOCK * seconds)
+        except subprocess.TimeoutExpired as error:
+            reason = f"took longer than {error.timeout:g} s"
         except subprocess.CalledProcessError as error:
-            reason = error.stderr.decode(errors="replace").strip() or f"ended with status {error.returncode}"
+            if os.name == "posix" and error.returncode == -signal.SIGXCPU:
+                reason = f"took more than {seconds} s of the processor's time"
+            else:
+                reason = error.stderr.decode(errors="replace").strip() or f"ended with status {error.returncode}"
         except OSError as error:  # not to be run here: in a browser there are no processes
             reason = str(error)
         warnings.warn(f"{os.path.basename(command[0])} could not draw {format}: {reason}", RuntimeWarning, stacklevel=3)
     return None
+
+
+def _drawn(command: list[str], source: str, timeout: float | None = None) -> bytes:
+    return subprocess.run(command, input=source.encode(), capture_output=True, timeout=timeout, check=True).stdout

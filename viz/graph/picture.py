@@ -1,6 +1,6 @@
-"""What a picture of a graph shows: boxes for Values and closed modules, arrows for operands, and how each role looks.
+"""What a picture of a graph shows: boxes for Values and collapsed modules, arrows for operands, a style for each role.
 
-Nothing here draws: `dot` writes the picture in Graphviz's language, `layout` places it without Graphviz.
+Nothing is drawn here: `dot` writes the picture in Graphviz's language, and `layout` lays it out without Graphviz.
 """
 
 from collections import Counter
@@ -10,16 +10,16 @@ from typing import Any, Literal
 
 from engine import Value
 from engine.graph import topological_order
-from engine.names import number, own_names
-from engine.steps import table_name
-from viz.graph import folding as fold
+from engine.names import given_names, number
+from engine.steps import builtin_name
+from viz.graph import folding
 
 Edges = Literal["plain", "local"]
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a role looks. Roles differ in fill and, for eyes and printers without colour, in corners and border."""
+    """How a role looks. Roles differ in fill and, for anyone who sees no colour, in corners and border."""
 
     fill: str
     border: str
@@ -29,7 +29,7 @@ class Style:
     width: float = 1.2
 
 
-# Fills are pale tints, borders dark shades, of colours that stay apart in every form of colour blindness
+# Fills are pale tints and borders dark shades of colours that can be told apart with any form of colour blindness
 # (M. Okabe, K. Ito, 2008, https://jfly.uni-koeln.de/color/).
 STYLES = {
     "input": Style("#d6ebf8", "#0b5c8f"),
@@ -39,14 +39,14 @@ STYLES = {
     "output": Style("#cdeee1", "#00664b", rounded=True, width=2.6),
     "module": Style("#f5e1ec", "#8a2f66", width=1.2, stacked=True),
 }
-GROUND = "white"  # of every picture: no grey of lines and numbers is good on white and on a dark page too
+GROUND = "white"  # behind every picture: no grey for lines and numbers is readable on white and on a dark page alike
 INK = "#1a1a1a"
-LINE = "#767676"  # 4.5 to 1 against the ground
+LINE = "#767676"  # a contrast of 4.5 to 1 with the ground
 
 
 @dataclass(frozen=True)
 class Box:
-    """One Value or module: its lines of text, its role, and whether its operands enter in their order (a - b)."""
+    """One Value or module: its lines of text, its role, and whether the order of its operands matters (a - b)."""
 
     id: str
     rows: tuple[str, ...]
@@ -56,7 +56,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """One operand: from the parent's box to the box it went into."""
+    """One operand: an arrow from its box to the box of the operation that uses it."""
 
     tail: str
     head: str
@@ -75,8 +75,8 @@ def picture(
     Args:
         root: the last Value of the graph.
         edges: ``"local"`` writes the local derivative on every arrow.
-        max_nodes: refuse more boxes.
-        depth: how far modules are opened, as `fold.at_depth` has it; as far as `max_nodes` allows if None.
+        max_nodes: the most boxes to accept.
+        depth: how far to expand modules, as in `folding.expanded_to`; if None, as far as `max_nodes` allows.
         names: what to call nodes without a label, such as ``locals()``.
 
     Raises:
@@ -87,106 +87,111 @@ def picture(
         raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
-    fold.check_depth(depth)
+    folding.check_depth(depth)
     order = topological_order(root)
-    paths = fold.module_paths(order)
-    opened = fold.at_depth(fold.deepest(order, paths, max_nodes) if depth is None else depth)
-    parts, part_of = fold.fold(order, paths, opened)
-    if len(parts) > max_nodes:
-        fitting = fold.deepest(order, paths, max_nodes)
+    paths = folding.module_paths(order)
+    is_expanded = folding.expanded_to(folding.deepest_that_fits(order, paths, max_nodes) if depth is None else depth)
+    vertices, vertex_of = folding.collapse(order, paths, is_expanded)
+    if len(vertices) > max_nodes:
+        fitting = folding.deepest_that_fits(order, paths, max_nodes)
         fitting_depth = "" if fitting in (None, -1) else f"depth={fitting} folds it by module; "
         raise ValueError(
-            f"this graph has {len(parts):,} boxes, too many to read in one picture (at most {max_nodes:,}); "
-            f"{fitting_depth}draw a smaller part, such as one neuron or one example, or pass max_nodes={len(parts)}"
+            f"this graph has {len(vertices):,} boxes, too many to read in one picture (at most {max_nodes:,}); "
+            f"{fitting_depth}draw a smaller part, such as one neuron or one example, or pass max_nodes={len(vertices)}"
         )
-    ids: dict[fold.Part, str] = {part: f"n{i}" for i, part in enumerate(parts)}
-    title = own_names(order, names)
-    boxes = [Box(ids[part], _rows(part, title), _role(part, root), ordered(part)) for part in parts]
+    ids: dict[folding.Vertex, str] = {vertex: f"n{i}" for i, vertex in enumerate(vertices)}
+    names_of = given_names(order, names)
+    boxes = [
+        Box(ids[vertex], _rows(vertex, names_of), _role(vertex, root), operands_matter(vertex)) for vertex in vertices
+    ]
     slopes = {
-        part: part.local_gradients() for part in parts if edges == "local" and isinstance(part, Value) and part.rule
+        vertex: vertex.local_gradients()
+        for vertex in vertices
+        if edges == "local" and isinstance(vertex, Value) and vertex.rule
     }
     arrows = []
-    for link in links(parts, part_of):
-        label = link.several
-        if slopes and link.operand is not None:
-            label = number(slopes[link.head][link.operand])
-        arrows.append(Arrow(ids[link.tail], ids[link.head], label))
+    for edge in collapsed_edges(vertices, vertex_of):
+        label = edge.count_label
+        if slopes and edge.operand is not None:
+            label = number(slopes[edge.head][edge.operand])
+        arrows.append(Arrow(ids[edge.tail], ids[edge.head], label))
     return boxes, arrows
 
 
 @dataclass(frozen=True)
-class Link:
-    """Two boxes, one of which uses the other.
+class Edge:
+    """A use of one vertex by another in the graph that is drawn.
 
     Attributes:
-        tail: the box that is used.
-        head: the box that uses it.
-        operand: which operand of the head it is; None where one of the two is a closed module.
+        tail: the vertex that is used.
+        head: the vertex that uses it.
+        operand: which operand of the head the tail is; None if either of them is a collapsed module.
         values: how many Values of the tail are used.
     """
 
-    tail: fold.Part
+    tail: folding.Vertex
     head: Any
     operand: int | None = None
     values: int = 1
 
     @property
-    def several(self) -> str:
-        """What the arrow says of many Values; nothing if a box of parameters alone says it already."""
-        known = isinstance(self.tail, fold.Group) and not self.tail.inputs and self.values == len(self.tail.parameters)
+    def count_label(self) -> str:
+        """The label of an arrow for several Values; none if its tail, a box of parameters, says it already."""
+        tail = self.tail
+        known = isinstance(tail, folding.Cluster) and not tail.inputs and self.values == len(tail.parameters)
         return "" if self.values == 1 or known else f"{self.values} values"
 
 
-def links(parts: Sequence[fold.Part], part_of: Mapping[Value, fold.Part]) -> list[Link]:
-    """Every use of one box by another: for two Values each use, and for modules all uses as one."""
+def collapsed_edges(vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value, folding.Vertex]) -> list[Edge]:
+    """The edges between vertices: one for each use of a Value by a Value, one for all uses to or from a module."""
     found = []
-    for part in parts:
-        if isinstance(part, fold.Group):
-            merged = Counter(part_of[node] for node in part.inputs)
+    for vertex in vertices:
+        if isinstance(vertex, folding.Cluster):
+            merged = Counter(vertex_of[node] for node in vertex.inputs)
         else:
-            tails = [part_of[parent] for parent in part.parents]
-            found += [Link(tail, part, i) for i, tail in enumerate(tails) if isinstance(tail, Value)]
-            merged = Counter(tail for tail in tails if isinstance(tail, fold.Group))
-        found += [Link(tail, part, values=count) for tail, count in merged.items()]
+            tails = [vertex_of[parent] for parent in vertex.parents]
+            found += [Edge(tail, vertex, i) for i, tail in enumerate(tails) if isinstance(tail, Value)]
+            merged = Counter(tail for tail in tails if isinstance(tail, folding.Cluster))
+        found += [Edge(tail, vertex, values=count) for tail, count in merged.items()]
     return found
 
 
-_EITHER_WAY = {"add", "mul", "maximum", "minimum", "hypot"}
+_COMMUTATIVE = {"add", "mul", "maximum", "minimum", "hypot"}
 
 
-def ordered(part: fold.Part) -> bool:
-    """Whether it would be another operation with its two operands the other way round."""
+def operands_matter(vertex: folding.Vertex) -> bool:
+    """Whether the vertex is an operation of two operands that gives something else when they are swapped."""
     return (
-        isinstance(part, Value)
-        and part.rule is not None
-        and len(part.parents) == 2
-        and table_name(part.rule) not in _EITHER_WAY
+        isinstance(vertex, Value)
+        and vertex.rule is not None
+        and len(vertex.parents) == 2
+        and builtin_name(vertex.rule) not in _COMMUTATIVE
     )
 
 
-def _role(part: fold.Part, root: Value) -> str:
-    if isinstance(part, fold.Group):
+def _role(vertex: folding.Vertex, root: Value) -> str:
+    if isinstance(vertex, folding.Cluster):
         return "module"
-    return "output" if part is root and part.rule is not None else part.role
+    return "output" if vertex is root and vertex.rule is not None else vertex.role
 
 
-def _rows(part: fold.Part, title: Mapping[Value, str]) -> tuple[str, ...]:
-    if isinstance(part, fold.Group):
-        signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in part.outputs]
-        count = len(part.parameters)
+def _rows(vertex: folding.Vertex, names_of: Mapping[Value, str]) -> tuple[str, ...]:
+    if isinstance(vertex, folding.Cluster):
+        signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in vertex.outputs]
+        count = len(vertex.parameters)
         return (
-            part.name or "model",
-            size(part, f"{count:,} parameter{'s' * (count != 1)}"),
+            vertex.name or "model",
+            size_line(vertex, f"{count:,} parameter{'s' * (count != 1)}"),
             *(signal if len(signal) == 1 else ()),
-            f"‖grad‖ {number(part.gradient_norm)}",
+            f"‖grad‖ {number(vertex.gradient_norm)}",
         )
-    if part.role == "constant":
-        return (number(part.data),)
-    first = ": ".join(filter(None, (title[part], part.op)))
-    rows = (f"data {number(part.data)}", f"grad {number(part.grad)}")
+    if vertex.role == "constant":
+        return (number(vertex.data),)
+    first = ": ".join(filter(None, (names_of[vertex], vertex.op)))
+    rows = (f"data {number(vertex.data)}", f"grad {number(vertex.grad)}")
     return (first, *rows) if first else rows
 
 
-def size(module: fold.Group, parameters: str) -> str:
-    """How many Values go into a module and come out of it, and what is said of its parameters."""
+def size_line(module: folding.Cluster, parameters: str) -> str:
+    """A line of text: how many Values go into a module and come out of it, and the given words on its parameters."""
     return f"{len(module.inputs)} → {len(module.outputs)}, {parameters}" if module.inputs else parameters

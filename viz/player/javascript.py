@@ -1,12 +1,12 @@
-"""The table of rules as JavaScript, so that a page can compute a graph again by itself.
+"""A compiler from the table of rules to JavaScript, so that a page can recompute a graph without Python.
 
-Nothing is written twice. The value of a rule is translated from its Python source, along with the functions it calls.
-Its partials are run once on numbers that write down what is computed from them.
+No rule is written twice. The value of a rule is translated from its Python source (its syntax tree), along with the
+functions that it calls. Its partials are traced: they are run once, on numbers that record what is computed from them.
 
-What is understood of Python is what `expression`, `test` and `statement` list below: arithmetic on floats, tuples,
-comprehensions, and calls of `math`, of a few built-in functions, of rules, and of functions written in the same way.
-Names from outside must be numbers, functions or modules, and lists are neither added nor compared. A rule that needs
-more is not exportable.
+The subset of Python that can be translated is listed in `expression`, `test` and `statement` below: arithmetic on
+floats, tuples, comprehensions, and calls of `math`, of a few built-in functions, of rules, and of functions written in
+the same subset. Global names must be numbers, functions or modules; lists are neither added nor compared. A rule that
+needs more is not exportable.
 """
 
 import ast
@@ -25,9 +25,10 @@ from typing import Any
 from engine import ieee
 from engine.rules import Rule
 
-# What JavaScript has not, or has with another answer. An entry uses only those above it. `erfc` is the trapezoidal
+# What JavaScript lacks, or does differently. An entry uses only those above it. `erfc` is the trapezoidal
 # rule on its integral over the line (C. Chiarella and A. Reichel, 1968), and `series` the sum for erf in M. Abramowitz
-# and I. Stegun, 7.1.6. The square in an exponent is split in two, as rounding it would be magnified.
+# and I. Stegun, 7.1.6. The square in an exponent is split in two, because its rounding error would be
+# magnified.
 _HELPERS = {
     "truth": "(x) => Array.isArray(x) ? x.length > 0 : x !== 0",
     "pow": "(x, y) => x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y)",
@@ -70,7 +71,7 @@ _HELPERS = {
   }""",
     "erf": "(x) => Math.abs(x) < 0.5 ? series(x) : 1 - erfc(x)",
 }
-_KNOWN: dict[Any, str] = {math.fabs: "Math.abs", float: "Number", list: "tuple"}
+_EQUIVALENTS: dict[Any, str] = {math.fabs: "Math.abs", float: "Number", list: "tuple"}
 for _names, _module, _form in (
     ("acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor hypot log10 log1p log2", math, "Math.{}"),
     ("sin sinh sqrt tan tanh trunc", math, "Math.{}"),
@@ -80,8 +81,8 @@ for _names, _module, _form in (
     ("abs", builtins, "Math.{}"),
     ("abs", operator, "Math.{}"),
 ):
-    _KNOWN.update({getattr(_module, name): _form.format(name) for name in _names.split()})
-_SIGNS: dict[type[ast.AST], str] = {
+    _EQUIVALENTS.update({getattr(_module, name): _form.format(name) for name in _names.split()})
+_OPERATORS: dict[type[ast.AST], str] = {
     **dict(zip((ast.Add, ast.Sub, ast.Mult, ast.Div, ast.And, ast.Or), ("+", "-", "*", "/", "&&", "||"))),
     **dict(zip((ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq), ("<", "<=", ">", ">=", "===", "!=="))),
 }
@@ -90,10 +91,10 @@ _IEEE_TOTAL: CodeType = ieee.exp.__code__
 
 
 def rule_functions(used: Sequence[tuple[Rule, int]]) -> str:
-    """The source of ``const RULES``, a list with an entry for each of the given rules of so many operands.
+    """The source of ``const RULES``, a list with an entry for each given pair of a rule and a number of operands.
 
-    An entry has ``value(...xs)``, a number, and ``partials(z, ...xs)``, a list of numbers. It is null where the rule
-    is not exportable.
+    An entry has ``value(...xs)``, a number, and ``partials(z, ...xs)``, a list of numbers. It is null if the rule is
+    not exportable.
 
     >>> cube = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
     >>> print(rule_functions([(cube, 1)]))
@@ -116,11 +117,11 @@ def rule_functions(used: Sequence[tuple[Rule, int]]) -> str:
 
 
 def exportable(rule: Rule, operands: int | None = None) -> bool:
-    """Whether a rule can be written as JavaScript.
+    """Whether a rule can be translated into JavaScript.
 
     Args:
         rule: the rule.
-        operands: of how many operands. By default as many as its partials name, or three if they take any number.
+        operands: the number of operands; by default as many as its partials name, three if they take any number.
     """
     if operands is None:
         code = getattr(rule.partials, "__code__", None)
@@ -128,12 +129,12 @@ def exportable(rule: Rule, operands: int | None = None) -> bool:
     return _Script().entry(rule, operands) != "null"
 
 
-class _NotUnderstood(Exception):
-    """This is not in the part of Python that is translated."""
+class _Untranslatable(Exception):
+    """This is outside the subset of Python that can be translated."""
 
 
 class _Script:
-    """The functions that were asked for, as JavaScript, and those that they call before them."""
+    """The functions that were asked for, as JavaScript; each after those that it calls."""
 
     def __init__(self) -> None:
         self.names: dict[FunctionType, str] = {}
@@ -144,44 +145,44 @@ class _Script:
 
         def write() -> str:
             value = self.reference(rule)
-            partials = self.attempt(lambda: _traced(self, rule, operands))
+            partials = self.attempt(lambda: _trace_partials(self, rule, operands))
             return f"{{value: {value}, partials: {partials or self.reference(rule.partials, rule.name)}}}"
 
         return self.attempt(write) or "null"
 
     def attempt(self, write: Callable[[], str]) -> str | None:
-        """What `write` gives; None, and all as it was before, if it fails."""
+        """The result of `write`; if it fails, None, and everything is as it was before."""
         names, definitions = self.names.copy(), self.definitions.copy()
         try:
             return write()
-        except Exception:  # a rule of a user's own may do anything on numbers that are none
+        except Exception:  # a user's rule may do anything with the tracing numbers
             self.names, self.definitions = names, definitions
             return None
 
-    def written(self, thing: Any) -> str:
+    def literal_or_name(self, thing: Any) -> str:
         """A number or a function."""
         return _literal(thing) if isinstance(thing, (int, float)) else self.reference(thing)
 
     def reference(self, function: Any, name: str = "") -> str:
-        """What a function is called here, defined first if it has not been yet."""
+        """The name of a function in the script; the function is defined first if it has not been yet."""
         if isinstance(function, Rule):
             function, name = function.value, function.name
-        if getattr(function, "__code__", None) is _IEEE_TOTAL:  # JavaScript raises nowhere
+        if getattr(function, "__code__", None) is _IEEE_TOTAL:  # JavaScript's arithmetic never raises
             function = inspect.getclosurevars(function).nonlocals["function"]
-        if function in _KNOWN:
-            return _KNOWN[function]
+        if function in _EQUIVALENTS:
+            return _EQUIVALENTS[function]
         if not isinstance(function, FunctionType):
-            raise _NotUnderstood(function)
+            raise _Untranslatable(function)
         if function not in self.names:
             letters = re.sub("[^A-Za-z_]", "", name or function.__name__)
             self.names[function] = f"{letters}_{len(self.names)}"
-            self.definitions.append(f"const {self.names[function]} = {_translated(self, function)};")
+            self.definitions.append(f"const {self.names[function]} = {_translate(self, function)};")
         return self.names[function]
 
 
 def _literal(number: Any) -> str:
     if not isinstance(number, (int, float)):
-        raise _NotUnderstood(number)
+        raise _Untranslatable(number)
     if isinstance(number, int) and abs(number) < 2**53:
         text = str(int(number))
     else:
@@ -189,19 +190,19 @@ def _literal(number: Any) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-# Values: translated from their source.
+# Values: translated from their source code.
 
 
-def _translated(script: _Script, function: FunctionType) -> str:
-    """A function as JavaScript. Its own names get a ``$``, so that they are never those of JavaScript."""
-    code, node = function.__code__, _syntax(function)
+def _translate(script: _Script, function: FunctionType) -> str:
+    """A function as JavaScript. Its local names get a ``$``, so that they never clash with JavaScript's."""
+    code, node = function.__code__, _syntax_tree(function)
     cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or ())}
     own = dict.fromkeys(code.co_varnames + code.co_cellvars)
     outside = {**vars(builtins), **function.__globals__, **cells}
     lists = {node.args.vararg.arg} if node.args.vararg else set()
     scope = _Scope(script, outside, frozenset(own), frozenset(lists))
     defaults = function.__defaults__ or ()
-    parameters = scope.parameters(node.args, [script.written(default) for default in defaults])
+    parameters = scope.parameters(node.args, [script.literal_or_name(default) for default in defaults])
     variables = [f"${name}" for name in own if name not in code.co_varnames[: len(parameters)]]
     if isinstance(node, ast.Lambda) and not variables:
         return f"({', '.join(parameters)}) => {scope.expression(node.body)}"
@@ -215,8 +216,8 @@ def _parsed(source: str) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(ast.parse(source)))
 
 
-def _syntax(function: FunctionType) -> ast.Lambda | ast.FunctionDef:
-    """Where a function stands in its file: of several lambdas on a line, the innermost around its code's columns."""
+def _syntax_tree(function: FunctionType) -> ast.Lambda | ast.FunctionDef:
+    """The syntax tree of a function; of several lambdas on a line, the innermost that covers its code's columns."""
     code = function.__code__
     nodes = _parsed("".join(linecache.getlines(code.co_filename, function.__globals__)))
     if code.co_name != "<lambda>":
@@ -244,7 +245,7 @@ def _syntax(function: FunctionType) -> ast.Lambda | ast.FunctionDef:
 
 @dataclass(frozen=True)
 class _Scope:
-    """Where a piece of Python stands: its own names, those of them that are lists, and what is outside."""
+    """The scope of a piece of Python: its local names, those of them that are lists, and the names from outside."""
 
     script: _Script
     outside: Mapping[str, Any]
@@ -253,7 +254,7 @@ class _Scope:
 
     def parameters(self, args: ast.arguments, defaults: Sequence[str] = ()) -> list[str]:
         if args.kwonlyargs or args.kwarg or len(args.defaults) != len(defaults):
-            raise _NotUnderstood(ast.unparse(args))
+            raise _Untranslatable(ast.unparse(args))
         names = [f"${arg.arg}" for arg in args.posonlyargs + args.args]
         first = len(names) - len(defaults)
         names[first:] = [f"{name} = {default}" for name, default in zip(names[first:], defaults)]
@@ -275,7 +276,7 @@ class _Scope:
             case ast.If(test=test, body=body, orelse=orelse):
                 rest = f" else {{ {self.statements(orelse)} }}" if orelse else ""
                 return f"if ({self.test(test)}) {{ {self.statements(body)} }}{rest}"
-        raise _NotUnderstood(ast.unparse(node))
+        raise _Untranslatable(ast.unparse(node))
 
     def target(self, node: ast.expr) -> str:
         match node:
@@ -283,42 +284,42 @@ class _Scope:
                 return f"${name}"
             case ast.Tuple(elts=parts):
                 return f"[{', '.join(map(self.target, parts))}]"
-        raise _NotUnderstood(ast.unparse(node))
+        raise _Untranslatable(ast.unparse(node))
 
     def test(self, node: ast.expr) -> str:
-        """What is true or false, as JavaScript's own."""
+        """A condition, as one of JavaScript's."""
         match node:
             case ast.BoolOp(op=op, values=values):
-                return f"({f' {_SIGNS[type(op)]} '.join(map(self.test, values))})"
+                return f"({f' {_OPERATORS[type(op)]} '.join(map(self.test, values))})"
             case ast.UnaryOp(op=ast.Not(), operand=x):
                 return f"(!{self.test(x)})"
             case ast.Compare(left=left, ops=ops, comparators=others):
                 xs = list(map(self.number, [left, *others]))
-                return f"({' && '.join(f'{x} {_SIGNS[type(op)]} {y}' for x, op, y in zip(xs, ops, xs[1:]))})"
+                return f"({' && '.join(f'{x} {_OPERATORS[type(op)]} {y}' for x, op, y in zip(xs, ops, xs[1:]))})"
         return f"truth({self.expression(node)})"
 
     def number(self, node: ast.expr) -> str:
-        """An operand. JavaScript would add and compare lists too, with another answer than Python's."""
+        """An operand. JavaScript would add and compare lists as well, but with different results from Python's."""
         match node:
             case ast.Tuple() | ast.List() | ast.GeneratorExp() | ast.ListComp() | ast.Subscript(slice=ast.Slice()):
-                raise _NotUnderstood(ast.unparse(node))
+                raise _Untranslatable(ast.unparse(node))
             case ast.Name(id=name) if name in self.lists:
-                raise _NotUnderstood(name)
+                raise _Untranslatable(name)
         return self.expression(node)
 
     def expression(self, node: ast.expr) -> str:
-        """A number, a list or a function. What is true or false is 1 or 0, as in Python's arithmetic."""
+        """A number, a list or a function. Conditions become 1 or 0, as in Python's arithmetic."""
         match node:
             case ast.Constant(value=int() | float() as number):
                 return _literal(number)
             case ast.Name(id=name) if name in self.own:
                 return f"${name}"
             case ast.Name() | ast.Attribute():
-                return self.script.written(self.outer(node))
+                return self.script.literal_or_name(self.outside_value(node))
             case ast.NamedExpr(target=name, value=value):
                 return f"({self.target(name)} = {self.expression(value)})"
-            case ast.BinOp(left=x, op=op, right=y) if type(op) in _SIGNS:
-                return f"({self.number(x)} {_SIGNS[type(op)]} {self.number(y)})"
+            case ast.BinOp(left=x, op=op, right=y) if type(op) in _OPERATORS:
+                return f"({self.number(x)} {_OPERATORS[type(op)]} {self.number(y)})"
             case ast.BinOp(left=x, op=op, right=y) if type(op) in _CALLS:
                 return f"{_CALLS[type(op)]}({self.number(x)}, {self.number(y)})"
             case ast.UnaryOp(op=ast.USub(), operand=x):
@@ -351,23 +352,23 @@ class _Scope:
                 return f"${name}.indexOf({self.expression(x)})"
             case ast.Call(func=function, args=args, keywords=[]):
                 return f"{self.expression(function)}({', '.join(map(self.expression, args))})"
-        raise _NotUnderstood(ast.unparse(node))
+        raise _Untranslatable(ast.unparse(node))
 
-    def outer(self, node: ast.expr) -> Any:
-        """What a name from outside stands for when the page is written."""
+    def outside_value(self, node: ast.expr) -> Any:
+        """The value of an outside name at the time when the page is written."""
         match node:
             case ast.Name(id=name) if name not in self.own:
                 return self.outside[name]
-            case ast.Attribute(value=value, attr=name) if isinstance(module := self.outer(value), ModuleType):
+            case ast.Attribute(value=value, attr=name) if isinstance(module := self.outside_value(value), ModuleType):
                 return getattr(module, name)
-        raise _NotUnderstood(ast.unparse(node))
+        raise _Untranslatable(ast.unparse(node))
 
 
-# Partials: run once, and written down.
+# Partials: traced.
 
 
-def _traced(script: _Script, rule: Rule, operands: int) -> str:
-    """The partials as JavaScript, one constant for each thing computed."""
+def _trace_partials(script: _Script, rule: Rule, operands: int) -> str:
+    """The partials as JavaScript, with a constant for each intermediate result."""
     steps: dict[str, str] = {}
     z, *xs = [_Traced(script, steps, source) for source in ("z", *[f"x[{i}]" for i in range(operands)])]
     partials = [z.text(partial) for partial in rule.partials(z, *xs)]
@@ -376,7 +377,7 @@ def _traced(script: _Script, rule: Rule, operands: int) -> str:
 
 
 def _operator(form: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """An operator of two numbers, and the one for a plain number on the left."""
+    """A binary operator, and its reflected form for a plain number on the left."""
     return (
         lambda self, other: self.step(form.format(self.source, self.text(other))),
         lambda self, other: self.step(form.format(self.text(other), self.source)),
@@ -384,7 +385,7 @@ def _operator(form: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any]
 
 
 class _Traced:
-    """A number that writes down, as JavaScript, what is computed from it."""
+    """A number that records, as JavaScript, what is computed from it."""
 
     def __init__(self, script: _Script, steps: dict[str, str], source: str) -> None:
         self.script, self.steps, self.source = script, steps, source
@@ -411,7 +412,7 @@ class _Traced:
         return self.step(f"Math.abs({self.source})")
 
     def __bool__(self) -> bool:
-        raise _NotUnderstood("it depends on the number which way this goes")
+        raise _Untranslatable("a branch depends on the number")
 
     def __eq__(self, other: object) -> bool:
-        raise _NotUnderstood("it depends on the number whether this is so")
+        raise _Untranslatable("a comparison depends on the number")

@@ -1,5 +1,6 @@
-// The player's page: shows state k of a graph, the fold of its steps 0..k.
-// In front of this file stands `RULES`, the rules of the graph as functions, null where one could not be translated.
+// The player's page. It shows state k of a graph: the initial state, with steps 1 to k applied to it.
+// This file follows the definition of `RULES`, the graph's rules as functions; null stands for one that could not be
+// translated.
 "use strict";
 (() => {
   const G = JSON.parse(document.getElementById("graph").textContent);
@@ -7,7 +8,7 @@
   const N = G.names.length, ROOT = N - 1;
   const SVG = "http://www.w3.org/2000/svg", MATH = "http://www.w3.org/1998/Math/MathML";
 
-  // ---- Small helpers: elements, numbers, words.
+  // ---- Small functions: elements, numbers, words.
 
   function make(parent, tag, attributes = {}, text = "") {
     const space = parent.namespaceURI === SVG || tag === "svg" ? SVG : parent.namespaceURI === MATH || tag === "math" ? MATH : null;
@@ -28,12 +29,12 @@
     const sign = exponent < 0 ? "-" : "+";
     return `${digits}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }
-  function rounded(x) { // half-way between two, Python takes the even one, JavaScript the larger
+  function rounded(x) { // of two equally near numbers, Python takes the even one, JavaScript the larger
     const exact = x.toExponential(4).includes("5e") ? x.toExponential(40) : "";
     return /\.\d\d[02468]50*e/.test(exact) ? exact.replace(/(\.\d{3})\d*/, "$1") : x.toExponential(3);
   }
 
-  // ---- The numbers: as Python computed them, or computed again here when a slider has moved.
+  // ---- The numbers: as Python computed them, or recomputed here when a slider has been moved.
 
   const given = { values: G.values.map(decoded), locals: G.locals.map((row) => row.map(decoded)) };
   let numbers = given;
@@ -53,7 +54,7 @@
     numbers = { values, locals };
   }
 
-  // ---- The steps, and their fold.
+  // ---- The steps, and the state after each.
 
   const steps = [];
   for (let node = 0; node < N; node++) if (G.parents[node].length) steps.push({ kind: "forward", node });
@@ -64,7 +65,7 @@
   const expected = new Int32Array(N);
   for (const step of steps) if (step.kind === "backward") expected[step.parent]++;
 
-  function folded(k) {
+  function stateAfter(k) {
     const state = {
       known: new Uint8Array(N), gradient: new Float64Array(N), has: new Uint8Array(N), received: new Int32Array(N),
       upstream: 0, local: 0, product: 0, before: 0,
@@ -77,7 +78,7 @@
       else {
         state.upstream = state.gradient[node];
         state.local = numbers.locals[node][operand];
-        state.product = state.upstream === 0 ? 0 : state.upstream * state.local; // nothing passes on nothing
+        state.product = state.upstream === 0 ? 0 : state.upstream * state.local; // where 0 arrives, 0 is sent on
         state.before = state.gradient[parent];
         state.gradient[parent] = state.before + state.product;
         state.has[parent] = 1;
@@ -97,11 +98,11 @@
     const element = make(parent, "button", { id, type: "button", title: label, "aria-label": label }, sign);
     element.addEventListener("click", (event) => {
       action();
-      if (event.detail > 0) stage.focus({ preventScroll: true }); // after the mouse, the keys are the player's again
+      if (event.detail > 0) stage.focus({ preventScroll: true }); // after a click, the keys control the player again
     });
     return element;
   }
-  const word = (label) => label.replace(/ \(.*/, ""); // without the key that does the same
+  const word = (label) => label.replace(/ \(.*/, ""); // without the keyboard shortcut
   function says(element, label) {
     element.textContent = word(label);
     element.title = label;
@@ -122,7 +123,7 @@
   const openButton = button(folding, "open", "⊞", W.open, () => openView(deeper()));
   const looking = group();
   button(looking, "smaller", "−", W.smaller, () => zoom(1 / 1.25));
-  button(looking, "fit", "⤢", W.fit, () => { scale = fitting(); sized(); });
+  button(looking, "fit", "⤢", W.fit, () => { scale = fittingScale(); sized(); });
   button(looking, "larger", "+", W.larger, () => zoom(1.25));
   button(looking, "theme", "◐", W.theme, () => { chosen = page.theme === "dark" ? "light" : "dark"; paint(); });
   const stage = make(body, "div", { class: "stage", id: "stage", tabindex: 0, role: "group", "aria-label": document.title });
@@ -132,13 +133,13 @@
   const source = make(panel, "div", { class: "source", id: "source" });
   const spoken = make(body, "div", { class: "spoken", id: "spoken", "aria-live": "polite", role: "status" });
 
-  // ---- Light or dark: as the button says, else as the page around a frame, of which the frame sends the colour that is
-  // written in, else as the system.
+  // ---- Light or dark: the button decides; else the page around the frame, whose text colour the frame sends; else the
+  // system.
 
   const page = document.documentElement.dataset, dark = matchMedia("(prefers-color-scheme: dark)");
-  let chosen = null, around = null;
+  let chosen = null, notebookTheme = null;
   function paint() {
-    page.theme = chosen ?? around ?? (dark.matches ? "dark" : "light");
+    page.theme = chosen ?? notebookTheme ?? (dark.matches ? "dark" : "light");
     for (const fade of document.getAnimations()) fade.finish();
   }
   paint();
@@ -146,11 +147,11 @@
   addEventListener("message", ({ source, data }) => {
     const ink = source === window.parent && /^rgba?\((\d+), (\d+), (\d+)/.exec(data?.ink);
     if (!ink) return;
-    around = Number(ink[1]) + Number(ink[2]) + Number(ink[3]) > 384 ? "dark" : "light"; // light ink, dark page
+    notebookTheme = Number(ink[1]) + Number(ink[2]) + Number(ink[3]) > 384 ? "dark" : "light"; // light text, dark page
     paint();
   });
 
-  // ---- The picture. It is drawn once for each view; after that only texts and classes change.
+  // ---- The picture. It is drawn once for each view; after that, only texts and classes change.
 
   let view, svg, boxes, arrows, boxOf, arrowOf, stops, scale;
 
@@ -159,7 +160,7 @@
     stage.replaceChildren();
     const [width, height] = view.size;
     svg = make(stage, "svg", { viewBox: `0 -20 ${width} ${height + 28}`, role: "img", "aria-label": document.title });
-    svg.classList.toggle("small", view.boxes.length <= 60); // only there does it pay to fade the colours
+    svg.classList.toggle("small", view.boxes.length <= 60); // only there are fading colours affordable
     const defs = make(svg, "defs");
     for (const kind of ["", " active"]) {
       const marker = make(defs, "marker", { id: `tip${kind.trim()}`, markerUnits: "userSpaceOnUse", markerWidth: 12, markerHeight: 10, refX: 10, refY: 5, orient: "auto" });
@@ -170,7 +171,7 @@
     boxes = new Map(); arrows = []; arrowOf = new Map(); boxOf = new Int32Array(N);
     for (const box of view.boxes) {
       const [id] = box;
-      for (const node of id >= 0 ? [id] : G.groups[-1 - id].nodes) boxOf[node] = id;
+      for (const node of id >= 0 ? [id] : G.modules[-1 - id].nodes) boxOf[node] = id;
     }
     for (const [tail, head, curve, x, y, operand, values] of view.arrows) {
       const id = operand < 0 ? `a${tail}_${head}` : `a${tail}_${head}_${operand}`;
@@ -183,21 +184,21 @@
     for (const box of view.boxes) boxes.set(box[0], drawnBox(above, box));
     stops = stopsOf();
     hidden = hidden && hides(k);
-    scale = beginning();
+    scale = initialScale();
     sized();
     closeButton.disabled = view.up === undefined || G.views[view.up] === view;
     openButton.disabled = deeper() === G.views.indexOf(view);
     closeButton.hidden = openButton.hidden = G.views.length < 2;
     show();
   }
-  function deeper() { // the next depth that is a view of its own
+  function deeper() { // the view of the next depth, if there is one
     const now = G.views.indexOf(view), next = now + 1;
     return view.path === null && next < G.views.length && G.views[next].path === null ? next : now;
   }
 
-  const title = (node) => G.names[node].replace(/^\((.*)\)$/s, "$1"); // in a formula "a + b" needs its brackets, here not
+  const title = (node) => G.names[node].replace(/^\((.*)\)$/s, "$1"); // a formula needs the brackets of "(a + b)", a title does not
   function drawnBox(parent, [id, x, y, width, height]) {
-    const module = id < 0 ? G.groups[-1 - id] : null;
+    const module = id < 0 ? G.modules[-1 - id] : null;
     const role = module ? "module" : G.roles[id];
     const g = make(parent, "g", { id: id < 0 ? `m${-1 - id}` : `n${id}`, class: `box ${role}`, role: "button", tabindex: -1 });
     const left = x - width / 2, top = y - height / 2, round = role === "operation" || role === "output" ? 10 : 0;
@@ -210,15 +211,15 @@
       : [["title", G.operations[id] ? `${title(id)}: ${G.operations[id]}` : title(id)], ["data", ""], ["gradient", ""]];
     const texts = {};
     rows.forEach(([kind, text], i) => {
-      texts[kind] = written(make(g, "text", { x, y: top + 3 + (i + 0.5) * 21 + 5, class: kind }), width);
+      texts[kind] = textSetter(make(g, "text", { x, y: top + 3 + (i + 0.5) * 21 + 5, class: kind }), width);
       texts[kind](plain(text));
     });
-    texts.mark = written(make(g, "text", { x: left + width - 5, y: top + 17, class: "mark" }));
-    texts.badge = written(make(g, "text", { x, y: top - 6, class: "badge" }));
+    texts.mark = textSetter(make(g, "text", { x: left + width - 5, y: top + 17, class: "mark" }));
+    texts.badge = textSetter(make(g, "text", { x, y: top - 6, class: "badge" }));
     g.addEventListener("click", () => (module ? openView(module.opens) : runTo(id)));
     return { g, texts, x, y, classes: g.getAttribute("class"), base: g.getAttribute("class") };
   }
-  function written(element, width = Infinity) { // a function that sets a text, narrower if it is too wide for its box
+  function textSetter(element, width = Infinity) { // returns a function that sets the text, squeezed if it is too wide for the box
     const node = element.appendChild(document.createTextNode(""));
     let squeezed = false;
     return (text) => {
@@ -234,18 +235,18 @@
     };
   }
 
-  const fitting = () => Math.min(stage.clientWidth / (view.size[0] + 8), stage.clientHeight / (view.size[1] + 36), 2.4);
+  const fittingScale = () => Math.min(stage.clientWidth / (view.size[0] + 8), stage.clientHeight / (view.size[1] + 36), 2.4);
   function sized() {
     svg.setAttribute("width", view.size[0] * scale);
     svg.setAttribute("height", (view.size[1] + 28) * scale);
   }
-  const framed = window.self !== window.top; // in a notebook: read from near by, and in little room
-  const beginning = () => (fitting() < (framed ? 0.6 : 1) ? 1.25 : fitting()); // all of it if it can be read
+  const framed = window.self !== window.top; // in a notebook: read from nearby, and with little room
+  const initialScale = () => (fittingScale() < (framed ? 0.6 : 1) ? 1.25 : fittingScale()); // everything, if it is readable at that size
   function scaled(to) { scale = to; sized(); follow(); }
   const zoom = (factor) => scaled(Math.min(4, Math.max(0.02, scale * factor)));
 
-  // ---- Where an arrow key stops: after every step that can be seen. What happens inside a closed module, and all that
-  // it passes on in a row, is one stop.
+  // ---- Where an arrow key stops: after each visible step. All that happens inside a collapsed module, and all that it
+  // sends in a row, make one stop.
 
   const inside = ({ kind, node, parent }) => kind === "backward" && boxOf[node] < 0 && boxOf[node] === boxOf[parent];
   function stepKey(step) {
@@ -257,7 +258,7 @@
     const box = boxOf[node], to = boxOf[parent];
     return box >= 0 && to >= 0 ? `a${to}_${box}_${operand}` : `a${to}_${box}`;
   }
-  function run() { // the backward steps that this stop is made of: one, or all that a closed module has passed on in a row
+  function stepsOfStop() { // the backward steps that make this stop: one, or all that a collapsed module has sent in a row
     const found = [], key = stepKey(steps[k - 1]);
     if (key === null) return [steps[k - 1]];
     for (let i = k - 1; i >= 0; i--) {
@@ -282,11 +283,11 @@
   let k = 0, hidden = false, predicting = false, timer = null, addressing = null;
 
   function show() {
-    const state = folded(hidden ? k - 1 : k);
+    const state = stateAfter(hidden ? k - 1 : k);
     const step = k > 0 ? steps[k - 1] : null;
-    const asked = hidden ? { ...state, upstream: state.gradient[step.node], local: numbers.locals[step.node][step.operand], before: state.gradient[step.parent] } : state;
+    const shownState = hidden ? { ...state, upstream: state.gradient[step.node], local: numbers.locals[step.node][step.operand], before: state.gradient[step.parent] } : state;
     const sender = step && step.kind !== "forward" && !inside(step) ? boxOf[step.node] : null;
-    const sent = step && step.kind === "backward" && !inside(step) ? run() : [];
+    const sent = step && step.kind === "backward" && !inside(step) ? stepsOfStop() : [];
     const receivers = new Set(sent.length ? sent.map(({ parent }) => boxOf[parent]) : step && !inside(step) ? [boxOf[step.node]] : []);
     const activeArrows = new Set(sent.map((one) => arrowOf.get(arrowId(one))));
     for (const [id, box] of boxes) {
@@ -298,7 +299,7 @@
         const data = state.known[id] ? shown(numbers.values[id]) : "—";
         texts = G.roles[id] === "constant" ? { data } : { data: `data ${data}`, gradient: `grad ${state.has[id] ? shown(state.gradient[id]) : "—"}` };
       } else {
-        const { nodes, parameters, output } = G.groups[-1 - id];
+        const { nodes, parameters, output } = G.modules[-1 - id];
         const all = nodes.every((node) => state.known[node]);
         if (!all) classes.push("waiting");
         done = k > FORWARD && nodes.every((node) => !expected[node] || complete(state, node, k));
@@ -331,18 +332,18 @@
       const text = passed && (active || complete(state, arrow.head, k)) ? `× ${shown(numbers.locals[arrow.head][arrow.operand])}` : "";
       if (text !== arrow.text) arrow.label.textContent = arrow.text = text;
     });
-    describe(step, asked, sent);
+    describe(step, shownState, sent);
     counter.textContent = `${filled(W.counter, { k, n: LAST })}${k === 0 ? "" : k <= FORWARD ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`}`;
     predictButton.setAttribute("aria-pressed", predicting);
-    revealButton.hidden = !predicting; // there all the while, or the picture would jump at every step
+    revealButton.hidden = !predicting; // always there, or the picture would jump at every step
     revealButton.disabled = !hidden;
     follow();
     clearTimeout(addressing);
-    if (location.protocol !== "about:") addressing = setTimeout(address, 200); // browsers refuse it many times a second
+    if (location.protocol !== "about:") addressing = setTimeout(address, 200); // browsers limit how often it may change
   }
   function address() { if (location.hash !== `#${k}`) history.replaceState(null, "", `#${k}`); }
 
-  function follow() { // keep what moves in sight
+  function follow() { // keep what changes in view
     const step = steps[Math.max(0, k - 1)];
     const from = boxes.get(boxOf[step.node]), to = boxes.get(boxOf[step.parent ?? step.node]);
     const both = Math.abs(from.x - to.x) + 160 < stage.clientWidth / scale && Math.abs(from.y - to.y) + 90 < stage.clientHeight / scale;
@@ -351,7 +352,7 @@
     stage.scrollTo({ left: x - stage.clientWidth / 2, top: y - stage.clientHeight / 2, behavior: smooth ? "smooth" : "auto" });
   }
 
-  // ---- The words and formulas beside the picture.
+  // ---- The words and formulas below the picture.
 
   function mathName(parent, name) {
     const found = /^(\p{L})[_[]?(\d+)\]?$/u.exec(name);
@@ -361,10 +362,10 @@
     make(sub, "mn", {}, found[2]);
     return sub;
   }
-  function mathNumber(parent, x, first = true, tight = false) { // tight: there may be a power behind it
+  function mathNumber(parent, x, first = true, beforePower = false) { // before a power, a number with an exponent needs brackets
     const text = shown(x).replace("inf", "∞");
     const [digits, exponent] = text.split("e");
-    const row = (text.startsWith("-") && !first) || (exponent && tight) ? make(parent, "mrow") : parent;
+    const row = (text.startsWith("-") && !first) || (exponent && beforePower) ? make(parent, "mrow") : parent;
     if (row !== parent) make(row, "mo", {}, "(");
     make(row, "mn", {}, digits.replace("-", "−"));
     if (exponent) {
@@ -375,7 +376,7 @@
     }
     if (row !== parent) make(row, "mo", {}, ")");
   }
-  function slope(parent, of, by) {
+  function partialDerivative(parent, of, by) {
     const fraction = make(parent, "mfrac");
     for (const node of [of, by]) {
       const row = make(fraction, "mrow");
@@ -386,18 +387,18 @@
   const sign = (parent, text) => make(parent, "mo", {}, text);
   const math = (parent) => make(make(parent, "math", { displaystyle: "true" }), "mrow");
 
-  // A rule's formula, with the operands' names or numbers in the place of its marks.
+  // A rule's formula, with the operands' names or numbers in place of its placeholders.
   function ruleFormula(parent, node, part, fill) {
     const text = G.rules[node] < 0 ? "" : G.formulas[G.rules[node]][part];
     if (!text) return false;
     const parsed = new DOMParser().parseFromString(`<math xmlns="${MATH}">${text}</math>`, "application/xml").documentElement;
-    const marks = [...parsed.getElementsByTagNameNS(MATH, "mi"), ...parsed.getElementsByTagNameNS(MATH, "msub")];
-    for (const mark of marks) {
-      const found = /^□(-?\d+)$/.exec(mark.textContent);
+    const placeholders = [...parsed.getElementsByTagNameNS(MATH, "mi"), ...parsed.getElementsByTagNameNS(MATH, "msub")];
+    for (const placeholder of placeholders) {
+      const found = /^□(-?\d+)$/.exec(placeholder.textContent);
       if (!found) continue;
       const row = document.createElementNS(MATH, "mrow");
       fill(row, found[1] === "-1" ? node : G.parents[node][Number(found[1])]);
-      mark.replaceWith(row);
+      placeholder.replaceWith(row);
     }
     for (const child of [...parsed.childNodes]) parent.appendChild(document.importNode(child, true));
     return true;
@@ -431,16 +432,16 @@
       spoken.textContent = filled(W.computes, { node: name(node), value: shown(numbers.values[node]) });
     } else if (kind === "seed") {
       const row = math(formula);
-      slope(row, ROOT, ROOT);
+      partialDerivative(row, ROOT, ROOT);
       sign(row, "=");
       mathNumber(row, 1);
       const words = filled(W.seed, { root: name(ROOT) });
       make(cells, "div", {}, words);
       spoken.textContent = words;
     } else if (inside(step)) {
-      formula.textContent = spoken.textContent = filled(W.within, { node: plain(G.groups[-1 - boxOf[node]].name) });
+      formula.textContent = spoken.textContent = filled(W.inside, { node: plain(G.modules[-1 - boxOf[node]].name) });
     } else if (sent.length > 1) {
-      const called = (which) => plain(boxOf[which] < 0 ? G.groups[-1 - boxOf[which]].name : G.names[which]);
+      const called = (which) => plain(boxOf[which] < 0 ? G.modules[-1 - boxOf[which]].name : G.names[which]);
       const receivers = [...new Set(sent.map((one) => called(one.parent)))];
       const listed = receivers.length > 4 ? `${receivers.at(-1)} … ${receivers[0]}` : receivers.reverse().join(", ");
       const words = filled(W.many, { node: called(node), parent: listed, count: sent.length });
@@ -451,11 +452,11 @@
   function describeMessage(node, operand, parent, state, name) {
     const answer = (row, x, first) => (hidden ? make(row, "mtext", { class: "asked" }, "?") : mathNumber(row, x, first));
     const row = math(formula);
-    slope(row, ROOT, parent);
+    partialDerivative(row, ROOT, parent);
     sign(row, "+=");
-    slope(row, ROOT, node);
+    partialDerivative(row, ROOT, node);
     sign(row, "·");
-    slope(row, node, parent);
+    partialDerivative(row, node, parent);
     sign(row, "=");
     mathNumber(row, state.upstream);
     sign(row, "·");
@@ -465,12 +466,12 @@
     const received = state.received[parent] + (hidden ? 1 : 0), total = expected[parent];
     cell(W.rule, (dd) => {
       const rule = math(dd);
-      slope(rule, node, parent);
+      partialDerivative(rule, node, parent);
       sign(rule, "=");
       const before = rule.textContent;
       if (!ruleFormula(rule, node, operand + 1, byName)) return mathNumber(rule, state.local);
       const written = rule.textContent.slice(before.length).replace("−", "-");
-      if (written === shown(state.local)) return; // the slope is a number in itself
+      if (written === shown(state.local)) return; // the derivative is a constant
       sign(rule, "=");
       mathNumber(rule, state.local);
     });
@@ -492,7 +493,7 @@
     spoken.textContent = hidden ? filled(W.asks, said) : filled(W.passes, { ...said, product: shown(state.product), total: shown(state.before + state.product), received, expected: total });
   }
 
-  // ---- Walking.
+  // ---- Moving from step to step.
 
   const hides = (at) => predicting && at > FORWARD + 1 && boxOf[steps[at - 1].node] >= 0 && boxOf[steps[at - 1].parent] >= 0;
   function go(to) { k = Math.max(0, Math.min(LAST, to)); hidden = false; show(); }
@@ -534,7 +535,7 @@
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || !(event.key in KEYS)) return;
     const at = event.target.tagName, moves = /^Arrow|^Home$|^End$/.test(event.key);
-    if (at === "INPUT" && moves) return; // arrows move a slider
+    if (at === "INPUT" && moves) return; // there the arrows move the slider
     if ((at === "BUTTON" || at === "SUMMARY") && (event.key === " " || event.key === "Enter")) return;
     if (moves) stopPlaying();
     event.preventDefault();
@@ -543,12 +544,12 @@
   addEventListener("hashchange", () => { const to = Number(location.hash.slice(1)); if (Number.isInteger(to) && to !== k) go(to); });
   const size = () => stage.clientWidth && `${innerWidth} ${innerHeight}`;
   let room = size();
-  new ResizeObserver(() => { // unlike a resize event it also tells that a frame has been laid out since
+  new ResizeObserver(() => { // unlike a resize event, it also fires when a frame is laid out later
     if (room === (room = size())) return;
-    scaled(beginning());
+    scaled(initialScale());
   }).observe(stage);
 
-  // ---- The sliders: of the inputs; of the parameters too if all together are few.
+  // ---- The sliders, for the inputs; and for the parameters too, if there are few of both.
 
   const FEW = 8;
   function sliders() {
@@ -559,8 +560,8 @@
     if (!leaves.length) return;
     const box = make(body, "details", { class: "sliders", id: "sliders" });
     body.insertBefore(box, panel);
-    box.addEventListener("toggle", () => { // they take their room from the picture
-      scaled(box.open ? Math.min(scale, Math.max(0.6, fitting())) : beginning());
+    box.addEventListener("toggle", () => { // their room is taken from the picture
+      scaled(box.open ? Math.min(scale, Math.max(0.6, fittingScale())) : initialScale());
     });
     make(box, "summary", {}, both ? W.both : inputs.length ? W.inputs : W.parameters);
     if (RULES.includes(null)) {
@@ -576,7 +577,7 @@
       const span = Math.max(1, 2 * Math.abs(start));
       const label = make(rows, "label");
       make(label, "span", {}, plain(G.names[leaf]));
-      const step = 10 ** Math.floor(Math.log10(span / 50)), most = step * Math.round(span / step); // so that 7 can become 5
+      const step = 10 ** Math.floor(Math.log10(span / 50)), most = step * Math.round(span / step); // so that 7 can be moved to 5
       const [min, max] = [start - most, start + most].map((end) => Number(end.toPrecision(12)));
       const slider = make(label, "input", { type: "range", id: `s${leaf}`, min, max, step, value: start });
       const output = make(label, "output", {}, shown(start));
@@ -593,14 +594,14 @@
   }
 
   sliders();
-  const asked = Number(location.hash.slice(1));
-  if (Number.isInteger(asked)) k = Math.max(0, Math.min(LAST, asked));
+  const atStart = Number(location.hash.slice(1));
+  if (Number.isInteger(atStart)) k = Math.max(0, Math.min(LAST, atStart));
   openView(G.first);
 
-  // What the page knows, for whoever looks at it from outside: tests, or a console in class.
+  // The state of the page, for use from outside: by tests, or in a console in class.
   window.player = {
     go, last: LAST, get step() { return k; },
     get values() { return [...numbers.values]; },
-    get gradients() { return [...folded(k).gradient]; },
+    get gradients() { return [...stateAfter(k).gradient]; },
   };
 })();

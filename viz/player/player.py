@@ -1,8 +1,8 @@
-"""The step player: one page that plays the forward and the backward pass of a graph, step by step.
+"""The step player: a page that plays the forward and the backward pass of a graph, step by step.
 
-The page is a single file without any outside source. It holds the graph, the engine's steps, where every box stands,
-and the rules as JavaScript, so that its sliders can compute both passes again. `player.js` folds the steps up to the
-one shown; so going back cannot drift.
+The page is a single file that loads nothing from elsewhere. It holds the graph, the engine's steps, the layout, and the
+rules as JavaScript, so that its sliders can recompute both passes. Each step is a small change of state; `player.js`
+computes the state it shows by applying all the steps up to that one, so that going back and forth cannot drift.
 """
 
 import base64
@@ -16,29 +16,29 @@ from typing import Any
 
 from engine import Value
 from engine.anomaly import source_lines
-from engine.names import called
+from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from engine.versions import checked_order
 from viz.formulas.notation import MATHML
-from viz.formulas.symbols import Expression, Name, expression, on_the_board
-from viz.graph import folding as fold
+from viz.formulas.symbols import Expression, Name, as_expression, textbook_form
+from viz.graph import folding
 from viz.graph.dot import write
-from viz.graph.layout import placed
-from viz.graph.picture import STYLES, Arrow, Box, links, ordered, size
+from viz.graph.layout import layered
+from viz.graph.picture import STYLES, Arrow, Box, collapsed_edges, operands_matter, size_line
 from viz.player.javascript import rule_functions
 from viz.player.languages import LANGUAGES
 
-MOST_OPEN = 120  # boxes that a graph with modules shows at first
+MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
 MOST_NODES = 10_000
-MOST_DRAWN = 9_000  # boxes and arrows in all the views of it together
-LABELLED = 40  # arrows that have room for their local derivatives
-LONGEST = 24  # names, numbers and operations in a formula beside a step
+MOST_DRAWN = 9_000  # boxes and arrows in all views together
+MOST_LABELLED = 40  # arrows that there is room for local derivatives on
+LONGEST = 24  # names, numbers and operations in a formula shown with a step
 
-# What a frame does in a notebook: it tells its page in which colour the notebook is written, at first and whenever the
-# notebook's theme changes. The page may not look for itself, for it is in a sandbox.
-_TELL = (
+# What the frame in a notebook does: it sends its page the colour of the notebook's text, when it loads and whenever the
+# notebook's theme changes. The page cannot look for itself, because it is in a sandbox.
+_SEND_INK = (
     "const tell = (_, watch) => this.isConnected"
     " ? this.contentWindow.postMessage({ink: getComputedStyle(this).color}, '*') : watch.disconnect();"
     " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
@@ -52,17 +52,17 @@ def play(
 ) -> "Player":
     """A player that steps through the forward and the backward pass of the graph behind a Value.
 
-    In a notebook it shows itself, light or dark as that is; ``play(loss).save("chain.html")`` writes one file that
-    needs no network. Arrow keys step, space plays, Home and End jump, ``#12`` in the address is step 12; a click on a
-    node runs to it, a click on a module opens it; the sliders change the inputs and, where both together are at most
-    8, the parameters.
+    A notebook shows it, light or dark like the notebook itself; ``play(loss).save("chain.html")`` writes a single file
+    that needs no network. The arrow keys step, space plays, Home and End jump, and ``#12`` in the address is step 12. A
+    click on a node runs to it, a click on a module expands it. The sliders change the inputs and, if there are at most
+    8 inputs and parameters together, the parameters.
 
     Args:
         root: the last Value of the graph, such as a loss.
         names: what to call nodes without a label, such as ``locals()``.
-        depth: how far modules are opened at first, as in `draw_dot`; as far as can be read if None.
+        depth: how far to expand modules at first, as in `draw_dot`; if None, as far as is readable.
         lang: the language of the buttons and sentences, ``"en"``, ``"es"`` or ``"ja"``.
-        height: of the frame in a notebook, in pixels.
+        height: the height of the frame in a notebook, in pixels.
 
     Raises:
         TypeError: if `root` is not a Value.
@@ -77,7 +77,7 @@ def play(
         raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}")
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
-    fold.check_depth(depth)
+    folding.check_depth(depth)
     order = checked_order(root)
     if len(order) > MOST_NODES:
         raise ValueError(
@@ -88,27 +88,27 @@ def play(
 
 
 class Player:
-    """A page that plays a graph. It is shown by a notebook, and saved with ``.save("chain.html")``."""
+    """A page that plays a graph. A notebook shows it, and ``.save("chain.html")`` saves it."""
 
     def __init__(self, graph: dict[str, Any], rules: Sequence[tuple[Rule, int]], lang: str, height: int) -> None:
         self.graph, self.rules, self.lang, self.height = graph, rules, lang, height
 
     @property
     def step_count(self) -> int:
-        """How many steps there are: every operation, the start of the backward pass, every contribution."""
+        """The number of steps: each operation, the start of the backward pass, and each contribution is one."""
         forward = sum(1 for operands in self.graph["parents"] if operands)
         return forward + 1 + len(self.graph["backward"])
 
     @property
     def title(self) -> str:
-        """What the page is called."""
+        """The title of the page."""
         root = self.graph["names"][-1].encode("utf-8", "replace").decode()
         root = "".join(c if c.isprintable() else " " for c in root)
         return LANGUAGES[self.lang]["title"].format(root=root)
 
     @property
     def html(self) -> str:
-        """The whole page. Its content-security policy allows its own script and style, by their hashes, and no more."""
+        """The whole page. Its content security policy allows only its own script and style, by their hashes."""
         style = _palette() + (_HERE / "player.css").read_text(encoding="utf-8")
         script = rule_functions(self.rules) + "\n" + (_HERE / "player.js").read_text(encoding="utf-8")
         data = _json({**self.graph, "words": LANGUAGES[self.lang]})
@@ -123,7 +123,7 @@ class Player:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to a file, whole or not at all, and give its path."""
+        """Write the page to a file, whole or not at all, and return its path."""
         path = Path(path)
         write(path, self.html.encode())
         return path
@@ -131,13 +131,13 @@ class Player:
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
-            f'sandbox="allow-scripts" onload="{escape(_TELL)}" '
+            f'sandbox="allow-scripts" onload="{escape(_SEND_INK)}" '
             'style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
         )
 
 
 def _json(data: Any) -> str:
-    """JSON that is safe inside a page: nothing in it can close the script or break a line."""
+    """JSON that is safe in a page: nothing in it can end the script element or a line."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -174,8 +174,8 @@ def _graph(
     for step in steps:
         slopes[step.node].append(_number(step.local))
     lines = [source_lines.get(node) for node in order]
-    name = called(order, names)
-    views, groups, first = _views(order, name, depth, words)
+    name = node_names(order, names)
+    views, clusters, first = _views(order, name, depth, words)
     return {
         "names": [name[node] for node in order],
         "operations": [node.op for node in order],
@@ -187,19 +187,19 @@ def _graph(
         "formulas": [_formulas(rule, arity) for rule, arity in rules],
         "backward": [[index[step.node], step.operand] for step in steps if step.parent.role != "constant"],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
-        "groups": groups,
+        "modules": clusters,
         "views": views,
         "first": first,
     }
 
 
 def _formulas(rule: Rule, arity: int) -> list[str]:
-    """The rule of operands and its partials as MathML, with □0, □1 for the operands; □-1 is the result."""
+    """The rule and its partials as MathML, with □0, □1 for the operands and □-1 for the result."""
     xs = [Name(f"□{i}") for i in range(arity)]
     try:
-        whole = on_the_board(rule, xs)
-        partials = [expression(partial) for partial in rule.partials(Name("□-1"), *xs)]
-    except Exception:  # a rule of the user's own may work on numbers alone
+        whole = textbook_form(rule, xs)
+        partials = [as_expression(partial) for partial in rule.partials(Name("□-1"), *xs)]
+    except Exception:  # a rule that a user has written may take only numbers
         return [""] * (arity + 1)
     return [_short(formula) for formula in (whole, *partials)]
 
@@ -211,96 +211,100 @@ def _short(formula: Expression) -> str:
 def _views(
     order: Sequence[Value], name: Mapping[Value, str], depth: int | None, words: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-    """Every way to open and close the modules that the page offers, the modules, and the view to begin with.
+    """The views that the page offers, with different modules expanded; the modules; and the view to begin with.
 
-    There is a view for each depth, and one for each module: it is open, and so is what it is part of.
+    There is one view for each depth, and one for each module, in which it and the modules around it are expanded.
     """
-    paths, index = fold.module_paths(order), {node: i for i, node in enumerate(order)}
-    modules = sorted({prefix for path in paths.values() for prefix in fold.prefixes(path)}, key=lambda p: (len(p), p))
+    paths, index = folding.module_paths(order), {node: i for i, node in enumerate(order)}
+    modules = sorted(
+        {prefix for path in paths.values() for prefix in folding.prefixes(path)}, key=lambda p: (len(p), p)
+    )
     if not modules:
-        return [_view(fold.fold(order, paths, fold.at_depth(None)), index, name, {}, words)], [], 0
+        return [_view(folding.collapse(order, paths, folding.expanded_to(None)), index, name, {}, words)], [], 0
     number = {path: i for i, path in enumerate(modules)}
-    groups: list[dict[str, Any]] = [{} for _ in modules]
+    clusters: list[dict[str, Any]] = [{} for _ in modules]
     views: list[dict[str, Any]] = []
-    of_module: dict[fold.Path, int] = {}
+    of_module: dict[folding.ModulePath, int] = {}
 
-    def add(opened: Callable[[fold.Path], bool], **more: Any) -> None:
-        folding = fold.fold(order, paths, opened)
-        for part in folding[0]:
-            if isinstance(part, fold.Group):
-                groups[number[part.path]] = groups[number[part.path]] or _group(part, index, words)
-        views.append({**_view(folding, index, name, number, words), **more})
+    def add(is_expanded: Callable[[folding.ModulePath], bool], **more: Any) -> None:
+        collapsed = folding.collapse(order, paths, is_expanded)
+        for vertex in collapsed[0]:
+            if isinstance(vertex, folding.Cluster):
+                clusters[number[vertex.path]] = clusters[number[vertex.path]] or _cluster(vertex, index, words)
+        views.append({**_view(collapsed, index, name, number, words), **more})
 
     depths = len(modules[-1]) + 2
     for level in range(depths):
-        add(fold.at_depth(level), up=max(0, level - 1))
+        add(folding.expanded_to(level), up=max(0, level - 1))
     of_module[()] = 1
     for path in modules[1:]:
         if sum(len(view["boxes"]) + len(view["arrows"]) for view in views) <= MOST_DRAWN:
             of_module[path] = len(views)
-            add(fold.down_to(path), up=of_module[path[:-1]], path=".".join(path))
+            add(folding.expanded_along(path), up=of_module[path[:-1]], path=".".join(path))
     for path in modules:
-        groups[number[path]]["opens"] = of_module.get(path, len(path) + 1)
-    fitting = [i for i in range(depths) if len(views[i]["boxes"]) <= MOST_OPEN]
-    return views, groups, min(depth, depths - 1) if depth is not None else max(fitting, default=0)
+        clusters[number[path]]["opens"] = of_module.get(path, len(path) + 1)
+    fitting = [i for i in range(depths) if len(views[i]["boxes"]) <= MOST_BOXES_AT_FIRST]
+    return views, clusters, min(depth, depths - 1) if depth is not None else max(fitting, default=0)
 
 
 def _view(
-    folding: tuple[list[fold.Part], dict[Value, fold.Part]],
+    collapsed: tuple[list[folding.Vertex], dict[Value, folding.Vertex]],
     index: Mapping[Value, int],
     name: Mapping[Value, str],
-    number: Mapping[fold.Path, int],
+    number: Mapping[folding.ModulePath, int],
     words: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Where every box and arrow stands. A node's box has its number, the box of module i the number -1 - i."""
-    parts, part_of = folding
-    ids = {part: index[part] if isinstance(part, Value) else -1 - number[part.path] for part in parts}
-    boxes = [Box(str(ids[part]), _widest(part, name, words), "", ordered(part)) for part in parts]
-    uses = links(parts, part_of)
-    local = "× -0.0000" if len(uses) <= LABELLED else ""
-    labels = [local if use.operand is not None else use.several for use in uses]
-    arrows = [Arrow(str(ids[use.tail]), str(ids[use.head]), label) for use, label in zip(uses, labels)]
-    layout = placed(boxes, arrows, gap=28)
+    """The layout of a view. The id of a node's box is the node's number, that of module i is -1 - i."""
+    vertices, vertex_of = collapsed
+    ids = {vertex: index[vertex] if isinstance(vertex, Value) else -1 - number[vertex.path] for vertex in vertices}
+    boxes = [
+        Box(str(ids[vertex]), _widest_rows(vertex, name, words), "", operands_matter(vertex)) for vertex in vertices
+    ]
+    edges = collapsed_edges(vertices, vertex_of)
+    local = "× -0.0000" if len(edges) <= MOST_LABELLED else ""
+    labels = [local if edge.operand is not None else edge.count_label for edge in edges]
+    arrows = [Arrow(str(ids[edge.tail]), str(ids[edge.head]), label) for edge, label in zip(edges, labels)]
+    layout = layered(boxes, arrows, gap=28)
     return {
         "size": [round(layout.width), round(layout.height)],
         "path": None,
         "boxes": [
-            [ids[part], *(round(x) for x in (place.x, place.y, place.width, place.height))]
-            for part, place in zip(parts, layout.places.values())
+            [ids[vertex], *(round(x) for x in (place.x, place.y, place.width, place.height))]
+            for vertex, place in zip(vertices, layout.places.values())
         ],
         "arrows": [
-            [ids[use.tail], ids[use.head], curve, round(x), round(y), -1 if use.operand is None else use.operand]
-            + ([use.values] if use.several else [])
-            for use, curve, (x, y) in zip(uses, layout.curves, layout.middles)
+            [ids[edge.tail], ids[edge.head], curve, round(x), round(y), -1 if edge.operand is None else edge.operand]
+            + ([edge.values] if edge.count_label else [])
+            for edge, curve, (x, y) in zip(edges, layout.curves, layout.label_centres)
         ],
     }
 
 
-def _group(group: fold.Group, index: Mapping[Value, int], words: Mapping[str, str]) -> dict[str, Any]:
+def _cluster(cluster: folding.Cluster, index: Mapping[Value, int], words: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "name": group.name or words["model"],
-        "size": _size(group, words),
-        "nodes": [index[node] for node in group.nodes],
-        "parameters": [index[node] for node in group.parameters],
-        "output": index[group.outputs[0]] if len(group.outputs) == 1 else -1,
+        "name": cluster.name or words["model"],
+        "size": _size(cluster, words),
+        "nodes": [index[node] for node in cluster.nodes],
+        "parameters": [index[node] for node in cluster.parameters],
+        "output": index[cluster.outputs[0]] if len(cluster.outputs) == 1 else -1,
     }
 
 
-def _size(group: fold.Group, words: Mapping[str, str]) -> str:
-    return size(group, words["held"].format(count=len(group.parameters)))
+def _size(cluster: folding.Cluster, words: Mapping[str, str]) -> str:
+    return size_line(cluster, words["parameterCount"].format(count=len(cluster.parameters)))
 
 
-def _widest(part: fold.Part, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
-    """The lines of a box with the widest numbers that they have room for."""
-    if isinstance(part, fold.Group):
-        title = part.name or words["model"]
+def _widest_rows(vertex: folding.Vertex, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
+    """The rows of a box, with the widest numbers that have to fit."""
+    if isinstance(vertex, folding.Cluster):
+        title = vertex.name or words["model"]
         return (
             title,
-            _size(part, words),
-            *(["out -0.0000, grad -0.0"] if len(part.outputs) == 1 else []),
+            _size(vertex, words),
+            *(["out -0.0000, grad -0.0"] if len(vertex.outputs) == 1 else []),
             "‖grad‖ 0.0000",
         )
-    if part.role == "constant":
-        return (name[part],)
-    title = f"{name[part]}: {part.op}" if part.op else name[part]
+    if vertex.role == "constant":
+        return (name[vertex],)
+    title = f"{name[vertex]}: {vertex.op}" if vertex.op else name[vertex]
     return title, "data -0.00000", "grad -0.00000"

@@ -1,47 +1,48 @@
-"""Plots of what a network says and of its loss, on matplotlib axes; and what all plots share."""
+"""Plots of a network's decisions and of its loss, on matplotlib axes; and what all plots share."""
 
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from itertools import cycle
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, no_grad
 from engine.compiler.api import compile
+from engine.compiler.trace import machine_is_available
 from engine.nested import tree_leaves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Two classes and more, apart in every form of colour blindness (M. Okabe, K. Ito, 2008), and by marker in print.
+# Colours for two or more classes, distinct in any form of colour blindness (M. Okabe, K. Ito, 2008); markers for print
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 MARKERS = ("o", "^", "s", "D", "v", "P")
-HATCHES = ("", "..", "//")  # of the regions of the first six classes, the next six, ...
+HATCHES = ("", "..", "//")  # for the regions of the first six classes, of the next six, ...
 DASHES = ("-", "--", "-.", ":")
 
-FEW = 20  # points at which a model is asked to see how long it takes
-PATIENCE = 4.0  # seconds; to make machine code for the first time takes longer
+TIMED = 20  # points at which a model is timed
+PATIENCE = 4.0  # seconds; compiling machine code for the first time takes longer
 
 
 def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None, steps: int = 60) -> "Axes":
-    """Where a network says which class, over its two inputs, with the examples on top.
+    """Which class a network predicts, over the plane of its two inputs, with the examples on top.
 
-    A module is asked in eval mode, and is as it was afterwards.
+    A module is evaluated in eval mode, and is left as it was.
 
     Args:
-        model: called on a row of two numbers, gives one score (above 0 is the second class) or one for each class. It
-            is asked as machine code if it was compiled, or if numba is there and asking plainly would take seconds.
+        model: called on a row of two numbers, it gives one score (above 0 means the second class) or one for each
+            class. It runs as machine code if it is compiled, or if numba is installed and plain Python would take
+            seconds.
         X: rows of two numbers.
-        y: the class of each row: 0, 1, 2, ... or any two labels, of which the first in order is the negative one.
+        y: the class of each row: 0, 1, 2, ..., or any two labels, the first of which, in order, is the negative one.
         ax: the axes to draw on; new ones if None.
-        steps: how many points each way the network is asked at.
+        steps: the number of grid points in each direction.
 
     Raises:
-        ValueError: if the rows do not have two numbers, there are not as many rows as labels, or a label stands for
-            no class of the network.
+        ValueError: if the rows do not have two numbers, the numbers of rows and labels differ, or a label is no class
+            of the network.
         ImportError: if matplotlib is not installed.
     """
     import numpy as np
@@ -57,15 +58,15 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     answers = _answers(model, [[x, y] for y in ys.tolist() for x in xs.tolist()])
     scores = np.array([_scores(answer) for answer in answers]).reshape(steps, steps, -1)
     classes = _classes(np.unique(labels).tolist(), scores.shape[2])
-    alpha = 0.22 if readable(ax.get_facecolor()) == "black" else 0.4  # on black, less is no colour
+    alpha = 0.22 if readable(ax.get_facecolor()) == "black" else 0.4  # on black, a fainter colour would not be visible
     for i in range(scores.shape[2]):
-        lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best of the other classes
+        lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best other class
         if lead.max() > 0:
             hatches = [HATCHES[i // 6 % 3]]
             ax.contourf(xs, ys, lead, levels=[0, np.inf], colors=[COLOURS[i % 6]], hatches=hatches, alpha=alpha)
         if lead.min() < 0 < lead.max():
             ax.contour(xs, ys, lead, levels=[0], colors=ink(ax), linewidths=1.5)
-    size = 110 if len(points) <= 20 else 55  # few are to be seen from the last row too
+    size = 110 if len(points) <= 20 else 55  # a few points can be large enough to see from the back row
     for label, i in classes.items():
         x1, x2 = points[labels == label].T
         look: dict[str, Any] = {"c": COLOURS[i % 6], "marker": MARKERS[(i + i // 6) % 6], "edgecolors": "white"}
@@ -78,10 +79,10 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
 
 
 def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | None" = None) -> "Axes":
-    """The loss after each step, or several such curves, whose names stand beside them.
+    """The loss after each step, as one curve, or as several with their names next to the plot.
 
     Args:
-        losses: numbers or Values, or a dictionary from names to those.
+        losses: numbers or Values, or a dictionary from names to lists of them.
         ax: the axes to draw on; new ones if None.
 
     Raises:
@@ -96,30 +97,30 @@ def plot_loss(losses: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | N
     ax.grid(alpha=0.3)
     if isinstance(losses, Mapping):
         beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-        makes_room = ax.figure.figure.get_layout_engine() is not None  # else there is the next plot, or the edge
+        makes_room = ax.figure.figure.get_layout_engine() is not None  # otherwise the next plot is there, or the edge
         ax.legend(fontsize="large", **(beside if makes_room else {}))
     return ax
 
 
 def _answers(model: Any, points: list[list[float]]) -> Sequence[Any]:
-    """What a model gives for each of many points; as machine code if that pays though it is yet to be made."""
+    """The model's outputs for many points; as machine code if that is faster even though it must be compiled first."""
     with evaluating(model), no_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*runs? in plain Python")
         if hasattr(model, "map"):
             each: Sequence[Any] = model.map(points)
             return each
         begin = perf_counter()
-        answers = [model(point) for point in points[:FEW]]
-        seconds = (perf_counter() - begin) / FEW * len(points)
-        if seconds > PATIENCE and find_spec("numba") is not None:
-            with suppress(Exception):  # what can't be recorded can be asked; an error of the model's own comes again
+        answers = [model(point) for point in points[:TIMED]]
+        seconds = (perf_counter() - begin) / TIMED * len(points)
+        if seconds > PATIENCE and machine_is_available():
+            with suppress(Exception):  # if it can't be compiled, call it; an error of its own will come again
                 return compile(model).map(points)  # type: ignore[no-any-return]
-        return answers + [model(point) for point in points[FEW:]]
+        return answers + [model(point) for point in points[TIMED:]]
 
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """A block in which a module, or the one that a compiled function was made of, is in eval mode."""
+    """A block in which a module, or the module behind a compiled function, is in eval mode."""
     module = inspect.unwrap(model)
     if not hasattr(module, "training") or not hasattr(module, "eval"):
         yield
@@ -137,24 +138,24 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def _scores(output: Any) -> list[float]:
-    """A score for each class: of a lone score, its negative for the first class and itself for the second."""
+    """A score for each class; a single score is that of the second class, and its negative that of the first."""
     each = numbers(output)
     return each if len(each) > 1 else [-each[0], each[0]]
 
 
 def _classes(labels: list[Any], count: int) -> dict[Any, int]:
-    """Which score each label stands for."""
+    """The index of the score for each label."""
     if all(label in range(count) for label in labels):
         return {label: int(label) for label in labels}
     if count > 2 or len(labels) > 2:
         raise ValueError(
-            f"the network tells {count} classes apart, which no labels {labels} stand for; write 0, 1, 2, ..."
+            f"the network has {count} classes, and the labels {labels} do not say which is which; write 0, 1, 2, ..."
         )
     return {label: int(i > 0 or label == 1) for i, label in enumerate(labels)}
 
 
 def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
-    """The axes as they are; new ones, of a size in inches, if None."""
+    """The given axes; if None, new ones of a size in inches."""
     if ax is not None:
         return ax
     try:
@@ -165,17 +166,17 @@ def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
 
 
 def numbers(values: Any) -> list[float]:
-    """Plain numbers, from Values or numbers, in a list or alone."""
+    """A list of floats, from Values or numbers, in a list or single."""
     return [x.data if isinstance(x, Value) else float(x) for x in tree_leaves(values)]
 
 
 def ink(ax: "Axes") -> Any:
-    """The colour that is written in on these axes: black, or white under a dark style."""
+    """The colour of the text on these axes: black, or white in a dark style."""
     return ax.xaxis.label.get_color()
 
 
 def readable(colour: Any) -> str:
-    """Black or white, whichever stands out from a background."""
+    """Black or white, whichever contrasts more with a background."""
     from matplotlib.colors import to_rgb
 
     linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in to_rgb(colour)]
@@ -184,7 +185,7 @@ def readable(colour: Any) -> str:
 
 
 def dress(ax: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
-    """Words that the last row can read, and no frame where it says nothing."""
+    """Labels that can be read from the back row, and no frame where it means nothing."""
     ax.set_xlabel(xlabel, fontsize="x-large")
     ax.set_ylabel(ylabel, fontsize="x-large")
     ax.set_title(title, fontsize="x-large")
@@ -193,15 +194,15 @@ def dress(ax: "Axes", xlabel: str, ylabel: str, title: str = "") -> None:
 
 
 def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, Any]]) -> None:
-    """Write at the right end of each line what it is, one below the other, and make room for it within the axes.
+    """Write the name of each line at its right end, one below the other, and make room for the names in the axes.
 
     Args:
         ax: the axes, with the lines drawn and the limits of y set.
-        ends: the x and y of each line's end, its name and its colour; x is an epoch or a step, counted from 1.
+        ends: x and y of each line's end, its name and its colour; x is an epoch or a step, counted from 1.
     """
     from matplotlib.ticker import MaxNLocator
 
-    ax.figure.figure.draw_without_rendering()  # the layout is now as it will be
+    ax.figure.figure.draw_without_rendering()  # now the layout is final
     box, points = ax.get_window_extent(), 72 / ax.figure.dpi
     last = max(x for x, *_ in ends)
     size = min(14.0, box.height * points / len(ends) / 1.25)
@@ -236,12 +237,14 @@ def label_ends(ax: "Axes", ends: Sequence[tuple[float, float, str, Any]]) -> Non
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places in the same order, at least `gap` apart, from `low` to `high`, as near as can be to those wanted.
+    """Positions in the same order, at least `gap` apart and from `low` to `high`, as near as possible to those wanted.
 
     >>> spread([1.0, 1.0, 9.0], 2.0, 0.0, 10.0)
     [0.0, 2.0, 9.0]
     """
-    blocks: list[tuple[float, int]] = []  # the mean place of the first in each block that stands close, and how many
+    blocks: list[
+        tuple[float, int]
+    ] = []  # of each block of close positions: the mean position of its first, and its size
     for i, place in enumerate(wanted):
         start, count = place - i * gap, 1
         while blocks and blocks[-1][0] > start:

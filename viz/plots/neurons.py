@@ -1,4 +1,4 @@
-"""The picture of a network as columns of neurons, each coloured by its share in the error."""
+"""A picture of a network as columns of neurons, each coloured by its contribution to the error."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -11,29 +11,29 @@ from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = 20  # neurons in one column; of more, the first and the last few stand for all
+MOST_SHOWN = 20  # neurons in one column; of a larger layer, only the first and last few are shown
 
 
 def plot_neurons(
     model: Any, contributions: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | None" = None
 ) -> "Axes":
-    r"""A network layer by layer, each neuron in the colour of its error contribution ``∂loss/∂activation``.
+    r"""A network layer by layer, each neuron coloured by its error contribution ``∂loss/∂activation``.
 
-    Vermilion neurons raise the loss when they fire more strongly, blue ones lower it; the number, or at least its sign,
-    stands in the circle. A line is a weight: the wider, the larger among those of its layer; dashed if below 0.
+    Vermilion neurons raise the loss when they fire more strongly, blue ones lower it; the circle shows the number, or
+    at least its sign. A line is a weight: its width shows its size relative to its layer; it is dashed if below 0.
 
     Args:
-        model: an MLP, or anything with layers that have ``neurons`` or a ``weight[out][in]``, one after the other; or
-            the sizes of the layers, the inputs first, for a picture without weights.
-        contributions: what `nn.error_contributions` gives for the model: a neuron's is that of its activation, where
-            this is a module of its own. Or a list for each layer with the number of each neuron; that of the inputs
-            may be left out, or be None.
+        model: an MLP, or anything with consecutive layers that have ``neurons`` or a ``weight[out][in]``; or the sizes
+            of the layers, inputs first, for a picture without weights.
+        contributions: the result of `nn.error_contributions` for the model; if the activation is a module of its own, a
+            neuron's contribution is that of its activation. Or, for each layer, a list with a number for each neuron;
+            that of the inputs may be left out, or be None.
         ax: the axes to draw on; new ones if None.
 
     Raises:
         TypeError: if `model` has no such layers.
-        ValueError: if there are not as many lists as layers, or not as many numbers as neurons, or a layer does not
-            take as many as the one before it gives.
+        ValueError: if the number of lists is not that of layers, or that of numbers not that of neurons, or a layer
+            does not take as many numbers as the one before it gives.
         ImportError: if matplotlib is not installed.
 
     >>> ax = plot_neurons([2, 3, 1], [[0.1, -0.2, 0.0], [1.0]])
@@ -56,16 +56,16 @@ def plot_neurons(
     columns = [_column(size) for size in sizes]
     rows = max(2.0, *(1 + 2 * max(column.values()) for column in columns))
     ax.set_axis_off()
-    ax.figure.figure.draw_without_rendering()  # the layout is now as it will be
+    ax.figure.figure.draw_without_rendering()  # now the layout is final
     box, points = ax.get_window_extent(), 72 / ax.figure.dpi
     wide, high = box.width * points / len(sizes), box.height * points
-    row = (high - 44) / rows  # the height of a neuron; below all are two lines of words
+    row = (high - 44) / rows  # the height of a neuron; there are two lines of text below them all
     ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-rows / 2 - 44 / row, rows / 2))
     size = min(0.8 * row, 0.6 * wide, 64)
     for x, weight in enumerate(weights):
         _draw_weights(ax, x, columns[x], columns[x + 1], weight)
-    shown = [_words(each[i]) for column, each in zip(columns, layers) if each for i in column]
-    room = 0.88 * size / 0.66 / max(map(len, shown), default=1) >= 8  # for numbers that can be read
+    shown = [_short_text(each[i]) for column, each in zip(columns, layers) if each for i in column]
+    room = 0.88 * size / 0.66 / max(map(len, shown), default=1) >= 8  # for numbers that are readable
     for x, (column, each) in enumerate(zip(columns, layers)):
         name = "input" if x == 0 else "output" if x == len(sizes) - 1 else "neuron"
         words = f"{sizes[x]:,}\n{name}{'s' * (sizes[x] != 1)}"
@@ -77,27 +77,27 @@ def plot_neurons(
         look: dict[str, Any] = {"s": size**2, "c": fills, "edgecolors": [ink(ax)], "linewidths": 1.5, "zorder": 2}
         ax.scatter([x] * len(column), list(column.values()), **look)
         for (i, y), fill in zip(column.items(), fills):
-            words = _words(each[i])[: None if room else 1] if each else ""
+            words = _short_text(each[i])[: None if room else 1] if each else ""
             font = min(18, 0.8 * size, 0.88 * size / 0.66 / max(1, len(words)))
             if words:
                 ax.text(x, y, words, fontsize=font, color=readable(fill), ha="center", va="center_baseline", zorder=3)
     return ax
 
 
-def _words(contribution: float) -> str:
-    """A number short enough for a circle, with its sign first."""
+def _short_text(contribution: float) -> str:
+    """A number short enough for a circle, starting with its sign."""
     return f"{contribution:+.2g}".replace("-", "−") if contribution else "0"
 
 
 def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, float], weight: Any) -> None:
-    """The lines between the neurons shown of two layers; thin ones if there are no weights."""
+    """The lines between the neurons of two layers that are shown; thin ones if there are no weights."""
     from matplotlib.collections import LineCollection
 
     ends = [(i, j) for j in right for i in left]
     each = [weight[j][i] for i, j in ends] if weight else []
     largest = max(map(abs, each), default=0.0) or 1.0
     shares = [abs(w) / largest for w in each] or [0.2] * len(ends)
-    thin = min(1.0, (40 / len(ends)) ** 0.5)  # where there are many lines
+    thin = min(1.0, (40 / len(ends)) ** 0.5)  # if there are many lines
     lines = LineCollection(
         [[(x, left[i]), (x + 1, right[j])] for i, j in ends],
         linewidths=[0.3 + 3 * thin * share for share in shares],
@@ -110,14 +110,14 @@ def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, f
 
 
 def _column(size: int) -> dict[int, float]:
-    """The neurons of a layer that are shown, from the top, and how far above the middle each stands."""
-    if size <= SHOWN:
+    """The neurons of a layer that are shown, from top to bottom, with their heights above the middle."""
+    if size <= MOST_SHOWN:
         return {i: (size - 1) / 2 - i for i in range(size)}
     return {**{i: 6.5 - i for i in range(6)}, **{size - 6 + i: -1.5 - i for i in range(6)}}
 
 
 def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
-    """The size of each layer, the inputs first; the weights between them, ``[out][in]``, or None; whose they are."""
+    """The size of each layer, inputs first; the weights between them, ``[out][in]``, or None; and their layers."""
     layers = list(model) if is_list_like(model) else [model]
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
         if min(layers) < 1:
@@ -139,7 +139,7 @@ def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
 
 
 def _weighted(model: Any) -> Iterator[Any]:
-    """The layers with weights, those within others too, in their order."""
+    """The layers with weights, in order, including those inside other layers."""
     if _weights(model):
         yield model
     elif is_list_like(model):
@@ -152,14 +152,14 @@ def _weighted(model: Any) -> Iterator[Any]:
 
 
 def _weights(layer: Any) -> list[list[float]]:
-    """The weights of a layer, ``[out][in]``; empty if it has none of its own."""
+    """The weights of a layer, ``[out][in]``; empty if it has none itself."""
     rows = getattr(layer, "weight", None)
     rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
     return [numbers(row) for row in rows] if is_list_like(rows) and all(map(is_list_like, rows)) else []
 
 
 def _by_layer(given: Mapping[str, Sequence[Any]], model: Any, weighted: Sequence[Any]) -> list[Sequence[Any]]:
-    """For each layer with weights what stands last before the next one: its own, or that of its activation."""
+    """For each layer with weights, the last contributions before the next one: its own, or those of its activation."""
     if not hasattr(model, "named_modules"):
         return list(given.values())
     firsts = {name for name, module in model.named_modules() if any(module is layer for layer in weighted)}
@@ -173,7 +173,7 @@ def _by_layer(given: Mapping[str, Sequence[Any]], model: Any, weighted: Sequence
 
 
 def _contributions(given: Sequence[Any], sizes: list[int]) -> list[list[float] | None]:
-    """A list of numbers for each layer, the inputs first; None if they have none."""
+    """A list of numbers for each layer, inputs first; None for inputs that have none."""
     layers = [None if each is None else numbers(each) for each in given]
     if len(layers) == len(sizes) - 1:
         layers = [None, *layers]

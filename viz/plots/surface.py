@@ -1,4 +1,4 @@
-"""The loss around the present parameters, as a curve or as a map, with the optimizer's way on it."""
+"""The loss around the current parameters, as a curve or a map, with the path of the optimizer."""
 
 import random
 import re
@@ -26,27 +26,27 @@ def plot_loss_surface(
     span: float = 1.0,
     steps: int = 41,
 ) -> "Axes":
-    """The loss around the present parameters: a curve over one parameter or direction, a map over two.
+    """The loss around the current parameters: a curve over one parameter or direction, a map over two.
 
-    One or two parameters are their own axes. Of more, the map shows the plane in which the path lies best, its two
-    principal components, or, without a path, two `random_directions`. The bands of a map are of equal area, and
-    so show a shape whatever the numbers. The parameters get their numbers back, whatever happens.
+    One or two parameters are the axes themselves. For more, the map shows the plane that fits the path best, spanned by
+    its first two principal components, or, without a path, two `random_directions`. The bands of a map have equal area,
+    so that they show the shape whatever the numbers are. The parameters always get their original numbers back.
 
     Args:
-        loss: without arguments, gives the loss at the parameters' present numbers, as a Value or a number; called
-            `steps` times for a curve, `steps`² times for a map.
+        loss: a function without arguments that returns the loss for the parameters' current numbers, as a Value or a
+            number; it is called `steps` times for a curve, `steps`² times for a map.
         parameters: the Values to change, or a module.
-        path: the numbers of all parameters at several moments, as ``[p.data for p in parameters]`` gives them; or a
-            dictionary from names to several such paths.
+        path: snapshots of the numbers of all parameters, each like ``[p.data for p in parameters]``; or a dictionary
+            from names to several such paths.
         ax: the axes to draw on; new ones if None.
-        directions: one or two lists of a number for each parameter.
-        span: how far each way from the present parameters, in units of the directions; a path may go further.
-        steps: how many points each way.
+        directions: one or two lists with a number for each parameter.
+        span: the distance from the current parameters to each side, in units of the directions; further if the path is.
+        steps: the number of points in each direction.
 
     Raises:
-        TypeError: if `loss` is no function that gives a number, or a parameter is not a Value that can be set.
-        ValueError: if there is no parameter, a direction or a snapshot does not have a number for each of them, or
-            `span` or `steps` is too small; if `loss` gives a Value that it did not compute anew.
+        TypeError: if `loss` is not a function that returns a number, or a parameter is not a Value that can be set.
+        ValueError: if there are no parameters, a direction or a snapshot does not have a number for each of them, or
+            `span` or `steps` is too small; or if `loss` returns a Value that it has not recomputed.
         ImportError: if matplotlib is not installed.
 
     Source: H. Li et al., 2018, https://arxiv.org/abs/1712.09913.
@@ -58,7 +58,9 @@ def plot_loss_surface(
     """
     values = _values(parameters)
     if not callable(loss):
-        raise TypeError(f"plot_loss_surface takes a function that gives the loss, got {loss!r:.60}; write lambda: ...")
+        raise TypeError(
+            f"plot_loss_surface takes a function that returns the loss, got {loss!r:.60}; write lambda: ..."
+        )
     if steps < 2 or not span > 0:
         raise ValueError(f"plot_loss_surface takes steps of at least 2 and a span above 0, got {steps} and {span}")
     ax = axes(ax, (7, 5))
@@ -77,7 +79,7 @@ def plot_loss_surface(
     else:
         plane, names = _plane(parameters, way, directions)
         start = np.zeros(len(plane))
-    seen = np.linalg.lstsq(plane.T, (way - centre).T, rcond=None)[0].T + start  # the path, as it lies in the plane
+    seen = np.linalg.lstsq(plane.T, (way - centre).T, rcond=None)[0].T + start  # the path, projected onto the plane
     grids = [_around(middle, span, column, steps) for middle, column in zip(start.tolist(), seen.T)]
     places = np.stack(np.meshgrid(*grids), axis=-1).reshape(-1, len(plane))
     points = centre + (places - start) @ plane
@@ -86,30 +88,31 @@ def plot_loss_surface(
         ax.plot(grids[0], heights[:steps], color=COLOURS[0], linewidth=2.5)
         ax.grid(alpha=0.3)
         ax.margins(y=0.18)
-        _draw_ways(ax, seen[:, 0].tolist(), heights[steps:], paths)
+        _draw_paths(ax, seen[:, 0].tolist(), heights[steps:], paths)
         names = [*names, "loss"]
     else:
         _draw_map(ax, grids[0], grids[1], np.reshape(_losses(loss, values, points.tolist()), (steps, steps)))
-        _draw_ways(ax, seen[:, 0].tolist(), seen[:, 1].tolist(), paths)
+        _draw_paths(ax, seen[:, 0].tolist(), seen[:, 1].tolist(), paths)
     dress(ax, *names)
     ax.locator_params(nbins=6)
     return ax
 
 
 def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> list[list[float]]:
-    """Random directions through all parameters, as long in the weights of each neuron as these are themselves.
+    """Random directions through all parameters, scaled so that each neuron's part is as long as its weights.
 
-    So a step of 1 means the same to a neuron of large weights as to one of small weights; of a convolution each filter
-    counts as a neuron, and the biases of a layer count as one. The weights of a neuron are known by their names in the
-    module, or by the labels of the Values: ``n3.w0`` and ``n3.w1``, or ``weight[3][0]`` and ``weight[3][1]``.
+    A step of 1 then means the same to a neuron with large weights as to one with small weights. Each filter of a
+    convolution counts as a neuron, and so do the biases of a layer together. The weights of a neuron are recognised by
+    their names in the module, or by the labels of the Values: ``n3.w0`` and ``n3.w1``, or ``weight[3][0]`` and
+    ``weight[3][1]``.
 
     Args:
         parameters: the Values, or a module.
-        count: how many directions.
-        rng: where they come from, as `random` or a `random.Random(seed)`.
+        count: the number of directions.
+        rng: the source of randomness, `random` or a `random.Random(seed)`.
 
     Raises:
-        TypeError: if `rng` draws no random numbers.
+        TypeError: if `rng` is not a source of random numbers.
 
     Source: H. Li et al., 2018, https://arxiv.org/abs/1712.09913.
 
@@ -139,7 +142,7 @@ def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> lis
 
 
 def _filter(name: str) -> tuple[str, ...]:
-    """What the weights of one neuron or filter have in common: all but the last index, of weight[3][1][0] the first."""
+    """What the names of a neuron's or filter's weights share: all but the last index; of weight[3][1][0], the first."""
     parts = re.findall(r"\d+|[^\W\d]+", name)
     last = len(parts)
     while last and parts[last - 1].isdigit():
@@ -149,21 +152,21 @@ def _filter(name: str) -> tuple[str, ...]:
 
 
 def _plane(parameters: Any, way: Any, directions: Sequence[Any] | None) -> tuple[Any, list[str]]:
-    """One or two directions as rows, and what they are called."""
+    """One or two directions as rows, and their names."""
     import numpy as np
 
     count = way.shape[1]
     if directions is not None:
         plane = np.array([_checked("a direction", each, count) for each in directions])
         if len(plane) not in (1, 2) or np.linalg.matrix_rank(plane) < len(plane):
-            raise ValueError(f"plot_loss_surface takes one or two directions, apart from each other, got {len(plane)}")
+            raise ValueError(f"plot_loss_surface takes one direction, or two that are independent, got {len(plane)}")
         return plane, [f"direction {i + 1}" for i in range(len(plane))]
     if len(way) == 1:
         return np.array(random_directions(parameters)), ["random direction 1", "random direction 2"]
     _, sizes, components = np.linalg.svd(way - way.mean(axis=0), full_matrices=False)
     if sizes[1] <= 1e-12 * sizes[0]:
         raise ValueError(
-            "the path lies on one line, which has no plane of its own; give one of three snapshots or more, or "
+            "the path lies on a straight line, which determines no plane; give a path of three snapshots or more, or "
             "directions=random_directions(parameters)"
         )
     shares = sizes**2 / (sizes**2).sum()
@@ -171,7 +174,7 @@ def _plane(parameters: Any, way: Any, directions: Sequence[Any] | None) -> tuple
 
 
 def _around(middle: float, span: float, path: Any, steps: int) -> Any:
-    """Points from `span` before the middle to `span` after it, or as far as the path goes and a little further."""
+    """Points from `span` before the middle to `span` after it, or a little beyond the path if it goes further."""
     import numpy as np
 
     low, high = min(middle - span, *path), max(middle + span, *path)
@@ -180,45 +183,45 @@ def _around(middle: float, span: float, path: Any, steps: int) -> Any:
 
 
 def _losses(loss: Callable[[], Any], values: list[Value], points: Iterable[list[float]]) -> list[float]:
-    """The loss at each point, which may be inf or nan; the parameters are as before when it is done, or fails."""
+    """The loss at each point, which may be inf or nan; the parameters are then as before, even after an error."""
     heights, before = [], None
-    with _kept(values), switched(recording=False, warning=False):
+    with _restored(values), switched(recording=False, warning=False):
         for point in points:
-            _put(values, point)
+            _set_data(values, point)
             result = loss()
             if isinstance(result, Value) and result.rule is not None and result is before:
                 raise ValueError(
-                    f"loss gave the same Value twice, {result!r}, and so not the loss at changed parameters; compute "
-                    "it inside the function"
+                    f"loss returned the same Value twice, {result!r}, so it was not recomputed for changed parameters; "
+                    "compute it inside the function"
                 )
             before = result
             try:
                 heights.append(result.data if isinstance(result, Value) else float(result))
             except TypeError as error:
-                raise TypeError(f"loss must give a Value or a number, got {result!r:.60}") from error
+                raise TypeError(f"loss must return a Value or a number, got {result!r:.60}") from error
     return heights
 
 
 @contextmanager
-def _kept(values: list[Value]) -> Iterator[None]:
-    """A block after which the Values have the numbers that they had before."""
+def _restored(values: list[Value]) -> Iterator[None]:
+    """A block after which the Values have their old numbers again."""
     before = [value.data for value in values]
     try:
         yield
     finally:
         try:
-            _put(values, before)
+            _set_data(values, before)
         finally:
-            _put(values, before)  # once more, for an interrupt may have stopped the first
+            _set_data(values, before)  # again, because an interrupt may have stopped the first
 
 
-def _put(values: list[Value], data: Iterable[float]) -> None:
+def _set_data(values: list[Value], data: Iterable[float]) -> None:
     for value, number in zip(values, data):
         value.data = number
 
 
 def _values(parameters: Any) -> list[Value]:
-    """The parameters as a list, each a leaf."""
+    """The parameters as a list of leaves."""
     own = getattr(parameters, "parameters", None)
     values = list(own() if callable(own) else parameters if is_list_like(parameters) else [parameters])
     if not values:
@@ -234,21 +237,21 @@ def _values(parameters: Any) -> list[Value]:
 def _checked(what: str, given: Any, count: int) -> list[float]:
     each = numbers(given)
     if len(each) != count:
-        raise ValueError(f"{what} has a number for each of {count} parameters, got {len(each)}")
+        raise ValueError(f"{what} must have a number for each of the {count} parameters, got {len(each)}")
     if not all(map(isfinite, each)):
-        raise ValueError(f"{what} holds finite numbers, got {next(x for x in each if not isfinite(x))}")
+        raise ValueError(f"{what} must have finite numbers, got {next(x for x in each if not isfinite(x))}")
     return each
 
 
 def _draw_map(ax: "Axes", xs: Any, ys: Any, heights: Any) -> None:
-    """Bands of equal area, dark where the loss is low; empty where it is not finite."""
+    """Bands of equal area, dark where the loss is low, empty where it is not finite."""
     import matplotlib as mpl
     import numpy as np
 
-    heights = np.ma.masked_where(~(np.abs(heights) < 1e200), heights)  # matplotlib's own bands end soon after
+    heights = np.ma.masked_where(~(np.abs(heights) < 1e200), heights)  # matplotlib cannot draw much larger ones
     known = heights.compressed() if heights.count() else np.zeros(1)
     bounds = np.quantile(known, np.linspace(0, 1, 14)).tolist()
-    for digits in range(2, 17):  # as few as tell the bands apart
+    for digits in range(2, 17):  # as few digits as it takes to tell the bands apart
         levels = sorted({float(f"{bound:.{digits}g}") for bound in bounds})
         if len(levels) > 8:
             break
@@ -264,26 +267,33 @@ def _draw_map(ax: "Axes", xs: Any, ys: Any, heights: Any) -> None:
     bar.ax.tick_params(labelsize="large")
 
 
-def _draw_ways(ax: "Axes", xs: list[float], ys: list[float], paths: dict[str, list[list[float]]]) -> None:
-    """The only path, or several, each in its colour and with its name; their points stand one path after the other."""
+def _draw_paths(ax: "Axes", xs: list[float], ys: list[float], paths: dict[str, list[list[float]]]) -> None:
+    """One path, or several with colours and names; xs and ys hold the points of one path after the other."""
     if len(paths) < 2:
-        _draw_way(ax, xs, ys, any(paths.values()))
+        _draw_path(ax, xs, ys, any(paths.values()))
         return
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=4, foreground="white")]
     ends = list(accumulate(map(len, paths.values()), initial=0))
-    for name, start, end, colour, marker in zip(paths, ends, ends[1:], cycle(_ON_MAPS), cycle(MARKERS)):
+    for name, start, end, colour, marker in zip(paths, ends, ends[1:], cycle(_PATH_COLOURS), cycle(MARKERS)):
         look: dict[str, Any] = {"color": colour, "markersize": 6, "markeredgecolor": "black", "linewidth": 2}
         ax.plot(xs[start:end], ys[start:end], f"{marker}-", label=name, path_effects=halo, zorder=3, **look)
     ax.legend(fontsize="large")
 
 
-_ON_MAPS = (COLOURS[5], COLOURS[3], COLOURS[1], COLOURS[4], COLOURS[0], COLOURS[2])  # farthest from viridis first
+_PATH_COLOURS = (
+    COLOURS[5],
+    COLOURS[3],
+    COLOURS[1],
+    COLOURS[4],
+    COLOURS[0],
+    COLOURS[2],
+)  # the most distinct from viridis first
 
 
-def _draw_way(ax: "Axes", xs: list[float], ys: list[float], moves: bool) -> None:
-    """The path with its start and its end, or the present parameters alone."""
+def _draw_path(ax: "Axes", xs: list[float], ys: list[float], moves: bool) -> None:
+    """The path with its start and end, or the current parameters alone."""
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=5, foreground="white")]

@@ -1,4 +1,4 @@
-"""Plots of a training: the loss epoch by epoch, the gradients layer by layer, and what is taken for what."""
+"""Plots of a training: the loss epoch by epoch, the gradients layer by layer, and which classes get confused."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMES = {"loss": "training", "validation_loss": "validation", "val_loss": "validation"}
-VANISHING, EXPLODING = 1e-6, 1e3  # norms of a gradient below and above which a layer hardly learns
+VANISHING, EXPLODING = 1e-6, 1e3  # gradient norms below and above which a layer hardly learns
 
 
 def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
-    """The loss after each epoch, in training and on the validation examples, whose best epoch bears a star.
+    """The loss after each epoch, on the training and the validation examples; a star marks the best validation loss.
 
-    The axis of the loss is logarithmic if it spans more than two powers of ten. A loss that is not finite is a gap.
+    The loss axis is logarithmic if it spans more than two powers of ten. A loss that is not finite leaves a gap.
 
     Args:
         history: an object with lists ``loss`` and ``validation_loss`` (which may be empty), or a dictionary from names
-            to lists of numbers or Values; ``lr`` is not drawn.
+            to lists of numbers or Values; ``lr`` is left out.
         ax: the axes to draw on; new ones if None.
 
     Raises:
         TypeError: if `history` is neither.
-        ValueError: if it holds no epoch.
+        ValueError: if it contains no epochs.
         ImportError: if matplotlib is not installed.
 
     >>> ax = plot_history({"loss": [2.0, 1.0, 0.5], "validation_loss": [2.1, 1.5, 1.6]})
@@ -81,18 +81,18 @@ _PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3], COLOURS[1], COLOURS[4]
 
 
 def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = None) -> "Axes":
-    """How large the gradient of each layer is, step by step: where it vanishes, and where it explodes.
+    """The size of each layer's gradient, step by step: where it vanishes, and where it explodes.
 
-    Norms below 1e-6 and above 1e3 lie in shaded bands. On the lower edge a triangle marks a norm of 0, on the upper
-    edge one that is not finite.
+    Norms below 1e-6 and above 1e3 are in shaded bands. A triangle on the lower edge marks a norm of 0, and one on the
+    upper edge a norm that is not finite.
 
     Args:
-        gradients: from the name of each layer, the first one first, to its gradient's norm after each step or epoch.
+        gradients: for the name of each layer, in order, the norms of its gradient after each step or epoch.
         ax: the axes to draw on; new ones if None.
 
     Raises:
         TypeError: if `gradients` is not a dictionary.
-        ValueError: if it holds no norm, or a norm is below 0.
+        ValueError: if it contains no norms, or a norm is below 0.
         ImportError: if matplotlib is not installed.
 
     >>> ax = plot_gradients({"L0": [1e-3, 1e-5, 1e-8], "L1": [0.5, 0.4, 0.2]})
@@ -119,7 +119,9 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
     bottom = min(min(visible) / 4, VANISHING / 10 if 0 in every else inf)
     top = max(max(visible) * 4, EXPLODING * 10 if not all(map(isfinite, every)) else 0.0)
     face = mpl.colors.to_rgb(ax.get_facecolor())
-    first, last = (0.3, 1.0) if sum(face) < 1.5 else (0.0, 0.8)  # neither end of the map looks like its background
+    first, last = (
+        (0.3, 1.0) if sum(face) < 1.5 else (0.0, 0.8)
+    )  # so that neither end of the colour map looks like the background
     ends = []
     for i, ((name, each), dash) in enumerate(zip(norms.items(), cycle(DASHES))):
         colour = mpl.colormaps["viridis"](first + (last - first) * i / max(1, len(norms) - 1))
@@ -146,17 +148,17 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
 
 
 def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, ax: "Axes | None" = None) -> "Axes":
-    """How often each class was taken for each: a row for the true class, a column for the predicted one.
+    """The confusion matrix: how often each class was predicted for each; true classes in rows, predicted in columns.
 
     Args:
         y_true: the right class of each example, a number or a string.
         y_pred: the predicted class of each example.
-        labels: all classes in order, those included that never appear; or the names of the classes 0, 1, 2, ...;
-            the classes that appear if None.
+        labels: all classes in order, including any that never appear; or the names of the classes 0, 1, 2, ...; if
+            None, the classes that appear.
         ax: the axes to draw on; new ones if None.
 
     Raises:
-        ValueError: if there are not as many predictions as examples, or none, or a class is not among the labels.
+        ValueError: if the numbers of predictions and examples differ or are 0, or a class is not among the labels.
         ImportError: if matplotlib is not installed.
 
     >>> ax = plot_confusion([0, 1, 1, 1], [0, 1, 1, 0], labels=["no", "yes"])
@@ -168,8 +170,8 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
     true, predicted = _classes(y_true), _classes(y_pred)
     if len(true) != len(predicted):
         raise ValueError(
-            f"plot_confusion takes a prediction for each example, got {len(true)} and {len(predicted)}; of scores for "
-            "each class, give the class of the highest"
+            f"plot_confusion takes a prediction for each example, got {len(true)} and {len(predicted)}; from scores "
+            "for each class, take the class with the highest"
         )
     if not true:
         raise ValueError("plot_confusion takes at least one example, got none")
@@ -189,7 +191,7 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
         counts[place[row]][place[column]] += 1
     face, most = mpl.colors.to_hex(ax.get_facecolor()), max(map(max, counts))
     shades = [mpl.colors.LinearSegmentedColormap.from_list("", [face, colour]) for colour in (COLOURS[5], COLOURS[0])]
-    # The root of the share, so that a single mistake among many examples is seen.
+    # The square root of the share, so that a single mistake among many examples is visible.
     image = [[shades[i == j]((n / most) ** 0.5) for j, n in enumerate(row)] for i, row in enumerate(counts)]
     ax.imshow(image)
     right = sum(counts[i][i] for i in range(len(names)))
@@ -210,6 +212,6 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
 
 
 def _classes(labels: Any) -> list[Any]:
-    """Classes as they are, but for whole numbers as such: 1 for 1.0 and for Value(1)."""
+    """The classes, with whole numbers as ints: 1 for 1.0 and for Value(1)."""
     plain = [x.data if isinstance(x, Value) else x for x in tree_leaves(labels)]
     return [int(x) if isinstance(x, float) and x.is_integer() else x for x in plain]

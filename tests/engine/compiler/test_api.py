@@ -41,6 +41,7 @@ from engine import (
     softmax,
 )
 from engine import sum as total
+from engine.compiler import trace
 from engine.graph import topological_order
 from nn import MLP, SGD, Linear, Sequential, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 from tests.agreement import agrees, check, check_lanes
@@ -566,7 +567,7 @@ def test_several_values_are_refused_where_one_is_due():
 @pytest.mark.parametrize("machine", [True, False])
 def test_a_list_of_one_is_told_as_such_with_what_to_write(monkeypatch, machine):
     if not machine:
-        monkeypatch.setattr("engine.compiler.api.machine_is_there", lambda: False)
+        without_numba(monkeypatch)
     model = Sequential(Linear(2, 1, rng=random.Random(0)))
     fast = compile(model)
     for call in (lambda: fast([1.0, 2.0]), lambda: fast.mean(ROWS), lambda: fast.sum(ROWS)):
@@ -694,11 +695,11 @@ def test_check_compares_every_call():
 
 
 def test_machine_code_that_gives_another_number_is_refused_at_every_call(monkeypatch):
-    from engine.compiler.runtime import Single
+    from engine.compiler.scalar import ScalarProgram
 
-    run = Single.run
+    run = ScalarProgram.run
     f = compile(lambda x: x * W)
-    monkeypatch.setattr(Single, "run", lambda *args: ([1.0 + run(*args)[0][0]], *run(*args)[1:]))
+    monkeypatch.setattr(ScalarProgram, "run", lambda *args: ([1.0 + run(*args)[0][0]], *run(*args)[1:]))
     for _ in range(4):
         with pytest.raises(TraceError, match=r"<lambda> gives 4.0 as machine code and 3.0 in plain Python"):
             f(2.0)
@@ -996,7 +997,14 @@ def test_a_warning_is_of_the_overflow_and_not_of_a_target_in_an_array_of_floats(
 
 
 def without_numba(monkeypatch):
-    monkeypatch.setattr("engine.compiler.api.machine_is_there", lambda: False)
+    monkeypatch.setattr("engine.compiler.trace.why_no_machine", lambda: "it is not there")
+    monkeypatch.setattr("engine.compiler.trace._machine_or_warning", lambda: False)
+
+
+def forget_numba():
+    """Find out anew whether numba can be used, and warn anew."""
+    trace.why_no_machine.cache_clear()
+    trace._machine_or_warning.cache_clear()
 
 
 def test_without_numba_the_same_calls_give_the_same_numbers(monkeypatch):
@@ -1042,10 +1050,8 @@ def test_without_numba_a_function_is_recorded_no_more_often(monkeypatch):
 
 
 def test_without_numba_it_is_said_once_what_makes_it_fast(monkeypatch):
-    from engine.compiler.api import machine_is_there
-
-    machine_is_there.cache_clear()
-    monkeypatch.setattr("engine.compiler.api.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.compiler.trace.find_spec", lambda name: None)
+    forget_numba()
     try:
         f = compile(lambda x: x * W)
         with pytest.warns(RuntimeWarning, match=r"plain Python here; `pip install 'chalkgrad\[fast\]'` lets") as caught:
@@ -1055,7 +1061,7 @@ def test_without_numba_it_is_said_once_what_makes_it_fast(monkeypatch):
             warnings.simplefilter("error")
             assert [f(2.0).data, compile(lambda x: x + 1)(2.0).data, z.data] == [3.0, 3.0, 3.0]
     finally:
-        machine_is_there.cache_clear()
+        forget_numba()
 
 
 def test_without_numba_the_standard_library_is_enough():
@@ -1130,6 +1136,7 @@ def elsewhere(tmp_path_factory):
             process.kill()
 
 
+@pytest.mark.slow
 def test_the_next_process_finds_the_machine_code(elsewhere):
     process, folder = elsewhere["empty"]
     answer, how, files = end(process, folder)
@@ -1138,6 +1145,7 @@ def test_the_next_process_finds_the_machine_code(elsewhere):
     assert end(start(folder), folder) == (answer, "loaded", files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no folder", "nowhere"])
 def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
     answer, how, files = end(*elsewhere[name])
@@ -1229,6 +1237,7 @@ def interrupted(action, seconds):
     return False
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_replay_that_is_interrupted_leaves_everything_usable():
     rng = random.Random(0)
     p, q = Value(2.0, "p"), Value(3.0, "q")
@@ -1253,7 +1262,7 @@ def test_a_replay_that_is_interrupted_leaves_everything_usable():
         seen = []
         thread = threading.Thread(target=lambda: seen.extend([p.data, q.data]))  # noqa: B023
         thread.start()
-        thread.join(10)
+        thread.join(600)
         a, b = seen
         assert (a, b) == (p.data, q.data) == (pytest.approx(2.0, abs=1e-3), pytest.approx(3.0, abs=1e-3))
         p.grad = q.grad = 0.0
@@ -1431,6 +1440,7 @@ def test_what_is_no_function_cannot_be_compiled(thing):
         compile(thing)
 
 
+@pytest.mark.slow
 def test_a_large_graph_is_compiled_and_the_plain_one_can_be_dropped():
     def f(x):
         y = x

@@ -1,4 +1,4 @@
-"""Parameters lent to arrays: whoever looks at one sees the right number, and plain and compiled training agree."""
+"""Parameters in buffers: whoever looks at one sees the right number, and plain and compiled training agree."""
 
 import copy
 import gc
@@ -8,42 +8,44 @@ import sys
 import threading
 import warnings
 import weakref
-from time import perf_counter
+from contextlib import contextmanager
+from time import process_time
 
+import numpy as np
 import pytest
 
 from engine import Value, compile, no_grad
 from engine import sum as total
-from engine.compiler import buffers as engine_lending
-from engine.compiler.buffers import Lent, Loan, Part
+from engine.compiler import buffers
+from engine.compiler.buffers import Binding, BufferedValue, ParameterBuffer
 from nn import MLP, SGD, Adam, AdamW, Optimizer, hinge_loss, mse_loss
 from viz import draw_dot
 
-pytest.importorskip("numba", reason="without numba nothing is lent")
+pytest.importorskip("numba", reason="without numba nothing is in a buffer")
 
 
 def parameters(*numbers):
     return [Value(x, f"p{i}", role="parameter") for i, x in enumerate(numbers)]
 
 
-def lent(*values):
-    return [isinstance(value, Lent) for value in values]
+def buffered(*values):
+    return [type(value) is BufferedValue for value in values]
 
 
 def twin(data, grad, label):
-    """A plain parameter like a lent one."""
+    """A plain parameter like one in a buffer."""
     value = Value(data, label, role="parameter")
     value.grad = grad
     return value
 
 
 @pytest.fixture
-def loan():
-    """Two lent parameters, p = 2 and q = 3, with the gradients 3 and 2, and the compiled product that borrows them."""
+def pair():
+    """Two parameters in a buffer, p = 2 and q = 3, with the gradients 3 and 2, and the compiled product of both."""
     p, q = parameters(2.0, 3.0)
     product = compile(lambda x: x * p * q)
     product(1.0).backward()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, True]
     return p, q, product
 
 
@@ -76,10 +78,10 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_whoever_looks_sees_the_right_number_and_ends_the_loan_of_all(loan, look):
-    p, q, _ = loan
+def test_whoever_looks_sees_the_right_number_and_brings_all_of_them_back(pair, look):
+    p, q, _ = pair
     assert LOOKS[look](p)
-    assert lent(p, q) == [False, False]
+    assert buffered(p, q) == [False, False]
     assert type(p) is type(q) is Value
     assert (q.data, q.grad) == (3.0, 2.0)
 
@@ -94,17 +96,17 @@ def test_whoever_looks_after_updates_in_arrays_sees_the_latest_numbers(look):
         optimizer.zero_grad()
         product(0.0).backward()  # -p·q: the gradients are -q and -p
         optimizer.step()
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
     look(p, q)
-    assert lent(p, q) == [False, False]
+    assert buffered(p, q) == [False, False]
     p_first, q_first = 0.0 + 3.0, 3.0 + 0.0
     expected = p_first + q_first, q_first + p_first
     assert (p.data, q.data) == expected == (6.0, 6.0)
     assert (p.grad, q.grad) == (-3.0, -3.0)
 
 
-def test_what_does_not_concern_the_numbers_leaves_the_loan_alone(loan):
-    p, q, _ = loan
+def test_what_does_not_concern_the_numbers_leaves_them_in_the_buffer(pair):
+    p, q, _ = pair
     assert (p.label, p.role, p.rule, p.parents, p.op) == ("p0", "parameter", None, (), "")
     assert p == p
     assert p != q
@@ -112,15 +114,15 @@ def test_what_does_not_concern_the_numbers_leaves_the_loan_alone(loan):
     assert isinstance(p, Value)
     assert type(p).__name__ == "Value"
     p.label = "renamed"
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, True]
     assert repr(p) == "Value(data=2.0, grad=3.0, label='renamed')"
 
 
-def test_a_loan_keeps_no_parameter_alive():
+def test_a_buffer_keeps_no_parameter_alive():
     def train():
         p, q = parameters(2.0, 3.0)
         compile(lambda x: x * p * q)(1.0).backward()
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
         return weakref.ref(p)
 
     parameter = train()
@@ -131,8 +133,8 @@ def test_a_loan_keeps_no_parameter_alive():
 # Writing.
 
 
-def test_a_number_written_during_a_loan_is_seen_by_the_next_call(loan):
-    p, q, product = loan
+def test_a_number_written_to_a_parameter_in_a_buffer_is_seen_by_the_next_call(pair):
+    p, q, product = pair
     p.data = 10.0
     assert (p.data, q.data, product(1.0).data) == (10.0, 3.0, 30.0)
     value = product(1.0)
@@ -141,8 +143,8 @@ def test_a_number_written_during_a_loan_is_seen_by_the_next_call(loan):
 
 
 @pytest.mark.parametrize("gradient", [0.0, -1.5, None])
-def test_a_gradient_written_during_a_loan_is_added_to(loan, gradient):
-    p, q, product = loan
+def test_a_gradient_written_to_a_parameter_in_a_buffer_is_added_to(pair, gradient):
+    p, q, product = pair
     p.grad = gradient
     assert (p.grad, q.grad) == (gradient, 2.0)
     product(1.0).backward()
@@ -173,7 +175,7 @@ def change_by_an_optimizer(p, q, product):
 def change_by_an_optimizer_in_arrays(p, q, product):
     product(1.0).backward()
     SGD([p, q], lr=0.1).step()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, True]
 
 
 def change_to_the_same(p, q, product):
@@ -184,8 +186,8 @@ CHANGES = [change_by_hand, change_by_an_optimizer, change_by_an_optimizer_in_arr
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_parameter_changed_between_forward_and_backward_is_named(loan, change):
-    p, q, product = loan
+def test_a_parameter_changed_between_forward_and_backward_is_named(pair, change):
+    p, q, product = pair
     value = product(1.0)
     change(p, q, product)
     gradients = p.grad, q.grad
@@ -195,8 +197,8 @@ def test_a_parameter_changed_between_forward_and_backward_is_named(loan, change)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_plain_graph_knows_too_that_a_parameter_was_changed_in_an_array(loan, change):
-    p, q, product = loan
+def test_a_plain_graph_knows_too_that_a_parameter_was_changed_in_an_array(pair, change):
+    p, q, product = pair
     plain = p * q
     product(1.0).backward()
     change(p, q, product)
@@ -204,19 +206,19 @@ def test_a_plain_graph_knows_too_that_a_parameter_was_changed_in_an_array(loan, 
         plain.backward()
 
 
-def test_a_parameter_that_an_optimizer_leaves_alone_was_not_changed(loan):
-    p, q, product = loan
+def test_a_parameter_that_an_optimizer_leaves_alone_was_not_changed(pair):
+    p, q, product = pair
     plain, value = q * 7, compile(lambda x: x * q)(1.0)
     product(1.0).backward()
     SGD([p], lr=0.1).step()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, False]
     value.backward()
     plain.backward()
     assert q.grad == 4.0 + 1.0 + 7.0
 
 
-def test_a_second_backward_adds_and_a_later_forward_is_fresh(loan):
-    p, q, product = loan
+def test_a_second_backward_adds_and_a_later_forward_is_fresh(pair):
+    p, q, product = pair
     value = product(1.0)
     value.backward()
     value.backward()
@@ -351,7 +353,7 @@ def test_a_compiled_loss_may_be_a_part_of_a_plain_one():
     assert run(True) == pytest.approx(run(False), rel=1e-12)
 
 
-def test_a_parameter_of_a_users_own_kind_is_never_lent():
+def test_a_parameter_of_a_users_own_kind_is_in_no_buffer():
     class Noted(Value):
         def __init__(self, data):
             super().__init__(data, role="parameter")
@@ -366,7 +368,7 @@ def test_a_parameter_of_a_users_own_kind_is_never_lent():
             f(0.5 + i).backward()
             optimizer.step()
             assert type(p) is Noted
-            assert not isinstance(q, Lent)
+            assert type(q) is not BufferedValue
         return [p.data, q.data, p.grad]
 
     assert run(True) == pytest.approx(run(False), rel=1e-12)
@@ -397,8 +399,8 @@ def test_an_update_that_fails_changes_nothing_in_arrays_either():
     assert (p.data, q.data, p.grad, q.grad) == (2.0, 3.0, 3.0, 2.0)
 
 
-def test_a_step_without_a_gradient_is_told_after_a_look_too(loan):
-    p, q, _ = loan
+def test_a_step_without_a_gradient_is_told_after_a_look_too(pair):
+    p, q, _ = pair
     p.grad = q.grad = None
     with pytest.raises(RuntimeError, match="no parameter has a gradient"):
         SGD([p, q]).step()
@@ -436,7 +438,7 @@ def test_models_and_optimizers_are_copied_in_the_middle_of_training():
         optimizer.zero_grad()
         loss(x, y).backward()
         optimizer.step()
-    assert all(lent(*model.parameters()))
+    assert all(buffered(*model.parameters()))
     copies = copy.deepcopy((model, optimizer)), pickle.loads(pickle.dumps((model, optimizer)))
     pairs = [(model, optimizer), *copies]
     for pair in pairs:
@@ -529,8 +531,8 @@ def test_whoever_looks_while_another_trains_sees_a_number_that_there_was():
         assert [x for x in seen[i] if min(abs(x - y) for y in known) > 1e-9] == []
 
 
-def test_gradients_that_several_threads_give_add_up(loan):
-    p, q, product = loan
+def test_gradients_that_several_threads_give_add_up(pair):
+    p, q, product = pair
 
     def work():
         for i in range(100):
@@ -642,7 +644,7 @@ def test_an_update_rule_may_change_what_it_is_given():
 
 
 # Out of reach. In plain Python `backward` gives the nodes behind the result a gradient and leaves others as they were,
-# None say; `step` takes None for 0, and does not write it. So it is when they are lent.
+# None say; `step` takes None for 0, and does not write it. So it is in buffers.
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -651,35 +653,35 @@ def test_what_a_loss_does_not_reach_has_no_gradient(compiled):
     f = compile(lambda x: x * p * q) if compiled else lambda x: Value(x) * p * q
     optimizer = SGD([other, p, q], lr=0.5, weight_decay=0.5)
     f(1.0).backward()
-    assert not compiled or lent(p, q, other) == [True, True, False]
+    assert not compiled or buffered(p, q, other) == [True, True, False]
     optimizer.step()
-    assert lent(p, q, other) == [compiled] * 3
+    assert buffered(p, q, other) == [compiled] * 3
     assert (p.grad, q.grad, other.grad, other.data) == (3.0, 2.0, None, 3.0)
     f(1.0).backward()
     optimizer.step()
     optimizer.zero_grad()
-    assert lent(p, q, other) == [compiled] * 3
+    assert buffered(p, q, other) == [compiled] * 3
     assert (p.grad, q.grad, other.grad, other.data) == (0.0, 0.0, 0.0, 2.25)
 
 
-def test_a_parameter_that_is_reached_late_has_a_gradient_from_then_on(loan):
-    p, q, _ = loan
+def test_a_parameter_that_is_reached_late_has_a_gradient_from_then_on(pair):
+    p, q, _ = pair
     (late,) = parameters(5.0)
     line = compile(lambda x: x * late)
     SGD([p, late], lr=1.0).step()
-    assert lent(p, q, late) == [True, True, True]
+    assert buffered(p, q, late) == [True, False, True]
     line(2.0).backward()
     line(2.0).backward()
     assert (late.grad, late.data, p.grad, p.data) == (4.0, 5.0, 3.0, -1.0)
 
 
-def test_a_parameter_may_be_an_argument_too(loan):
-    p, q, product = loan
+def test_a_parameter_may_be_an_argument_too(pair):
+    p, q, product = pair
     line = compile(lambda x: x * p + q)
     for _ in range(3):
         p.grad = q.grad = 0.0
         product(0.0).backward()
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
         line(p).backward()
         assert (p.grad, q.grad) == (4.0, 1.0)
 
@@ -687,43 +689,42 @@ def test_a_parameter_may_be_an_argument_too(loan):
 # Two models, two optimizers.
 
 
-def test_two_optimizers_take_turns_in_one_loan(loan):
-    p, q, product = loan
+def test_two_optimizers_of_one_function_take_turns(pair):
+    p, q, product = pair
     first, second = SGD([p], lr=1.0), SGD([q], lr=1.0, momentum=0.5)
     first.step()
     second.step()
     first.zero_grad()
-    assert lent(p, q) == [True, True]
     assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 0.0, 2.0)
     product(1.0).backward()
     second.step()
     assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0 - (0.5 * 2.0 + 1.0), 1.0, 1.0)
 
 
-def test_zero_grad_ends_no_loan():
+def test_zero_grad_brings_nothing_back():
     model = MLP(2, [3, 1], rng=random.Random(0))
     loss = compile(lambda x: model(x) ** 2)
     for clear in (model.zero_grad, SGD(model.parameters()[::2]).zero_grad, SGD(model.parameters()).zero_grad):
         loss([1.0, 2.0]).backward()
         clear()
-        assert all(lent(*model.parameters()))
+        assert all(buffered(*model.parameters()))
     assert [p.grad for p in model.parameters()] == [0.0] * len(model.parameters())
 
 
-def test_zero_grad_of_a_part_leaves_the_others_alone(loan):
-    p, q, _ = loan
+def test_zero_grad_of_a_part_leaves_the_others_alone(pair):
+    p, q, _ = pair
     SGD([q]).zero_grad()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, True]
     assert (p.grad, q.grad) == (3.0, 0.0)
 
 
-def test_an_update_after_the_forward_pass_matters_to_those_it_changed_alone(loan):
-    p, q, product = loan
+def test_an_update_after_the_forward_pass_matters_to_those_it_changed_alone(pair):
+    p, q, product = pair
     by_p, by_q = compile(lambda x: x * p), compile(lambda x: x * q)
     at_p, at_q = by_p(1.0), by_q(1.0)
     product(1.0).backward()
     SGD([q], lr=1.0).step()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [False, True]
     at_p.backward()
     with pytest.raises(RuntimeError, match=r"p1 = -1\.0 was changed after the forward pass"):
         at_q.backward()
@@ -733,14 +734,15 @@ def test_an_update_after_the_forward_pass_matters_to_those_it_changed_alone(loan
     assert (value.data, q.grad) == (-1.0, 5.0)
 
 
-def test_copies_of_a_part_know_no_array(loan):
-    p, q, _ = loan
+def test_a_copy_of_an_optimizer_has_a_buffer_of_its_own(pair):
+    p, q, _ = pair
     optimizer = SGD([p, q], lr=1.0)
     optimizer.step()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, True]
     for again in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
-        assert again._in_arrays.part._loan is None
-        assert again._in_arrays.part.values == tuple(again.parameters)
+        assert not again._fused.buffer.live
+        assert again._fused.buffer.values == tuple(again.parameters)
+        assert set(again.parameters).isdisjoint([p, q])
 
 
 # Large numbers.
@@ -754,33 +756,44 @@ def test_large_numbers_overflow_as_quietly_as_floats_do():
         warnings.simplefilter("error")
         for _ in range(3):
             large(1e308).backward()
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
         optimizer.step()
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
         assert (p.grad, p.data) == (float("inf"), -float("inf"))
         p.data = q.data = 1.0
         large(-1e308).backward()
         assert p.grad == float("inf")
         large(1.0).backward()
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
         Adam([p, q], lr=0.1).step()  # inf / inf
-        assert lent(p, q) == [True, True]
+        assert buffered(p, q) == [True, True]
         assert p.data != p.data
 
 
 # A cell is interrupted.
 
 
-def interrupted(function, codes, place):
-    """Call a function, and interrupt it at one of the instructions of these pieces of code; whether it was."""
-    count = place
+@contextmanager
+def stopped_at_instructions(codes, do):
+    """Something is done before every instruction of these pieces of code."""
+    if sys.version_info >= (3, 12):
+        tool, event = sys.monitoring.DEBUGGER_ID, sys.monitoring.events.INSTRUCTION
+        sys.monitoring.use_tool_id(tool, "interrupts")
+        sys.monitoring.register_callback(tool, event, do)
+        for code in codes:
+            sys.monitoring.set_local_events(tool, code, event)
+        try:
+            yield
+        finally:
+            for code in codes:
+                sys.monitoring.set_local_events(tool, code, 0)
+            sys.monitoring.register_callback(tool, event, None)
+            sys.monitoring.free_tool_id(tool)
+        return
 
     def at_opcode(frame, event, arg):
-        nonlocal count
         if event == "opcode":
-            count -= 1
-            if count == -1:
-                raise KeyboardInterrupt
+            do()
         return at_opcode
 
     def at_call(frame, event, arg):
@@ -792,42 +805,58 @@ def interrupted(function, codes, place):
     before = sys.gettrace()
     sys.settrace(at_call)
     try:
-        function()
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def interrupted(function, codes, place):
+    """Call a function, and interrupt it at one of the instructions of these pieces of code; whether it was."""
+    count = place
+
+    def at_instruction(*_):
+        nonlocal count
+        count -= 1
+        if count == -1:
+            raise KeyboardInterrupt
+
+    try:
+        with stopped_at_instructions(codes, at_instruction):
+            function()
     except KeyboardInterrupt:
         return True
     finally:
-        sys.settrace(before)
-        while engine_lending.lending._is_owned():  # taken, before the block that gives it back: no signal comes there
-            engine_lending.lending.release()
+        while buffers.lock._is_owned():  # taken, before the block that gives it back: no signal comes there
+            buffers.lock.release()
     return False
 
 
 MOMENTS = {
-    "begin": ((Loan.begin, Loan._give_back), lambda p, product: product(1.0).backward()),
-    "end": ((Loan.end, Loan._give_back), lambda p, product: p.grad),
+    "adopt": ((ParameterBuffer._adopt, ParameterBuffer._give_back), lambda p, product: product(1.0).backward()),
+    "materialize": ((ParameterBuffer.materialize, ParameterBuffer._give_back), lambda p, product: p.grad),
 }
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_wherever_a_loan_is_interrupted_every_number_is_right(loan, moment):
-    p, q, product = loan
+def test_wherever_a_buffer_is_interrupted_every_number_is_right(pair, moment):
+    p, q, product = pair
     functions, act = MOMENTS[moment]
     codes = {function.__code__ for function in functions}
     place, was_interrupted = 0, True
     while was_interrupted:
         p.data, q.data, p.grad, q.grad = 2.0, 3.0, 3.0, 2.0
-        if moment == "end":
+        if moment == "materialize":
             product(0.0).backward()
         was_interrupted = interrupted(lambda: act(p, product), codes, place)
-        assert lent(p, q) in ([True, True], [False, False])
-        done = moment == "begin" and not was_interrupted
+        assert buffered(p, q) in ([True, True], [False, False])
+        done = moment == "adopt" and not was_interrupted
         assert (p.data, q.data) == (2.0, 3.0)
         assert (p.grad, q.grad) == ((6.0, 4.0) if done else (3.0, 2.0))
         assert type(p) is type(q) is Value
         place += 1
     assert place > 50
     product(1.0).backward()
-    assert (p.grad, q.grad) == (9.0, 6.0) if moment == "begin" else (6.0, 4.0)
+    assert (p.grad, q.grad) == (9.0, 6.0) if moment == "adopt" else (6.0, 4.0)
 
 
 class Interrupting:
@@ -848,33 +877,141 @@ class Interrupting:
 
 @pytest.mark.parametrize("times", range(2))
 @pytest.mark.parametrize("slot", ["_data", "_grad", "_version"])
-def test_a_loan_that_is_interrupted_at_a_slot_gives_every_number_back(loan, slot, times, monkeypatch):
-    p, q, product = loan
+def test_a_buffer_that_is_interrupted_at_a_slot_gives_every_number_back(pair, slot, times, monkeypatch):
+    p, q, product = pair
     SGD([p, q], lr=1.0).step()
-    assert lent(p, q) == [True, True]
+    assert buffered(p, q) == [True, True]
     with monkeypatch.context() as patch:
-        patch.setattr(engine_lending, slot, Interrupting(getattr(engine_lending, slot), times))
+        patch.setattr(buffers, slot, Interrupting(getattr(buffers, slot), times))
         with pytest.raises(KeyboardInterrupt):
             repr(q)
-    assert lent(p, q) == [False, False]
+    assert buffered(p, q) == [False, False]
     assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 3.0, 2.0)
     if slot == "_data":
         with monkeypatch.context() as patch:
-            patch.setattr(engine_lending, slot, Interrupting(getattr(engine_lending, slot), times))
+            patch.setattr(buffers, slot, Interrupting(getattr(buffers, slot), times))
             with pytest.raises(KeyboardInterrupt):
                 product(1.0).backward()
-        assert lent(p, q) == [False, False]
+        assert buffered(p, q) == [False, False]
         assert (p.data, q.data, p.grad, q.grad) == (-1.0, 1.0, 3.0, 2.0)
     product(1.0).backward()
     assert (p.grad, q.grad) == (4.0, 1.0)
 
 
-def test_to_change_places_takes_linear_time():
+# Buffers and bindings by themselves.
+
+
+def test_a_buffer_holds_all_of_its_values_or_none():
+    p, q, r = parameters(1.0, 2.0, 3.0)
+    first, second = ParameterBuffer([p, q]), ParameterBuffer([q, r])
+    assert first.adopt()
+    assert not second.adopt(take=False)
+    assert (first.live, second.live) == (True, False)
+    assert second.adopt()
+    assert (first.live, second.live, buffered(p, q, r)) == (False, True, [False, True, True])
+    assert second.data.tolist() == [2.0, 3.0]
+    assert [x.data for x in (p, q, r)] == [1.0, 2.0, 3.0]
+
+
+def test_a_binding_finds_numbers_in_several_buffers_and_adopts_the_rest():
+    p, q, r, _ = values = parameters(1.0, 2.0, 3.0, 4.0)
+    first, second, binding = ParameterBuffer([r, p]), ParameterBuffer([q]), Binding(values)
+    assert not binding.in_buffers()
+    first.adopt()
+    second.adopt()
+    assert binding.in_buffers()
+    assert buffered(*values) == [True] * 4
+    assert binding.buffers[:2] == (first, second)
+    binding.add_gradients(np.array([0.1, 0.2, 0.3, 0.4]))
+    assert (first.grad.tolist(), second.grad.tolist()) == ([0.3, 0.1], [0.2])
+    assert p.grad == 0.1  # who looks brings back one buffer alone
+    assert buffered(*values) == [False, True, False, True]
+    binding.add_gradients(np.array([1.0, 1.0, 1.0, 1.0]))
+    assert first.live
+    assert [x.grad for x in values] == [1.1, 1.2, 1.3, 1.4]
+
+
+def test_a_binding_goes_back_to_the_buffers_where_it_was():
+    p, q = parameters(1.0, 2.0)
+    optimizer = SGD([q, p], lr=0.5)
+    product = compile(lambda x: x * p * q)
+    for _ in range(3):
+        product(1.0).backward()
+        optimizer.step()
+        assert optimizer._fused.buffer.live
+        repr(p)
+        assert not optimizer._fused.buffer.live
+        product(1.0).backward()
+        assert optimizer._fused.buffer.live, "not a buffer of the function's own"
+
+
+def test_a_frozen_parameter_is_trained_by_nobody_and_gets_its_gradient():
+    def run(compiled):
+        p, q, frozen = parameters(2.0, 3.0, -1.0)
+        f = compile(lambda x: (x * p - q * frozen) ** 2) if compiled else lambda x: (Value(x) * p - q * frozen) ** 2
+        optimizer = Adam([q, p], lr=0.1)
+        losses = [optimizer.minimize(f, 0.5 + i) for i in range(8)]
+        if compiled:
+            assert buffered(p, q, frozen) == [True] * 3
+        return [*losses, p.data, q.data, frozen.data, p.grad, q.grad, frozen.grad]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_optimizers_that_split_the_parameters_have_a_buffer_each():
+    def run(compiled):
+        ps = parameters(2.0, 3.0, -1.0, 0.5)
+        loss = lambda x: (ps[0] * x - ps[1]) ** 2 + (ps[2] * x + ps[3] * ps[0]).tanh()  # noqa: E731
+        f = compile(loss) if compiled else lambda x: loss(Value(x))
+        optimizers, seen = [Adam(ps[::2], lr=0.05), SGD(ps[1::2], lr=0.01, momentum=0.9)], []
+        for i in range(10):
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            value = f(0.1 * i)
+            value.backward()
+            seen.append(value.data)
+            for optimizer in optimizers:
+                optimizer.step()
+        assert [optimizer._fused.buffer.live for optimizer in optimizers] == [compiled] * 2
+        return [*seen, *[p.data for p in ps], *[p.grad for p in ps]]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeypatch):
+    p, q = parameters(2.0, 3.0)
+    product, optimizer = compile(lambda x: (x * p - q) ** 2), SGD([p, q], lr=0.01)
+    for _ in range(4):
+        optimizer.minimize(product, 1.0)
+    kernel, seen = optimizer._fused._kernel, []
+    call = kernel.call_driver
+
+    def looking(driver, argument):
+        call(driver, argument)
+        if not seen:
+            seen.append(threading.Thread(target=lambda: seen.append(p.data)))
+            seen[0].start()
+            seen[0].join()
+
+    monkeypatch.setattr(kernel, "call_driver", looking)
+    a, b = 2.0, 3.0
+    for _ in range(4):
+        a, b = a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)
+    steps = optimizer.steps
+    assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
+    assert seen[1] == pytest.approx(a)
+    assert optimizer.steps == steps + 1
+    assert (p.data, q.data) == pytest.approx((a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)))
+
+
+def test_to_find_many_parameters_takes_linear_time():
     values = parameters(*map(float, range(10_000)))
-    Part(values[1:] + values[:1]).lend()
-    part = Part(values[:2] + values[:1:-1])
-    begin = perf_counter()
-    part.lend_in_a_row()
-    assert perf_counter() - begin < 1  # looking through all for each takes several seconds
-    assert part.views is not None
-    assert part.views[0].tolist() == [0.0, 1.0, *map(float, range(9_999, 1, -1))]
+    for value in values:
+        value.grad = 0.0
+    ParameterBuffer(values[1:] + values[:1]).adopt()
+    binding = Binding(values[:2] + values[:1:-1])
+    begin = process_time()
+    assert binding.in_buffers()
+    assert process_time() - begin < 1  # looking through all for each takes several seconds
+    binding.change_gradients(lambda g: g + np.arange(10_000.0))
+    assert [values[i].grad for i in (0, 1, 2, 9_999)] == [0.0, 1.0, 9_999.0, 2.0]

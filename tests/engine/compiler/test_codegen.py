@@ -14,8 +14,9 @@ from tests.rule_samples import AWKWARD, FEW, NAMED, SAMPLED, awkward_points, eve
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
-from engine.compiler.codegen import loaded, source, translated  # noqa: E402
-from engine.compiler.nary_kernels import LOOPS  # noqa: E402
+from engine.compiler.codegen import source, to_numba  # noqa: E402
+from engine.compiler.disk_cache import load_generated  # noqa: E402
+from engine.compiler.nary_kernels import NARY_KERNELS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("machine_code")
 
@@ -134,7 +135,7 @@ def drawn(rng, what, n, numbers):
 
 def test_every_loop_is_tested():
     """What spreads a number over lanes, and what takes operands in rows, comes in where a program is laid out."""
-    assert LOOPS.keys() - {"spread", "four dots", "dot of rows"} == LOOP_FUNCTIONS.keys()
+    assert NARY_KERNELS.keys() - {"broadcast", "dot4", "contiguous dot"} == LOOP_FUNCTIONS.keys()
 
 
 every_loop = pytest.mark.parametrize("what", LOOP_FUNCTIONS, ids=lambda what: getattr(what, "name", what))
@@ -417,11 +418,15 @@ def test_machine_code_of_one_name_is_the_same_code():
     names = {}
     for name, _ in SAMPLED:
         rule = NAMED[name]
-        if rule not in LOOPS and rule.name not in LOOPS:
+        if rule not in NARY_KERNELS and rule.name not in NARY_KERNELS:
             for function in (rule.value, rule.partials):
-                part = translated(function)
+                part = to_numba(function)
                 qualname = getattr(getattr(part.code, "py_func", None), "__qualname__", part.identity)
                 assert names.setdefault(qualname, part.identity) == part.identity
                 assert "lambda" not in qualname
-    texts = [loaded(source(n, lanes), f"{n} {lanes}", {})["forward"].__qualname__ for n in (1, 2) for lanes in (0, 1)]
+    texts = [
+        load_generated(source(n, batched), f"{n} {batched}", {})["forward"].__qualname__
+        for n in (1, 2)
+        for batched in (False, True)
+    ]
     assert len({*texts}) == 4

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Value
-from engine.compiler.pytree import NUMBER, described, is_array, of_array, rebuilt, structure
+from engine.compiler.pytree import NUMBER, flatten, is_array, leaf_paths, of_array, unflatten
 from engine.nested import tree_leaves
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
@@ -31,12 +31,12 @@ trees = st.recursive(st.one_of(numbers, others), branches, max_leaves=10)
 
 
 def look(tree):
-    return structure(tree, [])
+    return flatten(tree, [])
 
 
 def leaves_of(tree):
     leaves = []
-    structure(tree, leaves)
+    flatten(tree, leaves)
     return leaves
 
 
@@ -67,38 +67,44 @@ def without_numbers(tree):
 @given(trees)
 def test_what_was_taken_apart_is_rebuilt(tree):
     leaves = []
-    key = structure(tree, leaves)
+    signature = flatten(tree, leaves)
     rest = iter(leaves)
-    assert with_types(rebuilt(key, rest)) == with_types(in_lists(tree))
+    assert with_types(unflatten(signature, rest)) == with_types(in_lists(tree))
     assert list(rest) == []
-    hash(key)
+    hash(signature)
 
 
 @QUICK
 @given(trees, trees, st.randoms(use_true_random=False))
 def test_two_look_alike_if_they_differ_in_numbers_alone(one, other, random):
     assert (look(one) == look(other)) == (without_numbers(one) == without_numbers(other))
-    key = look(one)
-    again = rebuilt(key, iter([random.random() for _ in leaves_of(one)]))
-    assert (look(again), hash(look(again))) == (key, hash(key))
+    signature = look(one)
+    again = unflatten(signature, iter([random.random() for _ in leaves_of(one)]))
+    assert (look(again), hash(look(again))) == (signature, hash(signature))
 
 
 @QUICK
 @given(trees)
 def test_every_leaf_has_a_name_that_leads_to_it(tree):
     leaves = []
-    key = structure(tree, leaves)
-    called = list(described(key, "x"))
+    signature = flatten(tree, leaves)
+    called = list(leaf_paths(signature, "x"))
     assert [eval(name, {"x": in_lists(tree)}) for name in called] == leaves
     assert len(set(called)) == len(leaves)
 
 
 def test_names_of_leaves():
-    key = look({"a": [[1, 2], (3, {"b": 4})], "on": True, "c": 5})
-    assert list(described(key, "x")) == ["x['a'][0][0]", "x['a'][0][1]", "x['a'][1][0]", "x['a'][1][1]['b']", "x['c']"]
-    assert list(described(look([[1.0, 2.0]] * 2), "w")) == ["w[0][0]", "w[0][1]", "w[1][0]", "w[1][1]"]
-    assert list(described(NUMBER, "y")) == ["y"]
-    assert list(described(look([]), "x")) == list(described(look("s"), "x")) == []
+    signature = look({"a": [[1, 2], (3, {"b": 4})], "on": True, "c": 5})
+    assert list(leaf_paths(signature, "x")) == [
+        "x['a'][0][0]",
+        "x['a'][0][1]",
+        "x['a'][1][0]",
+        "x['a'][1][1]['b']",
+        "x['c']",
+    ]
+    assert list(leaf_paths(look([[1.0, 2.0]] * 2), "w")) == ["w[0][0]", "w[0][1]", "w[1][0]", "w[1][1]"]
+    assert list(leaf_paths(NUMBER, "y")) == ["y"]
+    assert list(leaf_paths(look([]), "x")) == list(leaf_paths(look("s"), "x")) == []
 
 
 def test_true_and_one_and_names_of_numbers_are_told_apart():
@@ -147,12 +153,12 @@ def test_other_things_are_part_of_the_look():
     assert look(1j) != look(2j)
     thing, other = object(), object()
     assert look(thing) == look(thing) != look(other)
-    assert rebuilt(look([thing, 1]), iter([2]))[0] is thing
+    assert unflatten(look([thing, 1]), iter([2]))[0] is thing
 
 
 def test_leaves_too_few_or_things_inside_a_row():
-    assert rebuilt((2, ("as it is", str, "a")), iter([])) == ["a", "a"]
-    assert rebuilt(look([["a", 1], ["a", 2]]), iter("xy")) == [["a", "x"], ["a", "y"]]
+    assert unflatten((2, ("as it is", str, "a")), iter([])) == ["a", "a"]
+    assert unflatten(look([["a", 1], ["a", 2]]), iter("xy")) == [["a", "x"], ["a", "y"]]
 
 
 def test_a_namedtuple_stays_one():
@@ -161,9 +167,9 @@ def test_a_namedtuple_stays_one():
     assert leaves_of(point) == [1.0, 2.0, 3.0]
     assert look(point) != look(tuple(point))
     assert look(point) != look(namedtuple("Other", "x y")(*point))
-    assert rebuilt(look(point), iter("abc")) == Point("a", ["b", Point("c", True)])
-    assert type(rebuilt(look(point), iter("abc"))) is Point
-    assert list(described(look(point), "p")) == ["p.x", "p.y[0]", "p.y[1].x"]
+    assert unflatten(look(point), iter("abc")) == Point("a", ["b", Point("c", True)])
+    assert type(unflatten(look(point), iter("abc"))) is Point
+    assert list(leaf_paths(look(point), "p")) == ["p.x", "p.y[0]", "p.y[1].x"]
 
 
 # Arrays.
@@ -176,10 +182,10 @@ np = pytest.importorskip("numpy", reason="no numpy: there are no arrays")
 def test_an_array_looks_like_lists_of_its_shape(shape, kind):
     array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind)
     leaves = []
-    key = structure(array, leaves)
-    assert key == of_array(array.shape) == look(array.astype(float).tolist())
+    signature = flatten(array, leaves)
+    assert signature == of_array(array.shape) == look(array.astype(float).tolist())
     assert leaves == list(tree_leaves(array.tolist()))
-    assert rebuilt(key, iter(leaves)) == array.tolist()
+    assert unflatten(signature, iter(leaves)) == array.tolist()
 
 
 def test_arrays_of_any_layout_give_their_numbers_row_by_row():
@@ -191,7 +197,7 @@ def test_arrays_of_any_layout_give_their_numbers_row_by_row():
 
 
 def test_bool_arrays_are_numbers_and_python_bools_are_none():
-    assert structure(np.array([True, False]), leaves := []) == (2, NUMBER)
+    assert flatten(np.array([True, False]), leaves := []) == (2, NUMBER)
     assert leaves == [1, 0]
     assert look([True, False]) != (2, NUMBER)
     assert look(np.bool_(True)) == NUMBER
@@ -199,14 +205,14 @@ def test_bool_arrays_are_numbers_and_python_bools_are_none():
 
 @pytest.mark.parametrize("one", [np.float64(2), np.float32(2), np.int64(2), np.uint8(2), np.array(2.0), np.array(2)])
 def test_scalars_and_arrays_of_no_axes_are_numbers(one):
-    assert structure([one, 1.0], leaves := []) == (2, NUMBER)
+    assert flatten([one, 1.0], leaves := []) == (2, NUMBER)
     assert leaves == [2, 1]
     assert all(type(leaf) in (int, float) for leaf in leaves)
 
 
 def test_arrays_of_values_are_numbers_and_of_strings_are_not():
     values = [Value(1.0), Value(2.0)]
-    assert structure(np.array(values), leaves := []) == (2, NUMBER)
+    assert flatten(np.array(values), leaves := []) == (2, NUMBER)
     assert leaves == values
     assert look(np.array(["a", "b"])) == look(["a", "b"])
     assert not is_array(np.array(["a"]))

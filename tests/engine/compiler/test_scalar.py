@@ -18,10 +18,9 @@ from tests.programs import programs
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
-from engine.compiler.buffers import Part  # noqa: E402
-from engine.compiler.nary_kernels import LOOPS  # noqa: E402
-from engine.compiler.runtime import Single  # noqa: E402
-from engine.compiler.scalar import scheduled  # noqa: E402
+from engine.compiler.buffers import Binding  # noqa: E402
+from engine.compiler.nary_kernels import NARY_KERNELS  # noqa: E402
+from engine.compiler.scalar import ScalarProgram, scheduled  # noqa: E402
 
 numbers = st.floats(-2, 2)
 
@@ -76,7 +75,7 @@ def check(tape):
             if what is dot_rule:
                 half = len(operands) // 2
                 assert rows == (in_a_row(operands[:half]) and in_a_row(operands[half : 2 * half]))
-        assert rows or what not in LOOPS or len(instructions) == 1, "a loop of any number of operands is a run"
+        assert rows or what not in NARY_KERNELS or len(instructions) == 1, "a loop of any number of operands is a run"
         assert not known.intersection(results)
         known.update(results)
     assert found == Counter(
@@ -89,11 +88,11 @@ def check(tape):
 
 def check_numbers(tape, leaves, outputs):
     """Hold one run to the plain graph: the outputs, and the gradients of the first."""
-    single, part = Single(tape), Part(tape.parameters)
+    single, part = ScalarProgram(tape), Binding(tape.parameters)
     slopes = gradients(outputs[0], [*leaves, *tape.parameters])
     for gradient in (True, False, True):
-        results, by_inputs, by_parameters, fine = single.run(single.job([leaf.data for leaf in leaves], part, gradient))
-        assert fine == 3
+        results, by_inputs, by_parameters, *finite = single.run([leaf.data for leaf in leaves], part, gradient)
+        assert finite == [1, 1]
         assert close(results, [output.data for output in outputs])
         assert not gradient or close([*by_inputs, *by_parameters], slopes)
 
@@ -256,25 +255,25 @@ def test_a_tape_without_instructions(outputs, expected, slopes):
     integers, begins, place = scheduled(tape)
     assert (len(tape), len(integers), len(begins)) == (0, 0, 0)
     assert place.tolist() == list(range(tape.leaves))
-    single = Single(tape)
-    results, by_inputs, by_parameters, fine = single.run(single.job([3.0], Part(tape.parameters), True))
-    assert (results, [*by_inputs, *by_parameters], fine) == (expected, slopes, 3)
-    assert not single.goes_bad([3.0], Part(tape.parameters))
+    single = ScalarProgram(tape)
+    results, by_inputs, by_parameters, *finite = single.run([3.0], Binding(tape.parameters), True)
+    assert (results, [*by_inputs, *by_parameters], finite) == (expected, slopes, [1, 1])
+    assert not single.goes_bad([3.0], Binding(tape.parameters))
 
 
 def test_what_a_run_gave_stays_when_there_is_another():
     w = parameter(2.0)
     tape, *_ = taped(lambda x: x * w, 3.0)
-    single, part = Single(tape), Part(tape.parameters)
-    results, by_inputs, by_parameters, _ = single.run(single.job([3.0], part, True))
-    single.run(single.job([5.0], part, True))
+    single, part = ScalarProgram(tape), Binding(tape.parameters)
+    results, by_inputs, by_parameters, *_ = single.run([3.0], part, True)
+    single.run([5.0], part, True)
     assert (results, by_inputs, by_parameters.tolist()) == ([6.0], [2.0], [3.0])
 
 
 def test_what_goes_bad_is_told():
     tape, *_ = taped(lambda x: [(x * 2.0).log()], 1.0)
-    single, part = Single(tape), Part(())
-    assert (single.run(single.job([1.0], part, True))[3], single.goes_bad([1.0], part)) == (3, False)
-    assert (single.run(single.job([-1.0], part, False))[3], single.goes_bad([-1.0], part)) == (2, True)
-    assert single.run(single.job([float("nan")], part, False))[3] == 2
+    single, part = ScalarProgram(tape), Binding(())
+    assert (single.run([1.0], part, True)[3:], single.goes_bad([1.0], part)) == ((1, 1), False)
+    assert (single.run([-1.0], part, False)[3:], single.goes_bad([-1.0], part)) == ((0, 1), True)
+    assert single.run([float("nan")], part, False)[3:] == (0, 1)
     assert not single.goes_bad([float("nan")], part), "nothing went bad that was not so before"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from engine import Value
-from engine.compiler.buffers import Lent, Part
+from engine.compiler.buffers import BufferedValue, ParameterBuffer
 from engine.nested import tree_leaves
 from nn import MLP, BatchNorm1d, Linear, Module, Neuron, Sequential, load, save
 from tests.paths import DATA, ROOT
@@ -125,14 +125,14 @@ def test_safetensors_are_float64_in_the_shapes_of_the_model(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_lent_numbers_are_saved_and_loaded(tmp_path, suffix):
+def test_numbers_in_buffers_are_saved_and_loaded(tmp_path, suffix):
     path = tmp_path / f"weights{suffix}"
     model, other = MLP(2, [2]), MLP(2, [2])
-    loans = [Part(each.parameters()) for each in (model, other)]
-    for part in loans:
-        part.lend()
-    assert {type(value) for each in (model, other) for value in each.parameters()} == {Lent}
-    loans[0].change(lambda data, grad: lambda: np.copyto(data, np.arange(6.0)))  # in the arrays alone
+    buffers = [ParameterBuffer(each.parameters()) for each in (model, other)]
+    for buffer in buffers:
+        assert buffer.adopt()
+    assert {type(value) for each in (model, other) for value in each.parameters()} == {BufferedValue}
+    buffers[0].data[:] = np.arange(6.0)  # in the arrays alone
     save(model, path)
     load(other, path)
     assert other.state_dict() == {"layers.0.weight": [[0.0, 1.0], [3.0, 4.0]], "layers.0.bias": [2.0, 5.0]}

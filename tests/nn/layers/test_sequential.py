@@ -8,7 +8,7 @@ import pytest
 
 from engine.graph import topological_order
 from nn import MLP, BatchNorm1d, Dropout, Layer, Linear, Module, ReLU, Sequential, Tanh
-from viz.graph import folding as fold
+from viz.graph import folding
 
 
 def test_each_member_is_fed_what_the_one_before_it_gave():
@@ -70,11 +70,11 @@ def test_members_are_labelled_after_their_place_and_pictures_fold_by_them():
     assert len(set(labels)) == len(labels)
     output = model[:4]([1.0, 2.0])
     order = topological_order(output)
-    paths = {path for path in fold.module_paths(order).values() if path[-1] != "parameters"}
+    paths = {path for path in folding.module_paths(order).values() if path[-1] != "parameters"}
     neurons = {("L0", f"n{i}") for i in (0, 1)} | {("L2", "L0", f"n{i}") for i in (0, 1)}
     assert paths >= neurons | {("L3", "L0", "n0"), ("L3", "L1", "n0")}
-    boxes, _ = fold.fold(order, fold.module_paths(order), fold.at_depth(1))
-    assert {box.name for box in boxes if isinstance(box, fold.Group)} == {"L0", "L2", "L3"}
+    boxes, _ = folding.collapse(order, folding.module_paths(order), folding.expanded_to(1))
+    assert {box.name for box in boxes if isinstance(box, folding.Cluster)} == {"L0", "L2", "L3"}
 
 
 def test_a_label_of_ones_own_stays():

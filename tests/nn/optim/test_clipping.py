@@ -1,4 +1,4 @@
-"""Clipped gradients against PyTorch's, of single parameters and of those that are lent to arrays."""
+"""Clipped gradients against PyTorch's, of single parameters and of those in buffers."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from engine import Value, compile
-from engine.compiler.buffers import Lent, Part
+from engine.compiler.buffers import Binding, BufferedValue, ParameterBuffer
 from nn import SGD, Adam, clip_grad_norm_, clip_grad_value_, hinge_loss
 from nn.layers.dense import MLP
 from tests.paths import DATA
@@ -22,18 +22,18 @@ def parameters(gradients):
     return made
 
 
-def lend(made):
-    """Lend them to arrays as they are."""
-    pytest.importorskip("numba", reason="without numba nothing is lent")
-    Part(made).lend()
+def adopt(made):
+    """Put them into a buffer as they are."""
+    pytest.importorskip("numba", reason="without numba nothing is in a buffer")
+    ParameterBuffer(made).adopt()
     return made
 
 
-def lent(made):
-    return [type(p) is Lent for p in made]
+def buffered(made):
+    return [type(p) is BufferedValue for p in made]
 
 
-FORMS = {"single": lambda made: made, "lent": lend}
+FORMS = {"single": lambda made: made, "buffered": adopt}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -44,7 +44,7 @@ def test_norms_are_clipped_as_by_pytorch(name, form):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         norm = clip_grad_norm_(made, case["max_norm"])
-    assert lent(made) == [form == "lent"] * len(made)
+    assert buffered(made) == [form == "buffered"] * len(made)
     assert type(norm) is float
     assert norm == pytest.approx(case["norm"], rel=1e-15, nan_ok=True)
     assert_equal([p.grad for p in made], case["after"])
@@ -56,7 +56,7 @@ def test_values_are_clipped_as_by_pytorch(name, form):
     case = TORCH["clip_grad_value_"][name]
     made = FORMS[form](parameters(case["gradients"]))
     clip_grad_value_(made, case["clip_value"])
-    assert lent(made) == [form == "lent"] * len(made)
+    assert buffered(made) == [form == "buffered"] * len(made)
     assert_equal([p.grad for p in made], case["after"])
 
 
@@ -72,7 +72,7 @@ def test_a_norm_that_is_not_finite_is_warned_of_or_raised(form, bad):
     made = FORMS[form](parameters([1.0, bad]))
     with pytest.raises(RuntimeError, match=rf"the norm of the gradients is {bad}; detect_anomaly\(\) finds where"):
         clip_grad_norm_(made, 1.0, error_if_nonfinite=True)
-    assert lent(made) == [form == "lent"] * 2
+    assert buffered(made) == [form == "buffered"] * 2
     assert [p.grad for p in made] == pytest.approx([1.0, bad], nan_ok=True)
     with pytest.warns(RuntimeWarning, match=rf"the norm of the gradients is {bad}; detect_anomaly") as caught:
         clip_grad_norm_(made, 1.0)
@@ -91,47 +91,47 @@ def test_only_the_given_parameters_are_changed(form):
     made = FORMS[form](parameters([3.0, 100.0, 4.0]))
     assert clip_grad_norm_(made[::2], 1.0) == 5.0
     clip_grad_value_(made[2], 0.5)
-    assert lent(made) == [form == "lent"] * 3
+    assert buffered(made) == [form == "buffered"] * 3
     assert [p.grad for p in made] == pytest.approx([0.6, 100.0, 0.5], rel=1e-6)
 
 
-def test_parameters_of_several_loans_and_of_none_become_one_loan():
+def test_parameters_of_several_buffers_and_of_none_are_clipped_together():
     a, b, c, d = parameters([1.0, 2.0, 4.0, None])
-    lend([a])
-    lend([b])
+    adopt([a])
+    adopt([b])
     assert clip_grad_norm_([a, b, c, d], math.inf) == math.sqrt(21)
-    assert lent([a, b, c, d]) == [True] * 4
+    assert buffered([a, b, c, d]) == [True] * 4
     clip_grad_value_([a, b, c, d], 1.5)
     assert [p.grad for p in (a, b, c, d)] == [1.0, 1.5, 1.5, None]
 
 
 def test_one_that_was_not_reached_stays_clear_of_nan_and_is_reached_later():
-    pytest.importorskip("numba", reason="without numba nothing is lent")
+    pytest.importorskip("numba", reason="without numba nothing is in a buffer")
     p, q = parameters([None, None])
     line = compile(lambda x: x * q)
     for _ in range(2):
-        line(1.0).backward()  # is recorded, and checked, which ends loans
+        line(1.0).backward()  # is recorded, and checked, which brings numbers back
     p.grad, q.grad = math.nan, None
-    lend([p, q])
+    adopt([p, q])
     with pytest.warns(RuntimeWarning, match="is nan"):
         clip_grad_norm_([p, q], 1.0)
     line(3.0).backward()
-    assert lent([p, q]) == [True, True]
+    assert buffered([p, q]) == [True, True]
     assert q.grad == 3.0
     assert p.grad != p.grad
 
 
 def test_a_change_that_looks_at_a_value_is_made_all_the_same():
-    p, q = lend(parameters([1.0, 2.0]))
-    Part([p, q]).change_gradients(lambda g: g * (2.0 + 0.0 * p.grad))
-    assert lent([p, q]) == [True, True]
+    p, q = adopt(parameters([1.0, 2.0]))
+    Binding([p, q]).change_gradients(lambda g: g * (2.0 + 0.0 * p.grad))
+    assert buffered([p, q]) == [True, True]
     assert (p.grad, q.grad) == (2.0, 4.0)
 
 
 def test_a_change_gets_a_copy():
-    p, q = lend(parameters([1.0, 2.0]))
+    p, q = adopt(parameters([1.0, 2.0]))
     kept = []
-    Part([p, q]).change_gradients(lambda g: kept.append(g) or 2 * g)
+    Binding([p, q]).change_gradients(lambda g: kept.append(g) or 2 * g)
     kept[0][:] = 7.0
     assert (p.grad, q.grad) == (2.0, 4.0)
 
@@ -147,7 +147,7 @@ def test_gradients_that_nobody_has_have_the_norm_0():
 def test_clipped_training_is_the_same_compiled_and_plain(optimizer):
     import random
 
-    pytest.importorskip("numba", reason="without numba nothing is lent")
+    pytest.importorskip("numba", reason="without numba nothing is in a buffer")
     rows, targets = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1]
     runs = []
     for compiled in (True, False):
@@ -160,7 +160,7 @@ def test_clipped_training_is_the_same_compiled_and_plain(optimizer):
             loss.backward()
             norms.append(clip_grad_norm_(model.parameters(), 0.1))
             clip_grad_value_(model.parameters(), 0.05)
-            assert lent(model.parameters()) == [compiled] * len(model.parameters())
+            assert buffered(model.parameters()) == [compiled] * len(model.parameters())
             steps.step()
         assert min(norms) > 0.1
         runs.append([*norms, *(p.data for p in model.parameters())])

@@ -140,7 +140,7 @@ def trained(make, how, step):
         optimizer.lr = 0.05 if i < 6 else 0.01
         losses.append(step(optimizer, loss if how == "call" else getattr(loss, how), np.array(X), np.array(Y)))
     if step is not without_arrays:
-        assert optimizer._in_arrays._update is not None
+        assert optimizer._fused._kernel is not None
     return losses + [p.data for p in model.parameters()]
 
 
@@ -156,7 +156,7 @@ def without_arrays(optimizer, function, *args):
     value = function(*args)
     optimizer.zero_grad()
     value.backward()
-    assert all(type(p.data) is float for p in optimizer.parameters)  # who looks ends the loan
+    assert all(type(p.data) is float for p in optimizer.parameters)  # who looks brings the numbers back
     optimizer.step()
     return value.data
 
@@ -185,7 +185,7 @@ def test_a_gradient_that_was_taken_away_is_there_after_a_whole_step():
     w.grad = None
     loss(1.0).backward()
     w.grad = None
-    optimizer._in_arrays.part.lend()
+    optimizer._fused.buffer.adopt()
     assert optimizer.minimize(loss.mean, np.array([3.0])) == pytest.approx(3 * 0.88)
     assert w.grad == 3.0
 
@@ -268,7 +268,7 @@ def test_a_rule_that_counts_runs_on_floats():
     assert optimizer.count == 6
 
 
-def test_a_step_that_nothing_led_to_is_told_when_the_numbers_are_lent():
+def test_a_step_that_nothing_led_to_is_told_when_the_numbers_are_in_buffers():
     p, q = Value(1.0), Value(2.0)
     compile(lambda x: x * p + 0 * q)(1.0).backward()
     lonely = Value(5.0)
@@ -278,7 +278,7 @@ def test_a_step_that_nothing_led_to_is_told_when_the_numbers_are_lent():
         SGD([lonely], lr=0.1).step()
 
 
-def test_two_optimizers_share_what_is_lent():
+def test_two_optimizers_share_a_parameter_in_a_buffer():
     p, q = Value(1.0), Value(2.0)
     loss = compile(lambda x: x * p * q)
     first, second = SGD([q], lr=0.1), SGD([p, q], lr=0.01, momentum=0.5)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engine import TraceError, Value, mean, no_grad
+from engine.compiler.fused_optimizer import FusedOptimizer
 from engine.modes import mode
 from nn import (
     MLP,
@@ -262,7 +263,7 @@ def test_what_can_not_be_compiled_may_come_later():
 
 
 def test_without_numba_auto_is_plain_and_silent(monkeypatch):
-    monkeypatch.setattr("nn.training.objective.find_spec", lambda name: None)
+    monkeypatch.setattr("nn.training.objective.machine_is_available", lambda: False)
     monkeypatch.setattr("nn.training.objective.compile", None)
     model = mlp()
     fit(model, (X, SIGNS), hinge_loss, SGD(model.parameters()), 1, progress=False)
@@ -419,14 +420,14 @@ def test_gradients_are_clipped():
 
 @pytest.mark.parametrize(("clip", "whole"), [(None, range(9, 12)), (1.0, [0])])
 def test_a_step_is_one_call_of_machine_code_where_nothing_comes_between(monkeypatch, clip, whole):
-    training = pytest.importorskip("engine.compiler.fused_optimizer")
+    pytest.importorskip("numba", reason="without numba there is no machine code")
     done = []
 
-    def counted(*args, step=training.training_step):
-        done.append(step(*args))
+    def counted(*args, minimize=FusedOptimizer.minimize):
+        done.append(minimize(*args))
         return done[-1]
 
-    monkeypatch.setattr(training, "training_step", counted)
+    monkeypatch.setattr(FusedOptimizer, "minimize", counted)
     expected, model = mlp(), mlp()
     losses = by_hand(expected, X, SIGNS, hinge_loss, Adam(expected.parameters(), lr=0.02), 4, clip=clip)
     optimizer = Adam(model.parameters(), lr=0.02)
@@ -589,6 +590,7 @@ class Interrupted(SGD):
         super().step()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_leaves_whole_weights_and_the_history_so_far():
     expected, model = mlp(), mlp()
     loader = DataLoader(X, SIGNS, 10, shuffle=True)
@@ -606,6 +608,7 @@ def test_an_interrupt_leaves_whole_weights_and_the_history_so_far():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_interrupt_does_not_wait():
     Interrupted.presses = 2
     model = mlp()
@@ -630,6 +633,7 @@ def test_an_interrupt_from_elsewhere_ends_the_training_too(compiled):
     assert (history.epoch, history.interrupted) == (2, True)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_in_a_callback_ends_the_training_after_the_epoch(tmp_path):
     model = mlp()
     path = tmp_path / "run.json"

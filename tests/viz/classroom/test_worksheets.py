@@ -15,7 +15,7 @@ from engine import Value, no_grad
 from engine.graph import topological_order
 from viz import worksheet, worksheets
 from viz.classroom.mistakes import MISTAKES
-from viz.classroom.worksheets.worksheet import Answer
+from viz.classroom.worksheets.marking import Answer
 
 LEVELS = ("easy", "medium", "hard")
 HOSTILE = [
@@ -598,7 +598,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 @pytest.mark.parametrize("students", ["Ada", True, None, 2.0])
 def test_students_are_a_number_or_names(students):
     with pytest.raises(
-        TypeError, match=r"expected how many students, or a list of names, got .*; one is written \['Ada'\]"
+        TypeError, match=r"expected the number of students, or a list of names, got .*; for one student write \['Ada'\]"
     ):
         worksheets(students)
 
@@ -612,7 +612,7 @@ def test_a_class_has_students(students):
 def test_what_follows_from_a_slip_is_not_called_a_mistake_of_its_own():
     marks = worksheet(28).check({"d": -7, "e": 35, "L": 33, "grad e": 1, "grad c": -7})
     assert marks["grad c"].causes.keys() == {"follows"}
-    assert marks["grad c"].causes["follows"] == "Right from what you had for d: correct that first."
+    assert marks["grad c"].causes["follows"] == "This follows from what you had for d: correct that first."
     assert "follows" not in worksheet(28).check({"d": -7.99})["d"].causes
 
 

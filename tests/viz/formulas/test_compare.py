@@ -127,9 +127,9 @@ def test_a_formula_of_any_length_is_compared_and_not_written():
 
 
 def test_a_function_that_gives_no_value_is_refused():
-    with pytest.raises(TypeError, match=r"gives one Value for a Value, this one gave 3\.0"):
+    with pytest.raises(TypeError, match=r"returns one Value for a Value, this one returned 3\.0"):
         compare(lambda x: 3.0, 1.0)
-    with pytest.raises(TypeError, match=r"this one gave \[Value"):
+    with pytest.raises(TypeError, match=r"this one returned \[Value"):
         compare(lambda x: [x], 1.0)
 
 

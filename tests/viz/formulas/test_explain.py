@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from engine import Rule, Value, dot, gradients
 from engine import sum as total
 from engine.graph import topological_order
-from engine.names import called
+from engine.names import node_names
 from nn import MLP, mse_loss
 from tests.engine.test_steps import expressions
 from viz import backward_in_order, compare, explain, formula, nudge
 from viz.formulas.report import Equations, Report, Sentence, Table
-from viz.formulas.symbols import evaluated, formulas, slopes
+from viz.formulas.symbols import evaluate, formulas, symbolic_local_derivatives
 
 # Partials that take nothing but floats: such a rule trains, but has no formula.
 mysin = Rule("mysin", math.sin, lambda z, x: (math.cos(x),))
@@ -84,11 +84,12 @@ def test_contributions_and_paths_add_up_to_the_gradient_and_are_counted_right(ro
 def test_the_ledger_of_a_diamond():
     a, b, root = diamond()
     assert str(explain(root, a)).splitlines() == [
-        "The gradient of L by a: every use of a contributes its upstream gradient times its local one.",
+        "The gradient of L with respect to a: every use of a contributes its upstream gradient times its local "
+        "derivative.",
         "through L: ∂L/∂L · ∂L/∂a = 1 · 6 = 6",
         "through b: ∂L/∂b · ∂b/∂a = 3 · 2 = 6",
         "∂L/∂a                    = 6 + 6 = 12",
-        "A path multiplies, paths add: 2 paths lead from a to L.",
+        "Multiply along a path, add over paths: 2 paths lead from a to L.",
         "a → b → L = 2 · 3 = 6",
         "a → L     = 6",
     ]
@@ -109,7 +110,7 @@ def test_the_root_itself_and_what_it_does_not_depend_on():
     assert str(explain(root, root)) == "∂L/∂L = 1: this is where the backward pass starts."
     assert str(explain(root, stranger)) == "L does not depend on q: ∂L/∂q = 0."
     assert str(explain(a, root)) == (
-        "a does not depend on L: ∂a/∂L = 0. a has no history: it is a leaf, or made in no_grad() or by detach()."
+        "a does not depend on L: ∂a/∂L = 0. a has no history: it is a leaf, or was made in no_grad() or by detach()."
     )
     assert [explain(x, y).gradient for x, y in ((root, root), (root, stranger), (a, root))] == [1.0, 0.0, 0.0]
 
@@ -143,7 +144,7 @@ def test_the_gradient_in_a_leaf_that_is_not_this_one_is_spoken_of():
     root.backward()
     assert "a.grad" not in str(explain(root, a))
     root.backward()
-    assert "a.grad is 24 and not this gradient: it is that of another backward(), or of several" in str(
+    assert "a.grad is 24, which is not this gradient: it comes from another backward(), or from several" in str(
         explain(root, a)
     )
     (root * 5).backward()
@@ -242,8 +243,10 @@ def test_rules_whose_partials_take_only_floats_are_named_where_they_have_no_form
     z = myhypot(a, b)
     assert str(formula(z, wrt=b)).splitlines()[-1].endswith("= ∂2myhypot(1, 2) = 0.8944")
     numbers = {"a": 1.0, "b": 2.0}
-    written = formulas([a, b, z], called([a, b, z]))
-    assert [evaluated(slope, numbers) for _, slope in slopes(z, written)] == list(z.local_gradients())
+    written = formulas([a, b, z], node_names([a, b, z]))
+    assert [evaluate(slope, numbers) for _, slope in symbolic_local_derivatives(z, written)] == list(
+        z.local_gradients()
+    )
     assert r"\operatorname{mysin'}" in formula(y, wrt=a).latex
     told = compare(lambda x: mysin(x) * x, 1.0)
     assert told.derivatives["symbolic"] == told.derivatives["reverse"]
@@ -267,7 +270,7 @@ def test_a_slip_in_the_rules_of_the_table_is_not_hidden(monkeypatch):
     y = x.sin()
     monkeypatch.setattr(rules.sin, "partials", broken)
     with pytest.raises(ValueError, match="slip"):
-        slopes(y, formulas([x, y], {x: "x"}))
+        symbolic_local_derivatives(y, formulas([x, y], {x: "x"}))
 
 
 @settings(deadline=None, max_examples=50)
@@ -296,7 +299,7 @@ def test_a_nudge_predicts_and_tries():
         "predicted: ∂y/∂x · 0.5 = 6 · 0.5 = 3",
         "actual                 = -7.75 - (-11) = 3.25",
         "difference             = 3.25 - 3 = 0.25",
-        "A tenth of the nudge leaves a difference of 0.0025: the slope is the limit of ever smaller ones.",
+        "A tenth of the nudge leaves a difference of 0.0025: the derivative is the limit as the nudge shrinks to 0.",
     ]
 
 
@@ -306,7 +309,7 @@ def test_what_is_only_rounding_is_no_difference():
     assert told.actual != told.predicted
     assert str(told).splitlines()[-2:] == [
         "difference              = -0.3 - (-0.3) = 0",
-        "They agree: the slope is the same all the way.",
+        "They agree: the slope is constant over the whole nudge.",
     ]
     lost = str(nudge(p, p.parents[0], 1e-20)).splitlines()
     assert lost[-2].endswith("= 0 - (-3e-20) = 3e-20")  # nothing has moved: this is no rounding of a difference

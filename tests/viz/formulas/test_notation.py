@@ -17,7 +17,7 @@ from sympy.parsing.latex import parse_latex
 import engine
 from engine import RULES, Rule, Value, gradients, mean, rules
 from engine.graph import topological_order
-from engine.names import called
+from engine.names import node_names
 from engine.rules import FAMILIES
 from tests.engine.test_steps import expressions
 from tests.rule_samples import NAMED, SAMPLED
@@ -26,12 +26,12 @@ from viz.formulas.symbols import (
     Applied,
     Name,
     Number,
+    as_expression,
     derivative,
-    evaluated,
-    expression,
+    evaluate,
     formulas,
-    on_the_board,
-    simplified,
+    simplify,
+    textbook_form,
 )
 
 inf = math.inf
@@ -59,6 +59,7 @@ FUNCTIONS = {
     "above": lambda x, y: 0.5 if x == y else float(x > y),
     "equal": lambda x, y: float(x == y),
     "stop_gradient": lambda x: x,
+    "stop": lambda x: x,
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
     "clamp": lambda x, low, high: sorted((low, x, high))[1],
@@ -143,8 +144,8 @@ NAMES = "xyuvwt"
 
 def pieces(rule, operands):
     """The rule of some formulas, and each of its partials."""
-    z = on_the_board(rule, operands)
-    return z, [expression(partial) for partial in rule.partials(z, *operands)]
+    z = textbook_form(rule, operands)
+    return z, [as_expression(partial) for partial in rule.partials(z, *operands)]
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLED, ids=[f"{n}-{len(s.points[0])}" for n, s in SAMPLED])
@@ -158,7 +159,7 @@ def test_a_rule_and_its_partials_read_back_are_the_same_functions(name, sample, 
         assert close(read_back(notation.write(z), numbers), data), notation.write(z)
         for partial, slope in zip(partials, rule.slopes(data, *point), strict=True):
             assert close(read_back(notation.write(partial), numbers), slope), notation.write(partial)
-            assert close(evaluated(partial, numbers), slope)
+            assert close(evaluate(partial, numbers), slope)
 
 
 def test_every_rule_and_every_family_is_read_back():
@@ -187,7 +188,7 @@ def test_a_formula_that_is_wrong_is_seen():
 @given(expressions(most=5))
 def test_the_formula_of_a_graph_and_its_derivatives_read_back_give_the_engines_numbers(root):
     order = topological_order(root)
-    names = called(order)
+    names = node_names(order)
     numbers = {names[node]: node.data for node in order if not node.parents}
     written = formulas(order, names)
     assert close(value(LATEX.write(written[root]), numbers), root.data)
@@ -196,7 +197,7 @@ def test_the_formula_of_a_graph_and_its_derivatives_read_back_give_the_engines_n
     for leaf in order:
         if not leaf.parents and leaf.role != "constant":
             slope, gradient = derivative(order, leaf, written), gradients(root, [leaf])[0]
-            assert close(evaluated(slope, numbers), gradient)
+            assert close(evaluate(slope, numbers), gradient)
             assert close(python(TEXT.write(slope), numbers), gradient)
             well_formed(MATHML.write(slope))
             if slope.size < 50:
@@ -217,14 +218,14 @@ FORMULAS = st.recursive(
 @given(FORMULAS)
 def test_brackets_stand_wherever_they_are_needed(formula):
     numbers = {"a": 1.5, "b": -0.75, "c": 2.25}
-    expected = evaluated(formula, numbers)
+    expected = evaluate(formula, numbers)
     if math.isfinite(expected) and 1e-3 < abs(expected) < 1e6:
         assert math.isclose(python(TEXT.write(formula), numbers), expected, rel_tol=1e-9)
         assert math.isclose(value(LATEX.write(formula), numbers), expected, rel_tol=1e-9), LATEX.write(formula)
 
 
 def applied(rule, *operands):
-    return Applied(rule, tuple(map(expression, operands)))
+    return Applied(rule, tuple(map(as_expression, operands)))
 
 
 a, b, c, x = map(Name, "abcx")
@@ -280,7 +281,7 @@ def test_a_third_is_a_third():
     p, q, r = (Value(n, name) for n, name in ((1.0, "p"), (2.0, "q"), (4.0, "r")))
     m = mean([p, q * p, r])
     order = topological_order(m)
-    slope = derivative(order, p, formulas(order, called(order)))
+    slope = derivative(order, p, formulas(order, node_names(order)))
     assert (TEXT.write(slope), LATEX.write(slope)) == ("1 / 3 + q / 3", r"\frac{1}{3} + \frac{q}{3}")
 
 
@@ -293,8 +294,8 @@ def test_what_is_idle_is_left_out():
         x * one,
         one * x,
         x / one,
-        simplified(rules.neg, [-x]),
-        simplified(rules.power(1.0), [x]),
+        simplify(rules.neg, [-x]),
+        simplify(rules.power(1.0), [x]),
     ):
         assert TEXT.write(idle) == "x"
     for dead in (x * zero, zero * x, zero / x):
@@ -311,7 +312,7 @@ def test_a_users_rule_that_is_called_like_one_of_the_table_is_a_function_like_an
     p, q, r = (Value(n, name) for n, name in ((2.0, "p"), (3.0, "q"), (5.0, "r")))
     root = rule(p, q, r)
     order = topological_order(root)
-    written = formulas(order, called(order))
+    written = formulas(order, node_names(order))
     assert TEXT.write(written[root]) == f"{name}(p, q, r)"
     assert f"{name}" in LATEX.write(written[root])
     assert TEXT.write(derivative(order, q, written)) == "r"
@@ -363,7 +364,7 @@ def test_mathml_stays_well_formed_under_hostile_names_of_values_and_rules(name):
     of = Name(name)
     parts = [
         MATHML.write(of), MATHML.write(of * 2 - rule(of) ** of / abs(of)), MATHML.derivative(name, name),
-        MATHML.slope(name, name), MATHML.words(name), MATHML.write(rules.exp(of)),
+        MATHML.ordinary_derivative(name, name), MATHML.words(name), MATHML.write(rules.exp(of)),
     ]  # fmt: skip
     for part in parts:
         tags = {element.tag for element in well_formed(part).iter()}

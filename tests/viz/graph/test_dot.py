@@ -1,5 +1,6 @@
 """The picture: what it says, that no label can break it, and that it can be drawn with any engine and with none."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import sysconfig
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -166,11 +168,37 @@ def test_a_graph_too_large_to_read_is_refused_before_an_engine_is_called(monkeyp
 
 def test_an_engine_that_takes_too_long_is_passed_over(monkeypatch, tmp_path):
     slow = tmp_path / "dot"
-    slow.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    slow.write_text("#!/bin/sh\nwhile :; do :; done\n")
     slow.chmod(0o755)
     monkeypatch.setattr(engines, "engines", lambda: [[str(slow)]])
-    with pytest.warns(RuntimeWarning, match=r"dot could not draw svg: took longer than 0.2 s"):
+    with pytest.warns(RuntimeWarning, match=r"dot could not draw svg: took more than 1 s of the processor's time"):
         assert engines.draw("digraph {}", "svg", time_limit=0.2) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="on Windows an engine is timed by the clock")
+def test_an_engine_that_waits_for_a_busy_machine_is_not_passed_over(monkeypatch, tmp_path):
+    """Its seconds are the processor's: the same graph gives the same picture, however long it takes by the clock."""
+    waiting = tmp_path / "dot"
+    waiting.write_text("#!/bin/sh\n/bin/sleep 1.5\necho drawn\n")
+    waiting.chmod(0o755)
+    monkeypatch.setattr(engines, "engines", lambda: [[str(waiting)]])
+    assert engines.draw("digraph {}", "svg", time_limit=1) == b"drawn\n"
+
+
+def test_where_the_processors_time_cannot_be_limited_the_clock_stops_an_engine(monkeypatch):
+    """As on Windows: after ten times as long."""
+    given = {}
+
+    def run(command, **options):
+        given.update(options, command=command)
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(engines, "os", SimpleNamespace(name="nt", path=os.path))
+    monkeypatch.setattr(engines.subprocess, "run", run)
+    monkeypatch.setattr(engines, "engines", lambda: [["dot.exe"]])
+    with pytest.warns(RuntimeWarning, match=r"dot.exe could not draw svg: took longer than 300 s"):
+        assert engines.draw("digraph {}", "svg") is None
+    assert given["command"] == ["dot.exe", "-Kdot", "-Tsvg"]
 
 
 def test_an_engine_that_fails_is_passed_over(monkeypatch):

@@ -9,9 +9,9 @@ from engine import Value
 from engine.graph import topological_order
 from nn import MLP, Neuron, mse_loss
 from tests.viz.graph.test_dot import HOSTILE
-from viz.graph import folding as fold
-from viz.graph.folding import Group, at_depth, module_paths
-from viz.graph.picture import links, picture
+from viz.graph import folding
+from viz.graph.folding import Cluster, expanded_to, module_paths
+from viz.graph.picture import collapsed_edges, picture
 
 
 def network(fused=True, activation="relu", decay=0.0, sizes=(3, 2, 1)):
@@ -24,11 +24,11 @@ def network(fused=True, activation="relu", decay=0.0, sizes=(3, 2, 1)):
 
 def folded(root, depth):
     order = topological_order(root)
-    return fold.fold(order, module_paths(order), at_depth(depth))
+    return folding.collapse(order, module_paths(order), expanded_to(depth))
 
 
-def names(parts):
-    return [part.name for part in parts if isinstance(part, Group)]
+def names(vertices):
+    return [part.name for part in vertices if isinstance(part, Cluster)]
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -41,7 +41,7 @@ def test_every_operation_of_a_neuron_is_part_of_it(fused, activation):
         for j, neuron in enumerate(layer.neurons):
             whole = (f"L{i}", f"n{j}")
             own = {node for node, path in paths.items() if path[:2] == whole and node.role != "constant"}
-            many = len(neuron.parameters()) >= fold.MANY
+            many = len(neuron.parameters()) >= folding.MIN_PARAMETERS
             assert {paths[p] for p in neuron.parameters()} == {(*whole, "parameters") if many else whole}
             assert set(neuron.parameters()) <= own
             outputs = [node for node in own if node.label == neuron.label]
@@ -75,17 +75,17 @@ def test_each_depth_shows_what_it_says(fused):
 def test_every_node_is_in_one_box_and_boxes_stand_in_order(fused, decay, depth):
     _, loss = network(fused, decay=decay)
     order = topological_order(loss)
-    parts, part_of = folded(loss, depth)
-    members = [node for part in parts for node in (part.nodes if isinstance(part, Group) else [part])]
+    vertices, vertex_of = folded(loss, depth)
+    members = [node for part in vertices for node in (part.nodes if isinstance(part, Cluster) else [part])]
     assert sorted(map(id, members)) == sorted(map(id, order))
-    assert set(part_of) == set(order)
-    place = {part: i for i, part in enumerate(parts)}
+    assert set(vertex_of) == set(order)
+    place = {part: i for i, part in enumerate(vertices)}
     for node in order:
         for parent in node.parents:
-            assert place[part_of[parent]] <= place[part_of[node]]
-    assert part_of[loss] is parts[-1]
-    for part in parts:
-        if isinstance(part, Group):
+            assert place[vertex_of[parent]] <= place[vertex_of[node]]
+    assert vertex_of[loss] is vertices[-1]
+    for part in vertices:
+        if isinstance(part, Cluster):
             outside = {parent for node in part.nodes for parent in node.parents} - set(part.nodes)
             assert set(part.inputs) == outside
             used = {parent for node in order if node not in part.nodes for parent in node.parents}
@@ -94,18 +94,18 @@ def test_every_node_is_in_one_box_and_boxes_stand_in_order(fused, decay, depth):
 
 def test_weight_decay_stays_outside_the_modules():
     model, loss = network(decay=1e-4)
-    parts, part_of = folded(loss, 0)
-    assert names(parts) == [""]
+    vertices, vertex_of = folded(loss, 0)
+    assert names(vertices) == [""]
     squares = [node for node in topological_order(loss) if node.op == "*" and node.parents[0] is node.parents[1]]
     assert len(squares) == len(model.parameters())
-    assert all(part_of[square] is square for square in squares)
-    (group,) = [part for part in parts if isinstance(part, Group)]
+    assert all(vertex_of[square] is square for square in squares)
+    (group,) = [part for part in vertices if isinstance(part, Cluster)]
     assert set(group.outputs) >= set(model.parameters())
 
 
 def test_the_gradient_of_a_module_is_the_length_of_its_parameters_gradients():
     model, loss = network()
-    (group,) = [part for part in folded(loss, 0)[0] if isinstance(part, Group)]
+    (group,) = [part for part in folded(loss, 0)[0] if isinstance(part, Cluster)]
     assert group.gradient_norm is None
     loss.backward()
     assert group.gradient_norm == hypot(*[p.grad for p in model.parameters()])
@@ -120,9 +120,9 @@ def test_modules_that_use_one_another_are_left_open_and_no_others():
     a, b, c = neurons("a", "b", "c")
     y = c([a([b([a([Value(1.0, "x")])])])])
     order = topological_order(y)
-    parts, part_of = fold.fold(order, module_paths(order), lambda path: path == ())
-    assert names(parts) == ["c"]
-    assert all(part_of[node] is node for node in order if module_paths(order).get(node) in {("a",), ("b",)})
+    vertices, vertex_of = folding.collapse(order, module_paths(order), lambda path: path == ())
+    assert names(vertices) == ["c"]
+    assert all(vertex_of[node] is node for node in order if module_paths(order).get(node) in {("a",), ("b",)})
     assert names(folded(y, 0)[0]) == [""]  # all of them together are in no cycle
 
 
@@ -131,17 +131,17 @@ def test_a_recurrent_neuron_is_left_open_where_its_output_comes_back():
     h = Value(0.0, "h0")
     for _ in range(3):
         h = cell([out([h])])
-    parts, _ = folded(h, 1)
-    assert names(parts) == []
-    assert set(parts) == set(topological_order(h))
+    vertices, _ = folded(h, 1)
+    assert names(vertices) == []
+    assert set(vertices) == set(topological_order(h))
 
 
 def test_a_chain_through_one_module_alone_is_one_box():
     neuron = Neuron(1, activation="tanh", label="cell", rng=random.Random(0))
     twice = neuron([neuron([Value(1.0, "x")])])
-    parts, _ = folded(twice, 0)
-    assert names(parts) == [""]
-    assert len(parts) == 2
+    vertices, _ = folded(twice, 0)
+    assert names(vertices) == [""]
+    assert len(vertices) == 2
 
 
 def test_dots_in_labels_of_ones_own_make_modules_too():
@@ -162,37 +162,37 @@ def test_no_label_breaks_the_folding(label):
     x, w = Value(3.0, "x"), Value(0.5, label, role="parameter")
     y = (x * w + w).tanh() * 2
     for depth in (0, 1, 2, None):
-        parts, part_of = folded(y, depth)
-        assert set(part_of) == set(topological_order(y))
-        assert all(link.tail in parts and link.head in parts for link in links(parts, part_of))
+        vertices, vertex_of = folded(y, depth)
+        assert set(vertex_of) == set(topological_order(y))
+        assert all(link.tail in vertices and link.head in vertices for link in collapsed_edges(vertices, vertex_of))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("fused", [True, False])
 def test_links_count_every_use(fused, depth):
     _, loss = network(fused, decay=1e-3)
-    parts, part_of = folded(loss, depth)
-    found = links(parts, part_of)
+    vertices, vertex_of = folded(loss, depth)
+    found = collapsed_edges(vertices, vertex_of)
     assert {(link.tail, link.head) for link in found} == {
-        (part_of[parent], part_of[node])
+        (vertex_of[parent], vertex_of[node])
         for node in topological_order(loss)
         for parent in node.parents
-        if part_of[parent] is not part_of[node]
+        if vertex_of[parent] is not vertex_of[node]
     }
     for link in found:
         if link.operand is not None:
             assert link.head.parents[link.operand] is link.tail
             assert link.values == 1
         else:
-            heads = link.head.nodes if isinstance(link.head, Group) else [link.head]
-            uses = [parent for node in heads for parent in node.parents if part_of[parent] is link.tail]
-            assert link.values == (len(set(uses)) if isinstance(link.head, Group) else len(uses))
+            heads = link.head.nodes if isinstance(link.head, Cluster) else [link.head]
+            uses = [parent for node in heads for parent in node.parents if vertex_of[parent] is link.tail]
+            assert link.values == (len(set(uses)) if isinstance(link.head, Cluster) else len(uses))
 
 
 def test_two_uses_of_one_value_are_two_links():
     x = Value(3.0, "x")
-    parts, part_of = folded(x * x, None)
-    assert [(link.tail, link.operand) for link in links(parts, part_of)] == [(x, 0), (x, 1)]
+    vertices, vertex_of = folded(x * x, None)
+    assert [(link.tail, link.operand) for link in collapsed_edges(vertices, vertex_of)] == [(x, 0), (x, 1)]
 
 
 def test_the_deepest_view_that_fits_is_found():
@@ -200,12 +200,12 @@ def test_the_deepest_view_that_fits_is_found():
     order = topological_order(loss)
     paths = module_paths(order)
     for most in (1, 5, 8, 20, 50, 300, 1000):
-        depth = fold.deepest(order, paths, most)
+        depth = folding.deepest_that_fits(order, paths, most)
         if depth == -1:
-            assert len(fold.fold(order, paths, at_depth(0))[0]) > most
+            assert len(folding.collapse(order, paths, expanded_to(0))[0]) > most
         else:
-            assert len(fold.fold(order, paths, at_depth(depth))[0]) <= most
-            assert depth is None or len(fold.fold(order, paths, at_depth(depth + 1))[0]) > most
+            assert len(folding.collapse(order, paths, expanded_to(depth))[0]) <= most
+            assert depth is None or len(folding.collapse(order, paths, expanded_to(depth + 1))[0]) > most
 
 
 def test_a_deep_chain_is_folded_without_recursion():

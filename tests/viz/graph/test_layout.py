@@ -10,7 +10,7 @@ import pytest
 
 from engine import Value
 from nn import MLP, mse_loss
-from viz.graph.layout import _stacked, placed, svg
+from viz.graph.layout import _isotonic, layered, svg
 from viz.graph.picture import Arrow, Box, picture
 
 DIRECTIONS = ["LR", "RL", "TB", "BT"]
@@ -60,7 +60,7 @@ def ends(curve):
 @pytest.mark.parametrize("graph", GRAPHS, ids=range(len(GRAPHS)))
 def test_no_box_lies_on_another_or_outside(graph, rankdir):
     boxes, arrows = graph()
-    layout = placed(boxes, arrows, rankdir)
+    layout = layered(boxes, arrows, rankdir)
     frames = [frame(place) for place in layout.places.values()]
     for left, top, right, bottom in frames:
         assert left >= 0
@@ -79,7 +79,7 @@ def test_no_box_lies_on_another_or_outside(graph, rankdir):
 @pytest.mark.parametrize("graph", GRAPHS, ids=range(len(GRAPHS)))
 def test_every_arrow_leads_forward_from_edge_to_edge(graph, rankdir):
     boxes, arrows = graph()
-    layout = placed(boxes, arrows, rankdir)
+    layout = layered(boxes, arrows, rankdir)
     for arrow, curve in zip(arrows, layout.curves, strict=True):
         tail, head = (frame(layout.places[id]) for id in (arrow.tail, arrow.head))
         (x0, y0), (x1, y1) = ends(curve)
@@ -94,7 +94,7 @@ def test_every_arrow_leads_forward_from_edge_to_edge(graph, rankdir):
 
 @pytest.mark.parametrize("rankdir", DIRECTIONS)
 def test_an_operand_used_twice_has_two_curves(rankdir):
-    layout = placed(*square(), rankdir)
+    layout = layered(*square(), rankdir)
     assert len(layout.curves) == 2
     (start, end), (other_start, other_end) = map(ends, layout.curves)
     assert start == other_start
@@ -103,14 +103,14 @@ def test_an_operand_used_twice_has_two_curves(rankdir):
 
 def test_no_two_arrows_are_drawn_the_same():
     for graph in GRAPHS:
-        curves = placed(*graph()).curves
+        curves = layered(*graph()).curves
         assert len(set(curves)) == len(curves)
 
 
 def test_a_wider_gap_is_kept():
     boxes, arrows = sharing(60)
     for gap in (14.0, 28.0, 60.0):
-        layout = placed(boxes, arrows, gap=gap)
+        layout = layered(boxes, arrows, gap=gap)
         columns = {round(place.x): [] for place in layout.places.values()}
         for place in layout.places.values():
             columns[round(place.x)].append(place)
@@ -122,7 +122,7 @@ def test_a_wider_gap_is_kept():
 
 def test_labels_have_room_between_the_layers():
     boxes, _ = square()
-    plain, labelled = (placed(boxes, [Arrow("n0", "n1", label)]) for label in ("", "-1.234e+05"))
+    plain, labelled = (layered(boxes, [Arrow("n0", "n1", label)]) for label in ("", "-1.234e+05"))
     assert labelled.width - plain.width > 60
 
 
@@ -140,9 +140,9 @@ def twice():
 @pytest.mark.parametrize("graph", [crossing, twice])
 def test_labels_of_arrows_that_cross_or_run_together_do_not_lie_on_each_other(graph, rankdir):
     boxes, arrows = graph()
-    middles = placed(boxes, arrows, rankdir).middles
+    centres = layered(boxes, arrows, rankdir).label_centres
     assert all(arrow.label for arrow in arrows)
-    for (x, y), (other_x, other_y) in itertools.combinations(middles, 2):
+    for (x, y), (other_x, other_y) in itertools.combinations(centres, 2):
         assert abs(x - other_x) > 12 or abs(y - other_y) > 12
 
 
@@ -153,20 +153,20 @@ def test_a_label_does_not_lie_on_a_wider_box_beside_its_tail():
         Box("z", ("z",), "output"),
     ]
     arrows = [Arrow("wide", "z", "5 values"), Arrow("1", "z", "-1")]
-    layout = placed(boxes, arrows)
+    layout = layered(boxes, arrows)
     edge = layout.places["wide"].x + layout.places["wide"].width / 2
-    assert all(x > edge + 10 for x, _ in layout.middles)
+    assert all(x > edge + 10 for x, _ in layout.label_centres)
 
 
 def test_the_same_graph_is_placed_the_same():
-    assert placed(*sharing(200)) == placed(*sharing(200))
+    assert layered(*sharing(200)) == layered(*sharing(200))
 
 
 @pytest.mark.parametrize(("n", "seconds"), [(300, 2.0), (5000, 20.0)])
 def test_large_graphs_are_placed_in_time(n, seconds):
     boxes, arrows = sharing(n)
     start = time.process_time()
-    layout = placed(boxes, arrows)
+    layout = layered(boxes, arrows)
     assert time.process_time() - start < seconds
     assert len(layout.places) == n
 
@@ -177,7 +177,7 @@ def test_the_drawing_has_every_box_and_arrow():
     assert Counter(re.findall("<(g|path)", drawn)) == {"g": len(boxes), "path": len(arrows) + 1}
 
 
-# _stacked: the least squares under "keep the order, leave each its room".
+# _isotonic: the least squares under "keep the order, leave each its room".
 
 
 def cost(places, wanted):
@@ -208,7 +208,7 @@ def test_boxes_stand_as_near_to_their_wish_as_there_is_room(seed):
     layer = [f"n{i}" for i in range(draw.randint(1, 8))]
     room = {name: draw.uniform(1, 20) for name in layer}
     wanted = {name: draw.choice([draw.uniform(0, 60), 30.0]) for name in layer}
-    places = _stacked(layer, room, wanted)
+    places = _isotonic(layer, room, wanted)
     for a, b in itertools.pairwise(layer):
         assert places[b] - places[a] >= (room[a] + room[b]) / 2 - 1e-9
     assert places == pytest.approx(brute(layer, room, wanted))
@@ -216,4 +216,4 @@ def test_boxes_stand_as_near_to_their_wish_as_there_is_room(seed):
 
 def test_boxes_with_room_stand_where_they_wish():
     wanted = {"a": 0.0, "b": 50.0, "c": 100.0}
-    assert _stacked(list(wanted), dict.fromkeys(wanted, 20.0), wanted) == wanted
+    assert _isotonic(list(wanted), dict.fromkeys(wanted, 20.0), wanted) == wanted

@@ -8,7 +8,6 @@ import linecache
 import math
 import random
 import re
-import statistics
 import warnings
 from html.parser import HTMLParser
 
@@ -20,6 +19,7 @@ from engine.names import number
 from engine.steps import backward_steps
 from engine.value import local_derivatives
 from nn import MLP, mse_loss
+from tests.conftest import PATIENCE
 from viz import play
 from viz.player.languages import LANGUAGES
 
@@ -79,7 +79,7 @@ def file_address(page):
 
 def until(page, expression):
     """Wait until something is true. (Playwright's own way is an `eval`, which the page forbids.)"""
-    for _ in range(500):
+    for _ in range(PATIENCE // 20):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(20)
@@ -439,8 +439,8 @@ def test_a_prediction_hides_the_product_and_the_sum_until_asked(opened):
         page.locator(how).click() if how == "#reveal" else page.keyboard.press(how)
         assert at(page) == k
         assert text(page, "#formula").endswith(f"={number(step.product)}")
-        assert f"that is {number(step.product)}, on to" in text(page, "#spoken")
-        assert f"now has {number(step.total)}:" in text(page, "#spoken")
+        assert f"which is {number(step.product)}, to" in text(page, "#spoken")
+        assert f"now has {number(step.total)}, from" in text(page, "#spoken")
         assert page.locator("#reveal").is_disabled()
         bars.add(page.locator(".bar").bounding_box()["height"])
     assert len(bars) == 1  # or the picture would jump
@@ -1048,15 +1048,27 @@ def test_a_phone_shows_the_controls_the_picture_and_the_formula(opened):
 # Sizes and times.
 
 JUMPS = """() => {
-  const took = [], last = player.last;
-  for (const k of [last, 0, last >> 1, last, last >> 1, 0, last, last >> 1, 0, last - 1, 0]) {
-    const start = performance.now();
+  const last = player.last, places = [last, 0, last >> 1, last, last >> 1, 0, last, last >> 1, 0, last - 1, 0];
+  for (const k of places) {
     player.go(k);
     document.body.offsetHeight; // the layout belongs to it
-    took.push(performance.now() - start);
   }
-  return took;
+  return places.length;
 }"""
+
+
+def seconds_of_jumps(page):
+    """How many jumps, and what they took: seconds of the processor, of the page's own thread: a machine may be busy."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent():
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    begin = spent()
+    jumps = page.evaluate(JUMPS)
+    return jumps, spent() - begin
 
 
 @pytest.mark.parametrize("graph", ["random", "network"])
@@ -1071,9 +1083,11 @@ def test_a_thousand_nodes_are_small_and_quick(opened, graph):
     while page.locator("#open").is_visible() and page.locator("#open").is_enabled():
         page.locator("#open").click()
     assert page.locator(".box").count() > 950
-    assert any(statistics.median(page.evaluate(JUMPS)) < 100 for _ in range(15))  # the machine may be busy
+    jumps, seconds = seconds_of_jumps(page)
+    assert 0 < seconds < 0.1 * jumps
 
 
+@pytest.mark.slow
 def test_five_thousand_nodes_still_play(opened):
     root = sharing(5000)
     player = play(root)
@@ -1088,11 +1102,16 @@ def test_five_thousand_nodes_still_play(opened):
 def test_a_held_key_does_not_flood_the_address(opened):
     """Browsers refuse an address that changes many times a second."""
     page = opened(play(made(many)))
+    page.clock.install()
+    page.reload()
+    page.clock.run_for(1000)
     page.evaluate("""() => {
       const replace = history.replaceState.bind(history);
       window.changes = 0;
       history.replaceState = (...place) => { window.changes += 1; replace(...place); };
     }""")
     assert len(page.evaluate(WALK, "ArrowRight")) > 30
-    until(page, "location.hash === '#' + player.last")
+    assert page.evaluate("changes") == 0
+    page.clock.run_for(1000)
     assert page.evaluate("changes") == 1
+    assert page.evaluate("location.hash === '#' + player.last")

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.contour import QuadContourSet
 
 from engine import Rule, Value, compile
-from engine.compiler import api as compiled
+from engine.compiler import trace
 from viz import plot_decision_boundary, plot_loss
 from viz.plots.boundary import COLOURS, readable, spread
 
@@ -131,7 +131,7 @@ def test_a_class_without_examples_leaves_the_others_their_colours(ax):
 
 
 def test_labels_that_stand_for_no_class_are_refused(ax):
-    with pytest.raises(ValueError, match=r"tells 2 classes apart, which no labels \[0, 1, 2\] stand for"):
+    with pytest.raises(ValueError, match=r"has 2 classes, and the labels \[0, 1, 2\] do not say which is which"):
         plot_decision_boundary(lambda row: Value(row[0]), ROWS, [0, 1, 2, 1], ax=ax, steps=5)
 
 
@@ -223,7 +223,7 @@ def test_a_slow_model_is_asked_as_machine_code_where_numba_is(ax, monkeypatch):
     plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
     assert 20 < len(calls) < 30
     calls.clear()
-    monkeypatch.setattr("viz.plots.boundary.find_spec", lambda name: None)
+    monkeypatch.setattr("viz.plots.boundary.machine_is_available", lambda: False)
     plot_decision_boundary(model, ROWS, LABELS, ax=ax, steps=20)
     assert len(calls) == 400
 
@@ -232,12 +232,14 @@ def test_plain_python_is_no_reason_to_warn(ax, monkeypatch):
     strange = Rule("strange", lambda x: x + len(f"{x}") * 0, lambda z, x: (1.0,))
     plot_decision_boundary(lambda row: strange(row[0]) - 0.75, ROWS, LABELS, ax=ax, steps=31)
     assert boundary(ax)
-    monkeypatch.setattr("engine.compiler.api.find_spec", lambda name: None)
-    compiled.machine_is_there.cache_clear()
+    monkeypatch.setattr("engine.compiler.trace.find_spec", lambda name: None)
+    trace.why_no_machine.cache_clear()
+    trace._machine_or_warning.cache_clear()
     try:
         plot_decision_boundary(compile(lambda row: row[0] - 0.75), ROWS, LABELS, ax=ax, steps=31)
     finally:
-        compiled.machine_is_there.cache_clear()
+        trace.why_no_machine.cache_clear()
+        trace._machine_or_warning.cache_clear()
 
 
 def test_ten_classes_are_all_apart(ax):

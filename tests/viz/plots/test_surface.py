@@ -251,18 +251,18 @@ W = [Value(1.0), Value(2.0), Value(3.0)]
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((W[0] * 2, W), TypeError, r"a function that gives the loss, got Value\(data=2.0, grad=—\); write lambda"),
-        ((lambda: None, W), TypeError, "loss must give a Value or a number, got None"),
-        ((lambda: [W[0]], W), TypeError, "loss must give a Value or a number, got "),
+        ((W[0] * 2, W), TypeError, r"a function that returns the loss, got Value\(data=2.0, grad=—\); write lambda"),
+        ((lambda: None, W), TypeError, "loss must return a Value or a number, got None"),
+        ((lambda: [W[0]], W), TypeError, "loss must return a Value or a number, got "),
         ((lambda: 1.0, []), ValueError, r"at least one parameter, got none; write model.parameters\(\)"),
         ((lambda: 1.0, [1.0]), TypeError, r"takes Values that can be set, got 1.0; write model.parameters\(\)"),
         ((lambda: 1.0, [W[0] * 2]), TypeError, "takes Values that can be set, got Value"),
-        ((lambda: 1.0, W, [[1.0, 2.0]]), ValueError, "a snapshot of the path has a number for each of 3 .*, got 2"),
-        ((lambda: 1.0, W, [[1.0, 2.0, np.nan]]), ValueError, "a snapshot of the path holds finite numbers, got nan"),
-        ((lambda: 1.0, W, [[0, 0, 0], [1, 1, 1]]), ValueError, "the path lies on one line.*directions=random_dir"),
-        ((lambda: 1.0, W, None, None, [[1.0]]), ValueError, "a direction has a number for each of 3 parameters, got 1"),
-        ((lambda: 1.0, W, None, None, np.eye(3)), ValueError, "one or two directions, apart from each other, got 3"),
-        ((lambda: 1.0, W, None, None, [[1, 1, 1], [2, 2, 2]]), ValueError, "one or two directions, apart"),
+        ((lambda: 1.0, W, [[1.0, 2.0]]), ValueError, "a snapshot of the path must have a number for each .*, got 2"),
+        ((lambda: 1.0, W, [[1.0, 2.0, np.nan]]), ValueError, "the path must have finite numbers, got nan"),
+        ((lambda: 1.0, W, [[0, 0, 0], [1, 1, 1]]), ValueError, "the path lies on a straight.*directions=random"),
+        ((lambda: 1.0, W, None, None, [[1.0]]), ValueError, "a direction must have a number for each .*, got 1"),
+        ((lambda: 1.0, W, None, None, np.eye(3)), ValueError, "one direction, or two that are .*, got 3"),
+        ((lambda: 1.0, W, None, None, [[1, 1, 1], [2, 2, 2]]), ValueError, "or two that are independent"),
         ((lambda: 1.0, W, None, None, None, 0.0), ValueError, "a span above 0, got 41 and 0.0"),
         ((lambda: 1.0, W, None, None, None, 1.0, 1), ValueError, "steps of at least 2 and a span above 0, got 1"),
     ],
@@ -275,7 +275,7 @@ def test_what_can_not_be_drawn_is_refused(arguments, error, message):
 
 def test_a_loss_that_was_computed_before_is_refused():
     stale = W[0] * W[1]
-    with pytest.raises(ValueError, match=r"gave the same Value twice, .* compute it inside the function"):
+    with pytest.raises(ValueError, match=r"returned the same Value twice, .* compute it inside the function"):
         plot_loss_surface(lambda: stale, W)
 
 

@@ -253,7 +253,9 @@ def test_long_names_are_not_written_over_one_another():
 
 
 def test_what_can_not_be_counted_is_refused():
-    with pytest.raises(ValueError, match="a prediction for each example, got 2 and 4; of scores for each class, give"):
+    with pytest.raises(
+        ValueError, match="a prediction for each example, got 2 and 4; from scores for each class, take"
+    ):
         plot_confusion([0, 1], [[0.1, 0.9], [0.2, 0.8]])
     with pytest.raises(ValueError, match="at least one example, got none"):
         plot_confusion([], [])

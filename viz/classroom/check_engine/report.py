@@ -1,4 +1,4 @@
-"""Is an engine right that somebody has written, such as a student in class? Try it beside ours, line by line.
+"""Is an engine right that somebody, such as a student in class, has written? Try it against ours, line by line.
 
 >>> class Value:
 ...     def __init__(self, data):
@@ -9,7 +9,7 @@
 >>> print(check_engine(Value))  # doctest: +ELLIPSIS
 Value is not right yet.
 Checked: a + b.
-Not there yet, and skipped: a * b, -a, ...
+Not there yet, so skipped: a * b, -a, ...
 The smallest program that goes wrong:
     a = Value(3.0)
     b = a + a
@@ -17,43 +17,44 @@ number  data  right
 a       3
 b       0  ✗  6
 The likely mistake: operation swapped.
-    Another operation was done than the one that stands there.
-    It explains ... programs that were compared.
+    A different operation was carried out from the one that is written.
+    It explains ... programs compared.
 """
 
 import random
-import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
-from numbers import Real
 from typing import Any
-from unittest.mock import patch
 
 from engine.names import number
-from viz.classroom.check_engine.diagnosis import Diagnosis, diagnosed
+from viz.classroom.check_engine.diagnosis import Diagnosis, diagnose
+from viz.classroom.check_engine.failure import draw_failure
+from viz.classroom.check_engine.programs import KINDS, Kind, Line, Program, random_programs, simple_programs
+from viz.classroom.check_engine.symptoms import visible_mistake
 from viz.classroom.check_engine.trials import (
-    KINDS,
     Case,
     EndlessError,
     Error,
-    Kind,
-    Line,
-    Program,
-    Watch,
+    Watchdog,
+    agree,
     error_of,
-    random_programs,
-    same,
-    shrunk,
-    simple_programs,
-    tried,
+    has_method,
+    run_in_both,
+    shrink,
 )
+from viz.formulas.notation import in_page
+from viz.formulas.report import Sentence, Table
 
-MIXED, TWICE, ALIKE = 150, 100, 60  # how many programs: of all kinds of line, of two passes, to compare with one
-FURTHER = 60  # how many that went wrong decide between two mistakes that explain as much
-STARTS = 8  # how many programs that go wrong are shrunk
+MIXED, TWICE, SIMILAR = (
+    150,
+    100,
+    60,
+)  # numbers of programs: with all kinds of line, with two passes, like the one that failed
+FURTHER = 60  # the number of failed programs that decide between two mistakes which explain as much
+STARTS = 8  # the number of failed programs that are made smaller
 CHAIN, DOUBLINGS = 5000, 40  # operations in a row; numbers added to themselves, one after another
 
 _NOT_YET = (TypeError, AttributeError, AssertionError, NotImplementedError)
@@ -61,17 +62,17 @@ _NOT_YET = (TypeError, AttributeError, AssertionError, NotImplementedError)
 
 @dataclass(frozen=True)
 class EngineReport:
-    """What came of an engine beside ours: printed a short text, in a notebook with a picture of what goes wrong.
+    """How an engine compares with ours: a short text when printed, with a picture of what goes wrong in a notebook.
 
     Attributes:
         called: the name of the class.
         checked: the kinds of line that were tried, such as ``"a + b"``.
-        skipped: those that are not there yet, and what is missing for each.
-        backward: whether there was a backward pass to look at.
-        programs: how many programs were tried.
+        skipped: those that do not work yet, and what is missing for each.
+        backward: whether there was a backward pass to check.
+        programs: the number of programs that were tried.
         case: the smallest program that goes wrong, in both engines.
         diagnosis: the likely mistake in it.
-        remarks: what is no wrong number, but a limit.
+        remarks: limits of the engine that give no wrong numbers.
     """
 
     called: str
@@ -85,12 +86,12 @@ class EngineReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every number was right, as far as the engine goes."""
+        """Whether every number was right, for all that the engine can do so far."""
         return self.case is None
 
     @property
     def complete(self) -> bool:
-        """Whether backward and all the operators of the lessons are there, and a tanh or a relu."""
+        """Whether it has backward, all the operators of the lessons, and a tanh or a relu."""
         wanted = {str(kind) for kind in KINDS if "." not in kind.text and not kind.optional}
         return self.backward and wanted <= set(self.checked) and bool({"a.tanh()", "a.relu()"} & set(self.checked))
 
@@ -104,32 +105,32 @@ class EngineReport:
         if not self.ok:
             verdict = f"{self.called} is not right yet."
         elif self.skipped or not self.backward:
-            verdict = f"{self.called} is right as far as it goes."
+            verdict = f"{self.called} is right so far."
         else:
             verdict = f"{self.called} is right."
         if self.ok:
             verdict += f" {self.programs} program{'s' * (self.programs != 1)} gave the same numbers as ours."
-        lines = [verdict, f"Checked: {', '.join(self.checked) or 'a number alone'}."]
+        lines = [verdict, f"Checked: {', '.join(self.checked) or 'a number on its own'}."]
         missing = [what for what, why in self.skipped.items() if not why]
         for why in dict.fromkeys(filter(None, self.skipped.values())):
             missing.append(f"{', '.join(what for what in self.skipped if self.skipped[what] == why)} ({why})")
         if not self.backward:
-            missing.append("backward(), so that no gradient was looked at")
-        return lines + [f"Not there yet, and skipped: {', '.join(missing)}."] * bool(missing)
+            missing.append("backward(), so no gradients were checked")
+        return lines + [f"Not there yet, so skipped: {', '.join(missing)}."] * bool(missing)
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Head and rows of a table: the numbers of the smallest program, theirs against ours."""
+        """The header and rows of a table: the numbers of the smallest program, theirs next to ours."""
         if self.case is None:
             return [], []
         data, grad = [node.data for node in self.case.nodes], [node.grad for node in self.case.nodes]
         columns = [("data", self.case.data, data)]
         if self.case.fault == "changed":
-            columns.append(("data in the end", self.case.after, data))
+            columns.append(("data at the end", self.case.data_at_end, data))
         if self.backward and self.case.fault in ("gradient", "changed"):
             columns.append(("grad", self.case.grad, grad))
         head, rows = ["number"], [[name] for name in self.case.program.names]
         for title, theirs, ours in columns:
-            wrong = [i for i, x in enumerate(theirs) if not same(x, ours[i])]
+            wrong = [i for i, x in enumerate(theirs) if not agree(x, ours[i])]
             head += [title, "right"] if wrong else [title]
             for i, row in enumerate(rows):
                 shown = _shown(theirs[i], ours[i]) if i < len(theirs) else ("—", "")
@@ -146,9 +147,9 @@ class EngineReport:
             found = self.diagnosis
             lines += [f"The likely mistake: {found.name}.", f"    {found.hint}"]
             if found.compared > 1:
-                lines.append(f"    It explains {found.explained} of {found.compared} programs that were compared.")
+                lines.append(f"    It explains {found.explained} of the {found.compared} programs compared.")
         elif self.case:
-            lines += ["No usual mistake gives these numbers: work them out by hand, beside what the engine does."]
+            lines += ["No common mistake gives these numbers: work them out by hand, alongside the engine."]
         for remark in self.remarks:
             lines += [f"A remark: {remark.name}.", f"    {remark.hint}"]
         return lines
@@ -165,70 +166,100 @@ class EngineReport:
 
     __repr__ = __str__
 
+    @property
+    def html(self) -> str:
+        """The report for a page, with a picture of the smallest program that goes wrong."""
+        verdict, *checked = self.head()
+        blocks = [_box("0,158,115" if self.ok else "213,94,0", f"<b>{in_page(verdict)}</b>")]
+        blocks += [f'<div style="font-size:.9em;margin:.3em 0">{in_page(line)}</div>' for line in checked]
+        if self.case:
+            code = "\n".join(map(in_page, self.case.program.code(self.called)))
+            drawing = draw_failure(self.case, self.backward)
+            shown = drawing.pipe(format="svg", encoding="utf-8") if drawing else Table(*self.table()).html()
+            blocks += [
+                Sentence("The smallest program that goes wrong:").html(),
+                '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:2em;margin:.5em 1em">'
+                f'<pre style="font-family:monospace;font-size:1.1em;margin:0">{code}</pre>'
+                f"<div>{shown[shown.find('<svg') if drawing else 0 :]}</div></div>",
+            ]
+        for first, *rest in _paragraphs(self.tail()):
+            hint = "".join(f"<br>{in_page(line.strip())}" for line in rest)
+            blocks.append(_box("230,159,0", f"<b>{in_page(first)}</b>{hint}"))
+        return "\n".join(blocks)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        shown = {"text/plain": str(self)}
-        try:
-            from viz.classroom.check_engine.failure import (
-                page,  # the one look upwards: a report draws itself where there is something to draw
-            )
-        except ImportError:
-            return shown
-        return shown | {"text/html": page(self)}
+        return {"text/plain": str(self), "text/html": self.html}
 
 
 def _shown(x: Any, y: Any) -> tuple[str, str]:
     if not isinstance(x, float):
         return ("—" if x is None else type(x).__name__), number(y)
-    near = number(x) == number(y) and not same(x, y)
+    near = number(x) == number(y) and not agree(x, y)
     return (repr(x), repr(y)) if near else (number(x), number(y))
 
 
+def _box(colour: str, inside: str) -> str:
+    style = f"border-left:.4em solid rgb({colour});background:rgba({colour},.15);padding:.5em .8em;margin:.5em 0"
+    return f'<div style="{style}">{inside}</div>'
+
+
+def _paragraphs(lines: list[str]) -> list[list[str]]:
+    """Lines that are indented belong to the one above."""
+    found: list[list[str]] = []
+    for line in lines:
+        if line.startswith(" "):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return found
+
+
 def check_engine(engine: Callable[[float], Any], seed: int = 0) -> EngineReport:
-    """Try a class of numbers with a backward pass beside ours, and name the likely mistake where they part.
+    """Try a class of numbers with a backward pass against ours, and name the likely mistake if they differ.
 
     The class is called with one number, and its objects have ``data``, ``grad`` and ``backward()``, operators, and
-    methods such as ``tanh()``, as far as it has been written: what is missing is skipped. Small random programs, in
-    which numbers are shared, run in both engines; one that goes wrong is made as small as it goes on going wrong.
+    methods such as ``tanh()``. It need not be finished: what is missing is skipped. Small random programs, in which
+    numbers are shared, run in both engines; one that goes wrong is made smaller for as long as it still goes wrong.
 
     Args:
         engine: the class itself, without parentheses.
-        seed: other programs for another seed.
+        seed: another seed gives other programs.
 
     Raises:
-        TypeError: if it is no class.
+        TypeError: if `engine` is not a class.
     """
     if not callable(engine):
         raise TypeError(f"check_engine takes the class, such as check_engine(Value), got {engine!r:.60}")
-    with Watch() as watch, redirect_stdout(StringIO()):  # theirs may print at every step
-        return _Trial(engine, seed, watch).report()
+    with Watchdog() as watch, redirect_stdout(StringIO()):  # theirs may print
+        return _Check(engine, seed, watch).report()
 
 
-class _Trial:
-    """The programs tried so far, and what has come of them."""
+class _Check:
+    """A check under way: the programs tried so far, and their results."""
 
-    def __init__(self, engine: Callable[[float], Any], seed: int, watch: Watch) -> None:
+    def __init__(self, engine: Callable[[float], Any], seed: int, watch: Watchdog) -> None:
         self.engine, self.rng, self.watch = engine, random.Random(seed), watch
         self.called = getattr(engine, "__name__", "Value")
-        self.backward = _has(engine, "backward")
+        self.backward = has_method(engine, "backward")
         self.skipped: dict[str, str] = {}
         self.kinds: list[Kind] = []
         self.count = 0
         self.wrong: list[Case] = []
 
     def report(self) -> EngineReport:
-        case = self._tried(Program((3.0,), backward=False))
+        case = self._run(Program((3.0,), backward=False))
         if case.fault:
             return self._found(case)
         sample = self.engine(3.0)
-        self.backward = _has(sample, "backward")
-        self._look_for_kinds(sample)
-        innocent = self._each_kind_alone()
-        if not self._is_endless():
-            self._try(islice(random_programs(self.kinds, self.rng, backward=self.backward), MIXED))
+        self.backward = has_method(sample, "backward")
+        self._find_kinds(sample)
+        sound = self._each_kind_alone()
+        if not self._has_timed_out():
+            self._try_all(islice(random_programs(self.kinds, self.rng, backward=self.backward), MIXED))
         if self.wrong:
-            return self._found(self._smallest(), innocent)
+            return self._found(self._smallest(), sound)
         if self.backward:
-            self._try(islice(random_programs(self.kinds, self.rng, most=4, twice=True), TWICE))
+            self._try_all(islice(random_programs(self.kinds, self.rng, most=4, twice=True), TWICE))
         if self.wrong:
             return self._found(self._smallest(), self.kinds, self._remarks())
         return self._report(remarks=self._remarks())
@@ -238,100 +269,104 @@ class _Trial:
         return EngineReport(self.called, checked, self.skipped, self.backward, self.count, **found)
 
     def _smallest(self) -> Case:
-        """What the smallest of the cases shrink to: one may get stuck where another does not."""
+        """What the smallest cases shrink to: shrinking one may get stuck where another does not."""
         starts = sorted(self.wrong, key=lambda case: case.program.size())[:STARTS]
-        found = [shrunk(case, self.engine, self.watch, self.kinds) for case in starts]
+        found = [shrink(case, self.engine, self.watch, self.kinds) for case in starts]
         return min(found, key=lambda case: case.program.size())
 
-    def _tried(self, program: Program) -> Case:
-        case = tried(program, self.engine, self.watch)
-        assert case is not None  # a program of ours, which is fit to be tried
+    def _run(self, program: Program) -> Case:
+        case = run_in_both(program, self.engine, self.watch)
+        assert case is not None  # it is one of ours, and suited to be tried
         return case
 
-    def _try(self, programs: Iterable[Program]) -> bool:
-        """Try programs until there is one without an end; whether all were right."""
+    def _try_all(self, programs: Iterable[Program]) -> bool:
+        """Try programs, up to one that does not end; whether all were right."""
         before = len(self.wrong)
         for program in programs:
-            if (case := tried(program, self.engine, self.watch)) is not None:
+            if (case := run_in_both(program, self.engine, self.watch)) is not None:
                 self.count += 1
                 if case.fault:
                     self.wrong.append(case)
-                if self._is_endless():
+                if self._has_timed_out():
                     break
         return len(self.wrong) == before
 
-    def _is_endless(self) -> bool:
-        return bool(self.wrong) and self.wrong[-1].is_endless
+    def _has_timed_out(self) -> bool:
+        return bool(self.wrong) and self.wrong[-1].timed_out
 
-    def _look_for_kinds(self, sample: Any) -> None:
+    def _find_kinds(self, sample: Any) -> None:
         absent = set()
         for kind in KINDS:
-            missing, why = not _has(sample, kind.needs), ""
+            missing, why = not has_method(sample, kind.method), ""
             if not missing:
-                line = Line(kind, tuple(range(kind.operands)))
-                first = self._tried(Program((3.0, 2.0)[: kind.operands], (line,), (kind.operands,), backward=False))
+                line = Line(kind, tuple(range(kind.arity)))
+                first = self._run(Program((3.0, 2.0)[: kind.arity], (line,), (kind.arity,), backward=False))
                 refused = _NOT_YET if kind.mixed else NotImplementedError
                 if first.error and issubclass(first.error.type, refused):
                     missing, why = True, first.error.text.removeprefix("raised ").partition(", in ")[0]
             if not missing:
                 self.kinds.append(kind)
-            elif not kind.optional and (why or kind.needs not in absent):
+            elif not kind.optional and (why or kind.method not in absent):
                 self.skipped[str(kind)] = why
-                absent.add(kind.needs)
+                absent.add(kind.method)
 
     def _each_kind_alone(self) -> list[Kind]:
-        """Try every kind of line by itself, and give those that went right."""
-        self._try([Program((3.0,), backward=self.backward)])
-        innocent = []
+        """Try every kind of line alone, and return those that are right."""
+        self._try_all([Program((3.0,), backward=self.backward)])
+        sound = []
         for kind in self.kinds:
-            fuzz = random_programs([kind], self.rng, most=4, backward=self.backward)
-            alone = [*simple_programs([kind], self.backward), *islice(fuzz, 6)]
-            if self._is_endless():
+            random_ones = random_programs([kind], self.rng, most=4, backward=self.backward)
+            alone = [*simple_programs([kind], self.backward), *islice(random_ones, 6)]
+            if self._has_timed_out():
                 break
-            if self._try(alone):
-                innocent.append(kind)
-        return innocent
+            if self._try_all(alone):
+                sound.append(kind)
+        return sound
 
-    def _found(self, case: Case, innocent: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
-        diagnosis = Diagnosis("equal nodes", _EQUAL) if self._is_right_by_identity(case) else _plain_to_see(case)
+    def _found(self, case: Case, sound: Sequence[Kind] = (), remarks: tuple[Diagnosis, ...] = ()) -> EngineReport:
+        diagnosis = Diagnosis("equal nodes", _EQUAL) if self._is_right_by_identity(case) else visible_mistake(case)
         if diagnosis is None and case.fault in ("data", "gradient"):
             here, twice = case.program.kinds, case.program.is_twice
-            needs = {kind.needs for kind in here}
-            akin = [kind for kind in self.kinds if kind.needs in needs]
-            plain = [kind for kind in innocent if kind.cost == 1 and kind not in akin]
-            fuzz = random_programs(3 * akin + plain, self.rng, 4, self.backward, twice) if here else ()
-            alike = [
+            methods = {kind.method for kind in here}
+            related = [kind for kind in self.kinds if kind.method in methods]
+            plain = [kind for kind in sound if kind.cost == 1 and kind not in related]
+            random_ones = random_programs(3 * related + plain, self.rng, 4, self.backward, twice) if here else ()
+            similar = [
                 Program((3.0,), backward=self.backward),
-                *simple_programs(akin, self.backward),
-                *islice((program for program in fuzz if program.kinds & here), ALIKE),
+                *simple_programs(related, self.backward),
+                *islice((program for program in random_ones if program.kinds & here), SIMILAR),
             ]
-            others = [other for program in alike if (other := tried(program, self.engine, self.watch)) is not None]
+            others = [
+                other for program in similar if (other := run_in_both(program, self.engine, self.watch)) is not None
+            ]
             comparable = [x for x in others if x.fault in ("", case.fault) and x.program.is_twice == twice]
             further = [x for x in self.wrong if x.fault == case.fault and x.program.is_twice == twice]
-            diagnosis = diagnosed(case, comparable, further[:FURTHER])
+            diagnosis = diagnose(case, comparable, further[:FURTHER])
         return self._report(case=case, diagnosis=diagnosis, remarks=remarks)
 
     def _is_right_by_identity(self, case: Case) -> bool:
-        """Whether nothing but an ``__eq__`` of their own is wrong."""
+        """Whether nothing is wrong except that they define ``__eq__``."""
         their = type(case.made[0]) if case.made else object
         if their.__eq__ is not object.__eq__:
+            from unittest.mock import patch  # here, because it imports asyncio
+
             with suppress(TypeError), patch.multiple(their, __eq__=object.__eq__, __hash__=object.__hash__):
-                return not self._tried(case.program).fault
+                return not self._run(case.program).fault
         return False
 
     def _remarks(self) -> tuple[Diagnosis, ...]:
-        kind = next((kind for kind in self.kinds if kind.operands == 2), None)
+        kind = next((kind for kind in self.kinds if kind.arity == 2), None)
         if not self.backward or kind is None:
             return ()
-        if error := self._in_a_row(kind, CHAIN, shared=False):
+        if error := self._run_chain(kind, CHAIN, shared=False):
             if issubclass(error.type, RecursionError):
                 return (Diagnosis("recursion", _RECURSION),)
             return (Diagnosis("a long chain", f"A chain of {CHAIN:,} operations {error.text}."),)
-        if self._in_a_row(kind, DOUBLINGS, shared=True):
+        if self._run_chain(kind, DOUBLINGS, shared=True):
             return (Diagnosis("path by path", _PATHS),)
         return ()
 
-    def _in_a_row(self, kind: Kind, count: int, shared: bool) -> Error | None:
+    def _run_chain(self, kind: Kind, count: int, shared: bool) -> Error | None:
         try:
             with self.watch.limit(2.0):
                 leaf = node = self.engine(1.0)
@@ -343,83 +378,15 @@ class _Trial:
         return None
 
 
-_RECURSION = (
-    f"A chain of {CHAIN:,} operations ends with a RecursionError: Python does not go that deep. A list of the nodes "
-    "still to be visited does what a function that calls itself does, at any length."
-)
-_PATHS = (
-    f"{DOUBLINGS} numbers, each the one before added to itself, come to no end: every path is walked by itself, and "
-    "each doubles their number. Visit each node once."
-)
-
-
-def _has(thing: Any, method: str) -> bool:
-    try:
-        return callable(getattr(thing, method, None))
-    except Exception:
-        return False
-
-
-_WHOLE = "A whole Value stands where a number is meant: is .data forgotten?"
 _EQUAL = (
-    "Equal numbers make equal nodes, and one passes for the other: take away __eq__ (a dataclass writes one: "
+    "Nodes with equal numbers count as equal, so one is taken for the other: remove __eq__ (a dataclass writes one, "
     "@dataclass(eq=False) does not)."
 )
-_START = (
-    "The pass starts from the gradient of the result by itself, which is 1: set self.grad to it, and after all that is "
-    "set to 0, or it is wiped out."
+_RECURSION = (
+    f"A chain of {CHAIN:,} operations ends with a RecursionError: Python does not go that deep. A list of the nodes "
+    "still to be visited can take the place of a function that calls itself, at any length."
 )
-# What an error says, and what is behind it: the first that fits.
-# fmt: off
-_ERRORS = (
-    ("RecursionError", "recursion", "A function calls itself without end: what ends it? In an operator: is .data "
-     "forgotten?"),
-    ("'NoneType' object is not callable", "None is called", "Store the function itself, without (): out._backward = "
-     "_backward. And a leaf needs one that does nothing."),
-    ("'NoneType'(?! object has no)", "None for a number", "Something is None: let grad begin as 0.0, and let functions "
-     "return."),
-    ("'(int|float)' object has no attribute", "plain number", "A plain number stands where a Value is meant: "
-     "other = other if isinstance(other, Value) else Value(other)."),
-    ("'(function|method|type)'", "function not called", "A function stands where what it gives is meant: call "
-     "it, with ()."),
-    ("must be real number, not '?[A-Z]|not supported between", "Value for a number", _WHOLE),
-    (r"unsupported operand.*('float' and '[A-Z]|'[A-Z]\w*' and 'float')", "Value beside a number", "A number meets a "
-     "whole Value: is .data forgotten? Or is it __radd__ or __rmul__ that is missing?"),
-    ("not iterable|must support iteration", "missing comma", "One stands where several are meant: a tuple of one has a "
-     "comma, (x,)."),
-    ("", "error", "Python says where it happened; run the smallest program by itself."),
+_PATHS = (
+    f"With {DOUBLINGS} numbers, each the one before added to itself, it does not come to an end: it walks every path "
+    "separately, and each number doubles how many there are. Visit each node only once."
 )
-# fmt: on
-
-
-def _plain_to_see(case: Case) -> Diagnosis | None:
-    """What needs no comparing: errors, no number where one should be, and a pass that does not begin with 1."""
-    if case.fault == "error" and case.error:
-        if case.is_endless:
-            return Diagnosis("endless loop", "What ends the loop? A node that has been visited is not visited again.")
-        return next(Diagnosis(name, hint) for said, name, hint in _ERRORS if re.search(said, case.error.text))
-    missing = next((i for i, x in enumerate(case.data) if x is None), None)
-    if missing is not None and missing < len(case.program.leaves):
-        return Diagnosis("no data", "Keep the number in __init__: self.data = data.")
-    if missing is not None and isinstance(case.made[missing], Real):
-        return Diagnosis("bare number returned", "The operation gives a bare number: make a Value of it.")
-    if missing is not None:
-        return Diagnosis("nothing returned", "The operation gives nothing that has data: is a return missing?")
-    leaves = list(zip(case.data, case.program.leaves))
-    if not all(same(x, number) for x, number in leaves):
-        return Diagnosis("data changed", "It does not keep the number that it was given: self.data = data, as it is.")
-    for x in (*case.data, *case.after, *case.grad):
-        if _has(x, "backward"):
-            return Diagnosis("Value for a number", _WHOLE)
-        if not isinstance(x, float | None):
-            return Diagnosis("no number", f"An object of type {type(x).__name__} stands where a number is meant.")
-    if case.fault == "changed":
-        return Diagnosis("data changed", "A number was changed after it was made: make a new object for every result.")
-    if case.fault == "gradient" and not case.program.is_twice:
-        if not any(case.grad):
-            return Diagnosis("no start", _START)
-        if not case.program.lines and same(case.grad[0], case.data[0]):
-            return Diagnosis("started from data", "The pass starts from the gradient of a by itself, and not its data.")
-        if not case.program.lines:
-            return Diagnosis("wrong start", "The gradient of the result by itself is 1: set self.grad to it.")
-    return None

@@ -1,1 +1,10 @@
-"""viz/classroom/worksheets."""
+"""Worksheets for practising the chain rule on paper: drawn at random, printed, and marked.
+
+`worksheet` and `worksheets` are public. Read `problem` first (small random graphs), then `sheet` (the contents of a
+worksheet), `handout` (how it is printed), `marking` (what is said of an answer) and `worksheet`, which joins them.
+"""
+
+from viz.classroom.worksheets.marking import Marks, Verdict
+from viz.classroom.worksheets.worksheet import Worksheet, Worksheets, worksheet, worksheets
+
+__all__ = ["Marks", "Verdict", "Worksheet", "Worksheets", "worksheet", "worksheets"]

@@ -1,4 +1,4 @@
-"""Small random graphs with numbers that can be worked by hand, and that show the usual mistakes."""
+"""Small random graphs whose numbers can be worked out by hand, and which bring out the common mistakes."""
 
 import random
 from collections import Counter
@@ -10,32 +10,32 @@ from math import isclose, isfinite
 from engine import Rule, Value, rules
 from engine.graph import topological_order
 from engine.modes import switched
-from viz.classroom.mistakes import received_at
+from viz.classroom.mistakes import steps_by_receiver
 
 
 @dataclass(frozen=True)
 class _Level:
     operations: tuple[int, ...]
     rules: tuple[Rule, ...]
-    special: frozenset[Rule]  # at least one of them
+    required: frozenset[Rule]  # at least one of them
     leaves: int = 3
-    zeros: int = 1  # gradients that may be 0
+    zeros: int = 1  # the most gradients that may be 0
     fractions: tuple[Fraction, ...] = ()
 
 
 _INTEGERS = tuple(Fraction(n) for n in (-5, -4, -3, -2, 2, 3, 4, 5, 6))
 _FRACTIONS = tuple(Fraction(n, d) for n, d in ((1, 2), (3, 2), (-1, 2), (3, 4), (1, 4), (5, 2)))
 _UNARY = (rules.power(2.0), rules.relu, rules.neg)
-_PLAIN, _BENT = (rules.add, rules.sub, rules.mul), (*_UNARY, rules.maximum)
+_PLAIN, _KINKED = (rules.add, rules.sub, rules.mul), (*_UNARY, rules.maximum)
 LEVELS = {
     "easy": _Level((3, 4), _PLAIN, frozenset({rules.mul}), zeros=0),
-    "medium": _Level((4, 5, 6), (*_PLAIN, *_BENT), frozenset(_BENT)),
-    "hard": _Level((6, 7, 8), (*_PLAIN, *_BENT, rules.div), frozenset({rules.div}), leaves=4, fractions=_FRACTIONS),
+    "medium": _Level((4, 5, 6), (*_PLAIN, *_KINKED), frozenset(_KINKED)),
+    "hard": _Level((6, 7, 8), (*_PLAIN, *_KINKED, rules.div), frozenset({rules.div}), leaves=4, fractions=_FRACTIONS),
 }
 
 
 def problem(rng: random.Random, difficulty: str) -> Value:
-    """The last node, L, of a small random graph whose numbers can be worked by hand.
+    """The last node, L, of a small random graph whose numbers can be worked out by hand.
 
     Args:
         rng: where the randomness comes from.
@@ -50,7 +50,7 @@ def problem(rng: random.Random, difficulty: str) -> Value:
 
 
 def _draw(rng: random.Random, level: _Level, operations: int) -> Value | None:
-    """A random graph, its nodes named; None where it came to a dead end."""
+    """A random graph with named nodes, or None if the draw came to a dead end."""
     nodes = [Value(number) for number in rng.sample(_INTEGERS + level.fractions, level.leaves)]
     unused = list(nodes)
     for left in reversed(range(operations)):
@@ -60,7 +60,9 @@ def _draw(rng: random.Random, level: _Level, operations: int) -> Value | None:
             rng.shuffle(operands)
             still_unused = [node for node in unused if node not in operands]
             node = rule(*operands)
-            if len(still_unused) <= left and _is_useful(node, nodes):  # an operation joins two of them at most
+            if len(still_unused) <= left and _is_useful(
+                node, nodes
+            ):  # each operation still to come uses up at most two, and adds one
                 break
         else:
             return None
@@ -73,7 +75,7 @@ def _draw(rng: random.Random, level: _Level, operations: int) -> Value | None:
 
 
 def _is_useful(node: Value, others: Sequence[Value]) -> bool:
-    """A short number, no kink, nothing that makes all after it 0, and no operation that is idle or there already."""
+    """Whether a node has a short number, is at no kink, does not make the rest 0, and is not trivial or repeated."""
     rule, operands = node.rule, node.parents
     return (
         _is_short(node.data)
@@ -87,9 +89,9 @@ def _is_useful(node: Value, others: Sequence[Value]) -> bool:
 
 
 def _qualifies(root: Value, level: _Level) -> bool:
-    """Can its gradients be worked by hand, and does it show the mistakes that it is there to show?"""
+    """Whether the gradients can be worked out by hand, and bring out the mistakes that they should."""
     order = topological_order(root)
-    received = received_at(order, {node: node.data for node in order})
+    received = steps_by_receiver(order, {node: node.data for node in order})
     steps = [step for node in order for step in received[node]]
     gradients = [received[node][-1].total for node in order[:-1]]
     shared = [node for node in order if len(received[node]) > 1]
@@ -99,7 +101,7 @@ def _qualifies(root: Value, level: _Level) -> bool:
         and all(_is_short(step.local) and _is_short(step.product) for step in steps)
         and max(map(abs, gradients)) <= 100
         and [exact(x) for x in gradients].count(Fraction(0)) <= level.zeros
-        and any(node.rule in level.special for node in order)
+        and any(node.rule in level.required for node in order)
         and bool(level.fractions) == any(not node.data.is_integer() for node in order)
         and any(abs(exact(step.upstream)) not in (0, 1) for step in steps)
         and (level.rules != _PLAIN or len(shared) == 1)
@@ -120,7 +122,7 @@ def _depth(order: Sequence[Value]) -> int:
 
 
 def exact(number: float) -> Fraction:
-    """A short number as the fraction it stands for."""
+    """The fraction that a short number stands for."""
     return Fraction(number).limit_denominator(8)
 
 
@@ -131,5 +133,5 @@ def _is_short(number: float) -> bool:
 
 
 def nodes_of(root: Value) -> list[Value]:
-    """The leaves, then the operations in the order in which they are computed: as they are named."""
+    """The leaves, then the operations in the order in which they are computed, which is also that of their names."""
     return sorted(topological_order(root), key=lambda node: node.rule is not None)

@@ -1,0 +1,226 @@
+"""A function is recorded twice and compared: from arguments of one signature to a `Specialization`.
+
+The function is called with Values in the place of all numbers; what it gives back is a graph, and the graph is written
+down as a `Tape`. A second recording must be the same tape, and the first results of machine code must be those of plain
+Python: so nothing is compiled that depends on more than the tape says.
+"""
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from math import isclose, isfinite
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.compiler.buffers import Binding
+from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, unflatten_args
+from engine.compiler.tape import Tape
+from engine.modes import TraceError, callers_depth, switched
+from engine.value import Value, as_value
+
+if TYPE_CHECKING:
+    from engine.compiler.batched import BatchedProgram
+    from engine.compiler.scalar import ScalarProgram
+
+
+class Expected(NamedTuple):
+    """What a plain run has given, for machine code to be compared with."""
+
+    outputs: list[float]
+    largest: float  # of all numbers on the way
+
+
+class Specialization:
+    """A function for arguments of one signature: its tape, and the programs made of it.
+
+    Attributes:
+        tape: the instructions.
+        result: the signature of what the function gives.
+        persistent_leaves: the leaves that are parameters, while others are made anew at each call; None if all are.
+        parameters: the parameters, and where their numbers are.
+        validations: how many calls gave the same tape, and as machine code the numbers of plain Python.
+        must_revalidate: whether a Module was changed since, and the next call is to see if the tape is still the same.
+        compilable: whether it can be machine code.
+    """
+
+    def __init__(self, name: str, tape: Tape, result: Signature, persistent_leaves: set[Value] | None) -> None:
+        self.name, self.tape, self.result, self.persistent_leaves = name, tape, result, persistent_leaves
+        self.parameters = Binding(tape.parameters)
+        self.validations, self.must_revalidate = 0, False
+        self.compilable = _machine_or_warning() and _is_compilable(tape)
+        self._batched: dict[tuple[int, int], BatchedProgram] = {}
+        self._lock = RLock()
+
+    @cached_property
+    def scalar(self) -> "ScalarProgram":
+        """The program for one example."""
+        from engine.compiler.scalar import ScalarProgram
+
+        return ScalarProgram(self.tape)
+
+    def batched(self, group: Group) -> "BatchedProgram":
+        """The program for a batch: for so many inputs that differ between examples, in so many arrays."""
+        layout = self.tape.inputs - len(group.shared), len(group.columns)
+        program = self._batched.get(layout)
+        if program is None:
+            from engine.compiler.batched import BatchedProgram
+
+            with self._lock:
+                program = self._batched[layout] = BatchedProgram(self.tape, *layout)
+        return program
+
+    def run(self, numbers: list[Any], gradient: bool) -> tuple[list[float], list[float], Any, int, int]:
+        """Run one example; what it gives is that of `ScalarProgram.run`."""
+        return self.scalar.run(numbers, self.parameters, gradient)
+
+    def run_batch(self, group: Group, seed: float, keep: bool = False) -> tuple[Any, Any, float, int, int]:
+        """Run a batch: its outputs, a row for each, if they are to be kept, and what `BatchedProgram.run` gives."""
+        program = self.batched(group)
+        outputs: Any = program.room_for_outputs(group) if keep else None
+        return outputs, *program.run(group, self.parameters, seed, outputs)
+
+    def goes_bad(self, numbers: list[Any]) -> bool:
+        """Whether finite operands have a result that is not finite somewhere."""
+        return self.scalar.goes_bad(numbers, self.parameters)
+
+    def validate(self, expected: Expected, results: list[float]) -> None:
+        """Compare results of machine code with those of a plain run, up to the rounding of its largest number.
+
+        Raises:
+            TraceError: if they differ.
+        """
+        for plain, result in zip(expected.outputs, results):
+            near = isclose(plain, result, rel_tol=1e-6, abs_tol=1e-9 * expected.largest)
+            if not near and (plain == plain or result == result):
+                raise TraceError(f"{self.name} gives {result} as machine code and {plain} in plain Python")
+        self.validations += 1
+
+
+class Recorder:
+    """Records one function.
+
+    Args:
+        function: the function.
+        name: what messages call it.
+        aux: whether it gives a pair, of which the first part is to be differentiated.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, aux: bool) -> None:
+        self._function, self._name, self._aux = function, name, aux
+
+    def record(self, signature: Signature, leaves: list[Any], others: list[Any]) -> tuple[Specialization, Expected]:
+        """Record it twice, for two lists of leaves of one signature; what is expected are the results for the first.
+
+        Raises:
+            TraceError: if the two recordings differ.
+        """
+        inputs, outputs, result = self._trace(signature, leaves)
+        inputs_again, outputs_again, _ = self._trace(signature, others)
+        tape, again = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
+        persistent: set[Value] | None = None
+        known = set(tape.parameters) & set(again.parameters)
+        if len(known) < len(tape.parameters):  # the others are made in the function, anew at each call
+            persistent = known
+            tape, again = Tape(inputs, outputs, persistent), Tape(inputs_again, outputs_again, persistent)
+        self._compare(tape, again)
+        return Specialization(self._name, tape, result, persistent), _expected(tape)
+
+    def record_again(self, specialization: Specialization, signature: Signature, leaves: list[Any]) -> Expected:
+        """Record it once more, for other leaves; what is expected are the results for these.
+
+        Raises:
+            TraceError: if it is not the same tape.
+        """
+        inputs, outputs, _ = self._trace(signature, leaves)
+        tape = Tape(inputs, outputs, specialization.persistent_leaves)
+        self._compare(specialization.tape, tape)
+        return _expected(tape)
+
+    def _trace(self, signature: Signature, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Signature]:
+        """The leaves that stand for the arguments, the Values that the function made of them, and their signature."""
+        names = list(self._names(signature))
+        plain = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
+        inputs = [Value(number, name) for number, name in zip(plain, names)]
+        args, options = unflatten_args(signature, iter(inputs))
+        with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
+            outputs: list[Any] = []
+            result = self._function(*args, **options)
+            if self._aux and not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(f"{self._name} is compiled with aux=True and gives a pair; write return loss, more")
+            result_signature = flatten(result, outputs)
+            values = [as_value(output) for output in outputs]
+        if not values:
+            raise TypeError(f"{self._name} gave no Value; is a return missing in it?")
+        return list(zip(names, inputs)), values, result_signature
+
+    def _names(self, signature: Signature) -> Iterator[str]:
+        """A name for every number among the arguments."""
+        try:
+            known = inspect.signature(self._function).parameters.values()
+            names = [each.name for each in known if each.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        except (TypeError, ValueError):
+            names = []
+        args, options = signature
+        for i, branch in enumerate(args):
+            yield from leaf_paths(branch, names[i] if i < len(names) else f"x{i}")
+        for name, branch in options:
+            yield from leaf_paths(branch, name)
+
+    def _compare(self, tape: Tape, again: Tape) -> None:
+        difference = tape.difference(again)
+        if difference:
+            raise TraceError(
+                f"{self._name} did something else when it was called again: {difference}. A compiled function does "
+                "the same at each call; hand over what changes as an argument, or call the function without compile"
+            )
+
+
+def _expected(tape: Tape) -> Expected:
+    largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
+    return Expected([tape.numbers[slot] for slot in tape.outputs], largest)
+
+
+# Is there machine code?
+
+
+def machine_is_available() -> bool:
+    """Whether numba can be used here; else compiled functions run in plain Python."""
+    return not why_no_machine()
+
+
+@cache
+def why_no_machine() -> str:
+    """Why numba can't be used here, and what to do; nothing if it can."""
+    if find_spec("numba") is None:
+        return "`pip install 'chalkgrad[fast]'` lets it make machine code"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "NUMBA_DISABLE_JIT is set, without which it makes machine code"
+    try:
+        import_module("numba")
+    except Exception as error:  # it does not fit to NumPy, say
+        return f"numba can't be imported: {error!s:.200}"
+    return ""
+
+
+@cache
+def _machine_or_warning() -> bool:
+    """The same; if numba can't be used, a warning says so once."""
+    reason = why_no_machine()
+    if reason:
+        message = f"compile runs in plain Python here; {reason}"
+        warnings.warn(message, RuntimeWarning, stacklevel=callers_depth())
+    return not reason
+
+
+def _is_compilable(tape: Tape) -> bool:
+    """Whether its rules can be machine code; if not, a warning says why."""
+    from engine.compiler.runtime import why_uncompilable
+
+    reason = why_uncompilable(tape)
+    if reason:
+        warnings.warn(f"{reason}; what uses it runs in plain Python", RuntimeWarning, stacklevel=callers_depth())
+    return not reason

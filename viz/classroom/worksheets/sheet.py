@@ -1,0 +1,36 @@
+"""The contents of a worksheet: a graph, and the right number for every blank in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from engine import Value
+from engine.steps import as_python
+from viz.classroom.worksheets.problem import exact, nodes_of
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A graph with blanks.
+
+    Attributes:
+        seed: the seed that it was drawn with.
+        difficulty: ``"easy"``, ``"medium"`` or ``"hard"``.
+        root: the last Value, L; its graph is an ordinary graph of the engine, before any `backward`.
+        key: the right number for every blank, as a fraction: ``"d"`` is the data of d, ``"grad d"`` its gradient.
+    """
+
+    seed: int
+    difficulty: str
+    root: Value = field(repr=False)
+    key: Mapping[str, Fraction] = field(repr=False)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The leaves: ``"a = 2"``."""
+        return tuple(f"{node.label} = {exact(node.data)}" for node in nodes_of(self.root) if node.rule is None)
+
+    @property
+    def expression(self) -> tuple[str, ...]:
+        """The operations: ``"d = a * b"``."""
+        return tuple(f"{s.name} = {as_python(s.node.rule, s.operand_names)}" for s in self.root.forward_steps())
