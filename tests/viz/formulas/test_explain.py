@@ -71,9 +71,7 @@ def test_contributions_and_paths_add_up_to_the_gradient_and_are_counted_right(ro
         assert (told.path_count, told.edge_count) == (len(paths), len(edges))
         if value is not root:
             products = [step.product for step in told.contributions]
-            assert (
-                reduce(add, products, 0.0) == gradient
-            )  # one after the other: from Python 3.12 on `sum` is more exact
+            assert reduce(add, products, 0.0) == gradient  # from Python 3.12 on `sum` is more exact
             assert all(step.parent is value for step in told.contributions)
             assert len(told.paths) == (len(paths) if len(paths) <= 12 else 0)
         for path, expected in zip(told.paths, paths, strict=value is not root and len(paths) <= 12):
