@@ -52,8 +52,9 @@ def answers_itself(other: Any, method: str) -> bool:
     Lists, strings, arrays and numbers that are not real do not: their answer would be another than what was meant.
     """
     kind = type(other)
-    known = kind.__module__ == "builtins" or isinstance(other, Number) or hasattr(other, "shape")
-    return not known and hasattr(kind, method)
+    if kind.__module__ == "builtins" or isinstance(other, Number) or hasattr(kind, "apply_rule"):
+        return False
+    return not hasattr(other, "shape") and hasattr(kind, method)
 
 
 _ONE_EACH = "make one Value for each number: [Value(x) for x in data]"

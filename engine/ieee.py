@@ -39,7 +39,6 @@ sin, cos, tan = (_never_raises(f, lambda x: nan) for f in (math.sin, math.cos, m
 asin, acos = (_never_raises(f, lambda x: nan) for f in (math.asin, math.acos))
 acosh = _never_raises(math.acosh, lambda x: nan)
 atanh = _never_raises(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan)
-fmod = _never_raises(math.fmod, lambda x, y: nan)
 asinh, atan, atan2, tanh, hypot, erfc = math.asinh, math.atan, math.atan2, math.tanh, math.hypot, math.erfc
 
 
@@ -69,9 +68,13 @@ def minimum(x: float, y: float) -> float:
 
 
 def mod(x: float, y: float) -> float:
-    """What is left of x after whole multiples of y, with the sign of y, as Python's ``%``; `nan` for y = 0."""
-    rest = fmod(x, y)
-    return rest + y if rest != 0 and (rest < 0) != (y < 0) else rest
+    """The remainder of x after whole multiples of y, with the sign of y, as Python's ``%``; `nan` for y = 0."""
+    return nan if y == 0 or math.isinf(x) else x % y
+
+
+def fmod(x: float, y: float) -> float:
+    """The remainder of x after whole multiples of y, with the sign of x, as C's `fmod`; `nan` for y = 0."""
+    return math.copysign(mod(abs(x), abs(y)), x)
 
 
 def square_error(x: float) -> float:

@@ -51,6 +51,7 @@ class Protocols:
     rule: Rule | None
     label: str
     role: str
+    local_gradients: Any
     parents: Any
 
     @property

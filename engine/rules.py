@@ -22,7 +22,7 @@ from functools import lru_cache, wraps
 from typing import Any
 
 from engine import ieee
-from engine.ieee import Float, nan
+from engine.ieee import DEGREES, LN2, LN10, Float, nan
 
 
 class Rule:
@@ -135,11 +135,11 @@ zero_div = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y:
 # exp_difference(x, y) is exp(x - y), power_slope(x, y) is y · x ** (y - 1), without what rounding would cost them.
 exp = Rule("exp", ieee.exp, lambda z, x: (z,))
 exp_difference = Rule("exp", ieee.exp_difference, lambda z, x, y: (z, -z))
-exp2 = Rule("exp2", lambda x: ieee.pow(2.0, x), lambda z, x: (z * ieee.LN2,))
+exp2 = Rule("exp2", lambda x: ieee.pow(2.0, x), lambda z, x: (z * LN2,))
 expm1 = Rule("expm1", ieee.expm1, lambda z, x: (exp(x),))
 log = Rule("log", ieee.log, lambda z, x: (1 / x,))
-log2 = Rule("log2", ieee.log2, lambda z, x: (1 / ieee.LN2 / x,))
-log10 = Rule("log10", ieee.log10, lambda z, x: (1 / ieee.LN10 / x,))
+log2 = Rule("log2", ieee.log2, lambda z, x: (1 / LN2 / x,))
+log10 = Rule("log10", ieee.log10, lambda z, x: (1 / LN10 / x,))
 log1p = Rule("log1p", ieee.log1p, lambda z, x: (1 / (1 + x),))
 sqrt = Rule("sqrt", ieee.sqrt, lambda z, x: (0.5 / abs(z),))
 pow = Rule("**", ieee.pow, lambda z, x, y: (power_slope(x, y), zero_mul(_log(x, y), z)))
@@ -159,8 +159,8 @@ cosh = Rule("cosh", ieee.cosh, lambda z, x: (sinh(x),))
 asinh = Rule("asinh", ieee.asinh, lambda z, x: (1 / hypot(1.0, x),))
 acosh = Rule("acosh", ieee.acosh, lambda z, x: (1 / (sqrt(x - 1) * sqrt(x + 1)),))
 atanh = Rule("atanh", ieee.atanh, lambda z, x: (1 / ((1 - x) * (1 + x)),))
-degrees = Rule("degrees", lambda x: x * ieee.DEGREES, lambda z, x: (ieee.DEGREES,))
-radians = Rule("radians", lambda x: x / ieee.DEGREES, lambda z, x: (1 / ieee.DEGREES,))
+degrees = Rule("degrees", lambda x: x * DEGREES, lambda z, x: (DEGREES,))
+radians = Rule("radians", lambda x: x / DEGREES, lambda z, x: (1 / DEGREES,))
 hypot = Rule("hypot", ieee.hypot, lambda z, x, y: (cosine(x, y), cosine(y, x)))
 atan2 = Rule("atan2", ieee.atan2, lambda z, y, x: (_per_radius(cosine(x, y), x, y), _per_radius(-cosine(y, x), x, y)))
 cosine = Rule("cosine", ieee.cosine, lambda z, x, y: (cosine(y, x) ** 2 / hypot(x, y), -z * cosine(y, x) / hypot(x, y)))

@@ -45,20 +45,21 @@ def _unary(rule: Rule) -> "Callable[[Value], Value]":
 
 def _binary(rule: Rule, reflected: str = "") -> "Callable[[Value, Any], Value]":
     def method(x: "Value", y: Any) -> "Value":
-        if not isinstance(y, Value):
-            try:
-                y = Value(y, role="constant")
-            except TypeError:
-                if answers_itself(y, reflected):
-                    return NotImplemented
-                raise
-        return record(rule, x, y)
+        try:
+            return record(rule, x, y if isinstance(y, Value) else Value(y, role="constant"))
+        except TypeError:
+            if answers_itself(y, reflected):
+                return NotImplemented  # type: ignore[no-any-return]
+            raise
 
     return _method(rule, method)
 
 
 def _reflected(rule: Rule) -> "Callable[[Value, Any], Value]":
     return _method(rule, lambda y, x: record(rule, Value(x, role="constant"), y))
+
+
+_pow = _binary(rules.pow, "__rpow__")
 
 
 class Value(Protocols):
@@ -226,14 +227,9 @@ class Value(Protocols):
         return record(rules.add, Value(other, role="constant"), self)
 
     def __pow__(self, other: Any) -> "Value":
-        if isinstance(other, Value):
-            return record(rules.pow, self, other)
-        try:
-            return record(rules.power(to_float(other)), self)
-        except TypeError:
-            if answers_itself(other, "__rpow__"):
-                return NotImplemented
-            raise
+        if isinstance(other, Value) or answers_itself(other, "__rpow__"):
+            return _pow(self, other)
+        return record(rules.power(to_float(other)), self)
 
     def __pos__(self) -> "Value":
         return self

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any
 
+from engine.protocols import UNSET
 from engine.value import Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
@@ -139,7 +140,7 @@ class ParameterBuffer:
         self.grad[:] = [p.grad or 0.0 for p in self.values]
         self._versions = [p._version for p in self.values]
         self.version, self._latest = 0, max(self._versions, default=0)
-        self.without_grad = {p for p in self.values if p.grad is None}
+        self.without_grad = {p for p in self.values if not p.has_grad}
         epoch += 1
         try:
             for p in self.values:  # the class first: from then on other threads wait for the lock
@@ -165,7 +166,7 @@ class ParameterBuffer:
         numbers = zip(self.values, self.data.tolist(), self.grad.tolist(), self._versions)
         for p, data, grad, version in numbers:
             if type(p) is BufferedValue:  # not so if this is the second attempt
-                _grad.__set__(p, None if p in self.without_grad else grad)
+                _grad.__set__(p, UNSET if p in self.without_grad else grad)
                 _version.__set__(p, version if version > self.version else self.version)
                 _data.__set__(p, data)
                 _class.__set__(p, Value)

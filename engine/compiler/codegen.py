@@ -50,7 +50,7 @@ def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
     """
-    text = source(operands, batched)
+    text = source(operands, batched, rule.jumps)
     try:
         value, partials = to_numba(rule.value), to_numba(rule.partials)
         names = {"value": value.code, "partials": partials.code, "as_arrays": as_arrays}
@@ -62,8 +62,8 @@ def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
         raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason!s:.300}") from error
 
 
-def source(operands: int, batched: bool) -> str:
-    """The text of a kernel, forward and backward, for a rule's ``value`` and ``partials``.
+def source(operands: int, batched: bool, jumps: bool = False) -> str:
+    """The text of a kernel, forward and backward, for a rule's ``value`` and ``partials``. See `chain_rule` for zeros.
 
     >>> print(source(1, batched=False), end="")
     def forward(operands_, repeats, count, width, uniform, v_, g_):
@@ -76,7 +76,7 @@ def source(operands: int, batched: bool) -> str:
             upstream = g[operands[at]]
             if upstream != 0.0:
                 d1, = partials(v[operands[at]], v[operands[at + 1]])
-                g[operands[at + 1]] += upstream * d1
+                g[operands[at + 1]] += upstream * d1 if d1 != 0.0 else 0.0
     >>> print(source(1, batched=True), end="")
     def forward(operands_, repeats, count, width, uniform, v_, g_):
         operands, v, g = as_arrays(operands_, v_, g_)
@@ -91,13 +91,14 @@ def source(operands: int, batched: bool) -> str:
         for lane in range(width):
             upstream = g0[lane]
             d1, = partials(v0[lane], v1[lane])
-            g1[lane] += upstream * d1 if upstream != 0.0 else 0.0
+            g1[lane] += upstream * d1 if upstream != 0.0 and d1 != 0.0 else 0.0
     """
     head = "def {}(operands_, repeats, count, width, uniform, v_, g_):\n"
     head += "    operands, v, g = as_arrays(operands_, v_, g_)\n"
     every, inputs, size = range(operands + 1), range(1, operands + 1), operands + 1
     derivatives = "".join(f"d{i}, " for i in inputs).rstrip()
     forward, backward = head.format("forward"), head.format("backward")
+    live = "" if jumps else "upstream != 0.0 and "
     if batched:
         rows = {i: f"[operands[{i}] : operands[{i}] + width]" for i in every}
         numbers = ", ".join(f"v{i}[lane]" for i in inputs)
@@ -106,15 +107,18 @@ def source(operands: int, batched: bool) -> str:
         backward += "".join(f"    v{i}, g{i} = v{rows[i]}, g{rows[i]}\n" for i in every)
         backward += "    for lane in range(width):\n        upstream = g0[lane]\n"
         backward += f"        {derivatives} = partials(v0[lane], {numbers})\n"
-        backward += "".join(f"        g{i}[lane] += upstream * d{i} if upstream != 0.0 else 0.0\n" for i in inputs)
+        backward += "".join(f"        g{i}[lane] += upstream * d{i} if {live}d{i} != 0.0 else 0.0\n" for i in inputs)
     else:
         numbers = ", ".join(f"v[operands[at + {i}]]" for i in inputs)
         forward += f"    for at in range(0, {size} * repeats, {size}):\n        v[operands[at]] = value({numbers})\n"
         backward += (
             f"    for at in range({size} * repeats - {size}, -1, -{size}):\n        upstream = g[operands[at]]\n"
         )
-        backward += f"        if upstream != 0.0:\n            {derivatives} = partials(v[operands[at]], {numbers})\n"
-        backward += "".join(f"            g[operands[at + {i}]] += upstream * d{i}\n" for i in inputs)
+        backward += f"        if {'True' if jumps else 'upstream != 0.0'}:\n"
+        backward += f"            {derivatives} = partials(v[operands[at]], {numbers})\n"
+        backward += "".join(
+            f"            g[operands[at + {i}]] += upstream * d{i} if d{i} != 0.0 else 0.0\n" for i in inputs
+        )
     return forward + backward
 
 

@@ -72,8 +72,8 @@ def dot_lanes(xs, ys, width):
 
 @numba.njit(**DEVICE_ONLY)
 def zero_absorbs(gradient, number):
-    """Their product, in which a gradient of 0 absorbs: 0 · inf = 0."""
-    return gradient * number if gradient != 0.0 else 0.0
+    """Their product, in which zero absorbs: 0 · inf = 0, as in `engine.graph.chain_rule`."""
+    return gradient * number if gradient != 0.0 and number != 0.0 else 0.0
 
 
 # dot: where the result goes, the weights, as many inputs, and perhaps a bias.
@@ -119,14 +119,15 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
         upstream = g[operands[0]]
         if upstream != 0.0:
             for k in range(1, n + 1):
-                g[operands[k]] += upstream * v[operands[n + k]]
+                g[operands[k]] += zero_absorbs(upstream, v[operands[n + k]])
             for k in range(1, n + 1):
-                g[operands[n + k]] += upstream * v[operands[k]]
+                g[operands[n + k]] += zero_absorbs(upstream, v[operands[k]])
             if count % 2 == 0:
                 g[operands[count - 1]] += upstream
         return
     gs = g[operands[0] : operands[0] + width]
-    if not math.isfinite(sum_lanes(v[operands[0] : operands[0] + width], width)):  # then some factor may not be finite
+    arrived = sum_lanes(gs, width)
+    if not math.isfinite(sum_lanes(v[operands[0] : operands[0] + width], width) + arrived):  # nor may some factor be
         for lane in range(width):
             for k in range(1, n + 1):
                 w, x = at(operands[k], lane, uniform), at(operands[n + k], lane, uniform)
@@ -136,9 +137,8 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
         for k in range(1, n + 1):
             w, x = operands[k], operands[n + k]
             if w < uniform and x < uniform:
-                shared = sum_lanes(gs, width)
-                g[w] += shared * v[x]
-                g[x] += shared * v[w]
+                g[w] += arrived * v[x]
+                g[x] += arrived * v[w]
             elif w < uniform or x < uniform:
                 place, row = min(w, x), max(w, x)
                 factor, xs, gxs = v[place], v[row : row + width], g[row : row + width]
@@ -154,7 +154,7 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
     if count % 2 == 0:
         bias = operands[count - 1]
         if bias < uniform:
-            g[bias] += sum_lanes(gs, width)
+            g[bias] += arrived
         else:
             gbs = g[bias : bias + width]
             for lane in range(width):
@@ -192,15 +192,17 @@ def dot4_back(operands_, repeats, count, width, uniform, v_, g_):
     u0, u1, u2, u3 = _rows(operands, g, n)
     whole = 0.0
     for i in range(4):
-        whole += sum_lanes(v[operands[i] : operands[i] + width], width)
+        arrived = sum_lanes(g[operands[i] : operands[i] + width], width)
+        g[operands[8 + i]] += arrived
+        whole += sum_lanes(v[operands[i] : operands[i] + width], width) + arrived
     if not math.isfinite(whole):  # then some factor may not be finite
         for lane in range(width):
             for i in range(4):
                 upstream, w = g[operands[i] + lane], operands[i + 4]
                 if upstream != 0.0:
                     for k in range(n):
-                        g[w + k] += upstream * v[xs[k] + lane]
-                        g[xs[k] + lane] += upstream * v[w + k]
+                        g[w + k] += zero_absorbs(upstream, v[xs[k] + lane])
+                        g[xs[k] + lane] += zero_absorbs(upstream, v[w + k])
     else:
         z0, z1, z2, z3 = operands[0], operands[1], operands[2], operands[3]
         for k in range(n):
@@ -218,8 +220,6 @@ def dot4_back(operands_, repeats, count, width, uniform, v_, g_):
             u1[k] += horizontal_sum(s1)
             u2[k] += horizontal_sum(s2)
             u3[k] += horizontal_sum(s3)
-    for i in range(4):
-        g[operands[8 + i]] += sum_lanes(g[operands[i] : operands[i] + width], width)
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -285,12 +285,13 @@ def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
         if upstream != 0.0:
             n, w, x = np.int64(operands[first + 1]), np.int64(operands[first + 2]), np.int64(operands[first + 3])
             upstreams = splat4(upstream)
-            for k in range(0, n - 3, 4):
+            whole = n - n % 4 if math.isfinite(upstream) else 0  # how many are done four at a time
+            for k in range(0, whole, 4):
                 store(g, w + k, fused_multiply_add(load4(g, w + k), upstreams, load4(v, x + k)))
                 store(g, x + k, fused_multiply_add(load4(g, x + k), upstreams, load4(v, w + k)))
-            for k in range(n - n % 4, n):
-                g[w + k] += upstream * v[x + k]
-                g[x + k] += upstream * v[w + k]
+            for k in range(whole, n):
+                g[w + k] += zero_absorbs(upstream, v[x + k])
+                g[x + k] += zero_absorbs(upstream, v[w + k])
             if count == 5:
                 g[operands[first + 4]] += upstream
 
@@ -362,7 +363,7 @@ def share_of_ties(operands, count, lane, uniform, v, g):
             tied += 1.0 if v[at(operands[k], lane, uniform)] == z else 0.0
         for k in range(1, count):
             place = at(operands[k], lane, uniform)
-            g[place] += upstream * ((1.0 if v[place] == z else 0.0) / tied)
+            g[place] += zero_absorbs(upstream, (1.0 if v[place] == z else 0.0) / tied)
 
 
 def largest(operands_, repeats, count, width, uniform, v_, g_):
@@ -424,7 +425,7 @@ def logsumexp_back(operands_, repeats, count, width, uniform, v_, g_):
         if upstream != 0.0:
             ps = probabilities(operands, 1, count - 1, lane, uniform, v)
             for k in range(1, count):
-                g[at(operands[k], lane, uniform)] += upstream * ps[k - 1]
+                g[at(operands[k], lane, uniform)] += zero_absorbs(upstream, ps[k - 1])
 
 
 # softmax and log_softmax: all the outputs that are needed are computed by one instruction. The operands are how many
@@ -479,7 +480,7 @@ def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
                     rest += ps[j]
             for j in range(n):
                 local = scale * rest if j == chosen else -scale * ps[j]
-                g[at(operands[1 + j], lane, uniform)] += upstream * local
+                g[at(operands[1 + j], lane, uniform)] += zero_absorbs(upstream, local)
 
 
 def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
@@ -493,9 +494,9 @@ def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
                     for j in range(n + 1, count, 2):
                         other, x = v[operands[j + 1] + lane], at(operands[1 + operands[j]], lane, uniform)
                         if j != k:
-                            g[x] -= upstream * (p * other)
+                            g[x] -= zero_absorbs(upstream, p * other)
                             rest += other
-                    g[at(operands[1 + operands[k]], lane, uniform)] += upstream * (p * rest)
+                    g[at(operands[1 + operands[k]], lane, uniform)] += zero_absorbs(upstream, p * rest)
         else:
             softmax_gradient(operands, count, lane, uniform, v, g, False)
 

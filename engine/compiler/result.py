@@ -6,6 +6,7 @@ from typing import Any
 from engine.anomaly import warn_of_gradients
 from engine.compiler.buffers import Binding
 from engine.modes import mode
+from engine.protocols import UNSET
 from engine.rules import Rule
 from engine.value import Value, grad_lock, new
 
@@ -41,21 +42,21 @@ class CompiledValue(Value):
 
     __slots__ = ()
 
-    def backward(self) -> None:
+    def backward(self, gradient: float = 1.0) -> None:
         """As `Value.backward`, but the parameters' gradients are added up in the buffers that have their numbers."""
         rule: Any = self.rule
         version, by_arguments, parameters = self._version, rule.by_arguments, rule.parameters
-        plain = mode.get().anomaly or parameters.changed_since(version)
+        plain = gradient != 1.0 or mode.get().anomaly or parameters.changed_since(version)
         for leaf, _ in zip(self._x, by_arguments):
             if leaf.rule is not None or leaf._version > version:
                 plain = True
         if plain:
-            super().backward()
+            super().backward(gradient)
             return
         with grad_lock:
             self.grad = 1.0
             for leaf, derivative in zip(self._x, by_arguments):
-                leaf.grad = derivative if leaf.grad is None else leaf.grad + derivative
+                leaf.grad = float(leaf.grad or 0.0) + derivative
             parameters.add_gradients(rule.by_parameters)
         if not rule.finite:
             every = (*by_arguments, *rule.by_parameters.tolist())
@@ -72,9 +73,8 @@ def compiled_value(data: float, version: int, given: list[Value], rule: Compiled
     node: Value = new(CompiledValue)
     parameters = rule.parameters.values
     node._data = data
-    node.grad = None
+    node.grad = UNSET
     node.rule = rule
-    node.label = ""
     node.role = "operation"
     node._x = (*given, *parameters) if given else parameters
     node._y = None
