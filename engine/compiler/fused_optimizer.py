@@ -116,8 +116,11 @@ class FusedOptimizer:
             if not (job.values_finite and job.grads_finite and isfinite(number)):
                 return None
             with buffers.lock:
-                if buffers.epoch != epoch or not buffer.live or parameters.changed_since(version):
-                    return None  # another thread has looked at the parameters, or changed them
+                if buffers.epoch != epoch or not buffer.live:
+                    return None  # another thread has looked at a parameter
+                for each in parameters.buffers:
+                    if each.version > version:
+                        return None  # another thread has made a step
                 self._bind_update(kernel, optimizer)
                 job.gradient_addresses, job.updated_gradients = parameters.grad_address, buffer.grad_address
                 job.updated_count = len(buffer.values)
