@@ -93,7 +93,7 @@ class Job(ctypes.Structure):
         self._examples: list[Any] = [None] * program.columns  # as they were given
         self._rows: list[Any] = [None] * program.columns  # as machine code reads them
         self._alive = program
-        self._bound: Any = None
+        self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
         self.result_array: Any = None
         self.memory: Any = self.v.data
@@ -121,13 +121,13 @@ class Job(ctypes.Structure):
     def bind_parameters(self, parameters: Located) -> None:
         """See that the run finds the numbers of the parameters."""
         if parameters.in_buffers():
-            if self._bound is not parameters.data:
+            if self.bound is not parameters.data:
                 self.parameter_addresses = parameters.data_address
-                self._bound = parameters.data
+                self.bound = parameters.data
         else:
-            if self._bound is not None:
+            if self.bound is not None:
                 self.parameter_addresses = 0
-                self._bound = None
+                self.bound = None
             first: int = self.first_parameter
             self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
 
