@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from engine.modes import Mode, SourceLine, callers_depth
+from engine.modes import Mode, SourceLine, callers_depth, leaves_graph
 from engine.rules import Rule
 
 source_lines: "WeakKeyDictionary[Any, SourceLine]" = WeakKeyDictionary()  # which line made a node, if it was recorded
@@ -14,6 +14,8 @@ source_lines: "WeakKeyDictionary[Any, SourceLine]" = WeakKeyDictionary()  # whic
 
 def evaluate(rule: Rule, parents: tuple[Any, ...], now: Mode) -> float:
     """The rule's value of its operands, with a warning or an error where finite operands give inf or nan."""
+    if now.tracing and not now.recording:
+        raise leaves_graph(parents[0], "was used in no_grad()", "write x.detach() instead")
     data = rule.evaluate(*[parent._data for parent in parents])
     if not isfinite(data) and now.warning and all(isfinite(parent._data) for parent in parents):
         message = f"{rule.symbol}({', '.join(parent._name() for parent in parents)}) gave {data}"

@@ -15,7 +15,7 @@ def to_float(data: Any) -> float:
     >>> to_float(Fraction(1, 2))
     0.5
     """
-    if isinstance(data, Real):
+    if type(data) is int or isinstance(data, Real):
         try:
             return float(data)
         except OverflowError:

@@ -16,9 +16,10 @@ from operator import mul
 from typing import Any
 
 from engine import rules
+from engine.graph import chain_rule
 from engine.modes import switched
 from engine.nested import is_list_like, tree_leaves, tree_map
-from engine.value import Value, as_value, grad_lock, local_derivatives, run_backward
+from engine.value import Value, as_value, grad_lock, local_derivatives
 from engine.versions import checked_order
 
 
@@ -61,7 +62,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
         try:
             for node in inputs:
                 node.grad = 0.0
-            run_backward(order, involved_derivatives, rules.strong_mul if create_graph else mul)
+            chain_rule(order, involved_derivatives, rules.strong_mul if create_graph else None)
             return [as_value(node.grad) if create_graph else node.grad for node in inputs]
         finally:
             for node, gradient in before:

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import filterfalse
-from operator import mul
 from typing import Any, TypeVar
 
-N = TypeVar("N")  # a node: it has a `rule`, a `grad`, and its operands in `_x` and `_y` (see `Value.__slots__`)
+N = TypeVar("N")  # a node: it has a `rule` (None for a leaf), a `grad`, and `parents`, the operands it was made from
 
 
 def topological_order(root: N) -> list[N]:
-    """Every node under the root, and the root, each after all of its parents.
+    """Every node that the root was computed from, and the root, each after all of its parents.
 
     Depth first, with a list where a recursive function would use the call stack: a chain of a million nodes is fine.
     Operands are visited from left to right, so the same expression always gives the same order.
@@ -27,13 +26,16 @@ def topological_order(root: N) -> list[N]:
                 order.append(node)
                 continue
             stack += node, None
-            x, y = node._x, node._y  # the operands as they are stored: `parents` would make a tuple of them
+            x, y = node._x, node._y  # the same as `stack += reversed(node.parents)`, in half the time
             if y is not None:
-                stack += y, x
+                if y not in seen:
+                    stack.append(y)
+                if x not in seen:
+                    stack.append(x)
             elif type(x) is tuple:
                 if not seen.issuperset(x):
                     stack += filterfalse(seen.__contains__, reversed(x))
-            else:
+            elif x not in seen:
                 stack.append(x)
     return order
 
@@ -41,9 +43,12 @@ def topological_order(root: N) -> list[N]:
 def chain_rule(
     order: Sequence[Any],
     local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]],
-    times: Callable[[Any, Any], Any] = mul,
+    times: Callable[[Any, Any], Any] | None = None,
+    seed: float = 1.0,
 ) -> None:
     """Pass the gradient of every node on to its parents: multiply along a path, add over paths.
+
+    It begins with ``∂root/∂root = 1``, the seed, at the last node of the order, and with 0 everywhere else.
 
     `local_derivatives` gives a node's parents, each with ``∂node/∂parent``. In reverse, a node comes after everything
     that uses it, so its gradient is complete when it is passed on. The numbers are whatever `local_derivatives` gives:
@@ -53,9 +58,14 @@ def chain_rule(
     for Values, which do not show that they are 0, `times` is the product `rules.strong_mul`. Only where a slope does
     not exist at all (`Rule.jumps`) is it passed on as nan.
     """
+    for node in order:
+        node.grad = 0.0
+    order[-1].grad = seed
     for node in reversed(order):
-        upstream, rule = node.grad, node.rule
-        if rule is not None and (upstream != 0.0 or rule.jumps):
+        if node.rule is None:
+            continue
+        upstream = node.grad
+        if upstream != 0.0 or node.rule.jumps:
             for parent, local in local_derivatives(node):
                 if local != 0.0:
-                    parent.grad += times(upstream, local)
+                    parent.grad += upstream * local if times is None else times(upstream, local)

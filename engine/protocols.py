@@ -1,15 +1,19 @@
-"""What others ask of a Value: comparisons, text, copies and pickles, NumPy, and scripts written for micrograd.
+"""What others ask of a Value: comparisons, text, copies and pickles, steps, NumPy, and scripts written for micrograd.
 
 Nothing here is about derivatives. Order is by data; ``==`` and ``hash`` are by identity, so that a node can be a key.
 """
 
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NoReturn, Self
 
+from engine.anomaly import source_lines
 from engine.conversion import to_float
 from engine.graph import topological_order
 from engine.modes import leaves_graph, mode
 from engine.rules import Rule
+from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps, running_totals
+from engine.versions import checked_order
 
 # What NumPy calls an operator, and the method of a Value on its right.
 _OPERATORS = {
@@ -162,6 +166,22 @@ class Protocols:
         raise TypeError(
             f"np.{name} takes arrays of plain numbers, got a Value; write {instead}, or x.data for the bare number"
         )
+
+    # The chain rule in slow motion.
+
+    def backward_steps(self, names: Mapping[str, Any] | None = None) -> Iterator[BackwardStep]:
+        """`backward`, one application of the chain rule at a time; see engine/steps.py.
+
+        Nodes without a label are called after the variables in `names`, such as ``locals()``. Raises what `backward`
+        raises.
+        """
+        order: list[Any] = checked_order(self)
+        steps = backward_steps(order, lambda node: zip(node.parents, node.local_gradients()), source_lines, names)
+        return running_totals(order, list(steps))
+
+    def forward_steps(self, names: Mapping[str, Any] | None = None) -> Iterator[ForwardStep]:
+        """One record for each operation it was computed by, in the order of the forward pass; see `backward_steps`."""
+        return forward_steps(checked_order(self), source_lines, names)
 
     # Scripts written for micrograd look for these.
 

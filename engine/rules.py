@@ -19,6 +19,7 @@ or cancels in floats is written in a form that does not: tanh' is sech², never 
 import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
+from inspect import CO_VARARGS
 from typing import Any
 
 from engine import ieee
@@ -49,11 +50,11 @@ class Rule:
         self.constants: tuple[Any, ...] = ()  # in a family: which member it is
         self.jumps = False  # whether its value jumps somewhere: there it has no slope, which no zero hides
         code = getattr(partials, "__code__", None)
-        if code is not None and not code.co_flags & 4:  # of a fixed number of operands: a slip is best told here
+        if code is not None and not code.co_flags & CO_VARARGS:  # a slip is best told here, where the rule is written
             try:
                 tried = partials(*[0.5] * code.co_argcount)
             except Exception:
-                return  # not defined at 0.5, or not yet
+                return  # not defined at 0.5; or it calls a rule that stands further down
             self._checked(tried, code.co_argcount - 1)
 
     def _checked(self, partials: Any, operands: int) -> tuple[Any, ...]:
@@ -69,7 +70,7 @@ class Rule:
         for operand in operands:
             if type(operand) is not float and hasattr(operand, "apply_rule"):
                 return operand.apply_rule(self, operands)
-        try:  # as in evaluate, one call less: a partial may call several rules
+        try:  # the same as `evaluate`, with one call less: a partial may call several rules
             z = self.value(*operands)
         except ArithmeticError:
             return self.evaluate(*operands)
@@ -189,7 +190,8 @@ binary_cross_entropy = Rule(
     lambda z, x, t: (zero_mul(sigmoid(x), 1 - t) - zero_mul(sigmoid(-x), t), -x),
 )
 
-# Rules of any number of operands. `dot` takes the weights, then as many inputs, then perhaps a bias; `gather` an index,
+# Rules of any number of operands: `largest` is what `maximum` is of two. `dot` takes the weights, then as many inputs,
+# then perhaps a bias; `gather` an index,
 # and what it is an index of.
 total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
 mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
@@ -206,19 +208,19 @@ def _per_radius(number: Any, x: Any, y: Any) -> Any:
     return zero_div(number, hypot(x, y))
 
 
-def _shared(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """The parts of 1, as large as the given ones are to each other."""
+def _normalized(parts: Sequence[Any]) -> tuple[Any, ...]:
+    """Each part divided by the sum of all, so that they add up to 1."""
     whole = total(*parts)
     return tuple([part / whole for part in parts])
 
 
 def _ties(z: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
-    return _shared([equal(x, z) for x in xs])
+    return _normalized([equal(x, z) for x in xs])
 
 
 def _softmax(xs: Sequence[Any]) -> tuple[Any, ...]:
     peak = stop_gradient(largest(*xs))  # any shift leaves the answer as it is; this one overflows nowhere
-    return _shared([exp_difference(x, peak) for x in xs])
+    return _normalized([exp_difference(x, peak) for x in xs])
 
 
 def _except(i: int, xs: Sequence[Any]) -> Any:
@@ -240,7 +242,7 @@ def _family(make: Callable[..., Rule]) -> Callable[..., Rule]:
 
 @_family
 def power(n: float) -> Rule:
-    """``x ** n`` with a constant exponent, right at 0 and below it too."""
+    """``x ** n`` with a constant exponent, correct for x ≤ 0 as well."""
     if n == 0:
         return Rule("**0", lambda x: 1.0, lambda z, x: (0.0,))
     if n.is_integer() and abs(n) < 2**53:
@@ -271,7 +273,7 @@ def between(low: float, high: float) -> Rule:
 
 @_family
 def softmax(i: int) -> Rule:
-    """The i-th of ``exp(x) / Σ exp(x)``: ``∂pᵢ/∂xⱼ = -pᵢ·pⱼ``, and pᵢ times all the other p for j = i."""
+    """The i-th of ``exp(x) / Σ exp(x)``: ``∂pᵢ/∂xⱼ = -pᵢ·pⱼ``, and pᵢ times the sum of all the other p for j = i."""
 
     def partials(z: Any, *xs: Any) -> tuple[Any, ...]:
         ps = _softmax(xs)
