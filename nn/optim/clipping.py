@@ -87,7 +87,7 @@ def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
     if part.joined() is not None:  # compiled code has moved the numbers to arrays: see engine/compiler/buffers.py
         part.change_gradients(change)
         return
-    reached = [p for p in part.values if p.grad is not None]
+    reached = [p for p in part.values if p.has_grad]
     for parameter, gradient in zip(reached, change([p.grad for p in reached])):
         parameter.grad = gradient
 

@@ -32,8 +32,7 @@ class EarlyStopping:
 
     def __init__(self, patience: int = 5, min_delta: float = 0.0) -> None:
         self.patience = check_integer("patience", patience)
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta must be at least 0, got {min_delta}")
+        check_at_least_0("min_delta", min_delta)
         self.min_delta = min_delta
         self.begin()
 
