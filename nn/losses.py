@@ -1,8 +1,8 @@
 """Losses: how wrong a network is, as one number, the mean over the examples.
 
 Each loss takes the network's outputs and the targets, for one example or for a list of them, nested alike: n outputs of
-one number each, shape (n, 1), may have targets of shape (n). Targets are numbers or Values. An invalid target is an error, except while a function is being recorded for compile: then it makes the loss inf
-or nan.
+one number each, shape (n, 1), may have targets of shape (n). Targets are numbers or Values. An invalid target is an
+error, except while a function is being recorded for compile: then it makes the loss inf or nan.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -138,9 +138,9 @@ def cross_entropy(
         raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {targets!r:.40}")
     _check_lengths("cross_entropy", len(rows), len(targets))
     against = _Classes(weight, ignore_index, label_smoothing)
-    if len(rows) == 1 and weight is None and not label_smoothing and isinstance(targets[0], Value):
-        if mode.get().tracing:  # what is ignored is out of range, and its loss nan
-            return -as_value(select(log_softmax(rows[0]), targets[0]))
+    plain = weight is None and not label_smoothing
+    if plain and len(rows) == 1 and isinstance(targets[0], Value) and mode.get().tracing:
+        return -as_value(select(log_softmax(rows[0]), targets[0]))  # nan if it is to be ignored: it is out of range
     losses, shares = zip(*(against.loss(list(row), target) for row, target in zip(rows, targets)))
     kept = [loss for loss, share in zip(losses, shares) if isinstance(share, Value) or share]
     if all(not isinstance(share, Value) and share in (0.0, 1.0) for share in shares) and kept:
@@ -206,13 +206,13 @@ class _Classes:
                 f"ignore_index is for targets that are indices, got {self.ignore_index} and rows of probabilities; "
                 "leave it out"
             )
-        numbers = [_target_number(p) for p in probabilities]
-        if None not in numbers:
-            if not all(is_number(p) and 0 <= p <= 1 for p in numbers) or abs(fsum(numbers) - 1) > 1e-3:
-                raise ValueError(
-                    f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {numbers!r:.60}; if an example "
-                    "may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
-                )
+        numbers = [p for p in map(_target_number, probabilities) if p is not None]
+        valid = all(is_number(p) and 0 <= p <= 1 for p in numbers)
+        if not valid or (len(numbers) == len(row) and abs(fsum(numbers) - 1) > 1e-3):
+            raise ValueError(
+                f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {numbers!r:.60}; if an example "
+                "may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
+            )
         return self._expected(row, probabilities)
 
     def _expected(self, row: list[Any], probabilities: list[Any]) -> Any:

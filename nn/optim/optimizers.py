@@ -160,8 +160,8 @@ class Optimizer:
         {'velocity': [0.0]}
         """
         self._follow_parameters()
-        own = {name: x for name, x in vars(self).items() if isinstance(x, Real)}
-        own = {name: x if isinstance(x, (bool, int, float)) else float(x) for name, x in own.items()}
+        numbers = {name: x for name, x in vars(self).items() if isinstance(x, Real)}  # NumPy's as Python's
+        own = {name: x if isinstance(x, (bool, int, float)) else float(x) for name, x in numbers.items()}
         tuples = {name: list(x) for name, x in vars(self).items() if isinstance(x, tuple) and name != "memory"}
         memory = {name: [*map(float, numbers)] for name, numbers in self.state.items()}
         return {"kind": type(self).__name__, "settings": own | tuples, "memory": memory}

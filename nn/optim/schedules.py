@@ -94,8 +94,8 @@ class Schedule:
             check_integer(each, state[each], 0)
         check_number("the lr of the state", state["lr"], lambda x: 0 <= x < inf, "at least 0, and finite")
         twin = copy(self.optimizer)
-        twin.lr = twin.initial_lr = state["base_lr"]
-        check_above_0("base_lr", twin.lr)
+        check_above_0("base_lr", state["base_lr"])
+        vars(twin).update(lr=state["base_lr"], initial_lr=state["base_lr"])
         check_by_making(type(self), twin, state)
 
         def load() -> None:
@@ -291,7 +291,9 @@ class SequentialLR(Schedule):
             if isinstance(each, ReduceLROnPlateau):
                 raise ValueError("SequentialLR takes no ReduceLROnPlateau, which needs a loss at each step")
             if each.optimizer is not optimizer:
-                raise ValueError(f"SequentialLR takes schedules of its own optimizer, got a {type(each).__name__} of another")
+                raise ValueError(
+                    f"SequentialLR takes schedules of its optimizer, got a {type(each).__name__} of another"
+                )
         wanted = max(len(self.schedulers) - 1, 0)
         given = [as_integer(n) for n in milestones] if is_list_like(milestones) else [None]
         self.milestones = [n for n in given if n is not None]
@@ -325,7 +327,7 @@ class SequentialLR(Schedule):
         check_state("SequentialLR", state, self.state_dict(), may_differ={"schedulers"})
         states = state["schedulers"]
         if not isinstance(states, (list, tuple)) or len(states) != len(self.schedulers):
-            raise ValueError(f"this SequentialLR has {len(self.schedulers)} schedules, but the state has {states!r:.40}")
+            raise ValueError(f"SequentialLR has {len(self.schedulers)} schedules, but the state has {states!r:.40}")
         if list(state["milestones"]) != self.milestones:
             raise ValueError(
                 f"this SequentialLR has milestones={self.milestones}, but the state has {state['milestones']}"
@@ -427,5 +429,5 @@ class ReduceLROnPlateau(Schedule):
     def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """Check a state as `load_state_dict` does, and return what loads it."""
         load, best = super().prepare_load(state), state["best"]
-        check("the best loss in the state", best, best is None or (is_number(best) and best == best), "a number or None")
+        check("best", best, best is None or (is_number(best) and best == best), "a number or None")
         return load
