@@ -88,6 +88,8 @@ def check_integer(name: str, given: Any, least: int = 1) -> int:
 
 def as_index(given: Any) -> int | None:
     """The whole number that this is, be it an integer or a float such as 2.0, which is what arrays often hold."""
+    if getattr(given, "shape", None) == ():
+        given = given.item()
     number = as_integer(given)
     if number is None and is_number(given) and float(given).is_integer():
         return int(given)

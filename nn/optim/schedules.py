@@ -88,13 +88,8 @@ class Schedule:
 
     def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """Check a state as `load_state_dict` does, and return what loads it."""
-        name = type(self).__name__
-        check_state(name, state, self.state_dict(), may_differ={"best"})
-        for each in {"steps", "bad_steps", "cooling", "T_cur"} & state.keys():
-            check_integer(each, state[each], 0)
-        check_number("the lr of the state", state["lr"], lambda x: 0 <= x < inf, "at least 0, and finite")
+        self._check_progress(state)
         twin = copy(self.optimizer)
-        check_above_0("base_lr", state["base_lr"])
         vars(twin).update(lr=state["base_lr"], initial_lr=state["base_lr"])
         check_by_making(type(self), twin, state)
 
@@ -103,6 +98,14 @@ class Schedule:
             vars(self).update({each: part for each, part in state.items() if each != "lr"})
 
         return load
+
+    def _check_progress(self, state: Mapping[str, Any]) -> None:
+        """Check all of a state but the settings."""
+        check_state(type(self).__name__, state, self.state_dict(), may_differ={"best", "schedulers"})
+        for each in {"steps", "bad_steps", "cooling", "T_cur"} & state.keys():
+            check_integer(each, state[each], 0)
+        check_number("lr", state["lr"], lambda x: 0 <= x < inf, "at least 0, and finite")
+        check_number("base_lr", state["base_lr"], lambda x: 0 < x < inf, "above 0, and finite")
 
 
 class StepLR(Schedule):
@@ -324,7 +327,7 @@ class SequentialLR(Schedule):
 
     def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """Check a state as `load_state_dict` does, and return what loads it."""
-        check_state("SequentialLR", state, self.state_dict(), may_differ={"schedulers"})
+        self._check_progress(state)
         states = state["schedulers"]
         if not isinstance(states, (list, tuple)) or len(states) != len(self.schedulers):
             raise ValueError(f"SequentialLR has {len(self.schedulers)} schedules, but the state has {states!r:.40}")
