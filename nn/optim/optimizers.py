@@ -190,9 +190,12 @@ class Optimizer:
                 f"this {name} has a memory of {sizes[0]}, but the state is one of {kind!r:.40} with {sizes[1]}; create "
                 "the optimizer with the same settings as the one that was saved"
             )
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of {name} are a dict, got {settings!r:.40}")
+        counts = {each: x for each in settings if isinstance(x := getattr(type(self), str(each), None), Real)}
         initial = {"initial_lr": own["settings"].get("initial_lr", 0.1)}  # where it has, or had, a schedule
-        given = {**initial, **settings} if isinstance(settings, Mapping) else settings
-        check_state(f"the settings of {name}", given, {**own["settings"], **initial})
+        given = {**initial, **settings}
+        check_state(f"the settings of {name}", given, {**counts, **own["settings"], **initial})
         check_integer("steps", settings["steps"], 0)
         check_number("lr", settings["lr"], lambda x: 0 <= x < inf, "at least 0, and finite")  # 0: a schedule's end
         check_number("initial_lr", given["initial_lr"], lambda x: 0 < x < inf, "above 0, and finite")
