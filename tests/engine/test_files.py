@@ -58,7 +58,7 @@ def test_nothing_is_left_behind_and_the_old_file_stays(tmp_path, monkeypatch, wh
         raise what
 
     if where == "write":
-        monkeypatch.setattr("engine.files.open", lambda name, mode: Full(open(name, mode), fail), raising=False)
+        monkeypatch.setattr("engine.files.open", lambda name, mode: Full(name, fail), raising=False)
     else:
         monkeypatch.setattr(os, where, fail)
     with pytest.raises(type(what)):
@@ -69,29 +69,30 @@ def test_nothing_is_left_behind_and_the_old_file_stays(tmp_path, monkeypatch, wh
 
 
 class Full:
-    """A file that takes nothing."""
+    """A file that is made, and takes nothing."""
 
-    def __init__(self, file, write):
-        self.file, self.write = file, write
+    def __init__(self, path, write):
+        path.touch()
+        self.write = write
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.file.close()
+        pass
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device here")
 def test_a_device_is_written_to_and_not_replaced():
     write_file("/dev/null", "1")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
-    with pytest.raises(OSError, match="[Nn]o space"):
+    with pytest.raises(OSError, match=r"[Nn]o space"):
         write_file("/dev/full", "1")
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
 def test_where_it_can_not_be_written_is_told(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="cannot be saved: there is no folder .*there; create it first"):
+    with pytest.raises(FileNotFoundError, match=r"cannot be saved: there is no folder .*there; create it first"):
         write_file(tmp_path / "not" / "there" / "a", "1")
     path = tmp_path / "a"
     path.write_text("old")

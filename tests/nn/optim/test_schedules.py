@@ -246,9 +246,17 @@ def in_sequence(given, milestones, make=False):
         (lambda: CosineAnnealingWarmRestarts(optimizer(), 2, 1.5), ValueError, "T_mult must be a whole number of at"),
         (lambda: CosineAnnealingWarmRestarts(optimizer(), 2, 1, -1), ValueError, "eta_min must be at least 0, got -1"),
         (lambda: in_sequence([], []), ValueError, r"milestones must be 0 rising .* one fewer .* \(0\), got \[\]"),
-        (lambda: in_sequence(None, []), TypeError, r"takes a list of schedules, got None; write SequentialLR\(optimizer"),
+        (
+            lambda: in_sequence(None, []),
+            TypeError,
+            r"takes a list of schedules, got None; write SequentialLR\(optimizer",
+        ),
         (lambda: in_sequence([StepLR], []), TypeError, "takes a list of schedules"),
-        (lambda: in_sequence([1, 1], [0]), ValueError, r"milestones must be 1 rising whole numbers above 0, .*got \[0\]"),
+        (
+            lambda: in_sequence([1, 1], [0]),
+            ValueError,
+            r"milestones must be 1 rising whole numbers above 0, .*got \[0\]",
+        ),
         (lambda: in_sequence([1, 1], []), ValueError, r"one fewer than there are schedules \(2\), got \[\]"),
         (lambda: in_sequence([1, 1], 5), ValueError, "milestones must be 1 rising .*, got 5"),
         (lambda: in_sequence([1, 1, 1], [4, 4]), ValueError, r"rising whole numbers .*, got \[4, 4\]"),
@@ -334,7 +342,7 @@ def test_a_state_out_of_range_is_refused(name, change):
 
 
 def test_a_refused_part_of_a_sequence_leaves_the_others_alone():
-    steps, schedule = sequence("all of them")
+    _, schedule = sequence("all of them")
     state = json.loads(json.dumps(schedule.state_dict()))
     state["schedulers"][0]["steps"], state["schedulers"][-1]["T_max"] = 7, -3
     before = schedule.state_dict()

@@ -233,7 +233,10 @@ def wrong(path, kind):
         ("no JSON", "codec can't decode"),
         ("half a file", "Expecting|Unterminated"),
         ("a list", "but holds something else"),
-        ("a part is missing", "it should hold model, optimizer, data, history, random, fingerprint, but holds model, opt"),
+        (
+            "a part is missing",
+            "it should hold model, optimizer, data, history, random, fingerprint, but holds model, opt",
+        ),
         ("weights of another shape", r"'layers.0.weight' has shape \[3, 2\], not \[4, 2\]"),
         ("a state is no dict", "a DataLoader takes a state of seed, .*; got None"),
         ("nonsense in the last part", "state vector"),
@@ -326,7 +329,7 @@ def test_a_schedule_of_ones_own_without_checks_changes_nothing_when_it_refuses(t
 
     assert train(2) == 2
     assert train(3) == 3
-    with pytest.raises(ValueError, match="not a checkpoint of this training run .'lr'"):
+    with pytest.raises(ValueError, match=r"not a checkpoint of this training run .'lr'"):
         train(4, refuses=True)
 
 
