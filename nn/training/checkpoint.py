@@ -26,7 +26,7 @@ from engine.compiler.pytree import is_array
 from engine.files import write_file
 from engine.modes import callers_depth
 from engine.nested import tree_leaves
-from nn.checks import check_state
+from nn.checks import check_state, is_number
 from nn.data import DataLoader
 from nn.module import Module, named_members
 
@@ -220,14 +220,21 @@ class Fingerprint:
 
 def _describe(module: Module) -> str:
     """The class of a module, and its settings: the attributes that its class is made with, if they are plain."""
-    names = [name for name in signature(type(module)).parameters if name not in ("rng", "label")]
-    settings = {name: vars(module)[name] for name in names if name in vars(module)}
-    plain = {
-        name: _name(x) if callable(x) else repr(x)
-        for name, x in settings.items()
-        if x is None or isinstance(x, (bool, int, float, str)) or (callable(x) and not isinstance(x, Module))
-    }
-    return f"{type(module).__qualname__}({', '.join(f'{name}={text}' for name, text in plain.items())})"
+    names = [name for name in signature(type(module)).parameters if name not in ("rng", "label", "fused")]
+    texts = {name: _text(vars(module)[name]) for name in names if name in vars(module)}
+    settings = [f"{name}={text}" for name, text in texts.items() if text]
+    return f"{type(module).__qualname__}({', '.join(settings)})"
+
+
+def _text(setting: Any) -> str:
+    """A setting, the same whether a number is Python's or NumPy's; empty if it is neither number, text nor function."""
+    if setting is None or isinstance(setting, (bool, str)):
+        return repr(setting)
+    if is_number(setting):
+        return f"{float(setting)!r}"
+    if isinstance(setting, (tuple, list)) and all(map(is_number, setting)):
+        return f"({', '.join(map(_text, setting))})"
+    return _name(setting) if callable(setting) and not isinstance(setting, Module) else ""
 
 
 def _name(function: Any) -> str:

@@ -16,14 +16,17 @@ from nn import (
     SGD,
     Adam,
     BatchNorm1d,
+    Conv2d,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
     DataLoader,
     Dropout,
     EarlyStopping,
+    Flatten,
     LayerNorm,
     Linear,
     LinearLR,
+    Module,
     ReduceLROnPlateau,
     ReLU,
     Sequential,
@@ -365,6 +368,13 @@ def test_the_same_data_as_lists_or_arrays_is_the_same(tmp_path):
     trained(path, 3, data=(np.array(X), np.array(Y, float)))
 
 
+class Rows(Module):
+    """A row as an image of one row."""
+
+    def forward(self, x):
+        return [[list(x)]]
+
+
 MODELS = {
     "a layer's": (lambda r: Sequential(LayerNorm(2), Linear(2, 1, rng=r)),
                   lambda r: Sequential(LayerNorm(2, eps=0.1), Linear(2, 1, rng=r))),
@@ -372,6 +382,10 @@ MODELS = {
                 lambda r: Sequential(Linear(2, 2, rng=r), Tanh(), Linear(2, 1, rng=r))),
     "a share": (lambda r: Sequential(Dropout(0.1), Linear(2, 1, rng=r)),
                 lambda r: Sequential(Dropout(0.2), Linear(2, 1, rng=r))),
+    "a padding": (
+        lambda r: Sequential(Rows(), Conv2d(1, 1, 1, stride=2, rng=r), Flatten()),
+        lambda r: Sequential(Rows(), Conv2d(1, 1, 1, stride=3, rng=r), Flatten()),
+    ),
     "a function": (lambda r: MLP(2, [3, 1], Value.tanh, rng=r), lambda r: MLP(2, [3, 1], Value.sigmoid, rng=r)),
 }  # fmt: skip
 
@@ -384,6 +398,19 @@ def test_another_setting_of_a_module_is_refused(tmp_path, name):
     assert trained(path, 2, model=first).epoch == 2
     with pytest.raises(ValueError, match="the model is another: "):
         trained(path, 3, model=second)
+
+
+def test_the_same_settings_in_another_form_are_the_same(tmp_path):
+    path = tmp_path / "run.json"
+    makes = [
+        lambda: Sequential(LayerNorm(2, eps=1), Linear(2, 1, rng=random.Random(0))),
+        lambda: Sequential(LayerNorm(2, eps=np.float64(1)), Linear(2, 1, rng=random.Random(9))),
+    ]
+    for epochs, make in enumerate(makes, start=1):
+        assert trained(path, epochs, model=make).epoch == epochs
+    for epochs, fused in ((1, True), (2, False)):
+        make = lambda: MLP(2, [2, 1], fused=fused)  # noqa: B023, E731
+        assert trained(tmp_path / "fused.json", epochs, model=make).epoch == epochs
 
 
 def test_a_module_that_counts_its_calls_is_still_the_same(tmp_path):
