@@ -138,14 +138,19 @@ def cross_entropy(
         raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {targets!r:.40}")
     _check_lengths("cross_entropy", len(rows), len(targets))
     against = _Classes(weight, ignore_index, label_smoothing)
-    plain = weight is None and not label_smoothing
+    plain = weight is None and not label_smoothing and against.ignore_index < 0
     if plain and len(rows) == 1 and isinstance(targets[0], Value) and mode.get().tracing:
         return -as_value(select(log_softmax(rows[0]), targets[0]))  # nan if it is to be ignored: it is out of range
     losses, shares = zip(*(against.loss(list(row), target) for row, target in zip(rows, targets)))
     kept = [loss for loss, share in zip(losses, shares) if isinstance(share, Value) or share]
     if all(not isinstance(share, Value) and share in (0.0, 1.0) for share in shares) and kept:
         return _mean(iter(kept))
-    return as_value(rules.total(*kept) / rules.total(*shares)) if kept else Value(0.0) / 0.0
+    if not kept:
+        return Value(0.0) / 0.0  # nan, and a warning
+    return as_value(rules.total(*kept) / rules.total(*shares))
+
+
+_OFF = 1e-3  # how far from 1 the sum of probabilities may be, by rounding
 
 
 class _Classes:
@@ -154,14 +159,14 @@ class _Classes:
     def __init__(self, weight: Any, ignore_index: Any, label_smoothing: Any) -> None:
         check("ignore_index", ignore_index, as_integer(ignore_index) is not None, "a whole number")
         check_number("label_smoothing", label_smoothing, lambda x: 0 <= x <= 1, "from 0 to 1")
-        self.weight: list[Any] | None = None
+        self.weight: list[float] | None = None
         if weight is not None:
             if not is_list_like(weight):
                 raise ValueError(f"weight must be a list with a number for each class, got {weight!r:.40}")
-            self.weight = list(weight)
-            for w in self.weight:
+            for w in (weight := list(weight)):
                 check_at_least_0("each weight", w)
-        self.ignore_index, self.smoothing = int(ignore_index), label_smoothing
+            self.weight = list(map(float, weight))
+        self.ignore_index, self.smoothing = int(ignore_index), float(label_smoothing)
 
     def loss(self, row: list[Any], target: Any) -> tuple[Any, Any]:
         """The loss of one example, and what it adds to the denominator of the mean."""
@@ -207,13 +212,17 @@ class _Classes:
                 "leave it out"
             )
         numbers = [p for p in map(_target_number, probabilities) if p is not None]
-        valid = all(is_number(p) and 0 <= p <= 1 for p in numbers)
-        if not valid or (len(numbers) == len(row) and abs(fsum(numbers) - 1) > 1e-3):
+        if len(numbers) < len(row):  # being recorded: the loss is not finite where they are no probabilities
+            whole = rules.total(*probabilities)
+            above_0 = rules.equal(rules.total(*map(abs, probabilities)), whole)
+            are_1 = rules.step(_OFF - abs(whole - 1))
+            return self._expected(row, probabilities) / (above_0 * are_1)
+        if not all(is_number(p) and p >= 0 for p in numbers) or not abs(fsum(numbers) - 1) < _OFF:
             raise ValueError(
                 f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {numbers!r:.60}; if an example "
                 "may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
             )
-        return self._expected(row, probabilities)
+        return self._expected(row, [p if isinstance(p, Value) else float(p) for p in probabilities])
 
     def _expected(self, row: list[Any], probabilities: list[Any]) -> Any:
         """``-Σ weight · probability · log softmax``, with smoothed probabilities."""

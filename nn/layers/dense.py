@@ -63,7 +63,7 @@ class Neuron(Module):
         check_rng(rng, "uniform")
         if nonlin is not None:
             activation = _activation_of(activation, nonlin)
-        if not callable(activation) and activation not in ACTIVATIONS:
+        if not callable(activation) and not (isinstance(activation, str) and activation in ACTIVATIONS):
             raise ValueError(
                 f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
             )

@@ -35,6 +35,9 @@ class Optimizer:
         parameters: the Values to update.
         lr: the learning rate.
 
+    Attributes:
+        parameters: the list of these Values. One that is added later is updated from then on, with a memory of 0.
+
     Raises:
         TypeError: if a parameter is not a Value.
         ValueError: if there are no parameters, one occurs twice, or `lr` is not above 0.

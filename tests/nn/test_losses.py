@@ -355,6 +355,39 @@ def test_if_all_targets_are_ignored_the_loss_is_nan_as_in_pytorch():
             assert isnan(cross_entropy(logits, targets).data)
 
 
+@pytest.mark.parametrize("ignored", [-100, 1])
+def test_an_example_that_is_ignored_is_nan_when_compiled_alone_too(ignored):
+    fast = compile(lambda row, y: cross_entropy(row, y, ignore_index=ignored))
+    for _ in range(3):
+        assert fast([0.5, -1.0], 0).data == pytest.approx(cross_entropy([0.5, -1.0], 0).data)
+    with pytest.warns(RuntimeWarning):
+        assert isnan(fast([0.5, -1.0], ignored).data)
+
+
+@pytest.mark.parametrize("wrong", [[0.5, 0.6], [1.5, -0.5], [0.0, 0.0], [1.0, 1.0]])
+def test_a_row_that_is_no_probabilities_is_the_same_error_plain_and_compiled(wrong):
+    def loss(rows, targets):
+        return cross_entropy(rows, targets)
+
+    fast = compile(loss)
+    rows = [[0.5, -1.0], [2.0, 1.0]]
+    for _ in range(3):
+        assert fast(rows, [[0.5, 0.5], [1.0, 0.0]]).data > 0
+    for call in (loss, fast):
+        with pytest.raises(ValueError, match="probabilities from 0 to 1 that add up to 1, got"):
+            call(rows, [[0.5, 0.5], wrong])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
+def test_weights_and_probabilities_may_be_numpys(kind):
+    rows = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(1.0)]]
+    for targets in ([[0.25, 0.75], [1.0, 0.0]], [1.0, 0.0]):
+        expected = cross_entropy(rows, targets, weight=[0.5, 2.0], label_smoothing=0.25)
+        given = cross_entropy(rows, np.array(targets, kind), np.array([0.5, 2.0], kind), label_smoothing=kind(0.25))
+        assert given.data == pytest.approx(expected.data, rel=1e-15)
+        given.backward()
+
+
 def test_whole_floats_are_indices_and_others_are_not():
     rows = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(1.0)]]
     expected = cross_entropy(rows, [1, 0]).data
