@@ -998,3 +998,20 @@ def test_a_share_to_validate_on_may_be_any_number(share):
     history = fit(model, (X, SIGNS), mse_loss, SGD(model.parameters()), 1, validation=share, compiled=False,
                   progress=False)  # fmt: skip
     assert len(history.validation_loss) == 1
+
+
+def test_a_history_takes_numbers_for_each_epoch_and_nothing_else():
+    history = History()
+    history.add(1.0, 2.0, 0.1, 0.5)
+    before = history.state_dict()
+    for change in ({"loss": 1.0}, {"loss": [1.0, 2.0]}, {"lr": ["a"]}, {"seconds": []}, {"validation_loss": [1, 2]},
+                   {"lr": [10**400]}, {"lr": [None]}, {"lr": [True]}, {"more": []}):  # fmt: skip
+        with pytest.raises(ValueError, match="a History"):
+            history.load_state_dict({**before, **change})
+        assert history.state_dict() == before
+    for state in (None, [], {}):
+        with pytest.raises(ValueError, match="a History takes a state of loss, validation_loss, lr, seconds"):
+            history.load_state_dict(state)
+    again = History()
+    again.load_state_dict({**before, "loss": [math.inf], "validation_loss": []})
+    assert (again.loss, again.validation_loss) == ([math.inf], [])
