@@ -11,7 +11,7 @@ from typing import Any
 
 from engine import Value, dot, log_softmax, mean, rules, select, where
 from engine.modes import mode
-from engine.nested import is_list_like, tree_leaves, tree_map
+from engine.nested import is_list_like, tree_leaves
 from engine.value import as_value
 from nn.checks import as_index, as_integer, check, check_at_least_0, check_number, is_number
 from nn.tensors import format_shape, shape
@@ -315,20 +315,28 @@ def _mean(losses: Iterator[Value]) -> Value:
 
 def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
     """Each output with its target, once it is certain that they are nested alike; (n, 1) is like (n)."""
-    outputs, targets = tree_map(lambda x: x, outputs), tree_map(lambda x: x, targets)  # what can be read only once
-    if _nesting(outputs) != _nesting(targets):
-        shapes = f"{format_shape(shape(outputs))} and targets of shape {format_shape(shape(targets))}"
+    each: tuple[list[Any], list[Any]] = [], []
+    nestings = _flatten(outputs, each[0]), _flatten(targets, each[1])
+    if nestings[0] != nestings[1] and _without_rows_of_one(nestings[0]) != _without_rows_of_one(nestings[1]):
+        shapes = f"{format_shape(shape(nestings[0]))} and targets of shape {format_shape(shape(nestings[1]))}"
         raise ValueError(f"{name} takes a target for each output, nested alike, got outputs of shape {shapes}")
-    pairs = list(zip(tree_leaves(outputs), tree_leaves(targets)))
-    _check_lengths(name, len(pairs), len(pairs))
-    return iter(pairs)
+    _check_lengths(name, len(each[0]), len(each[1]))
+    return zip(*each)
 
 
-def _nesting(tree: Any) -> Any:
-    """The nesting of the numbers in a list, in which a row of one number counts as the number."""
-    if not isinstance(tree, list):
+def _flatten(tree: Any, leaves: list[Any]) -> Any:
+    """The nesting of a tree, with None for each leaf; its leaves are added to the list."""
+    if is_list_like(tree):
+        return [_flatten(branch, leaves) for branch in tree]
+    leaves.append(tree)
+    return None
+
+
+def _without_rows_of_one(nesting: Any) -> Any:
+    """A nesting in which a row of one number counts as the number."""
+    if nesting is None:
         return None
-    inside = [_nesting(branch) for branch in tree]
+    inside = [_without_rows_of_one(branch) for branch in nesting]
     return None if inside == [None] else inside
 
 

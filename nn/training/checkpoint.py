@@ -111,7 +111,11 @@ def _checks_first(part: Any) -> bool:
         next((i for i, kind in enumerate(type(part).__mro__) if name in vars(kind)), None)
         for name in ("load_state_dict", "prepare_load")
     )
-    return general is not None and (own is None or general <= own) and "load_state_dict" not in vars(part)
+    return (
+        general is not None
+        and (own is None or general <= own)
+        and "load_state_dict" not in getattr(part, "__dict__", {})
+    )
 
 
 class Randomness:

@@ -336,6 +336,34 @@ def test_a_schedule_of_ones_own_without_checks_changes_nothing_when_it_refuses(t
         train(4, refuses=True)
 
 
+class Renamed(MLP):
+    """A model whose own way to load a state takes more than the general one."""
+
+    def __init__(self):
+        super().__init__(2, [4, 1], rng=random.Random(5))
+
+    def state_dict(self):
+        return {f"old.{name}": tensor for name, tensor in super().state_dict().items()}
+
+    def load_state_dict(self, state):
+        super().load_state_dict({name.removeprefix("old."): tensor for name, tensor in state.items()})
+
+
+def test_a_model_may_load_its_state_in_a_way_of_its_own(tmp_path):
+    path = tmp_path / "run.json"
+    whole = trained(None, 4, model=Renamed)
+    trained(path, 2, model=Renamed)
+    assert trained(path, 4, model=Renamed).loss == whole.loss
+    states = json.loads(path.read_text())
+    states["random"] = None
+    path.write_text(json.dumps(states))
+    model = Renamed()
+    before = model.state_dict()
+    with pytest.raises(ValueError, match="not a checkpoint of this training run"):
+        trained(path, 6, model=lambda: model)
+    assert model.state_dict() == before
+
+
 # What the run is made of.
 
 
