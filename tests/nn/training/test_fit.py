@@ -216,9 +216,9 @@ def test_batch_normalisation_compiled_keeps_its_statistics():
 def test_each_model_and_loss_goes_the_fastest_way_it_can(make, loss, way):
     objective = Objective(make(), loss, "auto")
     objective(X, SIGNS)
-    assert getattr(objective._way, "__self__", objective._way).__class__.__name__ in ("Compiled", "Objective")
-    chosen = getattr(objective._way, "__self__", objective._way)
-    assert getattr(chosen, "__name__", objective._way.__name__) == way
+    assert getattr(objective._strategy, "__self__", objective._strategy).__class__.__name__ in ("Compiled", "Objective")
+    chosen = getattr(objective._strategy, "__self__", objective._strategy)
+    assert getattr(chosen, "__name__", objective._strategy.__name__) == way
 
 
 def test_a_loss_that_is_a_mean_for_the_first_weights_only_is_found_out():
