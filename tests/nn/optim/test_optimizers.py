@@ -111,6 +111,36 @@ def test_a_step_that_fails_changes_nothing():
     assert (first.data, second.data) == (1.0, 2.0)
 
 
+# The state of an optimizer.
+
+
+def test_a_loaded_state_brings_every_setting_of_the_optimizer_that_was_saved():
+    saved, resumed = (
+        Adam([Value(1.0)], lr=0.02, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+        Adam([Value(1.0)], lr=0.5, betas=(0.5, 0.6)),
+    )
+    for optimizer in (saved, resumed):
+        (optimizer.parameters[0] ** 2).backward()
+        optimizer.step()
+    resumed.load_state_dict(json.loads(json.dumps(saved.state_dict())))
+    assert (resumed.lr, resumed.betas, resumed.eps, resumed.weight_decay) == (0.02, (0.8, 0.95), 1e-6, 0.1)
+    assert resumed.state_dict() == saved.state_dict()
+    for optimizer in (saved, resumed):
+        optimizer.parameters[0].data = 2.0
+        optimizer.step()
+    assert resumed.state_dict() == saved.state_dict()
+
+
+@pytest.mark.parametrize("gone", ["lr", "steps", "betas", "eps", "weight_decay"])
+def test_a_state_that_lacks_a_setting_is_refused_and_nothing_is_changed(gone):
+    optimizer = Adam([Value(1.0)], lr=0.5)
+    before, state = optimizer.state_dict(), Adam([Value(1.0)], lr=0.1).state_dict()
+    del state["settings"][gone]
+    with pytest.raises(ValueError, match="create the optimizer with the same settings"):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
+
+
 # Whole steps, in arrays and bit by bit.
 
 
