@@ -43,6 +43,7 @@ from engine import (
 from engine import sum as total
 from engine.compiler import trace
 from engine.compiler.pytree import Batch
+from engine.compiler.trace import Expected
 from engine.graph import topological_order
 from nn import MLP, SGD, Linear, Sequential, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 from tests.agreement import agrees, check, check_lanes
@@ -730,6 +731,17 @@ def test_machine_code_that_gives_another_number_is_refused_at_every_call(monkeyp
             f(2.0)
     monkeypatch.undo()
     assert f(2.0).data == 3.0
+
+
+@pytest.mark.parametrize(
+    ("plain", "machine"), [(1.0, nan), (nan, 1.0), (inf, nan), (nan, -inf), (inf, -inf), (inf, 1.0)]
+)
+def test_a_number_where_there_should_be_none_is_another_number_and_so_is_none(plain, machine):
+    f = compile(lambda x: x * W)
+    f(1.0)
+    f._latest.validate(Expected([plain, machine], 1.0), [plain, machine])
+    with pytest.raises(TraceError, match=rf"gives {machine} as machine code and {plain} in plain Python"):
+        f._latest.validate(Expected([2.0, plain], 1.0), [2.0, machine])
 
 
 def test_a_difference_by_rounding_alone_is_no_other_number():
