@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from engine import Value, compile
+from engine import Value, compile, no_grad
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, cross_entropy, hinge_loss
 from tests.paths import DATA
 
@@ -269,6 +269,31 @@ def test_a_whole_step_leaves_its_gradient():
         optimizer.minimize(loss.mean, np.array([1.0, 3.0]))
     assert w.grad == pytest.approx(6.0)
     assert outside.grad == pytest.approx(8.0)  # of five steps: it is not the optimizer's, which sets only its own to 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_whole_step_sets_the_gradients_that_it_does_not_reach_to_0(compiled):
+    w, beside = Value(2.0), Value(3.0)
+    loss, optimizer = (lambda x: w * x), SGD([w, beside], lr=0.1)
+    loss = compile(loss) if compiled else loss
+    for _ in range(4):
+        optimizer.minimize(loss, 1.0)
+    beside.grad = None
+    loss(1.0).backward()
+    optimizer.minimize(loss, 1.0)
+    assert (w.grad, beside.grad) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_whole_step_in_no_grad_learns_nothing(compiled):
+    w = Value(2.0)
+    loss, optimizer = (lambda x: w * x), SGD([w], lr=0.25)
+    loss = compile(loss) if compiled else loss
+    for _ in range(4):
+        optimizer.minimize(loss, 1.0)
+    with no_grad():
+        assert optimizer.minimize(loss, 1.0) == 1.0
+    assert (w.data, w.grad) == (1.0, 0.0)
 
 
 def test_a_rule_that_branches_runs_on_floats():
