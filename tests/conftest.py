@@ -9,6 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every day, and as much time for each as it takes.
+settings.register_profile("chalkgrad", derandomize=True, database=None, deadline=None)
+settings.load_profile("chalkgrad")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 600_000  # milliseconds: no test is about how long a page takes, and a machine may be busy

@@ -133,7 +133,9 @@ class Compiled:
         except AttributeError:  # there are plain numbers among them
             given = [leaf for leaf in leaves if isinstance(leaf, Value)]
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
-        results, by_inputs, by_parameters, values_finite, grads_finite = specialization.run(numbers, learning)
+        parameters = specialization.parameters
+        run = specialization.scalar.run
+        results, by_inputs, by_parameters, values_finite, grads_finite = run(numbers, parameters, learning)
         if not values_finite:
             self._report_nonfinite(specialization, numbers, args, options)
         if expected is not None:
@@ -143,8 +145,8 @@ class Compiled:
         else:
             if given is not leaves:
                 by_inputs = [derivative for derivative, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
-            finite = bool(values_finite and grads_finite)
-            rule = CompiledRule(self.__name__, by_inputs, by_parameters, specialization.parameters, finite)
+            finite = values_finite == grads_finite == 1
+            rule = CompiledRule(self.__name__, by_inputs, by_parameters, parameters, finite)
             value = compiled_value(results[0], version, given, rule)
         return (value, unflatten(specialization.result, iter(results))[1]) if self._aux else value
 
@@ -291,7 +293,7 @@ class Compiled:
         A cell that was run again may have given another meaning to its names, and a Module may have gone from training
         to evaluation, or got another part.
         """
-        if not self._guard.holds():
+        if self._guard.seen and not self._guard.holds():
             self._by_modes = {}
             self._guard = Guard(self._function)
             self._module_version = -1

@@ -111,7 +111,10 @@ class BatchedProgram(Program):
             The gradients with respect to the parameters; the sum of the first output; the first example with a number
             that is not finite, -1 if there is none; and whether the gradients are finite.
         """
-        job = self.take()
+        try:
+            job = self._free.pop()
+        except IndexError:
+            job = Job(self)
         self.bind(job, group, parameters, seed)
         if results is not None:
             job.result_array, job.results = results, results.__array_interface__["data"][0]

@@ -256,6 +256,8 @@ class Binding:
 
     def changed_since(self, version: int) -> bool:
         """Whether any of the numbers was changed after that."""
+        if not self.values:
+            return False
         if not self.in_buffers():
             return any(value._version > version for value in self.values)
         if all(buffer.latest <= version for buffer in self.buffers):

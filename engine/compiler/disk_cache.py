@@ -57,7 +57,7 @@ def load_generated(text: str, identity: str, namespace: dict[str, Any]) -> dict[
         identity: another text whenever the text, or anything behind the names, is another.
         namespace: what the names in the text mean.
     """
-    name = hashlib.sha256(f"named {identity} {numba.__version__}".encode()).hexdigest()[:32]
+    name = hashlib.sha256(f"named {identity} {numba.__version__} {_version_of_engine()}".encode()).hexdigest()[:32]
     path = folder() / f"{name}.py"
     try:
         _write(path, text)
@@ -91,6 +91,13 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@cache
+def _version_of_engine() -> str:
+    """A text that is another whenever any file of the engine is another: machine code calls into several of them."""
+    files = sorted(Path(__file__).parent.parent.rglob("*.py"))
+    return hashlib.sha256(b"".join([str(path).encode() + path.read_bytes() for path in files])).hexdigest()
 
 
 @cache

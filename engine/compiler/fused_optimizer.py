@@ -100,8 +100,6 @@ class FusedOptimizer:
         if path is None or not buffer.live:
             return None
         parameters, program = path.specialization.parameters, path.program
-        if not parameters.in_buffers():
-            return None
         optimizer.steps += 1
         job = program.take()
         job.updated = 0
@@ -109,15 +107,20 @@ class FusedOptimizer:
             kernel = self._update_kernel(optimizer)
             if kernel is None:
                 return None
-            version, epoch = versions.current, buffers.epoch
             program.bind(job, path.inputs, parameters, path.seed)
+            version, epoch = versions.current, buffers.epoch
+            if job.bound is None:  # the parameters are in no buffers
+                return None
             kernel.call_driver(program.address, job.address)
             number: float = program.result(job)
             if not (job.values_finite and job.grads_finite and isfinite(number)):
                 return None
             with buffers.lock:
-                if buffers.epoch != epoch or not buffer.live or parameters.changed_since(version):
-                    return None  # another thread has looked at the parameters, or changed them
+                if buffers.epoch != epoch or not buffer.live:
+                    return None  # another thread has looked at a parameter
+                for each in parameters.buffers:
+                    if each.version > version:
+                        return None  # another thread has made a step
                 self._bind_update(kernel, optimizer)
                 job.gradient_addresses, job.updated_gradients = parameters.grad_address, buffer.grad_address
                 job.updated_count = len(buffer.values)
@@ -259,8 +262,8 @@ class UpdateKernel:
         """Say which arrays it is to work on, and what the numbers are that all parameters share."""
         for k, column in enumerate(columns):
             if column is not self._columns[k]:
-                self._fields[2 + k], self._columns[k] = column.ctypes.data, column
-        self._fields[0] = len(columns[0])
+                self._fields[0], self._fields[2 + k] = len(column), column.ctypes.data
+                self._columns[k] = column
         for k, number in enumerate(numbers):
             self._shared[k] = number
 

@@ -49,10 +49,10 @@ class Guard:
     def holds(self) -> bool:
         """Whether all of them are still the same objects."""
         try:
-            now = chain(map(self._look_up, self._names), map(_CONTENT, self._cells))
+            now = [*map(self._look_up, self._names), *map(_CONTENT, self._cells)]
             return all(map(is_, now, self.seen))
         except ValueError:  # a cell is empty
-            now = chain(map(self._look_up, self._names), map(_content, self._cells))
+            now = [*map(self._look_up, self._names), *map(_content, self._cells)]
             return all(map(is_, now, self.seen))
 
 

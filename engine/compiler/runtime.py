@@ -93,7 +93,8 @@ class Job(ctypes.Structure):
         self._examples: list[Any] = [None] * program.columns  # as they were given
         self._rows: list[Any] = [None] * program.columns  # as machine code reads them
         self._alive = program
-        self._bound: Any = None
+        self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
+        self.gradient: Any = None
         self.result_array: Any = None
         self.memory: Any = self.v.data
         first: int = self.first_parameter
@@ -120,13 +121,13 @@ class Job(ctypes.Structure):
     def bind_parameters(self, parameters: Located) -> None:
         """See that the run finds the numbers of the parameters."""
         if parameters.in_buffers():
-            if self._bound is not parameters.data:
+            if self.bound is not parameters.data:
                 self.parameter_addresses = parameters.data_address
-                self._bound = parameters.data
+                self.bound = parameters.data
         else:
-            if self._bound is not None:
+            if self.bound is not None:
                 self.parameter_addresses = 0
-                self._bound = None
+                self.bound = None
             first: int = self.first_parameter
             self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
 
@@ -251,19 +252,19 @@ def _load_parameters(job, v):
 
 
 def run_once(address):
-    """Run a program for one example."""
+    """Run a program for one example; gives whether all is finite."""
     job = job_at(address)
     v, g, root = floats(job.numbers, job.size), floats(job.gradients, job.size), job.root
     _load_parameters(job, v)
     _forward(job, 0, job.runs, 1, 0)
-    job.values_finite = _finite(v[job.leaves :])
-    job.grads_finite = True
+    values_finite, grads_finite = _finite(v[job.leaves :]), True
     if root >= 0:
         g[:] = 0.0
         g[root] = 1.0
         _backward(job, 0, job.runs, 1, 0)
-        job.grads_finite = _finite(g[: job.first_parameter + job.parameter_count])
-    return 0
+        grads_finite = _finite(g[: job.first_parameter + job.parameter_count])
+    job.values_finite, job.grads_finite = values_finite, grads_finite
+    return values_finite and grads_finite
 
 
 def run_batch(address):

@@ -53,7 +53,9 @@ class ScalarProgram(Program):
             raise
         if self._parameters:
             job.bind_parameters(parameters)
-        job.root = self._root if seed else -1
+        if job.gradient is not seed:
+            job.gradient, job.root = None, self._root if seed else -1
+            job.gradient = seed
 
     def run(
         self, inputs: Sequence[float], parameters: Located, gradient: bool
@@ -64,9 +66,12 @@ class ScalarProgram(Program):
             The outputs; the gradients of the first of them with respect to the inputs, and to the parameters; whether
             all values are finite, and all gradients.
         """
-        job = self.take()
+        try:
+            job = self._free.pop()
+        except IndexError:
+            job = Job(self)
         self.bind(job, inputs, parameters, gradient)
-        call_driver(self.address, job.address)
+        finite = call_driver(self.address, job.address)
         memory = job.memory
         results = [memory[place] for place in self._outputs]
         by_inputs: list[float] = []
@@ -75,9 +80,9 @@ class ScalarProgram(Program):
             by_inputs = job.by_inputs.tolist()
             if self._parameters:
                 by_parameters = job.by_parameters.copy()
-        found = results, by_inputs, by_parameters, job.values_finite, job.grads_finite
+        values_finite, grads_finite = (1, 1) if finite else (job.values_finite, job.grads_finite)
         self._free.append(job)
-        return found
+        return results, by_inputs, by_parameters, values_finite, grads_finite
 
     def result(self, job: Job) -> float:
         """The first output."""

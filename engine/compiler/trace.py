@@ -73,10 +73,6 @@ class Specialization:
                 program = self._batched[layout] = BatchedProgram(self.tape, *layout)
         return program
 
-    def run(self, numbers: list[Any], gradient: bool) -> tuple[list[float], list[float], Any, int, int]:
-        """Run one example; what it gives is that of `ScalarProgram.run`."""
-        return self.scalar.run(numbers, self.parameters, gradient)
-
     def run_batch(self, group: Group, seed: float, keep: bool = False) -> tuple[Any, Any, float, int, int]:
         """Run a batch: its outputs, a row for each, if they are to be kept, and what `BatchedProgram.run` gives."""
         program = self.batched(group)

@@ -476,7 +476,7 @@ WALK = """(key) => {
 }"""
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("depth", [0, 1, 2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 4))])
 def test_a_network_plays_at_every_depth(opened, depth):
     root, model = network()
     page = opened(play(root, depth=depth))
@@ -1071,6 +1071,7 @@ def seconds_of_jumps(page):
     return jumps, spent() - begin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", ["random", "network"])
 def test_a_thousand_nodes_are_small_and_quick(opened, graph):
     root = sharing(1000) if graph == "random" else network((16, 16, 1), fused=False)[0]
