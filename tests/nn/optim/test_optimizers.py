@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from engine import Value, compile
+from engine import Value, compile, no_grad
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, cross_entropy, hinge_loss
 from tests.paths import DATA
 
@@ -111,6 +111,36 @@ def test_a_step_that_fails_changes_nothing():
     with pytest.raises(ZeroDivisionError):
         Broken([first, second], lr=0.1).step()
     assert (first.data, second.data) == (1.0, 2.0)
+
+
+# The state of an optimizer.
+
+
+def test_a_loaded_state_brings_every_setting_of_the_optimizer_that_was_saved():
+    saved, resumed = (
+        Adam([Value(1.0)], lr=0.02, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+        Adam([Value(1.0)], lr=0.5, betas=(0.5, 0.6)),
+    )
+    for optimizer in (saved, resumed):
+        (optimizer.parameters[0] ** 2).backward()
+        optimizer.step()
+    resumed.load_state_dict(json.loads(json.dumps(saved.state_dict())))
+    assert (resumed.lr, resumed.betas, resumed.eps, resumed.weight_decay) == (0.02, (0.8, 0.95), 1e-6, 0.1)
+    assert resumed.state_dict() == saved.state_dict()
+    for optimizer in (saved, resumed):
+        optimizer.parameters[0].data = 2.0
+        optimizer.step()
+    assert resumed.state_dict() == saved.state_dict()
+
+
+@pytest.mark.parametrize("gone", ["lr", "steps", "betas", "eps", "weight_decay"])
+def test_a_state_that_lacks_a_setting_is_refused_and_nothing_is_changed(gone):
+    optimizer = Adam([Value(1.0)], lr=0.5)
+    before, state = optimizer.state_dict(), Adam([Value(1.0)], lr=0.1).state_dict()
+    del state["settings"][gone]
+    with pytest.raises(ValueError, match="create the optimizer with the same settings"):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
 
 
 # Whole steps, in arrays and bit by bit.
@@ -241,6 +271,31 @@ def test_a_whole_step_leaves_its_gradient():
         optimizer.minimize(loss.mean, np.array([1.0, 3.0]))
     assert w.grad == pytest.approx(6.0)
     assert outside.grad == pytest.approx(8.0)  # of five steps: it is not the optimizer's, which sets only its own to 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_whole_step_sets_the_gradients_that_it_does_not_reach_to_0(compiled):
+    w, beside = Value(2.0), Value(3.0)
+    loss, optimizer = (lambda x: w * x), SGD([w, beside], lr=0.1)
+    loss = compile(loss) if compiled else loss
+    for _ in range(4):
+        optimizer.minimize(loss, 1.0)
+    beside.grad = None
+    loss(1.0).backward()
+    optimizer.minimize(loss, 1.0)
+    assert (w.grad, beside.grad) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_whole_step_in_no_grad_learns_nothing(compiled):
+    w = Value(2.0)
+    loss, optimizer = (lambda x: w * x), SGD([w], lr=0.25)
+    loss = compile(loss) if compiled else loss
+    for _ in range(4):
+        optimizer.minimize(loss, 1.0)
+    with no_grad():
+        assert optimizer.minimize(loss, 1.0) == 1.0
+    assert (w.data, w.grad) == (1.0, 0.0)
 
 
 def test_a_rule_that_branches_runs_on_floats():

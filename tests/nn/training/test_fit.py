@@ -847,6 +847,27 @@ def test_what_a_callback_changes_counts_from_the_next_epoch(compiled):
     assert history.loss[3] == pytest.approx(history.loss[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("compiled", ["auto", False])
+@pytest.mark.parametrize("after", [1, 2, 3, 5])
+def test_what_a_callback_changes_counts_however_long_the_loss_was_the_same(after, compiled):
+    weight, model = [0.0], MLP(2, [3, 1], rng=random.Random(0))
+
+    def loss(outputs, targets):
+        return mse_loss(outputs, targets) + weight[0] * l2_penalty(model.parameters())
+
+    def change(history):
+        if history.epoch == after:
+            weight[0] = 10.0
+
+    optimizer = SGD(model.parameters(), lr=1e-9)
+    data = [[0.5, 1.0], [1.0, -1.0]], [1.0, 0.0]
+    history = fit(model, data, loss, optimizer, epochs=7, callbacks=change, compiled=compiled, progress=False)
+    penalty = 10 * sum(p.data**2 for p in model.parameters())
+    before, since = history.loss[:after], history.loss[after:]
+    assert before == pytest.approx([history.loss[0]] * after, rel=1e-6)
+    assert since == pytest.approx([history.loss[0] + penalty] * (7 - after), rel=1e-6)
+
+
 def test_an_optimizer_of_the_model_as_it_was_before_is_refused():
     model = Sequential(Linear(2, 2), Linear(2, 1))
     optimizer = SGD(model.parameters(), lr=0.1)
