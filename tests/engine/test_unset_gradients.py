@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine import Value, gradients
+from tests.bench.microgpt import EagerValue
 
 
 def test_a_gradient_counts_as_0_and_shows_as_a_dash():
@@ -91,49 +92,6 @@ def adam(parameters, memory, lr, step, b1=0.85, b2=0.99, eps=1e-8):
         p.grad = 0
 
 
-class Plain:
-    """A number as such scripts define it, with a gradient of 0 from the start."""
-
-    def __init__(self, data, children=(), local=()):
-        self.data, self.grad, self.children, self.local = data, 0.0, children, local
-
-    def __add__(self, other):
-        other = other if isinstance(other, Plain) else Plain(other)
-        return Plain(self.data + other.data, (self, other), (1.0, 1.0))
-
-    def __mul__(self, other):
-        other = other if isinstance(other, Plain) else Plain(other)
-        return Plain(self.data * other.data, (self, other), (other.data, self.data))
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def exp(self):
-        z = math.exp(self.data)
-        return Plain(z, (self,), (z,))
-
-    def log(self):
-        return Plain(math.log(self.data), (self,), (1 / self.data,))
-
-    def __pow__(self, n):
-        return Plain(self.data**n, (self,), (n * self.data ** (n - 1),))
-
-    def backward(self):
-        order, seen = [], set()
-
-        def build(v):
-            if v not in seen:
-                seen.add(v)
-                for child in v.children:
-                    build(child)
-                order.append(v)
-
-        build(self)
-        self.grad = 1.0
-        for v in reversed(order):
-            for child, local in zip(v.children, v.local):
-                child.grad += local * v.grad
-
-
 def losses(number, steps=20):
     """A little language model: a row of embeddings for each letter, of which each document touches a few."""
     rng = random.Random(42)
@@ -156,4 +114,4 @@ def losses(number, steps=20):
 
 
 def test_a_script_that_does_not_ask_whether_there_is_a_gradient_trains_to_the_same_losses():
-    assert losses(Value) == pytest.approx(losses(Plain), rel=1e-12)
+    assert losses(Value) == pytest.approx(losses(EagerValue), rel=1e-12)
