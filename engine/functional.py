@@ -16,10 +16,10 @@ from operator import mul
 from typing import Any
 
 from engine import rules
-from engine.graph import chain_rule
+from engine.graph import chain_rule, local_derivatives
 from engine.modes import switched
 from engine.nested import is_list_like, tree_leaves, tree_map
-from engine.value import Value, as_value, grad_lock, local_derivatives
+from engine.value import Value, as_value, grad_lock
 from engine.versions import checked_order
 
 
@@ -71,7 +71,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
 
 def symbolic_local_derivatives(node: Value) -> Iterable[tuple[Value, Any]]:
     """The parents of a node, each with its local derivative as a Value: the partials, applied to the nodes."""
-    return zip(node.parents, node.rule.slopes(node, *node.parents)) if node.rule else ()
+    return zip(node.parents, node.rule.evaluate_partials(node, *node.parents)) if node.rule else ()
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:

@@ -40,6 +40,30 @@ def topological_order(root: N) -> list[N]:
     return order
 
 
+def local_derivatives(node: Any) -> Iterable[tuple[Any, float]]:
+    """The parents of a node, each with the local derivative ``∂node/∂parent``, as floats.
+
+    Derivatives of derivatives come from `functional.symbolic_local_derivatives`, which feeds the partials Values.
+    """
+    rule, x, y = node.rule, node._x, node._y
+    if rule is None:
+        return ()
+    try:
+        if y is not None:
+            dx, dy = rule.partials(node._data, x._data, y._data)
+            return (x, dx), (y, dy)
+        if type(x) is not tuple:
+            (dx,) = rule.partials(node._data, x._data)
+            return ((x, dx),)
+        partials = rule.partials(node._data, *[parent._data for parent in x])
+        if len(partials) == len(x):
+            return zip(x, partials)
+    except (ArithmeticError, TypeError, ValueError):
+        pass  # `evaluate_partials` tries once more, for IEEE 754's answer, or to say what is wrong with the rule
+    parents = node.parents
+    return zip(parents, rule.evaluate_partials(node._data, *[parent._data for parent in parents]))
+
+
 def chain_rule(
     order: Sequence[Any],
     local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]],

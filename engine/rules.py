@@ -84,7 +84,7 @@ class Rule:
             z = self.value(*map(Float, xs))
         return z if type(z) is float else nan if isinstance(z, complex) else float(z)
 
-    def slopes(self, z: Any, *xs: Any) -> tuple[Any, ...]:
+    def evaluate_partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
         """The partials, with IEEE 754's answer where Python's floats would raise.
 
         Raises:
@@ -191,11 +191,10 @@ binary_cross_entropy = Rule(
 )
 
 # Rules of any number of operands: `largest` is what `maximum` is of two. `dot` takes the weights, then as many inputs,
-# then perhaps a bias; `gather` an index,
-# and what it is an index of.
+# then perhaps a bias; `gather` an index, and what it is an index of.
 total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
 mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
-dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[:n] + (1.0,) * (len(xs) % 2))
+dot = Rule("dot", ieee.dot, lambda z, *xs: _dot_partials(xs, len(xs) // 2))
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
@@ -206,6 +205,11 @@ gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[between(k - 0.5, 
 
 def _per_radius(number: Any, x: Any, y: Any) -> Any:
     return zero_div(number, hypot(x, y))
+
+
+def _dot_partials(xs: Sequence[Any], n: int) -> tuple[Any, ...]:
+    weights, inputs, bias = xs[:n], xs[n : 2 * n], xs[2 * n :]
+    return (*inputs, *weights, *[1.0 for _ in bias])
 
 
 def _normalized(parts: Sequence[Any]) -> tuple[Any, ...]:
