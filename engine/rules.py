@@ -113,8 +113,8 @@ mul = Rule("*", operator.mul, lambda z, x, y: (y, x))
 div = Rule("/", operator.truediv, lambda z, x, y: (1 / y, -z / y))
 neg = Rule("neg", operator.neg, lambda z, x: (-1.0,))
 reciprocal = Rule("reciprocal", lambda x: 1 / x, lambda z, x: (-z * z,))
-mod = Rule("mod", ieee.mod, lambda z, x, y: (1.0, (z - x) / y))
-fmod = Rule("fmod", ieee.fmod, lambda z, x, y: (1.0, (z - x) / y))
+mod = Rule("mod", ieee.mod, lambda z, x, y: (1.0, stop_gradient((z - x) / y)))
+fmod = Rule("fmod", ieee.fmod, lambda z, x, y: (1.0, stop_gradient((z - x) / y)))
 identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 
 # Steps: piecewise constant, so their slope is 0. They carry the kinks of the rules below.
@@ -126,9 +126,9 @@ less = Rule("lt", lambda x, y: 1.0 if x < y else 0.0, lambda z, x, y: (0.0, 0.0)
 equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
 stop_gradient = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
-# Products and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0. In `zero_mul` the second operand does, in
-# `strong_mul`, the product of the chain rule, either does, and beside nan too.
-zero_mul = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
+# Products and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0. In `strong_mul`, the product of the chain
+# rule, it absorbs nan too.
+zero_mul = Rule("*", lambda x, y: 0.0 if (x == 0 and y == y) or (y == 0 and x == x) else x * y, lambda z, x, y: (y, x))
 strong_mul = Rule("*", lambda x, y: 0.0 if x == 0 or y == 0 else x * y, lambda z, x, y: (y, x))
 zero_div = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (1 / y, -zero_div(z, y)))
 
