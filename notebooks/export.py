@@ -45,6 +45,8 @@ main { max-width: 1200px; margin: 0 auto }
   color: var(--jp-content-link-color) }
 @media print {
   :root { --jp-content-font-size1: 13px; --jp-code-font-size: 12px }
+  .jp-RenderedHTMLCommon table, .jp-OutputArea-output pre { font-size: 12px }
+  h1, h2, h3 { break-after: avoid }
   .back, .answer > summary { display: none }
   .answer::details-content { content-visibility: visible }
   .jp-InputArea pre { white-space: pre-wrap }
