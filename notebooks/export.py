@@ -40,7 +40,8 @@ main { max-width: 1200px; margin: 0 auto }
 .jp-OutputArea-output pre { font-size: 16px }
 .jp-CodeCell { margin-bottom: 10px }
 .jp-OutputArea-output:last-child pre { margin-bottom: 4px }
-.back { display: block; text-align: right; font: 15px var(--jp-content-font-family); color: var(--jp-content-link-color) }
+.back { display: block; text-align: right; font: 15px var(--jp-content-font-family);
+  color: var(--jp-content-link-color) }
 .answer > summary { margin: 4px 0; cursor: pointer; font: 16px var(--jp-content-font-family);
   color: var(--jp-content-link-color) }
 @media print {

@@ -145,7 +145,7 @@ class Edge:
 def collapsed_edges(vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value, folding.Vertex]) -> list[Edge]:
     """The edges between vertices: one for each use of a Value by a Value, one for all uses to or from a module.
 
-    Those of a vertex are in the order of its operands: in ``L1 - 1`` that of L1 comes first, also if L1 is a module.
+    Those of a vertex are in the order of its operands: in ``L1 - 1`` that of L1 comes first, even if L1 is a module.
     """
     found = []
     for vertex in vertices:

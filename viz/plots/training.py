@@ -1,4 +1,4 @@
-"""Plots of a training: the loss epoch by epoch, the gradients layer by layer, and which classes get confused."""
+"""Plots of a training run: the loss epoch by epoch, the gradients layer by layer, and which classes get confused."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -148,7 +148,7 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
 
 
 def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, ax: "Axes | None" = None) -> "Axes":
-    """The confusion matrix: how often each class was predicted for each; true classes in rows, predicted in columns.
+    """The confusion matrix: how often each class was predicted (in columns) for each true class (in rows).
 
     Args:
         y_true: the right class of each example, a number or a string.

@@ -1,4 +1,4 @@
-"""Is an engine right that somebody, such as a student in class, has written? Try it against ours, line by line.
+"""Is an engine that somebody has written, such as a student in class, right? Try it against ours, line by line.
 
 >>> class Value:
 ...     def __init__(self, data):
