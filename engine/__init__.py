@@ -6,8 +6,8 @@
 >>> x.grad
 6.0
 
-Read `graph`, `rules`, `value` and `functions` in this order: they are all of reverse mode. What a Value needs in daily
-life stands beside it: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`.
+Read `graph`, `rules`, `value` and `functions` in this order: they are the whole of reverse mode. What a Value needs in
+daily life is beside them: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`.
 `functional`, `check`, `steps` and `names` are built on top; `compiler` turns a recorded graph into machine code. What
 is in `__all__` is public.
 """

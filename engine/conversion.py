@@ -49,7 +49,7 @@ def to_float(data: Any) -> float:
 def answers_itself(other: Any, method: str) -> bool:
     """Whether an operand of an unknown kind may know by itself what to do with a Value on its left.
 
-    Lists, strings, arrays and numbers that are not real do not: their answer would be another than what was meant.
+    Lists, strings, arrays and numbers that are not real do not: their answer would not be the one that was meant.
     """
     kind = type(other)
     if kind.__module__ == "builtins" or isinstance(other, Number) or hasattr(kind, "apply_rule"):

@@ -155,7 +155,7 @@ class Protocols:
     def backward_steps(self, names: Mapping[str, Any] | None = None) -> Iterator[BackwardStep]:
         """`backward`, one application of the chain rule at a time; see engine/steps.py.
 
-        Nodes without a label are called after the variables in `names`, such as ``locals()``. Raises what `backward`
+        Nodes without a label are named after the variables in `names`, such as ``locals()``. Raises what `backward`
         raises.
         """
         order: list[Any] = checked_order(self)

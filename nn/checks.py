@@ -19,7 +19,7 @@ def check(name: str, given: Any, valid: bool, expected: str) -> None:
 
 
 def check_number(name: str, given: Any, within: Callable[[Any], bool], expected: str) -> None:
-    """The same for a number that must satisfy `within`; True and False are none, nor is what no float can hold."""
+    """The same for a number that must satisfy `within`; not True, False or what no float can hold."""
     if not is_number(given):
         raise ValueError(f"{name} must be {expected}, got {given!r:.40}{_unquoted_hint(name, given)}")
     check(name, given, within(given), expected)
@@ -65,7 +65,7 @@ def check_share(name: str, given: Any) -> None:
 
 
 def as_integer(given: Any) -> int | None:
-    """The integer that this is, whether Python's or NumPy's; None if it is none, and for True and False."""
+    """This integer, whether Python's or NumPy's, as Python's; None if it is not one, and for True and False."""
     if isinstance(given, bool):
         return None
     try:
@@ -100,7 +100,7 @@ def as_seed(seed: Any) -> Any:
     """A seed as `random.Random` takes it: one of NumPy's integers as Python's.
 
     Raises:
-        TypeError: if it is none, such as a list.
+        TypeError: if it is not one, such as a list.
     """
     number = as_integer(seed)
     if number is None and not isinstance(seed, (float, str, bytes, bool, NoneType)):
@@ -116,7 +116,7 @@ def check_rng(rng: Any, method: str) -> None:
 
 
 def check_state(owner: str, state: Any, own: Mapping[str, Any], may_differ: Container[str] = ()) -> None:
-    """Raise ValueError unless a state, perhaps from a file, has the names of a thing's own, and numbers like its own.
+    """Raise ValueError unless a state, perhaps from a file, has its owner's names, and numbers of the same kinds.
 
     Args:
         owner: what has the state, for the message.

@@ -10,7 +10,7 @@ away. Each function changes the Values in place, and returns what it was given:
 True
 
 Given a module, they change its weights and those of all modules within it, a weight being a parameter with two axes or
-more. Biases, and the weights of normalisation layers, stay as they are; to change those, pass the list itself:
+more. Biases, and the weights of normalization layers, stay as they are; to change those, pass the list itself:
 ``zeros_(layer.bias)``.
 """
 

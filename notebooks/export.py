@@ -38,11 +38,16 @@ main { max-width: 1200px; margin: 0 auto }
 .jp-RenderedMarkdown > :not(table, pre) { max-width: 960px }
 .jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }
 .jp-OutputArea-output pre { font-size: 16px }
-.back { float: right; font: 15px var(--jp-content-font-family); color: var(--jp-content-link-color) }
+.jp-CodeCell { margin-bottom: 10px }
+.jp-OutputArea-output:last-child pre { margin-bottom: 4px }
+.back { display: block; text-align: right; font: 15px var(--jp-content-font-family);
+  color: var(--jp-content-link-color) }
 .answer > summary { margin: 4px 0; cursor: pointer; font: 16px var(--jp-content-font-family);
   color: var(--jp-content-link-color) }
 @media print {
   :root { --jp-content-font-size1: 13px; --jp-code-font-size: 12px }
+  .jp-RenderedHTMLCommon table, .jp-OutputArea-output pre { font-size: 12px }
+  h1, h2, h3 { break-after: avoid }
   .back, .answer > summary { display: none }
   .answer::details-content { content-visibility: visible }
   .jp-InputArea pre { white-space: pre-wrap }
@@ -50,7 +55,8 @@ main { max-width: 1200px; margin: 0 auto }
 </style>
 {%- endblock -%}
 {%- block body_loop -%}
-{% if not nb.metadata.index %}<a class="back" href="index.html">All lessons</a>{% endif %}
+{% if nb.metadata.index %}<style>td:first-child { min-width: min(19em, 30vw) }</style>
+{% else %}<a class="back" href="index.html">All lessons</a>{% endif %}
 {{ super() }}
 {%- endblock -%}
 {%- block output_group -%}

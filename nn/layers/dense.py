@@ -113,8 +113,8 @@ def _activation_of(activation: ActivationLike, nonlin: bool) -> ActivationLike:
 class Layer(Module):
     """Several neurons that share the same inputs.
 
-    Called with a row, it returns a list, also if it has one neuron: ``Layer(2, 1)(x)[0]`` is the Value that micrograd's
-    layer returns.
+    Called with a row, it returns a list, even if it has only one neuron: ``Layer(2, 1)(x)[0]`` is the Value that
+    micrograd's layer returns.
 
     Args:
         nin: the number of inputs.

@@ -1,6 +1,6 @@
-"""Normalisation: numbers shifted and scaled to mean 0 and variance 1, then by a learned weight and bias.
+"""Normalization: numbers shifted and scaled to mean 0 and variance 1, then by a learned weight and bias.
 
-`BatchNorm1d` normalises each feature over the examples of a batch, `LayerNorm` the features of each example.
+`BatchNorm1d` normalizes each feature over the examples of a batch, `LayerNorm` the features of each example.
 
 >>> [round(y.data, 3) for y in LayerNorm(3)([1.0, 2.0, 3.0])]
 [-1.225, 0.0, 1.225]
@@ -24,7 +24,7 @@ from nn.tensors import tensor
 
 
 class BatchNorm1d(Module):
-    """Normalise each feature to mean 0 and variance 1 over the batch, then apply ``weight · x + bias``.
+    """Normalize each feature to mean 0 and variance 1 over the batch, then apply ``weight · x + bias``.
 
     In training it takes all examples at once, ``model.batch(rows)``, and keeps running averages of their means and
     variances; after ``model.eval()`` it uses those instead, for one example or many.
@@ -67,17 +67,17 @@ class BatchNorm1d(Module):
         self.register_buffer("num_batches_tracked", 0.0)
 
     def forward(self, x: Any) -> list[Value]:
-        """Normalise one example by the running mean and variance."""
+        """Normalize one example by the running mean and variance."""
         if self.training:
             raise ValueError(
-                f"{self!r} in training normalises over many examples, got one; write model.batch(rows), or call "
+                f"{self!r} in training normalizes over many examples, got one; write model.batch(rows), or call "
                 "model.eval() first, to use the running mean and variance"
             )
         row = check_inputs(x, len(self.weight), self)
         return self._scale_and_shift([[v - m for v, m in zip(row, self.running_mean)]], self.running_var)[0]
 
     def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
-        """Normalise many examples; in training, by their own mean and variance.
+        """Normalize many examples; in training, by their own mean and variance.
 
         This also updates the running averages, except while a function is being recorded for compile: then `latest`
         holds the means and variances, which the function must return for `update` to be called with their numbers.
@@ -144,7 +144,7 @@ class BatchNorm1d(Module):
 
 
 class LayerNorm(Module):
-    """Normalise a row, or each row of a list, to mean 0 and variance 1, then apply ``weight · x + bias``.
+    """Normalize a row, or each row of a list, to mean 0 and variance 1, then apply ``weight · x + bias``.
 
     Source: Ba et al., 2016, https://arxiv.org/abs/1607.06450.
 
@@ -169,7 +169,7 @@ class LayerNorm(Module):
         self.bias = tensor([normalized_shape], lambda: 0.0, f"{prefix}bias") if elementwise_affine else None
 
     def forward(self, x: Any) -> list[Any]:
-        """The normalised rows, in the shape of the input."""
+        """The normalized rows, in the shape of the input."""
         return map_rows(self._normalise_row, x)
 
     def _normalise_row(self, row: list[Value]) -> list[Value]:
@@ -212,7 +212,7 @@ class RMSNorm(Module):
         self.weight = tensor([normalized_shape], lambda: 1.0, f"{prefix}weight") if elementwise_affine else None
 
     def forward(self, x: Any) -> list[Any]:
-        """The normalised rows, in the shape of the input."""
+        """The normalized rows, in the shape of the input."""
         return map_rows(self._normalise_row, x)
 
     def _normalise_row(self, row: list[Value]) -> list[Value]:

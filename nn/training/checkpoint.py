@@ -214,7 +214,7 @@ class Fingerprint:
                 warnings.warn(
                     f"the checkpoint was written with another {' and another '.join(others)}; training goes on with "
                     "what it has been given now, and losses before and after are not comparable; choose another file "
-                    "to start anew",
+                    "to start afresh",
                     RuntimeWarning,
                     callers_depth(),
                 )

@@ -80,7 +80,7 @@ def fit(
         clip: the largest norm that the gradient may have; a longer one is shortened by `clip_grad_norm_`.
         accumulate: how many mini-batches each step of the optimizer is for. Their gradients are added up, weighted by
             their numbers of examples, as if they were one mini-batch, for which the memory may not suffice; the last
-            ones of an epoch may be fewer. (`BatchNorm1d` still normalises each on its own, and a weighted
+            ones of an epoch may be fewer. (`BatchNorm1d` still normalizes each on its own, and a weighted
             `cross_entropy` is a weighted mean over each.)
         callbacks: a function, or several, called with the history after each epoch; one that returns True ends the
             training. A callback may change what the loss depends on, so compiled code is checked against a plain run

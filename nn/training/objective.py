@@ -120,7 +120,7 @@ class Objective:
         return all(isclose(x, y, rel_tol=1e-9) for x, y in same)
 
     def _with_statistics(self, xs: Any, ys: Any) -> Value:
-        """The loss of the mini-batch as a whole, and an update of the statistics for batch normalisation."""
+        """The loss of the mini-batch as a whole, and an update of the statistics for batch normalization."""
         value, statistics = self._batch_and_statistics(xs, ys)
         for norm, numbers in zip(self._norms, statistics):
             norm.update(numbers, len(xs))

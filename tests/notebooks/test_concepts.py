@@ -47,7 +47,7 @@ CONCEPTS = [
     ("initiali", "08", "3. Initialization"),
     ("relu", "08", "4. Other activations"),
     ("clip", "08", "5. Clipping"),
-    ("batch normali", "08", "6. Batch normalisation"),
+    ("batch normali", "08", "6. Batch normalization"),
     ("derivatives of derivatives", "09", "1. Derivatives of derivatives"),
     ("forward mode", "09", "2. Forward mode"),
     ("machine code", "09", "3. From graph to machine code"),

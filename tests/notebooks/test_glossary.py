@@ -19,7 +19,7 @@ ENTRIES = {
 }
 each_term = pytest.mark.parametrize("term", ENTRIES)
 COURSE = """
-    accumulate, activation function, Adam, backpropagation, backward pass, batch, batch normalisation, bias, chain
+    accumulate, activation function, Adam, backpropagation, backward pass, batch, batch normalization, bias, chain
     rule, compile, computation graph, cross-entropy, dead ReLU, derivative, dropout, early stopping, epoch, error
     contribution, exploding gradient, feed-forward, forward mode, forward pass, gradient, gradient clipping,
     gradient descent, Hessian, hinge loss, initialization, input, L1, L2, layer, leaf, learning rate, local

@@ -90,7 +90,7 @@ MISTAKES = (
             _local("div", lambda s, data: -data[s.node] if s.operand else data[s.node.parents[1]])),
     Mistake("closed gate", "The local derivative is 0 for relu of a number below 0, and for the smaller one of a max.",
             _local("relu maximum", lambda s, data: 1.0)),
-    Mistake("upstream forgotten", "This is the local derivative alone: multiply it by the incoming gradient.",
+    Mistake("upstream forgotten", "This is the local derivative alone: multiply it by the upstream gradient.",
             lambda s, upstream, data: s.local),
     Mistake("local forgotten", "The gradient was passed on unchanged: multiply it by the local derivative.",
             lambda s, upstream, data: upstream),

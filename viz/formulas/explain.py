@@ -55,7 +55,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
 
     Args:
         root: what to differentiate, such as a loss.
-        value: with respect to what.
+        value: what to differentiate it with respect to.
         names: what to call nodes without a label, such as ``locals()``.
 
     Raises:
@@ -200,7 +200,7 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
 
     Args:
         root: what to write down.
-        wrt: with respect to what to differentiate it.
+        wrt: what to differentiate it with respect to.
         names: what to call nodes without a label, such as ``locals()``.
 
     Raises:

@@ -8,6 +8,8 @@ from viz.formulas.notation import LATEX, MATHML, TEXT, Notation, in_page
 
 _STYLE = "border-collapse:collapse;margin:.5em 0"
 _CELL = "padding:.15em .8em .15em 0;text-align:left"
+_FORMULAS = "font-size:1.15em;margin:.3em 0 .7em;overflow-x:auto;overflow-y:hidden"
+_WHOLE = "display:inline-block;min-width:max-content"  # on a narrow screen it scrolls, and its columns do not overlap
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Equations:
                 f'<mtr><mtd style="text-align:right">{left}</mtd><mtd style="text-align:left">{right}</mtd></mtr>'
             )
         return (
-            '<div style="font-size:1.15em"><math xmlns="http://www.w3.org/1998/Math/MathML">'
+            f'<div style="{_FORMULAS}"><math xmlns="http://www.w3.org/1998/Math/MathML" style="{_WHOLE}">'
             f'<mtable displaystyle="true">{"".join(lines)}</mtable></math></div>'
         )
 

@@ -2,7 +2,7 @@
 
 The rules of the engine do not care which kind of number they are fed. This kind computes nothing and records
 everything, so the same table of derivatives that runs the backward pass also writes the derivative down. How a formula
-is formula_of, as text, LaTeX or MathML, is the business of `notation`.
+is written, as text, LaTeX or MathML, is the business of `notation`.
 
 >>> from engine import rules
 >>> x = Name("x")

@@ -47,7 +47,7 @@ def draw_dot(
         max_nodes: refuse to draw more boxes, which nobody could read.
         depth: how far to open modules: 0 draws a network as one box, 1 its layers, 2 its neurons, 3 their operations
             with a box for the parameters of each, 4 everything; as far as `max_nodes` allows if None. What belongs to
-            a module is told from labels: ``L0.n3.w1`` is part of ``L0.n3``.
+            a module is read off the labels: ``L0.n3.w1`` is part of ``L0.n3``.
         names: what to call nodes without a label, such as ``locals()``.
 
     Returns:
@@ -100,7 +100,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         """The picture as bytes, or as text with an `encoding`.
 
         Raises:
-            RuntimeError: if it takes an engine and there is none; the message says how to get one.
+            RuntimeError: if an engine is needed and there is none; the message says how to get one.
         """
         format = format or self.format
         drawn = engines.draw(self.source, format, options.get("engine") or self.engine)

@@ -29,8 +29,8 @@ def engines() -> list[list[str]]:
 def draw(source: str, format: str, layout: str = "dot", time_limit: float = TIME_LIMIT) -> bytes | None:
     """A picture in Graphviz's language as a file's bytes; None if no engine here could draw it.
 
-    An engine that fails, or takes more than `time_limit` seconds, is passed over with a warning. The seconds are the
-    processor's and whole ones: how busy a machine is does not decide who draws, and so how a picture looks.
+    An engine that fails, or takes more than `time_limit` seconds, is passed over with a warning. They are whole
+    seconds of processor time: how busy a machine is does not decide who draws, and so how a picture looks.
     """
     seconds = max(1, math.ceil(time_limit))
     for command in engines():

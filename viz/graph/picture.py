@@ -143,16 +143,20 @@ class Edge:
 
 
 def collapsed_edges(vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value, folding.Vertex]) -> list[Edge]:
-    """The edges between vertices: one for each use of a Value by a Value, one for all uses to or from a module."""
+    """The edges between vertices: one for each use of a Value by a Value, one for all uses to or from a module.
+
+    Those of a vertex are in the order of its operands: in ``L1 - 1`` that of L1 comes first, even if L1 is a module.
+    """
     found = []
     for vertex in vertices:
-        if isinstance(vertex, folding.Cluster):
-            merged = Counter(vertex_of[node] for node in vertex.inputs)
-        else:
-            tails = [vertex_of[parent] for parent in vertex.parents]
-            found += [Edge(tail, vertex, i) for i, tail in enumerate(tails) if isinstance(tail, Value)]
-            merged = Counter(tail for tail in tails if isinstance(tail, folding.Cluster))
-        found += [Edge(tail, vertex, values=count) for tail, count in merged.items()]
+        used = vertex.inputs if isinstance(vertex, folding.Cluster) else vertex.parents
+        tails = [vertex_of[node] for node in used]
+        uses = Counter(tails)
+        for i, tail in enumerate(tails):
+            if isinstance(vertex, Value) and isinstance(tail, Value):
+                found.append(Edge(tail, vertex, i))
+            elif count := uses.pop(tail, 0):
+                found.append(Edge(tail, vertex, values=count))
     return found
 
 

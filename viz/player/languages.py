@@ -38,7 +38,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "inside": "{node} is passing gradients on internally.",
         "many": "{node} has sent {count} contributions to {parent}.",
         "rule": "rule",
-        "upstream": "incoming gradient",
+        "upstream": "upstream gradient",
         "local": "local derivative",
         "product": "contribution",
         "sum": "old + contribution = new",

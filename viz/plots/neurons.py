@@ -65,7 +65,8 @@ def plot_neurons(
     for x, weight in enumerate(weights):
         _draw_weights(ax, x, columns[x], columns[x + 1], weight)
     shown = [_short_text(each[i]) for column, each in zip(columns, layers) if each for i in column]
-    room = 0.88 * size / 0.66 / max(map(len, shown), default=1) >= 8  # for numbers that are readable
+    font_in_circle = min(18, 0.8 * size, 0.88 * size / 0.66 / max(map(len, shown), default=1))
+    room = font_in_circle >= 8  # for numbers that are readable
     for x, (column, each) in enumerate(zip(columns, layers)):
         name = "input" if x == 0 else "output" if x == len(sizes) - 1 else "neuron"
         words = f"{sizes[x]:,}\n{name}{'s' * (sizes[x] != 1)}"
@@ -78,7 +79,7 @@ def plot_neurons(
         ax.scatter([x] * len(column), list(column.values()), **look)
         for (i, y), fill in zip(column.items(), fills):
             words = _short_text(each[i])[: None if room else 1] if each else ""
-            font = min(18, 0.8 * size, 0.88 * size / 0.66 / max(1, len(words)))
+            font = font_in_circle if room else min(18, 0.8 * size)
             if words:
                 ax.text(x, y, words, fontsize=font, color=readable(fill), ha="center", va="center_baseline", zorder=3)
     return ax

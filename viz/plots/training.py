@@ -1,4 +1,4 @@
-"""Plots of a training: the loss epoch by epoch, the gradients layer by layer, and which classes get confused."""
+"""Plots of a training run: the loss epoch by epoch, the gradients layer by layer, and which classes get confused."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -148,7 +148,7 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
 
 
 def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None, ax: "Axes | None" = None) -> "Axes":
-    """The confusion matrix: how often each class was predicted for each; true classes in rows, predicted in columns.
+    """The confusion matrix: how often each class was predicted (in columns) for each true class (in rows).
 
     Args:
         y_true: the right class of each example, a number or a string.
@@ -163,7 +163,7 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
 
     >>> ax = plot_confusion([0, 1, 1, 1], [0, 1, 1, 0], labels=["no", "yes"])
     >>> ax.get_title()
-    'accuracy 75 %: 3 of 4'
+    'accuracy 75%: 3 of 4'
     >>> [text.get_text() for text in ax.texts]
     ['1', '0', '1', '2']
     """
@@ -195,7 +195,7 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
     image = [[shades[i == j]((n / most) ** 0.5) for j, n in enumerate(row)] for i, row in enumerate(counts)]
     ax.imshow(image)
     right = sum(counts[i][i] for i in range(len(names)))
-    dress(ax, "predicted", "true", f"accuracy {100 * right / len(true):.3g} %: {right} of {len(true)}")
+    dress(ax, "predicted", "true", f"accuracy {100 * right / len(true):.3g}%: {right} of {len(true)}")
     steep = max(len(str(name)) for name in names) * len(names) > 24
     ax.set_xticks(range(len(names)), names, rotation=90 if steep else 0)
     ax.set_yticks(range(len(names)), names)

@@ -203,6 +203,15 @@ def test_two_uses_of_one_value_are_two_links():
     assert [(link.tail, link.operand) for link in collapsed_edges(vertices, vertex_of)] == [(x, 0), (x, 1)]
 
 
+@pytest.mark.parametrize("difference", [lambda y: y - 1, lambda y: 1 - y])
+def test_links_are_in_the_order_of_the_operands_also_from_a_module(difference):
+    root = difference(MLP(2, [2, 1], rng=random.Random(0))([1.0, -2.0]))
+    vertices, vertex_of = folded(root, 0)
+    tails = [link.tail for link in collapsed_edges(vertices, vertex_of) if link.head is root]
+    assert tails == [vertex_of[parent] for parent in root.parents]
+    assert any(isinstance(tail, Cluster) for tail in tails)
+
+
 def test_the_deepest_view_that_fits_is_found():
     _, loss = network(sizes=(16, 16, 1))
     order = topological_order(loss)

@@ -204,7 +204,7 @@ def test_confusion_counts_what_scikit_learn_counts(classes, style):
     expected = confusion_matrix(true, predicted)
     assert cells(ax) == expected.tolist()
     right = int(expected.trace())
-    assert ax.get_title() == f"accuracy {100 * accuracy_score(true, predicted):.3g} %: {right} of 500"
+    assert ax.get_title() == f"accuracy {100 * accuracy_score(true, predicted):.3g}%: {right} of 500"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
     assert ticks(ax.xaxis) == ticks(ax.yaxis) == [str(i) for i in range(classes)]
     assert_words_are_apart(ax)

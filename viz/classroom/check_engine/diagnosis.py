@@ -131,7 +131,7 @@ GRADIENT_MISTAKES = (
     _wrong_partials("quotient", "The local derivatives of x / y are 1 / y with respect to x, and -x / y**2 with "
                     "respect to y; these are those of a product.", div=lambda z, x, y: (y, x)),
     _COMMON["closed gate"],
-    Mistake("closed gate", "relu's gate looks at the incoming gradient; it must be open where the input is above 0.",
+    Mistake("closed gate", "relu's gate looks at the upstream gradient; it must be open where the input is above 0.",
             _gate),
     _wrong_partials("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is "
                     "above 0.", relu=lambda z, x: (0.0 if x > 0 else 1.0,)),
@@ -289,7 +289,7 @@ def _edge_by_edge(root: Value, operands: Operands) -> dict[Value, float]:
 
 
 _NOT_STORED = (
-    "The nodes behind an operation send nothing on, because they are not in the order: does the operation store its "
+    "The operands of an operation send nothing on, because they are not in the order: does the operation store its "
     "operands?"
 )
 _TOPOLOGICAL = "A node must wait for all the nodes that use it: go through a topological order in reverse."

@@ -1,6 +1,6 @@
 """Small programs for an engine to run: leaves, and lines that each make a number out of those that are there already.
 
-So numbers are shared; and a program says on_node which of its lines the backward pass runs.
+So numbers are shared; and a program says at which of its lines a backward pass is run.
 """
 
 import random
@@ -51,7 +51,7 @@ class Kind:
 
     @property
     def optional(self) -> bool:
-        """Whether an engine is_safe well do without: few have it, and no lesson builds it."""
+        """Whether an engine may well do without it: few have it, and no lesson builds it."""
         return self.method in ("log", "sqrt", "sin", "cos", "sigmoid", "__rpow__") or self.text == "{}**{}"
 
     @property

@@ -1,4 +1,4 @@
-"""Is an engine right that somebody, such as a student in class, has written? Try it against ours, line by line.
+"""Is an engine that somebody has written, such as a student in class, right? Try it against ours, line by line.
 
 >>> class Value:
 ...     def __init__(self, data):
@@ -384,7 +384,7 @@ _EQUAL = (
 )
 _RECURSION = (
     f"A chain of {CHAIN:,} operations ends with a RecursionError: Python does not go that deep. A list of the nodes "
-    "still to be visited can take the place of a function that calls itself, at any length."
+    "still to be visited can replace the function that calls itself, however long the chain is."
 )
 _PATHS = (
     f"With {DOUBLINGS} numbers, each the one before added to itself, it does not come to an end: it walks every path "

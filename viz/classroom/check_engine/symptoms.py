@@ -1,4 +1,4 @@
-"""Mistakes that show without any comparing: errors, things that are no numbers, a backward pass with a wrong start."""
+"""Mistakes that show without any comparison: errors, things that are not numbers, a backward pass that starts wrong."""
 
 import re
 from numbers import Real

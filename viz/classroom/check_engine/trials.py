@@ -1,4 +1,4 @@
-"""A program run by an engine that somebody else has written and by ours, and what is different; made small."""
+"""A program run by an engine that somebody else has written, and by ours; what differs, and in how small a program."""
 
 import os
 import traceback

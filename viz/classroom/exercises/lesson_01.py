@@ -22,7 +22,7 @@ EXERCISES = {
         mistakes=(
             Mistake([7.0, 4.0], "A minus is forgotten: the local derivative of a - b with respect to b has one."),
             Mistake([3.0, -4.0], "A path from a is missing: a is also in d."),
-            Mistake([4.0, -4.0], "A path from a is missing: a stands in L itself, too."),
+            Mistake([4.0, -4.0], "A path from a is missing: a is used in L itself, too."),
             Mistake(
                 [7.0, -3.0], "The wrong operand: the local derivative of d * a with respect to d is the other one, a."
             ),
@@ -33,7 +33,7 @@ EXERCISES = {
                 "These are the derivatives of d: multiply them by ∂L/∂d, and find all paths.",
             ),
             Mistake(
-                [4.0, 4.0], "A path from a is missing, for a stands in L itself, too; and a - b has a minus before b."
+                [4.0, 4.0], "A path from a is missing, for a is used in L itself, too; and a - b has a minus before b."
             ),
             Mistake([4.0, 1.0], "This is the data of a and b, and not the derivatives of L."),
             Mistake([-4.0, 7.0], "The order is a first, then b."),

@@ -149,7 +149,7 @@ EXERCISES = {
     "02.1": Exercise(
         right=lambda x: 1 - math.tanh(x) ** 2,
         mistakes=(
-            Mistake(lambda x: 1 - x**2, "The x stands where the output should be: t is tanh(x)."),
+            Mistake(lambda x: 1 - x**2, "This has x where the output should be: t is tanh(x)."),
             Mistake(lambda x: 1 - math.tanh(x), "The square is forgotten: the formula has t**2 in it."),
             Mistake(lambda x: 1 - math.tanh(x) * 2, "Times 2 is not a square: in Python that is t**2, or t * t."),
             Mistake(lambda x: 1 - math.tanh(x**2), "The tanh comes first: it is t that is squared, and not x."),

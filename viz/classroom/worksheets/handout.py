@@ -28,8 +28,8 @@ def page(sheet: Sheet, name: str, number: int) -> str:
     return (
         f'<section class="worksheet"><h2>The chain rule by hand</h2>\n'
         f'<div class="who">Name<span>{in_page(name[:80])}</span>Date<span></span></div>\n'
-        f"<p>Fill in the blanks: data is the result of an operation, and grad is ∂L/∂x for every x in the picture. "
-        f"<small>{_call(sheet)}</small></p>\n"
+        "<p>Fill in the blanks: data is the result of the operation, and grad is the derivative of L with respect to "
+        f"the node. <small>{_call(sheet)}</small></p>\n"
         f"{_picture(sheet, nodes, number)}"
         f'<table><tr><th></th><th>data</th><th class="sum">contributions, added up</th><th>grad</th></tr>'
         f"{rows}</table></section>\n"

@@ -216,7 +216,7 @@ class Worksheets:
         pages = [page(sheet, name, i) for i, (sheet, name) in enumerate(zip(self.sheets, self.names))]
         if keys:
             listed = "".join(key(sheet, name) for sheet, name in zip(self.sheets, self.names))
-            pages.append(f'<section class="worksheet key"><h2>Key</h2>{listed}</section>\n')
+            pages.append(f'<section class="worksheet key"><h2>Answer key</h2>{listed}</section>\n')
         return f"<style>{STYLE.read_text(encoding='utf-8')}</style>\n" + "".join(pages)
 
     def _repr_html_(self) -> str:
