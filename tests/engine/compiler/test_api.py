@@ -707,7 +707,7 @@ def test_another_way_is_named_where_it_begins_and_not_where_numbers_differ():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (("", ""), "it used another leaf, 3.0, in the place of 2.0"),
+        (("", ""), "it used another leaf, 3.0, in place of 2.0"),
         (("w", "w"), "it used another leaf, w = 3.0, in place of w = 2.0"),
         (("w", "u"), "it used another leaf, u = 3.0, in place of w = 2.0"),
     ],
