@@ -987,11 +987,12 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
     call = kernel.call_driver
 
     def looking(driver, argument):
-        call(driver, argument)
+        found = call(driver, argument)
         if not seen:
             seen.append(threading.Thread(target=lambda: seen.append(p.data)))
             seen[0].start()
             seen[0].join()
+        return found
 
     monkeypatch.setattr(kernel, "call_driver", looking)
     a, b = 2.0, 3.0
@@ -1019,10 +1020,11 @@ def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begi
     call = kernel.call_driver
 
     def meanwhile(driver, argument):
-        call(driver, argument)
+        found = call(driver, argument)
         if not moved:
             moved.append(True)
             other.step()
+        return found
 
     monkeypatch.setattr(kernel, "call_driver", meanwhile)
     b -= 0.25 * slope
@@ -1051,6 +1053,10 @@ def test_a_warm_step_makes_a_dozen_calls():
     model = MLP(2, [4, 1], activation="tanh", rng=random.Random(3))
     optimizer, loss = Adam(model.parameters(), lr=0.01), compile(lambda x, y: hinge_loss(model(x), y))
     for _ in range(20):
+        optimizer.minimize(loss.mean, X, Y)
+    repr(model)  # who looks costs the next steps time, not all of them
+    assert model.parameters()[0].data != 0.0
+    for _ in range(2):
         optimizer.minimize(loss.mean, X, Y)
     calls = []
 
@@ -1091,6 +1097,35 @@ def test_what_one_program_is_bound_to_follows_optimizers_memories_and_looks():
         return [*seen, *[p.data for p in ps], *[p.grad for p in ps], *map(float, first.state["velocity"])]
 
     assert run(True) == pytest.approx(run(False), rel=1e-11, abs=1e-13)
+
+
+def test_a_step_on_the_same_arrays_is_of_what_the_loss_does_now():
+    X, (w,) = np.array([1.0, 2.0, 3.0]), parameters(1.0)
+    power = 1
+
+    def loss(x):
+        return w * x if power == 1 else w * x * x
+
+    compiled, optimizer = compile(loss), SGD([w], lr=0.0625)
+    expected = 1.0
+    for i in range(12):
+        power = 1 if i < 6 else 2
+        slope = 6.0 if power == 1 else 14.0
+        assert optimizer.minimize(compiled.sum, X) == slope * expected
+        expected -= 0.0625 * slope
+
+
+def test_a_slope_that_is_not_finite_is_told_by_a_whole_step_too():
+    X, (w,) = np.array([1.0, 0.5]), parameters(3.0)
+    loss, optimizer = compile(lambda x: (w - 1.0).sqrt() * x), SGD([w], lr=0.125)
+    for _ in range(4):
+        optimizer.minimize(loss.mean, X)
+    w.data = 2.0
+    optimizer.minimize(loss.mean, X)
+    w.data = 1.0
+    w.grad = 0.0
+    with pytest.warns(RuntimeWarning, match="gradient"):
+        assert optimizer.minimize(loss.mean, X) == 0.0
 
 
 def test_a_batch_whose_array_is_of_whole_numbers_is_read_anew_at_each_step():
