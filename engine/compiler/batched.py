@@ -81,21 +81,21 @@ class BatchedProgram(Program):
             "shared_runs": sum(each.results[0] >= 0 for each in instructions), "output_count": len(tape.outputs),
         }  # fmt: skip
 
-    def bind(self, job: Job, inputs: Group, parameters: Located, seed: float) -> None:
+    def bind(self, job: Job, inputs: Group, seed: float) -> None:
         """Give a job the examples.
 
         Args:
-            job: to be given everything for a run.
+            job: to be run.
             inputs: the examples.
-            parameters: the tape's parameters.
             seed: what the gradient of the first output is in each example; 0 for no gradients.
         """
-        job.bind_examples(inputs.columns)
-        for i, x in enumerate(inputs.shared, self.constants.stop):
-            job.memory[i] = x
-        job.bind_parameters(parameters)
-        if job.result_array is not None:
-            job.results, job.result_array = 0, None
+        if inputs is job.group:
+            for array, column in job.copies:  # there may be other numbers in it now
+                array[...] = column
+        else:
+            job.bind_examples(inputs)
+            for i, x in enumerate(inputs.shared, self.constants.stop):
+                job.memory[i] = x
         job.seed = seed
 
     def run(self, group: Group, parameters: Located, seed: float, results: Any = None) -> tuple[Any, float, int, int]:
@@ -111,23 +111,17 @@ class BatchedProgram(Program):
             The gradients with respect to the parameters; the sum of the first output; the first example with a number
             that is not finite, -1 if there is none; and whether the gradients are finite.
         """
-        try:
-            job = self._free.pop()
-        except IndexError:
-            job = Job(self)
-        self.bind(job, group, parameters, seed)
+        job = self.take()
+        self.bind(job, group, seed)
+        job.bind_parameters(parameters)
         if results is not None:
-            job.result_array, job.results = results, results.__array_interface__["data"][0]
+            job.results = results.__array_interface__["data"][0]
         call_driver(self.address, job.address)
+        job.results = 0
         gradients = job.by_parameters.copy() if seed else None
         found = gradients, job.total, job.first_bad_example, job.grads_finite
-        self._free.append(job)
+        self.free.append(job)
         return found
-
-    def result(self, job: Job) -> float:
-        """The sum of the first output, times the seed."""
-        number: float = job.total * job.seed
-        return number
 
     def room_for_outputs(self, group: Group) -> Any:
         """An array for the outputs of these examples."""

@@ -1,13 +1,13 @@
 """Parameters whose numbers are in arrays, so that a training step touches arrays and not each Value.
 
-An optimizer has a `ParameterBuffer`, which *adopts* the parameters at its first compiled step: their numbers, gradients
-and versions move to arrays. While they are there the class of each of these Values is `BufferedValue`; whoever asks one
+An optimizer has a `ParameterBuffer`, which *adopts* the parameters at its first compiled step: their numbers and
+gradients move to arrays. While they are there the class of each of these Values is `BufferedValue`; whoever asks one
 for a number *materializes* the buffer: all its Values get their numbers back, and are plain Values again. While nobody
 asks, gradients and updates stay in the arrays.
 
 Why the class of a live Value is switched: a plain Value then costs its reader nothing, 7 ns for a slot. A flag that is
 asked at each read costs 39 ns, numbers that are always in arrays 53 ns a read and 1.3 times the plain training, and to
-copy 337 parameters in and out at each step 20 µs, where the whole compiled step takes 28.
+copy 337 parameters in and out at each step 20 µs, most of what a whole compiled step takes.
 
 A `Binding` tells machine code one address for each parameter of a compiled function, whichever buffers they are in.
 What is in no optimizer's buffer, such as a frozen parameter, is adopted by a buffer of the binding's own.
@@ -27,59 +27,39 @@ lock = RLock()  # held while numbers move between Values and arrays, and while a
 epoch = 0  # goes up whenever numbers have moved, so that a binding need not look for them in between
 
 
+def _materialized(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that does what `function` does with the Value, once its number is back."""
+
+    def method(self: Value, *args: Any) -> Any:
+        with lock:
+            if type(self) is BufferedValue:  # no other thread was faster
+                buffer_of(self).materialize()
+            return function(self, *args)
+
+    return method
+
+
 class BufferedValue(Value):
-    """A Value whose number is in a buffer; to ask for it materializes the buffer. The buffer is in the slot `_data`."""
+    """A Value whose number is in a buffer; to ask for it materializes the buffer.
+
+    Of its slots, `_data` has the buffer, and `_version` tells when its number was last changed by itself.
+    """
 
     __slots__ = ()
     __class__ = property(lambda self: Value)  # for copies, which are in no buffer
-
-    def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
-        with lock:
-            materialize(self)
-            return Value._copy_onto(self, parents)
-
-    def __reduce__(self) -> Any:
-        with lock:
-            materialize(self)
-            return Value.__reduce__(self)
-
-
-def _materializing(slot: Any) -> property:
-    """The slot, once the numbers are back."""
-
-    def get(self: Value) -> Any:
-        with lock:
-            materialize(self)
-            return slot.__get__(self)
-
-    def put(self: Value, x: Any) -> None:
-        with lock:
-            materialize(self)
-            slot.__set__(self, x)
-
-    return property(get, put)
+    _copy_onto, __reduce__ = _materialized(Value._copy_onto), _materialized(Value.__reduce__)
 
 
 for _slot in (_data, _grad, _version):
-    setattr(BufferedValue, _slot.__name__, _materializing(_slot))
+    setattr(BufferedValue, _slot.__name__, property(_materialized(_slot.__get__), _materialized(_slot.__set__)))
 BufferedValue.__name__, BufferedValue.__qualname__ = Value.__name__, Value.__qualname__  # what `type(p)` shows
-
-
-def materialize(value: Value) -> None:
-    """Bring back the numbers of the buffer that a Value is in, if it is in one."""
-    if type(value) is BufferedValue:
-        buffer_of(value).materialize()
+_KINDS = {Value, BufferedValue}
 
 
 def buffer_of(value: Value) -> "ParameterBuffer":
     """The buffer that has the number of a `BufferedValue`."""
     buffer: ParameterBuffer = _data.__get__(value)
     return buffer
-
-
-def any_buffered(values: Iterable[Value]) -> bool:
-    """Whether one of them is in a buffer now."""
-    return BufferedValue in map(type, values)
 
 
 class ParameterBuffer:
@@ -89,8 +69,9 @@ class ParameterBuffer:
         values: the Values.
         live: whether the numbers are in the arrays, and not in the Values.
         data, grad: the numbers and the gradients, in the order of `values`; None before the first `adopt`.
-        data_address, grad_address: where in memory these arrays begin.
+        addresses: where in memory the number of each Value is. The gradients are behind all numbers.
         version: when the numbers were last changed in the arrays; 0 if they were not, since they were adopted.
+        latest: when any of the numbers was last changed, there or before.
         without_grad: those that had no gradient when they were adopted, and were given none since.
         successor: the buffer that took some of its Values, the last one if there were several.
     """
@@ -100,13 +81,10 @@ class ParameterBuffer:
         self.live = False
         self.data: Any = None
         self.grad: Any = None
-        self.data_address = self.grad_address = 0
-        self.version = 0
+        self.addresses: dict[Value, int] = {}
+        self.version = self.latest = 0
         self.without_grad: set[Value] = set()
         self.successor: ParameterBuffer | None = None
-        self._versions: list[int] = []  # when each Value was last changed by itself
-        self._latest = 0  # the last of these
-        self._places: dict[Value, int] = {}
 
     def adopt(self, take: bool = True) -> bool:
         """Move the numbers to the arrays; tells whether they are there.
@@ -130,16 +108,15 @@ class ParameterBuffer:
 
     def _adopt(self) -> None:
         global epoch
-        if self.data is None:
+        if not self.addresses:
             import numpy as np
 
-            self.data, self.grad = np.zeros(len(self.values)), np.zeros(len(self.values))
-            self.data_address, self.grad_address = self.data.ctypes.data, self.grad.ctypes.data
-            self._places = {value: i for i, value in enumerate(self.values)}
+            both = np.zeros((2, len(self.values)))
+            (self.data, self.grad), begin = both, both.ctypes.data
+            self.addresses = {p: begin + 8 * i for i, p in enumerate(self.values)}
         self.data[:] = [p._data for p in self.values]
         self.grad[:] = [p.grad or 0.0 for p in self.values]
-        self._versions = [p._version for p in self.values]
-        self.version, self._latest = 0, max(self._versions, default=0)
+        self.version, self.latest = 0, max([p._version for p in self.values], default=0)
         self.without_grad = {p for p in self.values if not p.has_grad}
         epoch += 1
         try:
@@ -163,40 +140,13 @@ class ParameterBuffer:
                 raise
 
     def _give_back(self) -> None:
-        numbers = zip(self.values, self.data.tolist(), self.grad.tolist(), self._versions)
-        for p, data, grad, version in numbers:
+        for p, data, grad in zip(self.values, self.data.tolist(), self.grad.tolist()):
             if type(p) is BufferedValue:  # not so if this is the second attempt
                 _grad.__set__(p, UNSET if p in self.without_grad else grad)
-                _version.__set__(p, version if version > self.version else self.version)
+                _version.__set__(p, max(self.version, _version.__get__(p)))
                 _data.__set__(p, data)
                 _class.__set__(p, Value)
         self.live = False
-
-    def addresses(self, value: Value) -> tuple[int, int]:
-        """Where in memory the number and the gradient of one of its Values are."""
-        offset = 8 * self._places[value]
-        return self.data_address + offset, self.grad_address + offset
-
-    def version_of(self, value: Value) -> int:
-        """When the number of one of its Values was last changed."""
-        return max(self.version, self._versions[self._places[value]])
-
-    @property
-    def latest(self) -> int:
-        """When any of the numbers was last changed."""
-        return max(self.version, self._latest)
-
-    def zero_grad(self) -> None:
-        """Set the gradient of every Value to 0."""
-        with lock:
-            if self.live:
-                self.grad[:] = 0.0
-                self.without_grad.clear()
-                return
-        Binding(self.values).zero_grad()
-
-
-_KINDS = {Value, BufferedValue}
 
 
 class Binding:
@@ -206,7 +156,6 @@ class Binding:
         values: the Values.
         buffers: the buffers that have them, each once.
         data, grad: an address for each number and for each gradient, once `in_buffers` was true.
-        data_address, grad_address: where in memory these arrays of addresses begin.
     """
 
     def __init__(self, values: Iterable[Value]) -> None:
@@ -214,8 +163,8 @@ class Binding:
         self.buffers: tuple[ParameterBuffer, ...] = ()
         self.data: Any = None
         self.grad: Any = None
-        self.data_address = self.grad_address = 0
-        self._own: ParameterBuffer | None = None  # for what no other buffer has
+        self._zeros: Any = None
+        self._machine: Any = None  # the module `engine.compiler.runtime`, once it is needed
         self._in_buffers = False
         self._epoch = -1
 
@@ -239,44 +188,33 @@ class Binding:
         if Value in kinds:
             for buffer in self.buffers:  # where they were before
                 (buffer.successor or buffer).adopt(take=False)
-            plain = tuple([value for value in self.values if type(value) is Value])
-            if plain:
-                if self._own is None or self._own.values != plain:
-                    self._own = ParameterBuffer(plain)
-                self._own.adopt()
+            if plain := [value for value in self.values if type(value) is Value]:
+                ParameterBuffer(plain).adopt()
         owners = [buffer_of(value) for value in self.values]
         buffers = tuple(dict.fromkeys(owners))
         if buffers != self.buffers:
             import numpy as np
 
-            pairs = [owner.addresses(value) for owner, value in zip(owners, self.values)]
-            self.data, self.grad = (np.array(addresses, np.int64) for addresses in zip(*pairs))
-            self.data_address, self.grad_address = self.data.ctypes.data, self.grad.ctypes.data
-            self.buffers = buffers  # the last, for all is found anew if this is interrupted
+            from engine.compiler import runtime
+
+            data = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
+            grad = data + [8 * len(owner.values) for owner in owners]
+            zeros = np.zeros(len(owners))
+            # All or nothing, if a cell is interrupted: no signal comes between assignments.
+            self.data, self.grad, self._zeros, self._machine, self.buffers = data, grad, zeros, runtime, buffers
         return True
 
-    def changed_since(self, version: int) -> bool:
-        """Whether any of the numbers was changed after that."""
-        if not self.values:
-            return False
-        if not self.in_buffers():
-            return any(value._version > version for value in self.values)
-        if all(buffer.latest <= version for buffer in self.buffers):
-            return False
-        with lock:
-            if not self.in_buffers():
-                return self.changed_since(version)
-            return any(buffer_of(value).version_of(value) > version for value in self.values)
+    def may_have_changed_since(self, version: int) -> bool:
+        """Whether any of the numbers, or of others in the same buffers, was changed after that."""
+        if self.in_buffers():
+            return any(buffer.latest > version for buffer in self.buffers)
+        return any(value._version > version for value in self.values)
 
     def add_gradients(self, gradients: Any) -> None:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are in buffers."""
-        if not self.values:
-            return
         with lock:
             if self.in_buffers(adopt=True):
-                from engine.compiler.runtime import add_at
-
-                add_at(self.grad, gradients)
+                self._machine.add_at(self.grad, gradients)
                 self.note_gradients()
             else:
                 for value, gradient in zip(self.values, gradients.tolist()):
@@ -295,15 +233,13 @@ class Binding:
         """
         import numpy as np
 
-        from engine.compiler.runtime import load_at, store_at
-
         with np.errstate(all="ignore"), lock:
             self.in_buffers(adopt=True)
             gradients = np.empty(len(self.values))
-            load_at(self.grad, gradients)
+            self._machine.load_at(self.grad, gradients)
             gradients = np.ascontiguousarray(change(gradients), float)
             self.in_buffers(adopt=True)  # once more, if `change` has asked a Value for a number
-            store_at(self.grad, gradients)
+            self._machine.store_at(self.grad, gradients)
             for buffer in self.buffers:
                 if buffer.without_grad:
                     buffer.grad[[value in buffer.without_grad for value in buffer.values]] = 0.0
@@ -312,9 +248,7 @@ class Binding:
         """Set the gradient of every Value to 0."""
         with lock:
             if self.in_buffers():
-                from engine.compiler.runtime import store_at
-
-                store_at(self.grad, 0.0 * self.grad)
+                self._machine.store_at(self.grad, self._zeros)
                 self.note_gradients()
                 return
         for value in self.values:

@@ -8,18 +8,22 @@ from collections.abc import Sequence
 from math import isfinite
 from operator import is_not
 from types import NoneType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine import versions
 from engine.compiler import buffers
 from engine.compiler.api import Compiled, compile
-from engine.compiler.buffers import ParameterBuffer, any_buffered
-from engine.compiler.pytree import NUMBER, flatten_args
+from engine.compiler.buffers import Binding, BufferedValue, ParameterBuffer
+from engine.compiler.pytree import NUMBER, Batch, Group, flatten_args
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Specialization
 from engine.modes import NORMAL, mode
 from engine.rules import Rule
 from engine.value import Value
+
+if TYPE_CHECKING:
+    from engine.compiler.batched import BatchedProgram
+    from engine.compiler.runtime import Job, Program
 
 
 class UpdateRule(Protocol):
@@ -34,12 +38,12 @@ class UpdateRule(Protocol):
 
 
 class FastPath(NamedTuple):
-    """A loss and its arguments with everything checked: what is left is to run the program."""
+    """The program of a batch, and what it was found by."""
 
     specialization: Specialization
-    program: Any
-    inputs: Any  # numbers of one example, or a `Group`
-    seed: float
+    batch: Batch
+    group: Group
+    program: "BatchedProgram"
 
 
 class FusedOptimizer:
@@ -54,6 +58,7 @@ class FusedOptimizer:
 
     def __init__(self, parameters: Sequence[Value]) -> None:
         self.buffer = ParameterBuffer(parameters)
+        self._binding = Binding(parameters)
         self._refused = False
         self._rule: Compiled | None = None  # the update of one parameter
         self._kernel: UpdateKernel | None = None  # the same for all of them, once it was validated
@@ -62,22 +67,28 @@ class FusedOptimizer:
         self._memory: list[Any] = []
         self._path: FastPath | None = None
 
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, wherever it is."""
+        self._binding.zero_grad()
+
     def step(self, optimizer: UpdateRule) -> bool:
         """One step, if it can be done on arrays: a compiled call has given gradients, and nobody has looked since."""
         buffer = self.buffer
-        if self._refused or not (buffer.live or any_buffered(buffer.values)):
+        if self._refused or not (buffer.live or BufferedValue in map(type, buffer.values)):
             return False
-        if not (buffer.live or buffer.adopt()) or len(buffer.without_grad) == len(buffer.values):
+        if not buffer.adopt() or len(buffer.without_grad) == len(buffer.values):
             return False
         optimizer.steps += 1
         done = False
         try:
             kernel = self._update_kernel(optimizer)
             if kernel is not None:
+                own, numbers = vars(optimizer), kernel.numbers
                 with buffers.lock:
                     if buffer.live:  # the update rule may have looked at a parameter, as may another thread
-                        self._bind_update(kernel, optimizer)
-                        buffer.version = versions.bump()
+                        for k, name in enumerate(self._names):
+                            numbers[k] = own[name]
+                        buffer.version = buffer.latest = versions.bump()
                         kernel.call_driver(kernel.address, kernel.arguments)
                         done = True
         finally:
@@ -93,65 +104,90 @@ class FusedOptimizer:
             how: ``"call"``, ``"mean"`` or ``"sum"``.
             args: the arguments of that.
         """
-        buffer = self.buffer
-        if self._kernel is None or mode.get() is not NORMAL:
+        buffer, path = self.buffer, self._path
+        if self._kernel is None or not buffer.live or mode.get() is not NORMAL:
             return None
-        path = self._fast_path(loss, how, args)
-        if path is None or not buffer.live:
+
+        # Which program is it?
+        inputs: Any = []
+        if how == "call":
+            specialization, expected = loss.specialize(flatten_args(args, {}, inputs), [inputs])
+            if not _NUMBERS.issuperset(map(type, inputs)):
+                return None
+        else:
+            batch = loss.batch(args, {})
+            if path is not None and path.batch is batch:
+                inputs = path.group
+            else:
+                path = None
+                inputs, *others = batch.groups()
+                if others:
+                    return None
+            specialization, expected = loss.specialize(inputs.signature, inputs)
+        if specialization is None or expected is not None or specialization.result != NUMBER:
             return None
-        parameters, program = path.specialization.parameters, path.program
-        optimizer.steps += 1
-        job = program.take()
+        program: Program
+        if how == "call":
+            program, seed = specialization.scalar, 1.0
+        else:
+            if path is None or path.specialization is not specialization:
+                path = self._path = FastPath(specialization, batch, inputs, specialization.batched(inputs))
+            program, seed = path.program, 1 / batch.size if how == "mean" else 1.0
+
+        # Run it, and update the parameters if all is finite and nobody has changed one meanwhile.
+        parameters = specialization.parameters
+        try:
+            job = program.free.pop()
+        except IndexError:
+            job = program.take()
         job.updated = 0
+        optimizer.steps += 1
         try:
             kernel = self._update_kernel(optimizer)
             if kernel is None:
                 return None
-            program.bind(job, path.inputs, parameters, path.seed)
-            version, epoch = versions.current, buffers.epoch
-            if job.bound is None:  # the parameters are in no buffers
+            program.bind(job, inputs, seed)
+            version = versions.current
+            is_bound = job.epoch == buffers.epoch and job.update_kernel is kernel
+            if not is_bound and not self._bind(job, parameters, kernel):
+                return None  # some number is in a Value
+            if not kernel.call_driver(program.address, job.address):
+                return None  # some number is not finite
+            number: float = job.total * seed
+            if not isfinite(number):
                 return None
-            kernel.call_driver(program.address, job.address)
-            number: float = program.result(job)
-            if not (job.values_finite and job.grads_finite and isfinite(number)):
-                return None
+            own, numbers = vars(optimizer), kernel.numbers
             with buffers.lock:
-                if buffers.epoch != epoch or not buffer.live:
+                if buffers.epoch != job.epoch:
                     return None  # another thread has looked at a parameter
                 for each in parameters.buffers:
                     if each.version > version:
                         return None  # another thread has made a step
-                self._bind_update(kernel, optimizer)
-                job.gradient_addresses, job.updated_gradients = parameters.grad_address, buffer.grad_address
-                job.updated_count = len(buffer.values)
-                job.update, job.update_arguments = kernel.address, kernel.arguments
-                buffer.version = versions.bump()
+                for k, name in enumerate(self._names):
+                    numbers[k] = own[name]
+                buffer.version = buffer.latest = versions.bump()
                 kernel.call_driver(kernel.apply_address, job.address)
-                buffer.without_grad.clear()
-                parameters.note_gradients()
+                if not job.noted:
+                    buffer.without_grad.clear()
+                    parameters.note_gradients()
+                    job.noted = True
             return number
         finally:
             optimizer.steps -= not job.updated
-            program.give_back(job)
+            program.free.append(job)
 
-    def _fast_path(self, loss: Compiled, how: str, args: tuple[Any, ...]) -> FastPath | None:
-        if how == "call":
-            leaves: list[Any] = []
-            specialization, expected = loss.specialize(flatten_args(args, {}, leaves), [leaves])
-            if specialization is None or expected is not None or specialization.result != NUMBER:
-                return None
-            if not _NUMBERS.issuperset(map(type, leaves)):
-                return None
-            return FastPath(specialization, specialization.scalar, leaves, 1.0)
-        batch, path = loss.batch(args, {}), self._path
-        group, *others = batch.groups()
-        specialization, expected = loss.specialize(group.signature, group)
-        if others or specialization is None or expected is not None or specialization.result != NUMBER:
-            return None
-        seed = 1 / batch.size if how == "mean" else 1.0
-        if path is None or (path.specialization, path.inputs, path.seed) != (specialization, group, seed):
-            path = self._path = FastPath(specialization, specialization.batched(group), group, seed)
-        return path
+    def _bind(self, job: "Job", parameters: Binding, kernel: "UpdateKernel") -> bool:
+        """Tell a job where the parameters are and how they are updated; False if they are in no buffers."""
+        job.update_kernel, job.noted = None, False
+        with buffers.lock:
+            job.bind_parameters(parameters)
+            if job.bound is None or not self.buffer.live:
+                return False
+            job.gradient_addresses = parameters.grad.ctypes.data
+            job.updated_gradients, job.updated_count = self.buffer.grad.ctypes.data, len(self.buffer.values)
+            job.update, job.update_arguments = kernel.address, kernel.arguments
+            job.update_kernel, job.epoch = kernel, buffers.epoch
+        return True
 
     def _update_kernel(self, optimizer: UpdateRule) -> "UpdateKernel | None":
         """The update rule as machine code; None if it can't be."""
@@ -165,14 +201,17 @@ class FusedOptimizer:
             for row, memory in zip(self._memory, optimizer.state.values()):
                 row[:] = memory
             optimizer.state = dict(zip(optimizer.memory, self._memory))
+            if self._kernel is not None:
+                with buffers.lock:
+                    self._kernel.bind(self._columns())
         return self._kernel or self._make_kernel(own)
 
-    def _bind_update(self, kernel: "UpdateKernel", optimizer: UpdateRule) -> None:
-        own = vars(optimizer)
-        kernel.bind([self.buffer.data, self.buffer.grad, *self._memory], [own[name] for name in self._names])
+    def _columns(self) -> list[Any]:
+        """The arrays with a number of each parameter."""
+        return [self.buffer.data, self.buffer.grad, *self._memory]
 
     def _make_kernel(self, own: dict[str, Any]) -> "UpdateKernel | None":
-        columns = [self.buffer.data, self.buffer.grad, *self._memory]
+        columns = self._columns()
         assert self._rule is not None
         try:
             leaves: list[Any] = []
@@ -183,6 +222,7 @@ class FusedOptimizer:
             if self._refused or specialization is None:
                 return None
             kernel = UpdateKernel(specialization.tape, len(columns))
+            kernel.bind(columns)
         except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
             self._refused = True
             return None
@@ -224,6 +264,7 @@ class UpdateKernel:
     Attributes:
         address: where its machine code begins.
         arguments: where its arguments are; see `bind`.
+        numbers: what all parameters share, in the order of the tape's inputs, to be filled in before each call.
         apply_address: where the driver begins that runs it at the end of a training step.
         call_driver: calls either, and the driver of a program.
 
@@ -249,23 +290,20 @@ class UpdateKernel:
         code = driver(load_generated(text, identity, names)["update"])
         self.address, self.apply_address = code.address, driver(apply_update).address
         self.call_driver = call_driver
-        self._columns: list[Any] = [None] * columns
+        self._columns: Sequence[Any] = ()
         shared = np.array([*[0.0] * (tape.inputs - columns), *tape.constants, 0.0])
         fields = np.zeros(2 + columns, np.int64)
         fields[1] = shared.ctypes.data
         self.arguments = fields.ctypes.data
-        self._shared: Any = shared.data
-        self._fields: Any = fields.data
+        self.numbers: Any = shared.data
+        self._fields: Any = fields
         self._alive = code
 
-    def bind(self, columns: Sequence[Any], numbers: Sequence[float]) -> None:
-        """Say which arrays it is to work on, and what the numbers are that all parameters share."""
-        for k, column in enumerate(columns):
-            if column is not self._columns[k]:
-                self._fields[0], self._fields[2 + k] = len(column), column.ctypes.data
-                self._columns[k] = column
-        for k, number in enumerate(numbers):
-            self._shared[k] = number
+    def bind(self, columns: Sequence[Any]) -> None:
+        """Say which arrays it is to work on."""
+        self._fields[0] = len(columns[0])
+        self._fields[2:] = [column.ctypes.data for column in columns]
+        self._columns = columns
 
 
 def source(tape: Tape, columns: int) -> str:

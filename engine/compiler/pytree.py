@@ -12,7 +12,7 @@ It is what JAX calls a pytree: nested containers, taken apart into the numbers i
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import chain
 from numbers import Real
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any
 
 from engine.modes import mode
@@ -197,7 +197,7 @@ class Batch:
         """Whether it was made of these very arrays, whatever numbers are in them now."""
         if self._shapes is None or options or len(args) != len(self.args):
             return False
-        return all(map(is_, args, self.args)) and [arg.shape for arg in args] == self._shapes
+        return all(map(is_, args, self.args)) and [*map(_shape, args)] == self._shapes
 
     def groups(self) -> "Iterable[Group]":
         """The examples by signature."""
@@ -227,6 +227,9 @@ class Batch:
         for of_args, (indices, rows) in found.items():
             _refuse_values(chain.from_iterable(rows))
             yield Group((of_args, of_options), indices, [rows], shared)
+
+
+_shape = attrgetter("shape")
 
 
 def _refuse_values(leaves: Iterable[Any]) -> None:

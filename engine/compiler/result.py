@@ -47,7 +47,7 @@ class CompiledValue(Value):
         """As `Value.backward`, but the parameters' gradients are added up in the buffers that have their numbers."""
         rule: Any = self.rule
         version, by_arguments, parameters = self._version, rule.by_arguments, rule.parameters
-        plain = gradient != 1.0 or mode.get().anomaly or parameters.changed_since(version)
+        plain = gradient != 1.0 or mode.get().anomaly or parameters.may_have_changed_since(version)
         for leaf, _ in zip(self._x, by_arguments):
             if leaf.rule is not None or leaf._version > version:
                 plain = True

@@ -6,7 +6,8 @@ a call passes one address. numba reads and writes its fields by name.
 """
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from ctypes import c_double, c_int64
 from functools import cache
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from numba.extending import intrinsic
 from engine.compiler.codegen import SIGNATURE, Kernel, Uncompilable, compile_kernel, kernel
 from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.nary_kernels import NARY_KERNELS
+from engine.compiler.pytree import Group
 from engine.compiler.tape import Tape
 from engine.rules import Rule
 from engine.steps import builtin_name
@@ -30,7 +32,6 @@ class Located(Protocol):
 
     values: tuple[Any, ...]
     data: Any
-    data_address: int
 
     def in_buffers(self) -> bool:
         """Whether `data` says where the numbers are; else they are in the Values."""
@@ -90,39 +91,39 @@ class Job(ctypes.Structure):
             setattr(self, name, number)
         self.column_structs = (Column * max(1, program.columns))()
         self.columns, self.column_count = ctypes.addressof(self.column_structs), program.columns
-        self._examples: list[Any] = [None] * program.columns  # as they were given
-        self._rows: list[Any] = [None] * program.columns  # as machine code reads them
         self._alive = program
+        self.group: Group | None = None  # the examples,
+        self.arrays: list[Any] = []  # their numbers as machine code reads them,
+        self.copies: list[tuple[Any, Any]] = []  # and those of these arrays that are copies, with their originals
         self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
-        self.result_array: Any = None
+        self.update_kernel: Any = None  # whose step the job was last bound for,
+        self.epoch = -1  # and in which epoch of buffers
+        self.noted = False  # whether the parameters' having a gradient was noted since
         self.memory: Any = self.v.data
         first: int = self.first_parameter
         self.by_inputs: Any = self.g[:first].data
         self.by_parameters: Any = self.g[first : first + len(program.tape.parameters)]
         self.address = ctypes.addressof(self)
 
-    def bind_examples(self, columns: Sequence[Any]) -> None:
-        """Take the examples: for each argument an array, or lists, with a row for each example."""
-        n = len(columns[0])
-        if self.examples != n:
-            self._examples, self.examples = [None] * len(columns), n
-        for k, column in enumerate(columns):
-            if column is not self._examples[k]:
-                self._examples[k] = None
-                self._rows[k] = held = np.ascontiguousarray(column, dtype=float)
-                struct = self.column_structs[k]
-                struct.address, struct.step = held.__array_interface__["data"][0], held.size // n
-                struct.count = struct.step
-                self._examples[k] = column
-            elif column is not self._rows[k]:  # no array of floats, and perhaps other numbers now
-                self._rows[k][...] = column
+    def bind_examples(self, group: Group) -> None:
+        """Say where the numbers of the examples are."""
+        self.group, self.arrays, self.copies = None, [], []
+        self.examples = n = len(group)
+        for struct, column in zip(self.column_structs, group.columns):
+            array = np.ascontiguousarray(column, dtype=float)
+            struct.address, struct.step = array.__array_interface__["data"][0], array.size // n
+            struct.count = struct.step
+            self.arrays.append(array)
+            if array is not column:
+                self.copies.append((array, column))
+        self.group = group
 
     def bind_parameters(self, parameters: Located) -> None:
         """See that the run finds the numbers of the parameters."""
         if parameters.in_buffers():
             if self.bound is not parameters.data:
-                self.parameter_addresses = parameters.data_address
+                self.parameter_addresses = parameters.data.ctypes.data
                 self.bound = parameters.data
         else:
             if self.bound is not None:
@@ -263,12 +264,13 @@ def run_once(address):
         g[root] = 1.0
         _backward(job, 0, job.runs, 1, 0)
         grads_finite = _finite(g[: job.first_parameter + job.parameter_count])
+        job.total = v[root]
     job.values_finite, job.grads_finite = values_finite, grads_finite
     return values_finite and grads_finite
 
 
 def run_batch(address):
-    """Run a program for every example, a row of lanes at a time."""
+    """Run a program for every example, a row of lanes at a time; gives whether all is finite."""
     job = job_at(address)
     v, g = floats(job.numbers, job.size), floats(job.gradients, job.size)
     outputs, columns = integers(job.outputs), numba.carray(_pointer(job.columns), (MANY,), COLUMN)
@@ -311,7 +313,7 @@ def run_batch(address):
         _backward(job, 0, shared_runs, 1, 0)
     job.total, job.first_bad_example = total, bad
     job.values_finite, job.grads_finite = bad < 0, _finite(g[:uniform])
-    return 0
+    return bad < 0 and job.grads_finite
 
 
 def apply_update(address):
@@ -392,7 +394,7 @@ def why_uncompilable(tape: Tape) -> str:
     return ""
 
 
-class Program:
+class Program(ABC):
     """A tape laid out for a driver: instructions, their kernels, and where things are.
 
     Attributes:
@@ -404,6 +406,7 @@ class Program:
         columns: in how many arrays the examples come.
         fields: fields of every job for this program.
         address: where its driver begins.
+        free: jobs that nobody uses. Who takes one puts it back, unless interrupted.
     """
 
     tape: Tape
@@ -418,23 +421,15 @@ class Program:
     address: int
 
     def __init__(self) -> None:
-        self._free: list[Job] = []
+        self.free: list[Job] = []
 
     def take(self) -> Job:
-        """A job that nobody uses; to be given back."""
+        """A job that nobody uses."""
         try:
-            return self._free.pop()
+            return self.free.pop()
         except IndexError:
             return Job(self)
 
-    def give_back(self, job: Job) -> None:
-        """What the job holds is needed no more."""
-        self._free.append(job)
-
-    def bind(self, job: Job, inputs: Any, parameters: Located, seed: float) -> None:
-        """Give a job everything for one run; a `seed` other than 0 asks for gradients."""
-        raise NotImplementedError
-
-    def result(self, job: Job) -> float:
-        """What was differentiated: the first output, or the sum over the examples times the seed."""
-        raise NotImplementedError
+    @abstractmethod
+    def bind(self, job: Job, inputs: Any, seed: float) -> None:
+        """Give a job its examples, or the one; a `seed` other than 0 asks for gradients."""

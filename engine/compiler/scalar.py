@@ -42,7 +42,7 @@ class ScalarProgram(Program):
             "parameter_count": self._parameters,
         }  # fmt: skip
 
-    def bind(self, job: Job, inputs: Sequence[float], parameters: Located, seed: float) -> None:
+    def bind(self, job: Job, inputs: Sequence[float], seed: float) -> None:
         """Give a job the numbers of one example; a `seed` other than 0 asks for gradients."""
         memory = job.memory
         try:
@@ -51,8 +51,6 @@ class ScalarProgram(Program):
         except ValueError:  # of a memoryview, for an int that no float can hold
             to_float(inputs[i])
             raise
-        if self._parameters:
-            job.bind_parameters(parameters)
         if job.gradient is not seed:
             job.gradient, job.root = None, self._root if seed else -1
             job.gradient = seed
@@ -67,10 +65,12 @@ class ScalarProgram(Program):
             all values are finite, and all gradients.
         """
         try:
-            job = self._free.pop()
+            job = self.free.pop()  # as `take` does, without a call
         except IndexError:
             job = Job(self)
-        self.bind(job, inputs, parameters, gradient)
+        self.bind(job, inputs, gradient)
+        if self._parameters:
+            job.bind_parameters(parameters)
         finite = call_driver(self.address, job.address)
         memory = job.memory
         results = [memory[place] for place in self._outputs]
@@ -81,19 +81,15 @@ class ScalarProgram(Program):
             if self._parameters:
                 by_parameters = job.by_parameters.copy()
         values_finite, grads_finite = (1, 1) if finite else (job.values_finite, job.grads_finite)
-        self._free.append(job)
+        self.free.append(job)
         return results, by_inputs, by_parameters, values_finite, grads_finite
-
-    def result(self, job: Job) -> float:
-        """The first output."""
-        number: float = job.memory[self._root]
-        return number
 
     def goes_bad(self, inputs: Sequence[float], parameters: Located) -> bool:
         """Whether finite operands have a result that is not finite somewhere."""
         _, _, place = scheduled(self.tape)
         job = self.take()
-        self.bind(job, inputs, parameters, 0.0)
+        self.bind(job, inputs, 0.0)
+        job.bind_parameters(parameters)
         call_driver(self.address, job.address)
         v = job.v[place]
         for i in range(len(self.tape)):

@@ -216,7 +216,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0; do this before each backward pass."""
         self._follow_parameters()
-        self._fused.buffer.zero_grad()
+        self._fused.zero_grad()
 
 
 class SGD(Optimizer):

@@ -987,11 +987,12 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
     call = kernel.call_driver
 
     def looking(driver, argument):
-        call(driver, argument)
+        found = call(driver, argument)
         if not seen:
             seen.append(threading.Thread(target=lambda: seen.append(p.data)))
             seen[0].start()
             seen[0].join()
+        return found
 
     monkeypatch.setattr(kernel, "call_driver", looking)
     a, b = 2.0, 3.0
@@ -1019,10 +1020,11 @@ def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begi
     call = kernel.call_driver
 
     def meanwhile(driver, argument):
-        call(driver, argument)
+        found = call(driver, argument)
         if not moved:
             moved.append(True)
             other.step()
+        return found
 
     monkeypatch.setattr(kernel, "call_driver", meanwhile)
     b -= 0.25 * slope
@@ -1044,6 +1046,93 @@ def test_the_mean_and_the_sum_over_the_same_arrays_take_turns(first):
         expected -= 0.125 * slope
     assert buffered(w) == [True]
     assert w.data == expected
+
+
+def test_a_warm_step_makes_a_dozen_calls():
+    X, Y = np.array(ROWS), np.array(TARGETS, float)
+    model = MLP(2, [4, 1], activation="tanh", rng=random.Random(3))
+    optimizer, loss = Adam(model.parameters(), lr=0.01), compile(lambda x, y: hinge_loss(model(x), y))
+    for _ in range(20):
+        optimizer.minimize(loss.mean, X, Y)
+    repr(model)  # who looks costs the next steps time, not all of them
+    assert model.parameters()[0].data != 0.0
+    for _ in range(2):
+        optimizer.minimize(loss.mean, X, Y)
+    calls = []
+
+    def note(frame, event, arg):
+        if event == "call" and not frame.f_code.co_filename.endswith("guards.py"):
+            calls.append(frame.f_code.co_qualname)
+
+    sys.setprofile(note)
+    try:
+        optimizer.minimize(loss.mean, X, Y)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) <= 12, calls
+
+
+def test_what_one_program_is_bound_to_follows_optimizers_memories_and_looks():
+    X, Y = np.array(ROWS), np.array(TARGETS, float)
+
+    def run(compiled):
+        model = MLP(2, [4, 1], activation="tanh", rng=random.Random(3))
+        ps = model.parameters()
+
+        def loss(x, y):
+            return hinge_loss(model(x), y)
+
+        mean = compile(loss).mean if compiled else lambda X, Y: total(map(loss, X.tolist(), Y.tolist())) / len(Y)
+        first, second = SGD(ps, lr=0.05, momentum=0.9), Adam(ps[::2], lr=0.01)
+        seen = []
+        for i in range(40):
+            optimizer = (first, second)[i // 5 % 2]
+            seen.append(optimizer.minimize(mean, X, Y))
+            if i % 11 == 10:
+                first.load_state_dict(first.state_dict())
+            if i % 13 == 12:
+                seen.append(ps[0].data)
+            if i % 17 == 16:
+                first.state = {"velocity": [0.0] * len(ps)}
+        return [*seen, *[p.data for p in ps], *[p.grad for p in ps], *map(float, first.state["velocity"])]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-11, abs=1e-13)
+
+
+def test_a_step_on_the_same_arrays_is_of_what_the_loss_does_now():
+    X, (w,) = np.array([1.0, 2.0, 3.0]), parameters(1.0)
+    power = 1
+
+    def loss(x):
+        return w * x if power == 1 else w * x * x
+
+    compiled, optimizer = compile(loss), SGD([w], lr=0.0625)
+    expected = 1.0
+    for i in range(12):
+        power = 1 if i < 6 else 2
+        slope = 6.0 if power == 1 else 14.0
+        assert optimizer.minimize(compiled.sum, X) == slope * expected
+        expected -= 0.0625 * slope
+
+
+def test_a_slope_that_is_not_finite_is_told_by_a_whole_step_too():
+    X, (w,) = np.zeros(2), parameters(0.0625)
+    loss, optimizer = compile(lambda x: w * x), SGD([w], lr=0.125)
+    for _ in range(6):
+        optimizer.minimize(loss.sum, X)
+    X[:] = 1.5e308  # the sum of the slopes overflows, the sum of the results does not
+    with pytest.warns(RuntimeWarning, match="gradient"):
+        assert optimizer.minimize(loss.sum, X) == 0.125 * 1.5e308
+
+
+def test_a_batch_whose_array_is_of_whole_numbers_is_read_anew_at_each_step():
+    X = np.array([1, 2, 3, 4])
+    (w,) = parameters(0.5)
+    loss, optimizer, expected = compile(lambda x: w * x), SGD([w], lr=0.125), 0.5
+    for i in range(8):
+        X[0] = i
+        assert optimizer.minimize(loss.sum, X) == (9 + i) * expected
+        expected -= 0.125 * (9 + i)
 
 
 def test_a_setting_that_is_no_number_may_change_between_compiled_steps():

@@ -297,3 +297,10 @@ def test_what_goes_bad_is_told():
     assert (single.run([-1.0], part, False)[3:], single.goes_bad([-1.0], part)) == ((0, 1), True)
     assert single.run([float("nan")], part, False)[3:] == (0, 1)
     assert not single.goes_bad([float("nan")], part), "nothing went bad that was not so before"
+
+
+def test_zero_absorbs_in_a_dot_whose_upstream_is_infinite():
+    w, u = parameter(0.0), parameter(1.0)
+    tape, *_ = taped(lambda x: dot([w, u], [x, x]).sqrt(), 0.0)  # the same input twice is not contiguous
+    _, by_inputs, by_parameters, *_ = ScalarProgram(tape).run([0.0], Binding(tape.parameters), True)
+    assert (by_inputs, by_parameters.tolist()) == ([float("inf")], [0.0, 0.0])
