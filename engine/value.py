@@ -101,7 +101,8 @@ class Value(Protocols):
     def data(self) -> float:
         """The number. It can be set on a leaf; what was computed from the old number then needs `forward()`."""
         if mode.get().tracing:
-            raise leaves_graph(self, "was asked for its number", "keep to operations of Values; x.detach() is one")
+            instead = "keep to operations of Values (x.detach() has the same number and stops gradients)"
+            raise leaves_graph(self, "was asked for its number", instead)
         return self._data
 
     @data.setter

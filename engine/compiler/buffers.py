@@ -7,7 +7,7 @@ asks, gradients and updates stay in the arrays.
 
 Why the class of a live Value is switched: a plain Value then costs its reader nothing, 7 ns for a slot. A flag that is
 asked at each read costs 39 ns, numbers that are always in arrays 53 ns a read and 1.3 times the plain training, and to
-copy 337 parameters in and out at each step 20 µs, where the whole compiled step takes 16.
+copy 337 parameters in and out at each step 20 µs, most of what a whole compiled step takes.
 
 A `Binding` tells machine code one address for each parameter of a compiled function, whichever buffers they are in.
 What is in no optimizer's buffer, such as a frozen parameter, is adopted by a buffer of the binding's own.

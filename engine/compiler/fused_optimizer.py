@@ -104,38 +104,35 @@ class FusedOptimizer:
             how: ``"call"``, ``"mean"`` or ``"sum"``.
             args: the arguments of that.
         """
-        buffer, path, seed = self.buffer, self._path, 1.0
-        if self._kernel is None or mode.get() is not NORMAL:
+        buffer, path = self.buffer, self._path
+        if self._kernel is None or not buffer.live or mode.get() is not NORMAL:
             return None
 
         # Which program is it?
-        inputs: Any
-        program: Program
+        inputs: Any = []
         if how == "call":
-            inputs = []
             specialization, expected = loss.specialize(flatten_args(args, {}, inputs), [inputs])
-            if specialization is None or expected is not None or specialization.result != NUMBER:
-                return None
             if not _NUMBERS.issuperset(map(type, inputs)):
                 return None
-            program = specialization.scalar
         else:
             batch = loss.batch(args, {})
-            if path is not None and batch is path.batch:
+            if path is not None and path.batch is batch:
                 inputs = path.group
             else:
+                path = None
                 inputs, *others = batch.groups()
                 if others:
                     return None
             specialization, expected = loss.specialize(inputs.signature, inputs)
-            if specialization is None or expected is not None or specialization.result != NUMBER:
-                return None
-            if path is None or batch is not path.batch or specialization is not path.specialization:
-                path = FastPath(specialization, batch, inputs, specialization.batched(inputs))
-                self._path = path
-            program = path.program
-            if how == "mean":
-                seed = 1 / batch.size
+        if specialization is None or expected is not None or specialization.result != NUMBER:
+            return None
+        program: Program
+        if how == "call":
+            program, seed = specialization.scalar, 1.0
+        else:
+            if path is None or path.specialization is not specialization:
+                path = self._path = FastPath(specialization, batch, inputs, specialization.batched(inputs))
+            program, seed = path.program, 1 / batch.size if how == "mean" else 1.0
 
         # Run it, and update the parameters if all is finite and nobody has changed one meanwhile.
         parameters = specialization.parameters
@@ -151,9 +148,8 @@ class FusedOptimizer:
                 return None
             program.bind(job, inputs, seed)
             version = versions.current
-            if (job.epoch != buffers.epoch or job.update_kernel is not kernel) and not self._bind(
-                job, parameters, kernel
-            ):
+            is_bound = job.epoch == buffers.epoch and job.update_kernel is kernel
+            if not is_bound and not self._bind(job, parameters, kernel):
                 return None  # some number is in a Value
             if not kernel.call_driver(program.address, job.address):
                 return None  # some number is not finite

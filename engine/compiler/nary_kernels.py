@@ -1,10 +1,11 @@
-"""Rules of any number of operands as loops over flat arrays, which numba makes machine code of.
+"""Kernels for rules with any number of operands: loops over flat arrays, which numba compiles.
 
-The table has them for tuples of numbers, of any kind; here they are once more, for the numbers of a `Tape`, because no
-compiler makes a loop of a tuple. A test holds each to its rule in the table. All have the arguments of a kernel (see
-engine/compiler/codegen.py): where the result goes, then where the operands are, all as places in the numbers ``v`` and
-the gradients ``g``. A place below `uniform` holds one number that all examples share; else there is a row of lanes, one
-for each example.
+The table in engine/rules.py defines these rules on tuples of numbers of any kind. A compiler does not turn a tuple into
+a loop, so they are written a second time here; a test compares each with its rule in the table.
+
+All kernels have the same signature (see engine/compiler/codegen.py): the integers of the instruction, which are indices
+into ``v``, the numbers, and ``g``, the gradients; how many there are; and the number of lanes. An index below `uniform`
+is a single number that all examples share. Any other is the start of a row with one SIMD lane for each example.
 """
 
 import math
@@ -32,11 +33,11 @@ exp_difference = to_numba(ieee.exp_difference).code
 
 @numba.njit(**DEVICE_ONLY)
 def at(place, lane, uniform):
-    """Where the number of an example is."""
+    """The index of a number in one lane: its own, or in its row."""
     return place + lane if place >= uniform else place
 
 
-# A number that all examples share, broadcast to a row of lanes.
+# broadcast: copies a shared number to every lane of a row. Operands: the row, the number.
 
 
 def broadcast(operands_, repeats, count, width, uniform, v_, g_):
@@ -51,7 +52,7 @@ def broadcast_back(operands_, repeats, count, width, uniform, v_, g_):
     g[operands[1]] += sum_lanes(g[operands[0] : operands[0] + width], width)
 
 
-# Sums over lanes may be taken in any order, which lets LLVM use vectors.
+# Reductions over lanes. They may be reassociated, so that LLVM can vectorize them.
 
 
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
@@ -72,11 +73,11 @@ def dot_lanes(xs, ys, width):
 
 @numba.njit(**DEVICE_ONLY)
 def zero_absorbs(gradient, number):
-    """Their product, in which zero absorbs: 0 · inf = 0, as in `engine.graph.chain_rule`."""
+    """The product, where 0 · inf and 0 · nan are 0, as in `engine.graph.chain_rule`."""
     return gradient * number if gradient != 0.0 and number != 0.0 else 0.0
 
 
-# dot: where the result goes, the weights, as many inputs, and perhaps a bias.
+# dot. Operands: the result, n weights, n inputs, and optionally a bias.
 
 
 def dot(operands_, repeats, count, width, uniform, v_, g_):
@@ -118,16 +119,21 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
     if width == 1:
         upstream = g[operands[0]]
         if upstream != 0.0:
-            for k in range(1, n + 1):
-                g[operands[k]] += zero_absorbs(upstream, v[operands[n + k]])
-            for k in range(1, n + 1):
-                g[operands[n + k]] += zero_absorbs(upstream, v[operands[k]])
+            if math.isfinite(upstream):  # and not 0: no product is 0 · inf
+                for k in range(1, n + 1):
+                    g[operands[k]] += upstream * v[operands[n + k]]
+                for k in range(1, n + 1):
+                    g[operands[n + k]] += upstream * v[operands[k]]
+            else:
+                for k in range(1, n + 1):
+                    g[operands[k]] += zero_absorbs(upstream, v[operands[n + k]])
+                    g[operands[n + k]] += zero_absorbs(upstream, v[operands[k]])
             if count % 2 == 0:
                 g[operands[count - 1]] += upstream
         return
     gs = g[operands[0] : operands[0] + width]
     arrived = sum_lanes(gs, width)
-    if not math.isfinite(sum_lanes(v[operands[0] : operands[0] + width], width) + arrived):  # nor may some factor be
+    if not math.isfinite(sum_lanes(v[operands[0] : operands[0] + width], width) + arrived):  # perhaps a factor is not
         for lane in range(width):
             for k in range(1, n + 1):
                 w, x = at(operands[k], lane, uniform), at(operands[n + k], lane, uniform)
@@ -161,8 +167,8 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 gbs[lane] += gs[lane]
 
 
-# Four dots of the same inputs, in lanes, of contiguous weights that all examples share: where the four results go,
-# where the weights of each begin, where the biases are, and where the inputs are.
+# dot4: four dots of the same inputs at once, over lanes, whose weights are shared and contiguous. Operands: the four
+# results, the first weight of each, the four biases, and the inputs.
 
 load8, splat8 = vector(8)
 load4, splat4 = vector(4)
@@ -195,7 +201,7 @@ def dot4_back(operands_, repeats, count, width, uniform, v_, g_):
         arrived = sum_lanes(g[operands[i] : operands[i] + width], width)
         g[operands[8 + i]] += arrived
         whole += sum_lanes(v[operands[i] : operands[i] + width], width) + arrived
-    if not math.isfinite(whole):  # then some factor may not be finite
+    if not math.isfinite(whole):  # perhaps a factor is not
         for lane in range(width):
             for i in range(4):
                 upstream, w = g[operands[i] + lane], operands[i + 4]
@@ -229,9 +235,9 @@ def _rows(operands, numbers, n):
     return numbers[a : a + n], numbers[b : b + n], numbers[c : c + n], numbers[d : d + n]
 
 
-# dot of contiguous weights and contiguous inputs, several of them in a run, with contiguous results: where the result
-# goes, how many weights, where they begin, where the inputs begin, and perhaps the place of a bias. Four of the same
-# length are done at once, and each is added up in its own order.
+# contiguous dot: a run of dots of one example, whose weights, inputs and results are each contiguous. Operands of each
+# dot: the result, n, the first weight, the first input, and optionally a bias. Four dots of equal length are computed
+# at once, one in each SIMD lane, so that the terms of each are still added in order.
 
 
 def contiguous_dot(operands_, repeats, count, width, uniform, v_, g_):
@@ -255,17 +261,17 @@ def contiguous_dot(operands_, repeats, count, width, uniform, v_, g_):
             store(v, operands[a], z)
             if n % 4:
                 for first in (a, b, c, d):
-                    _go_on(operands, first, n - n % 4, n, v)
+                    _add_terms(operands, first, n - n % 4, n, v)
             a = d + count
         else:
             v[operands[a]] = _bias(operands, a, count, v)
-            _go_on(operands, a, 0, n, v)
+            _add_terms(operands, a, 0, n, v)
             a += count
 
 
 @numba.njit(**DEVICE_ONLY)
-def _go_on(operands, first, begin, end, v):
-    """Add some of a dot's products to its result."""
+def _add_terms(operands, first, begin, end, v):
+    """Add the terms from `begin` to `end` to the result of a dot."""
     z, w, x = v[operands[first]], operands[first + 2], operands[first + 3]
     for k in range(begin, end):
         z += v[w + k] * v[x + k]
@@ -274,7 +280,7 @@ def _go_on(operands, first, begin, end, v):
 
 @numba.njit(**DEVICE_ONLY)
 def _bias(operands, first, count, v):
-    """What the sum of a dot begins with."""
+    """The initial value of a dot: its bias, or 0."""
     return v[operands[first + 4]] if count == 5 else 0.0
 
 
@@ -285,7 +291,7 @@ def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
         if upstream != 0.0:
             n, w, x = np.int64(operands[first + 1]), np.int64(operands[first + 2]), np.int64(operands[first + 3])
             upstreams = splat4(upstream)
-            whole = n - n % 4 if math.isfinite(upstream) else 0  # how many are done four at a time
+            whole = n - n % 4 if math.isfinite(upstream) else 0  # how many go four at a time
             for k in range(0, whole, 4):
                 store(g, w + k, fused_multiply_add(load4(g, w + k), upstreams, load4(v, x + k)))
                 store(g, x + k, fused_multiply_add(load4(g, x + k), upstreams, load4(v, w + k)))
@@ -296,7 +302,7 @@ def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 g[operands[first + 4]] += upstream
 
 
-# sum and mean.
+# sum and mean. Operands: the result, and the numbers.
 
 
 def total(operands_, repeats, count, width, uniform, v_, g_):
@@ -339,12 +345,13 @@ def mean_back(operands_, repeats, count, width, uniform, v_, g_):
             g[at(operands[k], lane, uniform)] += g[operands[0] + lane] * share
 
 
-# max and min of several, and what uses them. `first` is the place of the first operand among the operands.
+# The largest and smallest of several numbers, and logsumexp. Operands: the result, and the numbers. In the helpers, the
+# numbers are the n operands from `first` on.
 
 
 @numba.njit(**DEVICE_ONLY)
 def peak(operands, first, n, lane, uniform, v, sign):
-    """The largest of the operands, or the smallest; nan if one is."""
+    """The maximum of the numbers for sign = 1, the minimum for sign = -1; nan if any is nan."""
     best = sign * v[at(operands[first], lane, uniform)]
     for k in range(first, first + n):
         x = sign * v[at(operands[k], lane, uniform)]
@@ -357,6 +364,7 @@ def peak(operands, first, n, lane, uniform, v, sign):
 
 @numba.njit(**DEVICE_ONLY)
 def share_of_ties(operands, count, lane, uniform, v, g):
+    """Divide the gradient of a maximum or minimum equally among the numbers that attain it."""
     z, upstream, tied = v[operands[0] + lane], g[operands[0] + lane], 0.0
     if upstream != 0.0:
         for k in range(1, count):
@@ -386,7 +394,7 @@ def ties_back(operands_, repeats, count, width, uniform, v_, g_):
 
 @numba.njit(**DEVICE_ONLY)
 def sum_of_others(operands, first, n, lane, uniform, v, top):
-    """The sum of exp(x - top) over all operands but one that is the largest; nan beside an infinite one."""
+    """The sum of exp(x - top) over all numbers except one maximum; nan if the maximum is infinite."""
     rest, skipped = top - top, False
     for k in range(first, first + n):
         x = v[at(operands[k], lane, uniform)]
@@ -399,7 +407,7 @@ def sum_of_others(operands, first, n, lane, uniform, v, top):
 
 @numba.njit(**DEVICE_ONLY)
 def probabilities(operands, first, n, lane, uniform, v):
-    """softmax of the operands."""
+    """The softmax of the numbers."""
     ps = np.empty(n)
     top, whole = peak(operands, first, n, lane, uniform, v, 1.0), 0.0
     for k in range(n):
@@ -428,8 +436,8 @@ def logsumexp_back(operands_, repeats, count, width, uniform, v_, g_):
                 g[at(operands[k], lane, uniform)] += zero_absorbs(upstream, ps[k - 1])
 
 
-# softmax and log_softmax: all the outputs that are needed are computed by one instruction. The operands are how many
-# inputs there are, the inputs, and for each output which input it belongs to and where it goes.
+# softmax and log_softmax: one instruction computes all outputs that are in use. Operands: n, the n inputs, and for each
+# output the index of its input, and the result.
 
 
 def softmax(operands_, repeats, count, width, uniform, v_, g_):
@@ -438,7 +446,7 @@ def softmax(operands_, repeats, count, width, uniform, v_, g_):
     for lane in range(width):
         top = peak(operands, 1, n, lane, uniform, v, 1.0)
         rest, skipped = top - top, False
-        if count == 3 * n + 1:  # every output is needed, and so has a place for its power
+        if count == 3 * n + 1:  # all outputs are in use: each can hold its exponential meanwhile
             for k in range(n + 1, count, 2):
                 x = v[at(operands[1 + operands[k]], lane, uniform)]
                 power = exp_difference(x, top)
@@ -468,9 +476,10 @@ def log_softmax(operands_, repeats, count, width, uniform, v_, g_):
 
 @numba.njit(**DEVICE_ONLY)
 def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
+    """Add the gradients of the outputs to the inputs, of a log_softmax if `logarithm`."""
     n = operands[0]
     ps = probabilities(operands, 1, n, lane, uniform, v)
-    for k in range(count - 2, n, -2):  # the last first, as in a backward pass
+    for k in range(count - 2, n, -2):  # in reverse, as in a backward pass
         chosen, upstream = operands[k], g[operands[k + 1] + lane]
         if upstream != 0.0:
             scale = 1.0 if logarithm else v[operands[k + 1] + lane]
@@ -507,7 +516,7 @@ def log_softmax_back(operands_, repeats, count, width, uniform, v_, g_):
         softmax_gradient(operands, count, lane, uniform, v, g, True)
 
 
-# select: where the result goes, which one, and all of them. A choice that is none gives nan.
+# gather, which `select` uses. Operands: the result, the index, and the numbers. An index out of range gives nan.
 
 
 def gather(operands_, repeats, count, width, uniform, v_, g_):

@@ -1,4 +1,4 @@
-"""A graph written down once as a list of instructions, to be run again on other numbers.
+"""A graph as a linear program: a list of instructions, recorded once and run again on other numbers.
 
 >>> from engine import Value
 >>> x, w = Value(3.0), Value(2.0, label="w", role="parameter")
@@ -18,32 +18,34 @@ from engine.rules import Rule, total
 from engine.steps import as_python
 from engine.value import Value, new
 
-GROUPS = ("softmax", "log_softmax")  # rules of one output each, of which all with the same operands are one instruction
+# Each output of a softmax is a node with a rule of its own. All those of the same operands become one instruction, a
+# group, which computes what they share once.
+GROUPS = ("softmax", "log_softmax")
 
-Operation = tuple[Rule | str, int]  # what an instruction does, a rule or the name of a group, and of how many operands
+Operation = tuple[Rule | str, int]  # what an opcode stands for: a rule, or the name of a group; and its operand count
 
 
 class Tape:
     """The instructions of a graph.
 
-    Every number has a slot: first the inputs, then the parameters, then the constants, then the result of each
-    instruction in turn. An instruction is written as integers: which operation, how many there follow, and then the
-    slot of its result and those of its operands; for a group how many operands there are, they, and for each output
-    its index and its slot.
+    Every number has a slot. The inputs come first, then the parameters, the constants, and the results of the
+    instructions, in order. An instruction is encoded as integers: its opcode, the number of integers that follow, the
+    slot of the result, and the slots of the operands. For a group, what follows is the number of operands, their slots,
+    and for each output its index and its slot.
 
     Args:
         inputs: the leaves that stand for the arguments, with their names.
-        outputs: the Values that are wanted.
-        lasting: the leaves that may be parameters; any, if None. Others are constants.
+        outputs: the Values to compute.
+        lasting: the leaves that may be parameters, while others become constants; None if all may.
 
     Attributes:
-        parameters: the leaves it reaches that are neither inputs nor constants, to be read afresh at each run.
+        parameters: the leaves in use that are neither inputs nor constants. They are read again at each run.
         constants: the numbers of the constants.
-        operations: what the instructions do, each once.
-        program: the instructions.
+        operations: what each opcode stands for.
+        program: the encoded instructions.
         starts: where in the program each instruction begins.
-        outputs: the slots of the results.
-        numbers: what was in each slot when it was written down.
+        outputs: the slots of the outputs.
+        numbers: what each slot held when the tape was recorded.
     """
 
     def __init__(
@@ -56,8 +58,8 @@ class Tape:
         constants: list[Value] = []
         for node in order:
             if node.rule is None and node not in slots:
-                passing = node.role == "constant" or (lasting is not None and node not in lasting)
-                (constants if passing else parameters).append(node)
+                constant = node.role == "constant" or (lasting is not None and node not in lasting)
+                (constants if constant else parameters).append(node)
         slots.update((node, i) for i, node in enumerate(parameters + constants, start=self.inputs))
         self.parameters = tuple(parameters)
         self.constants = array("d", [node._data for node in constants])
@@ -109,8 +111,8 @@ class Tape:
         return len(self.starts)
 
     def instruction(self, i: int) -> tuple[Rule | str, list[int], list[int], list[int]]:
-        """The i-th instruction: its rule, or the name of the group; the slots of its operands and of its results; and
-        for a group the index of each result.
+        """The i-th instruction: its rule or the name of its group, the slots of its operands, those of its results, and
+        the index of each result if it is a group.
         """
         at = self.starts[i]
         (what, n), count = self.operations[self.program[at]], self.program[at + 1]
@@ -121,23 +123,23 @@ class Tape:
 
     @property
     def nbytes(self) -> int:
-        """The memory of the instructions, in bytes."""
+        """The size of the instructions in memory, in bytes."""
         return sum(part.itemsize * len(part) for part in (self.program, self.starts, self.constants, self.numbers))
 
     def difference(self, other: "Tape") -> str:
-        """What is another in another tape of the same function, in words; nothing if they are the same program."""
+        """How another recording of the same function differs, in words; empty if it is the same program."""
         here, there = ((t.operations, t.program, t.outputs, len(t.parameters)) for t in (self, other))
         if here != there:
             pairs = zip_longest(map(self._text, range(len(self))), map(other._text, range(len(other))), fillvalue="")
             texts = next(((a, b) for a, b in pairs if a != b), None)
             if texts is not None:
                 before, now = (_shortened(text) or "the end" for text in texts)
-                return f"it took another way: {before} was recorded, and now it is {now}"
+                return f"it took a different path: {before} was recorded, and now it is {now}"
             what = next((a for (a, *_), (b, *_) in zip(self, other) if a != b), None)
             if what is None:
-                return "other Values were given"
+                return "it returned other Values"
             symbol = what if isinstance(what, str) else what.symbol
-            return f"the rule {symbol!r} was another one; make it once, outside"
+            return f"the rule {symbol!r} was a different one; create it once, outside"
         for slot, (a, b) in enumerate(zip(self.constants, other.constants), start=self.leaves - len(self.constants)):
             if a != b and (a == a or b == b):
                 user = next((i for i in range(len(self)) if slot in self.instruction(i)[1]), None)
@@ -145,7 +147,7 @@ class Tape:
                 return f"the number {a!r}{where} is {b!r} now, and it is no argument"
         for mine, theirs in zip(self.parameters, other.parameters):
             if mine is not theirs:
-                return f"it used another leaf, {theirs._name()}, in the place of {mine._name()}"
+                return f"it used another leaf, {theirs._name()}, in place of {mine._name()}"
         return ""
 
     def __iter__(self) -> Iterator[tuple[Rule | str, list[int], list[int], list[int]]]:
@@ -166,13 +168,13 @@ class Tape:
 
     def _text(self, i: int) -> str:
         what, operands, results, indices = self.instruction(i)
-        names = [self._called(slot) for slot in operands]
+        names = [self._name_of(slot) for slot in operands]
         text = f"{what}({', '.join(names)})" if isinstance(what, str) else as_python(what, names)
         if indices != list(range(len(indices) and len(operands))):
             text += str(indices)
-        return f"{', '.join(map(self._called, results))} = {text}"
+        return f"{', '.join(map(self._name_of, results))} = {text}"
 
-    def _called(self, slot: int) -> str:
+    def _name_of(self, slot: int) -> str:
         first = self.inputs + len(self.parameters)
         if slot in self.names:
             return self.names[slot]
@@ -190,7 +192,7 @@ def _grouped(rule: Rule) -> bool:
 
 
 def _order(outputs: Sequence[Value]) -> list[Value]:
-    """Everything behind several Values, in topological order."""
+    """All nodes that several Values were computed from, and these Values, in topological order."""
     end = new(Value)
     end.rule, end._x, end._y = total, tuple(outputs), None
     return topological_order(end)[:-1]

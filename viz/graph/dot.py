@@ -8,7 +8,6 @@
 
 import os
 import re
-import tempfile
 import unicodedata
 import webbrowser
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import graphviz
 
 from engine import Value
+from engine.files import write_file
 from viz.graph import engines, layout
 from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 
@@ -156,16 +156,8 @@ def escape(text: str, longest: int = 60) -> str:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that it appears whole or not at all."""
+    """Write a file, whole or not at all, and make the folders it is in."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; write the name of a file in it, such as {path / 'chain.html'}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_file(path, data)

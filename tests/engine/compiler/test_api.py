@@ -641,15 +641,15 @@ LEAKS = {
     "math": (lambda x: math.exp(x) * W, r"x.exp\(\), not math.exp\(x\)"),
     "an index": (lambda x: [W, W][x], r"select\(values, i\) for values\[i\]"),
     "range": (lambda x: sum(W for _ in range(x)), "was made a plain number, or an index"),
-    "data": (lambda x: W * x.data, "x = 1.0 was asked for its number .*keep to operations of Values"),
+    "data": (lambda x: W * x.data, r"x = 1.0 was asked for its number .*of Values \(x.detach\(\) has the same"),
     "the data of a parameter": (lambda x: x * W.data, "w = 1.5 was asked for its number"),
     "text": (lambda x: x * float(f"{x:.3f}"), "was made text"),
     "no_grad": (with_no_grad, r"was used in no_grad\(\) .* write x.detach\(\) instead"),
     "random numbers": (lambda x: x * random.random(), r"number 0\.\d+ in v1 = x \* 0\.\d+ is 0\.\d+ now, and it is no"),
     "a counter": (lambda x: x * counting(), r"the number \d+\.0 in v1 = x \* \d+ is \d+\.0 now, and it is no argument"),
     "a power that changes": (lambda x: x ** counting(), r"v1 = x\*\*\d+ was recorded, and now it is v1 = x\*\*\d+\."),
-    "a list that grows": (lambda x: GROWING.append(x) or total(GROWING), r"way: v1 = sum\(.*x\) was recorded, and now"),
-    "a rule made in the function": (lambda x: made(x), "the rule 'mine' was another one; make it once, outside"),
+    "a list that grows": (lambda x: GROWING.append(x) or total(GROWING), r"v1 = sum\(.*x\) was recorded, and now"),
+    "a rule made in the function": (lambda x: made(x), "the rule 'mine' was a different one; create it once, outside"),
     "changing ways": (lambda x: [x.sin, x.cos][counting() % 2](), r"= (sin|cos)\(x\) was recorded, and now it is v1"),
     "another one's numbers": (lambda x: W * compile(lambda y: y * 2).map([x])[0], r"was used in no_grad\("),
 }  # fmt: skip
@@ -661,6 +661,17 @@ def test_what_leaves_the_graph_is_refused_with_what_to_write_instead(kind):
     for call in (lambda f: f(1.0), lambda f: f.mean([1.0, 1.0]), lambda f: f.map(np.ones(2))):
         with pytest.raises(TraceError, match=message):
             call(compile(lambda x: function(x)))
+
+
+def test_what_a_refusal_of_data_advises_is_compiled_and_stops_gradients():
+    with pytest.raises(TraceError, match=r"keep to operations of Values \(x.detach\(\) has the same number and stops"):
+        compile(lambda x: x * W + x.data)(3.0)
+    f, x = compile(lambda x: x * W + x.detach()), Value(3.0)
+    for _ in range(3):
+        x.grad = 0.0
+        result = f(x)
+        result.backward()
+        assert (result.data, x.grad) == (3.0 * W.data + 3.0, W.data)
 
 
 @pytest.mark.parametrize("kind", LEAKS)
@@ -687,7 +698,9 @@ def test_another_way_is_named_where_it_begins_and_not_where_numbers_differ():
     f = compile(lambda x: state["last"](x * 2))
     f(1.0)
     state["last"] = Value.sin
-    with pytest.raises(TraceError, match=r"another way: v2 = tanh\(v1\) was recorded, and now it is v2 = sin\(v1\)"):
+    with pytest.raises(
+        TraceError, match=r"a different path: v2 = tanh\(v1\) was recorded, and now it is v2 = sin\(v1\)"
+    ):
         f(3.0)
 
 
@@ -695,8 +708,8 @@ def test_another_way_is_named_where_it_begins_and_not_where_numbers_differ():
     ("labels", "message"),
     [
         (("", ""), "it used another leaf, 3.0, in the place of 2.0"),
-        (("w", "w"), "it used another leaf, w = 3.0, in the place of w = 2.0"),
-        (("w", "u"), "it used another leaf, u = 3.0, in the place of w = 2.0"),
+        (("w", "w"), "it used another leaf, w = 3.0, in place of w = 2.0"),
+        (("w", "u"), "it used another leaf, u = 3.0, in place of w = 2.0"),
     ],
 )
 def test_a_parameter_in_place_of_another_is_noticed_at_the_second_call(labels, message):

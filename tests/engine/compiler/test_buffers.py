@@ -1046,6 +1046,63 @@ def test_the_mean_and_the_sum_over_the_same_arrays_take_turns(first):
     assert w.data == expected
 
 
+def test_a_warm_step_makes_a_dozen_calls():
+    X, Y = np.array(ROWS), np.array(TARGETS, float)
+    model = MLP(2, [4, 1], activation="tanh", rng=random.Random(3))
+    optimizer, loss = Adam(model.parameters(), lr=0.01), compile(lambda x, y: hinge_loss(model(x), y))
+    for _ in range(20):
+        optimizer.minimize(loss.mean, X, Y)
+    calls = []
+
+    def note(frame, event, arg):
+        if event == "call" and not frame.f_code.co_filename.endswith("guards.py"):
+            calls.append(frame.f_code.co_qualname)
+
+    sys.setprofile(note)
+    try:
+        optimizer.minimize(loss.mean, X, Y)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) <= 12, calls
+
+
+def test_what_one_program_is_bound_to_follows_optimizers_memories_and_looks():
+    X, Y = np.array(ROWS), np.array(TARGETS, float)
+
+    def run(compiled):
+        model = MLP(2, [4, 1], activation="tanh", rng=random.Random(3))
+        ps = model.parameters()
+
+        def loss(x, y):
+            return hinge_loss(model(x), y)
+
+        mean = compile(loss).mean if compiled else lambda X, Y: total(map(loss, X.tolist(), Y.tolist())) / len(Y)
+        first, second = SGD(ps, lr=0.05, momentum=0.9), Adam(ps[::2], lr=0.01)
+        seen = []
+        for i in range(40):
+            optimizer = (first, second)[i // 5 % 2]
+            seen.append(optimizer.minimize(mean, X, Y))
+            if i % 11 == 10:
+                first.load_state_dict(first.state_dict())
+            if i % 13 == 12:
+                seen.append(ps[0].data)
+            if i % 17 == 16:
+                first.state = {"velocity": [0.0] * len(ps)}
+        return [*seen, *[p.data for p in ps], *[p.grad for p in ps], *map(float, first.state["velocity"])]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-11, abs=1e-13)
+
+
+def test_a_batch_whose_array_is_of_whole_numbers_is_read_anew_at_each_step():
+    X = np.array([1, 2, 3, 4])
+    (w,) = parameters(0.5)
+    loss, optimizer, expected = compile(lambda x: w * x), SGD([w], lr=0.125), 0.5
+    for i in range(8):
+        X[0] = i
+        assert optimizer.minimize(loss.sum, X) == (9 + i) * expected
+        expected -= 0.125 * (9 + i)
+
+
 def test_a_setting_that_is_no_number_may_change_between_compiled_steps():
     def run(compiled):
         (w,) = parameters(1.0)

@@ -289,15 +289,15 @@ A_RULE, ITS_COPY = [Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,)) for _
         (lambda a: a * 2, lambda a: (a * 2).exp(), "the end was recorded, and now it is v2 = exp(v1)"),
         (lambda a: (a * 2).exp(), lambda a: a * 2, "v2 = exp(v1) was recorded, and now it is the end"),
         (lambda a: total([a]), lambda a: total([a, a]), "v1 = sum(a) was recorded, and now it is v1 = sum(a, a)"),
-        (lambda a: W * a, lambda a: U * a, "it used another leaf, u = 2.0, in the place of w = 2.0"),
+        (lambda a: W * a, lambda a: U * a, "it used another leaf, u = 2.0, in place of w = 2.0"),
         (lambda a: a**2, lambda a: a**3, "v1 = a**2 was recorded, and now it is v1 = a**3"),
         (lambda a: a.leaky_relu(0.1), lambda a: a.leaky_relu(0.2), "leaky_relu(a, 0.1) was recorded, and now"),
         (lambda a: softmax([a, W])[0], lambda a: softmax([a, W])[1], "softmax(a, w)[0] was recorded, and now"),
-        (A_RULE, ITS_COPY, "the rule 'cube' was another one; make it once, outside"),
-        (lambda a: A_RULE(A_RULE(a)), lambda a: ITS_COPY(A_RULE(a)), "the rule 'cube' was another one; make it once"),
-        (lambda a: A_RULE(ITS_COPY(a)), lambda a: ITS_COPY(ITS_COPY(a)), "the rule 'cube' was another one"),
-        (lambda a: softmax([a])[0], NAMESAKE, "the rule 'softmax' was another one; make it once"),
-        (lambda a: a, lambda a: W, "other Values were given"),
+        (A_RULE, ITS_COPY, "the rule 'cube' was a different one; create it once, outside"),
+        (lambda a: A_RULE(A_RULE(a)), lambda a: ITS_COPY(A_RULE(a)), "the rule 'cube' was a different one"),
+        (lambda a: A_RULE(ITS_COPY(a)), lambda a: ITS_COPY(ITS_COPY(a)), "the rule 'cube' was a different one"),
+        (lambda a: softmax([a])[0], NAMESAKE, "the rule 'softmax' was a different one; create it once"),
+        (lambda a: a, lambda a: W, "it returned other Values"),
         (lambda a: a * 2, lambda a: (a * 2, a)[1], "v1 = a * 2 was recorded, and now it is the end"),
         (lambda a: a * W, lambda a: a * 2.0, "v1 = a * w was recorded, and now it is v1 = a * 2"),
         (lambda a: a * 2.0, lambda a: a * W, "v1 = a * 2 was recorded, and now it is v1 = a * w"),
@@ -310,18 +310,18 @@ A_RULE, ITS_COPY = [Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,)) for _
 def test_two_tapes_say_where_they_differ(before, now, words):
     found = differ(before, now)
     assert words in found
-    assert found.startswith("it took another way: ") == (" was recorded, and now" in found)
+    assert found.startswith("it took a different path: ") == (" was recorded, and now" in found)
 
 
 def test_the_same_instructions_with_other_outputs_differ():
-    assert differ(lambda a, b: a, lambda a, b: b, 3.0, 5.0) == "other Values were given"
+    assert differ(lambda a, b: a, lambda a, b: b, 3.0, 5.0) == "it returned other Values"
 
 
 def test_a_difference_in_the_middle_of_a_long_instruction_is_found():
     xs = [Value(float(i), f"x{i}") for i in range(40)]
     lasting = set(xs)
     words = differ(lambda a: total([*xs, a]), lambda a: total([*xs[:20], a, *xs[20:]]), lasting=lasting)
-    assert words.startswith("it took another way: v1 = sum(")
+    assert words.startswith("it took a different path: v1 = sum(")
 
 
 def test_tapes_do_not_differ_by_the_numbers_of_inputs_or_parameters():
