@@ -69,7 +69,7 @@ class ParameterBuffer:
         values: the Values.
         live: whether the numbers are in the arrays, and not in the Values.
         data, grad: the numbers and the gradients, in the order of `values`; None before the first `adopt`.
-        addresses: where in memory the number and the gradient of each Value are.
+        addresses: where in memory the number of each Value is. The gradients are behind all numbers.
         version: when the numbers were last changed in the arrays; 0 if they were not, since they were adopted.
         latest: when any of the numbers was last changed, there or before.
         without_grad: those that had no gradient when they were adopted, and were given none since.
@@ -81,7 +81,7 @@ class ParameterBuffer:
         self.live = False
         self.data: Any = None
         self.grad: Any = None
-        self.addresses: dict[Value, tuple[int, int]] = {}
+        self.addresses: dict[Value, int] = {}
         self.version = self.latest = 0
         self.without_grad: set[Value] = set()
         self.successor: ParameterBuffer | None = None
@@ -108,12 +108,12 @@ class ParameterBuffer:
 
     def _adopt(self) -> None:
         global epoch
-        if self.data is None:
+        if not self.addresses:
             import numpy as np
 
-            self.data, self.grad = np.zeros(len(self.values)), np.zeros(len(self.values))
-            starts = self.data.ctypes.data, self.grad.ctypes.data
-            self.addresses = {p: (starts[0] + 8 * i, starts[1] + 8 * i) for i, p in enumerate(self.values)}
+            both = np.zeros((2, len(self.values)))
+            (self.data, self.grad), begin = both, both.ctypes.data
+            self.addresses = {p: begin + 8 * i for i, p in enumerate(self.values)}
         self.data[:] = [p._data for p in self.values]
         self.grad[:] = [p.grad or 0.0 for p in self.values]
         self.version, self.latest = 0, max([p._version for p in self.values], default=0)
@@ -188,7 +188,8 @@ class Binding:
         if Value in kinds:
             for buffer in self.buffers:  # where they were before
                 (buffer.successor or buffer).adopt(take=False)
-            ParameterBuffer(value for value in self.values if type(value) is Value).adopt()
+            if plain := [value for value in self.values if type(value) is Value]:
+                ParameterBuffer(plain).adopt()
         owners = [buffer_of(value) for value in self.values]
         buffers = tuple(dict.fromkeys(owners))
         if buffers != self.buffers:
@@ -196,10 +197,11 @@ class Binding:
 
             from engine.compiler import runtime
 
-            addresses = zip(*[owner.addresses[value] for owner, value in zip(owners, self.values)])
-            self.data, self.grad = (np.array(column, np.int64) for column in addresses)
-            self._zeros, self._machine = np.zeros(len(self.values)), runtime
-            self.buffers = buffers  # the last, for all is found anew if this is interrupted
+            data = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
+            grad = data + [8 * len(owner.values) for owner in owners]
+            zeros = np.zeros(len(owners))
+            # All or nothing, if a cell is interrupted: no signal comes between assignments.
+            self.data, self.grad, self._zeros, self._machine, self.buffers = data, grad, zeros, runtime, buffers
         return True
 
     def may_have_changed_since(self, version: int) -> bool:

@@ -64,7 +64,10 @@ class ScalarProgram(Program):
             The outputs; the gradients of the first of them with respect to the inputs, and to the parameters; whether
             all values are finite, and all gradients.
         """
-        job = self.take()
+        try:
+            job = self.free.pop()  # as `take` does, without a call
+        except IndexError:
+            job = Job(self)
         self.bind(job, inputs, gradient)
         if self._parameters:
             job.bind_parameters(parameters)
