@@ -94,9 +94,7 @@ class Job(ctypes.Structure):
         self._alive = program
         self.group: Group | None = None  # the examples,
         self.arrays: list[Any] = []  # their numbers as machine code reads them,
-        self.copies: list[
-            tuple[Any, Any]
-        ] = []  # and of these, the ones that are copies: each with what it is a copy of
+        self.copies: list[tuple[Any, Any]] = []  # and those of these arrays that are copies, with their originals
         self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
         self.update_kernel: Any = None  # whose step the job was last bound for,
