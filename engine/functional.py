@@ -12,14 +12,13 @@ Values, so that the outer derivative can see through the inner one.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from operator import mul
 from typing import Any
 
 from engine import rules
-from engine.graph import chain_rule
+from engine.graph import chain_rule, local_derivatives
 from engine.modes import switched
 from engine.nested import is_list_like, tree_leaves, tree_map
-from engine.value import Value, as_value, grad_lock, local_derivatives
+from engine.value import Value, as_value, grad_lock
 from engine.versions import checked_order
 
 
@@ -62,7 +61,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
         try:
             for node in inputs:
                 node.grad = 0.0
-            chain_rule(order, involved_derivatives, rules.strong_mul if create_graph else None)
+            chain_rule(order, involved_derivatives, _strong_product if create_graph else None)
             return [as_value(node.grad) if create_graph else node.grad for node in inputs]
         finally:
             for node, gradient in before:
@@ -71,7 +70,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
 
 def symbolic_local_derivatives(node: Value) -> Iterable[tuple[Value, Any]]:
     """The parents of a node, each with its local derivative as a Value: the partials, applied to the nodes."""
-    return zip(node.parents, node.rule.slopes(node, *node.parents)) if node.rule else ()
+    return zip(node.parents, node.rule.evaluate_partials(node, *node.parents)) if node.rule else ()
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
@@ -131,18 +130,28 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
     return matrix
 
 
+def _strong_product(x: Any, y: Any, jumps: bool) -> Any:
+    """The product of the chain rule, as a Value; the nan of a slope that does not exist outlives a zero."""
+    return (rules.zero_mul if jumps else rules.strong_mul)(x, y)
+
+
 def chain_rule_forward(
     order: Sequence[Any],
     local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]],
     tangent: dict[Any, Any],
-    times: Callable[[Any, Any], Any] = mul,
+    times: Callable[[Any, Any, bool], Any] | None = None,
 ) -> dict[Any, Any]:
     """The chain rule in forward mode: from the rates of change of some leaves to those of all nodes that they reach."""
+    jumping: set[Any] = set()  # nodes made of one that jumps: what a missing slope made nan stays so
     for node in order:
         for parent, local in local_derivatives(node):
             rate = tangent.get(parent, 0.0)
-            if rate != 0.0 and (local != 0.0 or (parent.rule and parent.rule.jumps)):
-                tangent[node] = tangent.get(node, 0.0) + times(rate, local)
+            jumps = parent in jumping
+            if jumps or node.rule.jumps:
+                jumping.add(node)
+            if rate != 0.0 and (local != 0.0 or (jumps and rate != rate)):
+                product = rate * local if times is None else times(rate, local, jumps)
+                tangent[node] = tangent.get(node, 0.0) + product
     return tangent
 
 
@@ -172,7 +181,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         output = _one_number(f, variables)
         with switched(warning=False):
             derivatives = symbolic_local_derivatives if symbolic else local_derivatives
-            product = rules.strong_mul if symbolic else mul
+            product = _strong_product if symbolic else None
             reached = chain_rule_forward(checked_order(output), derivatives, dict(zip(inputs, rates)), product)
             rate = reached.get(output, 0.0)
         return (output, as_value(rate)) if symbolic else (output.data, float(rate))

@@ -40,10 +40,34 @@ def topological_order(root: N) -> list[N]:
     return order
 
 
+def local_derivatives(node: Any) -> Iterable[tuple[Any, float]]:
+    """The parents of a node, each with the local derivative ``∂node/∂parent``, as floats.
+
+    Derivatives of derivatives come from `functional.symbolic_local_derivatives`, which feeds the partials Values.
+    """
+    rule, x, y = node.rule, node._x, node._y
+    if rule is None:
+        return ()
+    try:
+        if y is not None:
+            dx, dy = rule.partials(node._data, x._data, y._data)
+            return (x, dx), (y, dy)
+        if type(x) is not tuple:
+            (dx,) = rule.partials(node._data, x._data)
+            return ((x, dx),)
+        partials = rule.partials(node._data, *[parent._data for parent in x])
+        if len(partials) == len(x):
+            return zip(x, partials)
+    except (ArithmeticError, TypeError, ValueError):
+        pass  # `evaluate_partials` tries once more, for IEEE 754's answer, or to say what is wrong with the rule
+    parents = node.parents
+    return zip(parents, rule.evaluate_partials(node._data, *[parent._data for parent in parents]))
+
+
 def chain_rule(
     order: Sequence[Any],
     local_derivatives: Callable[[Any], Iterable[tuple[Any, Any]]],
-    times: Callable[[Any, Any], Any] | None = None,
+    times: Callable[[Any, Any, bool], Any] | None = None,
     seed: float = 1.0,
 ) -> None:
     """Pass the gradient of every node on to its parents: multiply along a path, add over paths.
@@ -54,9 +78,9 @@ def chain_rule(
     that uses it, so its gradient is complete when it is passed on. The numbers are whatever `local_derivatives` gives:
     floats, or Values that record how the gradient was made.
 
-    Zero is strong: a path with a zero in it adds nothing, not even beside an infinite slope. Floats are skipped here;
-    for Values, which do not show that they are 0, `times` is the product `rules.strong_mul`. Only where a slope does
-    not exist at all (`Rule.jumps`) is it passed on as nan.
+    Zero is strong: a path with a zero in it adds nothing, not even beside an infinite slope. Only where a slope does
+    not exist at all (`Rule.jumps`) is it passed on as nan, whatever it is multiplied by. Floats that are 0 are skipped
+    here; for Values, which do not show that they are 0, `times` is a product that does the same.
     """
     for node in order:
         node.grad = 0.0
@@ -64,8 +88,8 @@ def chain_rule(
     for node in reversed(order):
         if node.rule is None:
             continue
-        upstream = node.grad
-        if upstream != 0.0 or node.rule.jumps:
+        upstream, jumps = node.grad, node.rule.jumps
+        if upstream != 0.0 or jumps:
             for parent, local in local_derivatives(node):
                 if local != 0.0:
-                    parent.grad += upstream * local if times is None else times(upstream, local)
+                    parent.grad += upstream * local if times is None else times(upstream, local, jumps)

@@ -84,7 +84,7 @@ class Rule:
             z = self.value(*map(Float, xs))
         return z if type(z) is float else nan if isinstance(z, complex) else float(z)
 
-    def slopes(self, z: Any, *xs: Any) -> tuple[Any, ...]:
+    def evaluate_partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
         """The partials, with IEEE 754's answer where Python's floats would raise.
 
         Raises:
@@ -113,8 +113,8 @@ mul = Rule("*", operator.mul, lambda z, x, y: (y, x))
 div = Rule("/", operator.truediv, lambda z, x, y: (1 / y, -z / y))
 neg = Rule("neg", operator.neg, lambda z, x: (-1.0,))
 reciprocal = Rule("reciprocal", lambda x: 1 / x, lambda z, x: (-z * z,))
-mod = Rule("mod", ieee.mod, lambda z, x, y: (1.0, (z - x) / y))
-fmod = Rule("fmod", ieee.fmod, lambda z, x, y: (1.0, (z - x) / y))
+mod = Rule("mod", ieee.mod, lambda z, x, y: (1.0, stop_gradient((z - x) / y)))
+fmod = Rule("fmod", ieee.fmod, lambda z, x, y: (1.0, stop_gradient((z - x) / y)))
 identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 
 # Steps: piecewise constant, so their slope is 0. They carry the kinks of the rules below.
@@ -126,9 +126,9 @@ less = Rule("lt", lambda x, y: 1.0 if x < y else 0.0, lambda z, x, y: (0.0, 0.0)
 equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
 stop_gradient = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
-# Products and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0. In `zero_mul` the second operand does, in
-# `strong_mul`, the product of the chain rule, either does, and beside nan too.
-zero_mul = Rule("*", lambda x, y: 0.0 if y == 0 and x == x else x * y, lambda z, x, y: (y, x))
+# Products and a quotient in which zero absorbs: 0 · inf = 0, and 0 / 0 = 0. In `strong_mul`, the product of the chain
+# rule, it absorbs nan too.
+zero_mul = Rule("*", lambda x, y: 0.0 if (x == 0 and y == y) or (y == 0 and x == x) else x * y, lambda z, x, y: (y, x))
 strong_mul = Rule("*", lambda x, y: 0.0 if x == 0 or y == 0 else x * y, lambda z, x, y: (y, x))
 zero_div = Rule("/", lambda x, y: 0.0 if x == y == 0 else x / y, lambda z, x, y: (1 / y, -zero_div(z, y)))
 
@@ -191,11 +191,10 @@ binary_cross_entropy = Rule(
 )
 
 # Rules of any number of operands: `largest` is what `maximum` is of two. `dot` takes the weights, then as many inputs,
-# then perhaps a bias; `gather` an index,
-# and what it is an index of.
+# then perhaps a bias; `gather` an index, and what it is an index of.
 total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
 mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
-dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[:n] + (1.0,) * (len(xs) % 2))
+dot = Rule("dot", ieee.dot, lambda z, *xs: _dot_partials(xs, len(xs) // 2))
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
@@ -206,6 +205,11 @@ gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[between(k - 0.5, 
 
 def _per_radius(number: Any, x: Any, y: Any) -> Any:
     return zero_div(number, hypot(x, y))
+
+
+def _dot_partials(xs: Sequence[Any], n: int) -> tuple[Any, ...]:
+    weights, inputs, bias = xs[:n], xs[n : 2 * n], xs[2 * n :]
+    return (*inputs, *weights, *[1.0 for _ in bias])
 
 
 def _normalized(parts: Sequence[Any]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@
 (4.0, 2.0)
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import inf, isfinite, nan
 from threading import RLock
 from typing import Any, Self, TypeVar
@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from engine import rules, versions
 from engine.anomaly import check_gradients_finite, evaluate, finite_local_derivatives, source_lines, warn_of_gradients
 from engine.conversion import answers_itself, to_float
-from engine.graph import chain_rule, topological_order
+from engine.graph import chain_rule, local_derivatives, topological_order
 from engine.ieee import UNSET
 from engine.modes import NORMAL, callers_line, leaves_graph, mode
 from engine.protocols import Protocols, of_micrograd
@@ -289,27 +289,3 @@ def record(rule: Rule, x: Any, y: Value | None = None) -> Value:
     if now.lines:
         source_lines[node] = callers_line()
     return node
-
-
-def local_derivatives(node: Value) -> Iterable[tuple[Value, float]]:
-    """The parents of a node, each with the local derivative ``∂node/∂parent``, as floats.
-
-    Derivatives of derivatives come from `functional.symbolic_local_derivatives`, which feeds the partials Values.
-    """
-    rule, x, y = node.rule, node._x, node._y
-    if rule is None:
-        return ()
-    try:
-        if y is not None:
-            dx, dy = rule.partials(node._data, x._data, y._data)
-            return (x, dx), (y, dy)
-        if type(x) is not tuple:
-            (dx,) = rule.partials(node._data, x._data)
-            return ((x, dx),)
-        partials = rule.partials(node._data, *[parent._data for parent in x])
-        if len(partials) == len(x):
-            return zip(x, partials)
-    except (ArithmeticError, TypeError, ValueError):
-        pass  # `slopes` tries once more, for IEEE 754's answer, or to say what is wrong with the rule
-    parents = node.parents
-    return zip(parents, rule.slopes(node._data, *[parent._data for parent in parents]))

@@ -16,6 +16,7 @@ class CompiledRule(Rule):
 
     __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
     constants = ()
+    jumps = False
 
     def __init__(
         self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Binding, finite: bool

@@ -78,7 +78,7 @@ def disagreeing(name):
     """The operands at which a number differs."""
     for operands, value, gradients in TORCH[name]:
         z = NAMED[name](*operands)
-        ours, theirs = [z, *NAMED[name].slopes(z, *operands)], [value, *gradients]
+        ours, theirs = [z, *NAMED[name].evaluate_partials(z, *operands)], [value, *gradients]
         assert len(ours) == len(theirs)
         if not all(map(agree, ours, theirs)):
             yield name, str(operands)

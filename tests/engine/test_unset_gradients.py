@@ -4,14 +4,11 @@ import copy
 import json
 import math
 import pickle
-import random
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from engine import Value, gradients
-from tests.bench.microgpt import EagerValue
 
 
 def test_a_gradient_counts_as_0_and_shows_as_a_dash():
@@ -79,39 +76,3 @@ def test_a_gradient_by_hand_in_an_order_of_ones_own():
         node._backward()
     assert [node.grad for node in (a, b, c, e, d)] == gradients(o, [a, b, c, e, d])
     a._backward()  # a leaf passes nothing on
-
-
-def adam(parameters, memory, lr, step, b1=0.85, b2=0.99, eps=1e-8):
-    """Adam as such scripts write it: over all parameters, those that nothing has reached among them."""
-    for i, p in enumerate(parameters):
-        m, v = memory.get(i, (0.0, 0.0))
-        m = b1 * m + (1 - b1) * p.grad
-        v = b2 * v + (1 - b2) * p.grad**2
-        memory[i] = m, v
-        p.data -= lr * (m / (1 - b1**step)) / ((v / (1 - b2**step)) ** 0.5 + eps)
-        p.grad = 0
-
-
-def losses(number, steps=20):
-    """A little language model: a row of embeddings for each letter, of which each document touches a few."""
-    rng = random.Random(42)
-    rows = [[number(rng.gauss(0, 0.3)) for _ in range(4)] for _ in range(9)]
-    out = [[number(rng.gauss(0, 0.3)) for _ in range(4)] for _ in range(9)]
-    parameters = [p for matrix in (rows, out) for row in matrix for p in row]
-    found, memory = [], {}
-    for step in range(steps):
-        document = [rng.randrange(9) for _ in range(3)]
-        total = number(0.0)
-        for x, y in pairwise(document):
-            logits = [sum((w * v for w, v in zip(row, rows[x])), number(0.0)) for row in out]
-            powers = [logit.exp() for logit in logits]
-            total = total + (powers[y] * sum(powers, number(0.0)) ** -1).log() * -1
-        loss = total * 0.5
-        loss.backward()
-        adam(parameters, memory, 0.01, step + 1)
-        found.append(loss.data)
-    return found
-
-
-def test_a_script_that_does_not_ask_whether_there_is_a_gradient_trains_to_the_same_losses():
-    assert losses(Value) == pytest.approx(losses(EagerValue), rel=1e-12)

@@ -134,7 +134,7 @@ def steps_by_receiver(order: Sequence[Value], data: Numbers) -> dict[Value, list
 
     def local_derivatives(node: Value) -> Iterable[tuple[Value, float]]:
         xs = [data[parent] for parent in node.parents]
-        return zip(node.parents, node.rule.slopes(data[node], *xs)) if node.rule else ()
+        return zip(node.parents, node.rule.evaluate_partials(data[node], *xs)) if node.rule else ()
 
     found: dict[Value, list[BackwardStep]] = {node: [] for node in order}
     for step in backward_steps(order, local_derivatives, {}):

@@ -12,9 +12,9 @@ from typing import Any
 from engine import BackwardStep, Value, gradients
 from engine.anomaly import source_lines
 from engine.conversion import to_float
+from engine.graph import local_derivatives
 from engine.names import node_names, number
 from engine.steps import backward_steps
-from engine.value import local_derivatives
 from engine.versions import checked_order
 from viz.formulas.notation import Notation
 from viz.formulas.report import Block, Equations, Report, Sentence

@@ -268,7 +268,7 @@ def _opaque_derivative(rule: Rule, i: int, count: int) -> Rule:
     """
 
     def slope(*xs: float) -> float:
-        slope: float = rule.slopes(rule.evaluate(*xs), *xs)[i]
+        slope: float = rule.evaluate_partials(rule.evaluate(*xs), *xs)[i]
         return slope
 
     return Rule(f"{rule.symbol}'" if count == 1 else f"∂{i + 1}{rule.symbol}", slope, lambda z, *xs: ())

@@ -16,10 +16,10 @@ from typing import Any
 
 from engine import Value
 from engine.anomaly import source_lines
+from engine.graph import local_derivatives
 from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps
-from engine.value import local_derivatives
 from engine.versions import checked_order
 from viz.formulas.notation import MATHML
 from viz.formulas.symbols import Expression, Name, as_expression, textbook_form

@@ -132,7 +132,7 @@ def chain_rule(tape, slots, root):
         given = [slots[slot] for slot in operands]
         for slot, rule in zip(results, rules, strict=True):
             if slopes[slot] != 0.0:
-                for operand, partial in zip(operands, rule.slopes(slots[slot], *given), strict=True):
+                for operand, partial in zip(operands, rule.evaluate_partials(slots[slot], *given), strict=True):
                     slopes[operand] += slopes[slot] * partial
     return slopes
 

@@ -166,7 +166,7 @@ def test_a_rule_and_its_partials_read_back_are_the_same_functions(name, sample, 
         numbers, data = dict(zip(names, point)), rule.evaluate(*point)
         digits = 3 if name in CONSTANTS else 9
         assert close(read_back(notation.write(z), numbers), data, digits), notation.write(z)
-        for partial, slope in zip(partials, rule.slopes(data, *point), strict=True):
+        for partial, slope in zip(partials, rule.evaluate_partials(data, *point), strict=True):
             assert close(read_back(notation.write(partial), numbers), slope, digits), notation.write(partial)
             assert close(evaluate(partial, numbers), slope)
 
@@ -180,7 +180,9 @@ def test_ties_read_back_too(name, point):
     z, partials = pieces(RULES[name], [Name("x"), Name("y")])
     numbers = dict(zip("xy", point))
     assert value(LATEX.write(z), numbers) == RULES[name](*point)
-    assert tuple(value(LATEX.write(p), numbers) for p in partials) == RULES[name].slopes(RULES[name](*point), *point)
+    assert tuple(value(LATEX.write(p), numbers) for p in partials) == RULES[name].evaluate_partials(
+        RULES[name](*point), *point
+    )
 
 
 def test_a_formula_that_is_wrong_is_seen():

@@ -103,7 +103,7 @@ def test_the_page_computes_what_python_computes(answers, i):
     name, rule, _ = USED[i]
     for z, xs, (value, partials) in answers[i]:
         assert difference(value, z, scale(name, xs)) < SLACK, (xs, value, z)
-        slopes = rule.slopes(z, *xs)
+        slopes = rule.evaluate_partials(z, *xs)
         assert len(partials) == len(slopes)
         for partial, slope in zip(partials, slopes):
             assert difference(partial, slope) < SLACK, (xs, partials, slopes)
@@ -113,7 +113,7 @@ def test_the_page_computes_what_python_computes(answers, i):
 def test_zeros_have_their_sign(answers, i):
     _, rule, _ = USED[i]
     for z, xs, (value, partials) in answers[i]:
-        for here, there in [(value, z), *zip(partials, rule.slopes(z, *xs))]:
+        for here, there in [(value, z), *zip(partials, rule.evaluate_partials(z, *xs))]:
             if here == there == 0:
                 assert math.copysign(1, here) == math.copysign(1, there), (xs, here, there)
 
@@ -185,7 +185,9 @@ def test_rules_of_a_users_own(browser, name):
     answers = in_a_page(browser, [(rule, n)], [(0, rule.evaluate(*xs), xs) for xs in points])
     for xs, (value, partials) in zip(points, answers):
         assert difference(value, rule.evaluate(*xs)) < SLACK, xs
-        assert all(difference(*pair) < SLACK for pair in zip(partials, rule.slopes(value, *xs), strict=True)), xs
+        assert all(
+            difference(*pair) < SLACK for pair in zip(partials, rule.evaluate_partials(value, *xs), strict=True)
+        ), xs
 
 
 def test_lambdas_on_one_line_are_told_apart(browser):
@@ -300,7 +302,7 @@ def test_shared_parts_do_not_multiply(browser):
 
     rule = Rule("deep", lambda x: x, partials)
     assert len(rule_functions([(rule, 1)])) < 5_000
-    assert in_a_page(browser, [(rule, 1)], [(0, 0.5, (0.5,))]) == [(0.5, rule.slopes(0.5, 0.5))]
+    assert in_a_page(browser, [(rule, 1)], [(0, 0.5, (0.5,))]) == [(0.5, rule.evaluate_partials(0.5, 0.5))]
 
 
 HOSTILE = ["</script><script>alert(1)</script>", "<!--", "*/ x", "`${x}`", "2\n'\"\\", "", "__proto__", "🙂"]

@@ -14,10 +14,9 @@ from html.parser import HTMLParser
 import pytest
 
 from engine import Rule, Value, atan2, dot, exp, logsumexp, mean, record_lines, softmax
-from engine.graph import topological_order
+from engine.graph import local_derivatives, topological_order
 from engine.names import number
 from engine.steps import backward_steps
-from engine.value import local_derivatives
 from nn import MLP, mse_loss
 from tests.conftest import PATIENCE
 from viz import play

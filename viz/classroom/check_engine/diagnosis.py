@@ -11,10 +11,10 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from engine import rules
-from engine.graph import topological_order
+from engine.graph import local_derivatives, topological_order
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep
-from engine.value import Value, local_derivatives
+from engine.value import Value
 from viz.classroom.check_engine.trials import Case, agree
 from viz.classroom.mistakes import MISTAKES, Contribution, Mistake, Numbers, steps_by_receiver
 from viz.formulas.orders import Operands, breadth_first, depth_first, naive_recursion
@@ -119,7 +119,7 @@ GRADIENT_MISTAKES = (
     _wrong_partials("power rule", f"{_POWER} the power is missing.", power=lambda z, x, n: (n * x,)),
     _wrong_partials("input for output", _INPUT_OUTPUT, tanh=lambda z, x: (1 - x * x,),
                     sigmoid=lambda z, x: (x * (1 - x),), exp=lambda z, x: (x,), log=lambda z, x: (1 / z if z else 0.0,),
-                    sqrt=lambda z, x: (0.5 / x,), power=lambda z, x, n: rules.power(n).slopes(0.0, z)),
+                    sqrt=lambda z, x: (0.5 / x,), power=lambda z, x, n: rules.power(n).evaluate_partials(0.0, z)),
     replace(_COMMON["own data"], contribution=lambda s, upstream, data: upstream * data[s.node]),
     _wrong_partials("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: (1 - z,)),
     _wrong_partials("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.",
@@ -175,7 +175,7 @@ def _mixed_up(rule: Rule, lender: Rule) -> Mistake:
     def contribution(s: BackwardStep, upstream: float, data: Numbers) -> float:
         if s.node.rule is not rule:
             return upstream * s.local
-        slope: float = lender.slopes(lender.evaluate(data[s.parent]), data[s.parent])[0]
+        slope: float = lender.evaluate_partials(lender.evaluate(data[s.parent]), data[s.parent])[0]
         return upstream * slope
 
     def value(done: Rule, xs: Sequence[float]) -> list[float]:
