@@ -3,7 +3,8 @@
 Nothing here is about derivatives. Order is by data; ``==`` and ``hash`` are by identity, so that a node can be a key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Any, NoReturn, Self
 
 from engine.anomaly import source_lines
@@ -108,13 +109,15 @@ class Protocols:
 
     # Copies and pickles.
 
-    def _copy_onto(self, parents: tuple[Any, ...]) -> Self:
-        copy = object.__new__(self.__class__)
+    def _copy_onto(self, parents: tuple[Any, ...], copied: Callable[[Any], Any] = dict) -> Self:
+        copy = object.__new__(type(self))
         for slot in ("_data", "grad", "rule", "label", "role", "_version"):
             setattr(copy, slot, getattr(self, slot))
         x, y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
         for slot, operand in (("_x", x), ("_y", y)):
             setattr(copy, slot, operand)
+        if attributes := getattr(self, "__dict__", None):  # a user's own
+            vars(copy).update(copied(attributes))
         return copy
 
     def __copy__(self) -> Self:
@@ -124,7 +127,8 @@ class Protocols:
         this: Any = self
         for node in topological_order(this):
             if id(node) not in memo:
-                memo[id(node)] = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
+                parents = tuple(memo[id(parent)] for parent in node.parents)
+                memo[id(node)] = node._copy_onto(parents, lambda attributes: deepcopy(attributes, memo))
         return memo[id(self)]
 
     def __reduce__(self) -> Any:
@@ -133,7 +137,8 @@ class Protocols:
                 "only leaves can be pickled, and this Value was computed from others. "
                 "Pickle the model or the inputs it came from, or value.detach() for the number alone"
             )
-        return self.__class__, (self._data, self.label, self.role), (None, {"grad": self.grad})
+        state = getattr(self, "__dict__", None), {"grad": self.grad}
+        return self.__class__, (self._data, self.label, self.role), state
 
     # NumPy.
 

@@ -26,8 +26,6 @@ ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are ope
 grad_lock = RLock()  # gradients are added up in the nodes themselves: one backward pass at a time
 
 new = object.__new__
-
-
 M = TypeVar("M", bound=Callable[..., Any])
 
 
@@ -82,6 +80,10 @@ class Value(Protocols):
     # `_x` and `_y` are the operands; with none, or more than two, `_x` is a tuple of them. (With a tuple in every node,
     # making a node took 386 ns in place of 241, and its share of a backward pass 270 in place of 243.)
     __slots__ = ("_data", "grad", "rule", "label", "role", "_x", "_y", "_version", "__weakref__")
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Value":
+        """A new Value is a leaf."""
+        return new(Leaf if cls is Value else cls)
 
     def __init__(self, data: Any, label: str = "", role: str = "input", _label: str = "") -> None:
         if type(label) is not str:
@@ -199,7 +201,7 @@ class Value(Protocols):
     __mul__, __truediv__ = _binary(rules.mul, "__rmul__"), _binary(rules.div, "__rtruediv__")
     __mod__, __rmod__ = _binary(rules.mod, "__rmod__"), _reflected(rules.mod)
     __rsub__, __rmul__, __rtruediv__, __rpow__ = map(_reflected, (rules.sub, rules.mul, rules.div, rules.pow))
-    __neg__, __abs__ = _unary(rules.neg), _unary(rules.absolute)
+    __neg__, __abs__, __pos__ = _unary(rules.neg), _unary(rules.absolute), lambda x: x
 
     def __radd__(self, other: Any) -> "Value":
         if (type(other) is int or type(other) is float) and other == 0:
@@ -215,20 +217,15 @@ class Value(Protocols):
             return _pow(self, other)  # the same error, unless `other` answers itself
         return record(rules.power(exponent), self)
 
-    def __pos__(self) -> "Value":
-        return self
-
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)
     exp, exp2, expm1 = _unary(rules.exp), _unary(rules.exp2), _unary(rules.expm1)
     log, log2, log10, log1p = map(_unary, (rules.log, rules.log2, rules.log10, rules.log1p))
     sqrt, abs, reciprocal = _unary(rules.sqrt), _unary(rules.absolute), _unary(rules.reciprocal)
-    sin, cos, tan = _unary(rules.sin), _unary(rules.cos), _unary(rules.tan)
-    asin, acos, atan = _unary(rules.asin), _unary(rules.acos), _unary(rules.atan)
+    sin, cos, tan, asin, acos, atan = map(_unary, (rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan))
     sinh, cosh, tanh = _unary(rules.sinh), _unary(rules.cosh), _unary(rules.tanh)
     asinh, acosh, atanh = _unary(rules.asinh), _unary(rules.acosh), _unary(rules.atanh)
-    maximum, minimum = _binary(rules.maximum), _binary(rules.minimum)
-    atan2, hypot = _binary(rules.atan2), _binary(rules.hypot)
+    maximum, minimum, atan2, hypot = map(_binary, (rules.maximum, rules.minimum, rules.atan2, rules.hypot))
 
     def leaky_relu(self, slope: float = 0.01) -> "Value":
         """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
@@ -239,6 +236,16 @@ class Value(Protocols):
         return record(rules.clamp(to_float(low), to_float(high)), self)
 
 
+class Leaf(Value):
+    """A Value that was not computed; it takes attributes of a user's own, such as ``p.momentum = 0.0``."""
+
+    __slots__ = ("__dict__",)  # in every Value it would cost 24 bytes a node, and a tenth of the plain training
+    __class__ = property(lambda self: Value)
+
+
+Leaf.__name__, Leaf.__qualname__ = Value.__name__, Value.__qualname__  # what `type(x)` shows
+
+
 def as_value(number: Any) -> Value:
     """A Value as it is; a plain number as a constant of the graph."""
     return number if isinstance(number, Value) else constant(number)
@@ -246,7 +253,7 @@ def as_value(number: Any) -> Value:
 
 def constant(number: Any) -> Value:
     """The same as ``Value(number, role="constant")``, in two thirds of the time."""
-    node = new(Value)
+    node = new(Leaf)
     node._data = number if type(number) is float else to_float(number)
     node.grad = UNSET
     node._x = ()

@@ -18,7 +18,7 @@ from threading import RLock
 from typing import Any
 
 from engine.ieee import UNSET
-from engine.value import Value
+from engine.value import Leaf, Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
 _class: Any = object.__dict__["__class__"]
@@ -39,21 +39,20 @@ def _materialized(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-class BufferedValue(Value):
+class BufferedValue(Leaf):
     """A Value whose number is in a buffer; to ask for it materializes the buffer.
 
     Of its slots, `_data` has the buffer, and `_version` tells when its number was last changed by itself.
     """
 
     __slots__ = ()
-    __class__ = property(lambda self: Value)  # for copies, which are in no buffer
     _copy_onto, __reduce__ = _materialized(Value._copy_onto), _materialized(Value.__reduce__)
 
 
 for _slot in (_data, _grad, _version):
     setattr(BufferedValue, _slot.__name__, property(_materialized(_slot.__get__), _materialized(_slot.__set__)))
-BufferedValue.__name__, BufferedValue.__qualname__ = Value.__name__, Value.__qualname__  # what `type(p)` shows
-_KINDS = {Value, BufferedValue}
+BufferedValue.__name__, BufferedValue.__qualname__ = Leaf.__name__, Leaf.__qualname__  # what `type(p)` shows
+_KINDS = {Leaf, BufferedValue}
 
 
 def buffer_of(value: Value) -> "ParameterBuffer":
@@ -145,7 +144,7 @@ class ParameterBuffer:
                 _grad.__set__(p, UNSET if p in self.without_grad else grad)
                 _version.__set__(p, max(self.version, _version.__get__(p)))
                 _data.__set__(p, data)
-                _class.__set__(p, Value)
+                _class.__set__(p, Leaf)
         self.live = False
 
 
@@ -185,10 +184,10 @@ class Binding:
         kinds = {*map(type, self.values)}
         if not kinds or not kinds <= _KINDS or not (adopt or BufferedValue in kinds):
             return False
-        if Value in kinds:
+        if Leaf in kinds:
             for buffer in self.buffers:  # where they were before
                 (buffer.successor or buffer).adopt(take=False)
-            if plain := [value for value in self.values if type(value) is Value]:
+            if plain := [value for value in self.values if type(value) is Leaf]:
                 ParameterBuffer(plain).adopt()
         owners = [buffer_of(value) for value in self.values]
         buffers = tuple(dict.fromkeys(owners))

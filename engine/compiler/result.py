@@ -1,5 +1,6 @@
 """The Value that a compiled call gives: one node, which has its local derivatives from the moment it is made."""
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -63,7 +64,7 @@ class CompiledValue(Value):
             every = (*by_arguments, *rule.by_parameters.tolist())
             warn_of_gradients(leaf for leaf, x in zip(self._x, every) if not isfinite(x) and isfinite(leaf._data))
 
-    def _copy_onto(self, parents: tuple[Value, ...]) -> Any:
+    def _copy_onto(self, parents: tuple[Value, ...], copied: Callable[[Any], Any] = dict) -> Any:
         copy: Any = super()._copy_onto(parents)
         copy.__class__ = Value  # its parents may be copies too, which no buffer knows
         return copy

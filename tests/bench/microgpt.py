@@ -65,6 +65,10 @@ class EagerValue:
     def log(self):
         return EagerValue(math.log(self.data), (self,), (1 / self.data,))
 
+    def tanh(self):
+        t = math.tanh(self.data)
+        return EagerValue(t, (self,), (1 - t**2,))
+
     def relu(self):
         return EagerValue(max(0, self.data), (self,), (float(self.data > 0),))
 

@@ -21,6 +21,7 @@ from engine import Rule, Value, detect_anomaly, grad, gradients, no_grad, record
 from engine import sum as total
 from engine.graph import topological_order
 from engine.modes import mode
+from engine.value import as_value
 
 
 def readme_expression(a, b):
@@ -664,3 +665,23 @@ def test_what_the_partials_of_a_rule_raise_comes_through(count):
 
 def test_rules_of_the_table_are_pickled_by_name():
     assert pickle.loads(pickle.dumps(Value(1.0).tanh().rule)) is Value(2.0).tanh().rule
+
+
+def test_a_leaf_has_attributes_of_a_users_own():
+    p = Value(2.0, "p")
+    assert not hasattr(p, "m")
+    p.m = 0.0
+    p.m = 0.9 * p.m + 0.1 * p.grad
+    p.memory = [1.0]
+    for twin in (copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert (twin.m, twin.memory, twin.data) == (0.0, [1.0], 2.0)
+        twin.m = 1.0
+        assert p.m == 0.0
+    assert copy.copy(p).memory is p.memory
+    assert copy.deepcopy(p).memory is not p.memory
+    assert copy.deepcopy(p * 2).parents[0].m == 0.0
+    for leaf in (as_value(2.0), p.detach(), (p * 3).parents[1]):
+        leaf.colour = "red"
+        assert leaf.colour == "red"
+    with pytest.raises(AttributeError, match="colour"):
+        (p * 2).colour = "red"

@@ -18,6 +18,7 @@ from engine import Value, compile, no_grad
 from engine import sum as total
 from engine.compiler import buffers
 from engine.compiler.buffers import Binding, BufferedValue, ParameterBuffer
+from engine.value import Leaf
 from nn import MLP, SGD, Adam, AdamW, Optimizer, hinge_loss, mse_loss
 from viz import draw_dot
 
@@ -82,7 +83,7 @@ def test_whoever_looks_sees_the_right_number_and_brings_all_of_them_back(pair, l
     p, q, _ = pair
     assert LOOKS[look](p)
     assert buffered(p, q) == [False, False]
-    assert type(p) is type(q) is Value
+    assert type(p) is type(q) is Leaf
     assert (q.data, q.grad) == (3.0, 2.0)
 
 
@@ -852,7 +853,7 @@ def test_wherever_a_buffer_is_interrupted_every_number_is_right(pair, moment):
         done = moment == "adopt" and not was_interrupted
         assert (p.data, q.data) == (2.0, 3.0)
         assert (p.grad, q.grad) == ((6.0, 4.0) if done else (3.0, 2.0))
-        assert type(p) is type(q) is Value
+        assert type(p) is type(q) is Leaf
         place += 1
     assert place > 50
     product(1.0).backward()
