@@ -55,9 +55,6 @@ def _reflected(rule: Rule) -> "Callable[[Value, Any], Value]":
     return _method(rule, lambda y, x: record(rule, constant(x), y))
 
 
-_pow = _binary(rules.pow, "__rpow__")
-
-
 class Value(Protocols):
     """One number in a graph.
 
@@ -201,7 +198,7 @@ class Value(Protocols):
     __mul__, __truediv__ = _binary(rules.mul, "__rmul__"), _binary(rules.div, "__rtruediv__")
     __mod__, __rmod__ = _binary(rules.mod, "__rmod__"), _reflected(rules.mod)
     __rsub__, __rmul__, __rtruediv__, __rpow__ = map(_reflected, (rules.sub, rules.mul, rules.div, rules.pow))
-    __neg__, __abs__, __pos__ = _unary(rules.neg), _unary(rules.absolute), lambda x: x
+    __neg__, __abs__ = _unary(rules.neg), _unary(rules.absolute)
 
     def __radd__(self, other: Any) -> "Value":
         if (type(other) is int or type(other) is float) and other == 0:
@@ -214,8 +211,11 @@ class Value(Protocols):
         try:
             exponent = to_float(other)
         except TypeError:
-            return _pow(self, other)  # the same error, unless `other` answers itself
+            return _binary(rules.pow, "__rpow__")(self, other)  # the same error, unless `other` answers itself
         return record(rules.power(exponent), self)
+
+    def __pos__(self) -> "Value":
+        return self
 
     relu, elu, gelu, silu = _unary(rules.relu), _unary(rules.elu), _unary(rules.gelu), _unary(rules.silu)
     softplus, sigmoid, logsigmoid = _unary(rules.softplus), _unary(rules.sigmoid), _unary(rules.logsigmoid)

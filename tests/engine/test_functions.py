@@ -92,7 +92,7 @@ def test_a_plain_number_gives_a_plain_number(name):
 def test_a_plain_number_is_one_whatever_is_done_with_values(function):
     assert type(function(np.float64(0.5))) is float
     with no_grad():
-        assert (type(function(0.5)), type(function(Value(0.5)))) == (float, Value)
+        assert (type(function(0.5)), function(Value(0.5)).__class__) == (float, Value)
     with detect_anomaly():
         assert function(float("inf")) == float("inf")
 
