@@ -17,7 +17,6 @@ from tests.rule_samples import AWKWARD, NAMED, SAMPLED
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-at_points = pytest.mark.parametrize("count", [16, pytest.param(256, marks=pytest.mark.slow)])  # points
 KINKS = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -3.0, 20.0, -40.0, 300.0]  # and where slopes of the table are infinite
 
 # What is made of a rule: itself; and products, in which a zero meets its slopes directly, later, or twice.
@@ -28,6 +27,13 @@ SHAPES: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "squared": lambda rule: lambda *xs: rule(*xs) * rule(*xs),
     "behind a gate": lambda rule: lambda *xs: xs[0].relu() * rule(*xs),
 }
+every_shape = pytest.mark.parametrize(
+    ("shape", "count"),  # how many points are tried
+    [
+        *((shape, 16) for shape in SHAPES),
+        *(pytest.param(shape, 256, marks=pytest.mark.slow) for shape in [*SHAPES][:2]),
+    ],
+)
 OPERANDS = sorted({(name, len(sample.symbols)) for name, sample in SAMPLED})
 
 
@@ -70,8 +76,7 @@ def test_agreement_can_fail(answers: list[float], slack: float, expected: bool) 
 
 
 @pytest.mark.parametrize(("name", "operands"), OPERANDS, ids=[f"{name}/{n}" for name, n in OPERANDS])
-@pytest.mark.parametrize("shape", SHAPES)
-@at_points
+@every_shape
 def test_reverse_recorded_and_forward_give_the_same_slopes(name: str, operands: int, shape: str, count: int) -> None:
     f = SHAPES[shape](NAMED[name])
     every = tuple(range(operands))
@@ -88,8 +93,7 @@ def test_reverse_recorded_and_forward_give_the_same_slopes(name: str, operands: 
 @pytest.mark.parametrize(
     ("name", "operands"), [(name, n) for name, n in OPERANDS if n <= 2], ids=lambda given: str(given)
 )
-@pytest.mark.parametrize("shape", SHAPES)
-@at_points
+@every_shape
 def test_four_ways_to_the_second_derivatives_give_the_same(name: str, operands: int, shape: str, count: int) -> None:
     f = SHAPES[shape](NAMED[name])
     every = range(operands)
