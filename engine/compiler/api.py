@@ -34,12 +34,13 @@ from engine.compiler.pytree import (
     as_numbers,
     flatten,
     flatten_args,
+    opaque_leaves,
     unflatten,
     unflatten_args,
 )
 from engine.compiler.result import CompiledRule, compiled_value
 from engine.compiler.tape import Tape
-from engine.compiler.trace import Expected, Recorder, Specialization, machine_is_available
+from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
 
@@ -54,7 +55,7 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 
     Args:
         function: of Values; or a model. It must do the same operations whatever the numbers are.
-        check: compare every call with a plain run, and not only the second of each signature.
+        check: compare every call with a plain run, and not only calls 2, 3, 5, 9, 17, … of each signature.
         aux: the function gives a pair, a Value to differentiate and more that is wanted as plain numbers; and so does
             a call.
 
@@ -69,8 +70,10 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 class Compiled:
     """A function that was compiled; see `compile`.
 
-    Leaf Values, names outside the function and attributes of a Module may change: what the function finds there is read
-    or recorded anew. Other numbers, such as those in a list, are built in: keep them in a Value, or hand them over.
+    What the function sees besides its arguments may change: globals, closures, attributes, items of containers, helpers
+    in other modules. It is compared at each call, and the function recorded anew where that matters. A file, the clock
+    or the environment can't be watched, and are refused. The calls 2, 3, 5, 9, 17, … are compared with a plain run, the
+    gradients too.
 
     Raises:
         TraceError: if the function does not do the same operations on the same numbers at every call.
@@ -87,6 +90,7 @@ class Compiled:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self._recorder = Recorder(function, self.__name__, aux)
         self._guard = Guard(function)
+        self._callables: tuple[Any, ...] = ()  # functions among the arguments: what they see is seen too
         self._module_version = -1
         # By the signature of the arguments; and those of every mode, training or not, that modules were in.
         self._specializations: dict[Signature, Specialization] = {}
@@ -139,7 +143,7 @@ class Compiled:
         if not values_finite:
             self._report_nonfinite(specialization, numbers, args, options)
         if expected is not None:
-            specialization.validate(expected, results)
+            specialization.validate(expected, results, [*by_inputs, *by_parameters] if learning else None)
         if not learning:
             value = Value(results[0])
         else:
@@ -234,7 +238,8 @@ class Compiled:
                     if self._report_nonfinite(specialization, group[i], args, batch.options):
                         break
         if expected is not None:
-            specialization.validate(expected, outputs[:, -1].tolist())
+            one, slopes, *_ = specialization.run_batch(group.last(), 1.0 if seed else 0.0, keep=True)
+            specialization.validate(expected, one[:, -1].tolist(), slopes)
         return outputs, gradients, total, bool(grads_finite)
 
     # From arguments to a specialization: what a call does first, here and for an optimizer.
@@ -267,23 +272,28 @@ class Compiled:
         self._check_guard()
         found = self._specializations.get(signature)
         expected = None
-        if found is None or found.validations < 2 or found.must_revalidate or self._check:
+        if found is None or found.is_due() or self._check:
             with self._lock:
                 found = self._specializations.get(signature)
-                if found is not None:
+                if found is None:
+                    self._watch(signature)
+                else:
                     try:
                         expected = self._recorder.record_again(found, signature, examples[-1])
-                    except TraceError:
-                        if not found.must_revalidate or found.validations < 2:
-                            raise
-                        found = None  # a Module was changed, and so is what the function does
+                    except TraceError as error:
+                        if not found.must_revalidate:
+                            raise TraceError(f"{error}{found.doubt()}") from None
+                        found = None  # what the function sees was changed, and so is what it does
                     else:
                         found.must_revalidate = False
-                        found.validations += not machine_is_available()
                 if found is None:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
                     self._specializations[signature] = found
-                self._guard = Guard(self._function)  # what the function itself has changed, a counter say, is no news
+                    self._forget()
+                self._guard = Guard(self._function, *self._callables)  # what the function itself changes is no news
+                if not found.compilable:
+                    found.note_validation()
+        found.calls += 1
         self._latest = found
         return (found, expected) if found.compilable else (None, None)
 
@@ -293,17 +303,39 @@ class Compiled:
         A cell that was run again may have given another meaning to its names, and a Module may have gone from training
         to evaluation, or got another part.
         """
-        if self._guard.seen and not self._guard.holds():
-            self._by_modes = {}
-            self._guard = Guard(self._function)
+        if not self._guard.holds():
+            self._guard = Guard(self._function, *self._callables)
             self._module_version = -1
         if self._module_version != guards.module_version:
             self._module_version = guards.module_version
-            owner = getattr(self._function, "__self__", None)
-            modes = training_modes((self._function, owner, *self._guard.seen))
+            modes = training_modes(self._guard.seen)
             self._specializations = self._by_modes.setdefault(modes, {})
-            for specialization in self._specializations.values():
-                specialization.must_revalidate = True
+            for specializations in self._by_modes.values():
+                for specialization in specializations.values():
+                    specialization.must_revalidate = True
+
+    def is_current(self) -> bool:
+        """Whether nothing that the function sees has changed since it was recorded."""
+        return self._module_version == guards.module_version and self._guard.holds()
+
+    def _watch(self, signature: Signature) -> None:
+        """Watch what the functions among the arguments see, too; and refuse what can't be watched."""
+        found = [thing for thing in opaque_leaves(signature) if callable(thing) and thing not in self._callables]
+        if found:
+            self._callables = (*self._callables, *found)[-MOST_SPECIALIZATIONS:]
+            self._guard = Guard(self._function, *self._callables)
+        if self._guard.outside:
+            raise TraceError(
+                f"{self.__name__} reads {self._guard.outside}, which may be something else at the next call, and today's "
+                "would be built into the machine code. Read it outside, and hand it over as an argument; or call the "
+                "function without compile"
+            )
+
+    def _forget(self) -> None:
+        """Keep only the specializations that were made last."""
+        for specializations in (self._specializations, self._by_modes):
+            while len(specializations) > MOST_SPECIALIZATIONS:
+                del specializations[next(iter(specializations))]
 
     def _plain(self, signature: Signature, leaves: list[Any]) -> Any:
         """What the function gives without compiling."""
@@ -363,4 +395,5 @@ class Compiled:
         return bad
 
 
+MOST_SPECIALIZATIONS = 256  # of one function: the memory of a function called with ever new texts is bounded
 _data = attrgetter("_data")

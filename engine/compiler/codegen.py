@@ -43,13 +43,17 @@ class Kernel:
         self.address, self.back_address = forward.address, backward.address
 
 
-@cache
 def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
-    """The kernel of a rule for so many operands.
+    """The kernel of a rule for so many operands; of a user's rule as it is now, for what it leans on may change.
 
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
     """
+    return _kernel(rule, operands, batched, fingerprint(rule) if is_users(rule) else "")
+
+
+@cache
+def _kernel(rule: Rule, operands: int, batched: bool, identity: str) -> Kernel:
     text = source(operands, batched, rule.jumps)
     try:
         value, partials = to_numba(rule.value), to_numba(rule.partials)

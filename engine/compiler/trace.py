@@ -8,7 +8,7 @@ Python: so nothing is compiled that depends on more than the tape says.
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,8 +17,10 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.compiler.buffers import Binding
-from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, unflatten_args
+from engine.compiler.guards import fingerprint, is_users
+from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, opaque_leaves, unflatten_args
 from engine.compiler.tape import Tape
+from engine.functional import gradients
 from engine.modes import TraceError, callers_depth, switched
 from engine.value import Value, as_value
 
@@ -31,6 +33,7 @@ class Expected(NamedTuple):
     """What a plain run has given, for machine code to be compared with."""
 
     outputs: list[float]
+    slopes: list[float]  # of the first output, with respect to the inputs and then to the parameters
     largest: float  # of all numbers on the way
 
 
@@ -42,15 +45,17 @@ class Specialization:
         result: the signature of what the function gives.
         persistent_leaves: the leaves that are parameters, while others are made anew at each call; None if all are.
         parameters: the parameters, and where their numbers are.
-        validations: how many calls gave the same tape, and as machine code the numbers of plain Python.
-        must_revalidate: whether a Module was changed since, and the next call is to see if the tape is still the same.
+        calls: how many there were.
+        must_revalidate: whether what the function sees was changed since: the next call looks whether the tape is still
+            the same.
         compilable: whether it can be machine code.
     """
 
     def __init__(self, name: str, tape: Tape, result: Signature, persistent_leaves: set[Value] | None) -> None:
         self.name, self.tape, self.result, self.persistent_leaves = name, tape, result, persistent_leaves
         self.parameters = Binding(tape.parameters)
-        self.validations, self.must_revalidate = 0, False
+        self.calls, self._validated, self._next, self.must_revalidate = 0, 0, 0, False
+        self.rules = {what: fingerprint(what) for what, _ in tape.operations if is_users(what)}
         self.compilable = _machine_or_warning() and _is_compilable(tape)
         self._batched: dict[tuple[int, int], BatchedProgram] = {}
         self._lock = RLock()
@@ -83,17 +88,34 @@ class Specialization:
         """Whether finite operands have a result that is not finite somewhere."""
         return self.scalar.goes_bad(numbers, self.parameters)
 
-    def validate(self, expected: Expected, results: list[float]) -> None:
-        """Compare results of machine code with those of a plain run, up to the rounding of its largest number.
+    def is_due(self) -> bool:
+        """Whether this call is to be compared with a plain run: the calls 2, 3, 5, 9, 17, …, and after a change."""
+        return self.must_revalidate or self.calls >= self._next
+
+    def doubt(self) -> str:
+        """Since when results may have been wrong, in words."""
+        wrong = self.calls - self._validated
+        return f". What it gave in the last {wrong} calls may have been wrong" if wrong > 1 else ""
+
+    def note_validation(self) -> None:
+        """A call was as it should be."""
+        self._validated = self.calls
+        self._next = max(self.calls, 2 * self.calls - 2)
+
+    def validate(self, expected: Expected, results: Sequence[float], slopes: Sequence[float] | None) -> None:
+        """Compare what machine code gives with a plain run, up to the rounding of its largest number.
 
         Raises:
             TraceError: if they differ.
         """
-        for plain, result in zip(expected.outputs, results):
-            near = isclose(plain, result, rel_tol=1e-6, abs_tol=1e-9 * expected.largest)
-            if not near and (plain == plain or result == result):
-                raise TraceError(f"{self.name} gives {result} as machine code and {plain} in plain Python")
-        self.validations += 1
+        inputs = self.tape.inputs
+        mine = [*results, *(() if slopes is None else slopes)]
+        plain = [*expected.outputs, *(() if slopes is None else expected.slopes[-len(slopes) or inputs :])]
+        scale = 1e-9 * max([expected.largest, *map(abs, filter(isfinite, plain))])
+        for a, b in zip(plain, mine):
+            if not isclose(a, b, rel_tol=1e-6, abs_tol=scale) and (a == a or b == b):
+                raise TraceError(f"{self.name} gives {b} as machine code and {a} in plain Python{self.doubt()}")
+        self.note_validation()
 
 
 class Recorder:
@@ -115,15 +137,15 @@ class Recorder:
             TraceError: if the two recordings differ.
         """
         inputs, outputs, result = self._trace(signature, leaves)
-        inputs_again, outputs_again, _ = self._trace(signature, others)
+        inputs_again, outputs_again, result_again = self._trace(signature, others)
         tape, again = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
         persistent: set[Value] | None = None
         known = set(tape.parameters) & set(again.parameters)
         if len(known) < len(tape.parameters):  # the others are made in the function, anew at each call
             persistent = known
             tape, again = Tape(inputs, outputs, persistent), Tape(inputs_again, outputs_again, persistent)
-        self._compare(tape, again)
-        return Specialization(self._name, tape, result, persistent), _expected(tape)
+        self._compare(tape, again, result, result_again)
+        return Specialization(self._name, tape, result, persistent), _expected(tape, inputs, outputs)
 
     def record_again(self, specialization: Specialization, signature: Signature, leaves: list[Any]) -> Expected:
         """Record it once more, for other leaves; what is expected are the results for these.
@@ -131,10 +153,13 @@ class Recorder:
         Raises:
             TraceError: if it is not the same tape.
         """
-        inputs, outputs, _ = self._trace(signature, leaves)
+        inputs, outputs, result = self._trace(signature, leaves)
         tape = Tape(inputs, outputs, specialization.persistent_leaves)
-        self._compare(specialization.tape, tape)
-        return _expected(tape)
+        self._compare(specialization.tape, tape, specialization.result, result)
+        for rule, known in specialization.rules.items():
+            if fingerprint(rule) != known:
+                raise self._another(f"the rule {rule.symbol!r} was changed")
+        return _expected(tape, inputs, outputs)
 
     def _trace(self, signature: Signature, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Signature]:
         """The leaves that stand for the arguments, the Values that the function made of them, and their signature."""
@@ -166,18 +191,26 @@ class Recorder:
         for name, branch in options:
             yield from leaf_paths(branch, name)
 
-    def _compare(self, tape: Tape, again: Tape) -> None:
+    def _compare(self, tape: Tape, again: Tape, result: Signature, result_again: Signature) -> None:
         difference = tape.difference(again)
+        if not difference and result != result_again:
+            before, now = (list(opaque_leaves(each)) for each in (result, result_again))
+            difference = f"beside numbers it gave {before!r:.60}, and now it gives {now!r:.60}"
         if difference:
-            raise TraceError(
-                f"{self._name} did something else when it was called again: {difference}. A compiled function does "
-                "the same at each call; hand over what changes as an argument, or call the function without compile"
-            )
+            raise self._another(difference)
+
+    def _another(self, difference: str) -> TraceError:
+        return TraceError(
+            f"{self._name} did something else when it was called again: {difference}. A compiled function does "
+            "the same at each call; hand over what changes as an argument, or call the function without compile"
+        )
 
 
-def _expected(tape: Tape) -> Expected:
+def _expected(tape: Tape, inputs: Sequence[tuple[str, Value]], outputs: Sequence[Value]) -> Expected:
     largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
-    return Expected([tape.numbers[slot] for slot in tape.outputs], largest)
+    leaves = [*(leaf for _, leaf in inputs), *tape.parameters]
+    slopes = gradients(outputs[0], leaves)
+    return Expected([tape.numbers[slot] for slot in tape.outputs], slopes, largest)
 
 
 # Is there machine code?
