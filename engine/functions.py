@@ -104,7 +104,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     1.0
     """
     if not isinstance(condition, Value):
-        if type(condition) is not bool and type(condition).__name__ not in ("bool_", "bool"):
+        if type(condition).__name__ not in ("bool", "bool_"):  # Python's, and NumPy's by either of its names
             raise TypeError(
                 f"where takes a comparison, True, False or a Value that is above 0 if it holds, got {condition!r:.40}"
             )

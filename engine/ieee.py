@@ -238,3 +238,18 @@ class Float(float):
     def apply_rule(self, rule: Any, operands: tuple[float, ...]) -> "Float":
         """A rule called on Floats gives a Float."""
         return Float(rule.evaluate(*map(float, operands)))
+
+
+class Unset(float):
+    """The gradient before any backward pass: it counts as 0, as in micrograd, and shows as a dash."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "—"
+
+    def __reduce__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset(0.0)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.ieee import UNSET
 from engine.nested import is_list_like
 
 _SINGLE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
@@ -16,7 +17,7 @@ def number(x: float | None) -> str:
     >>> number(2 / 3), number(None)
     ('0.6667', '—')
     """
-    return "—" if x is None else f"{x:.4g}"
+    return "—" if x is None or x is UNSET else f"{x:.4g}"
 
 
 def in_brackets(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Self
 from engine.anomaly import source_lines
 from engine.conversion import to_float
 from engine.graph import topological_order
+from engine.ieee import UNSET
 from engine.modes import leaves_graph, mode
 from engine.rules import Rule
 from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps, running_totals
@@ -28,21 +29,6 @@ _OPERATORS = {
     "greater": "__lt__",
     "greater_equal": "__le__",
 }
-
-
-class Unset(float):
-    """The gradient before any backward pass: it counts as 0, as in micrograd, and shows as a dash."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "—"
-
-    def __reduce__(self) -> str:
-        return "UNSET"
-
-
-UNSET = Unset(0.0)
 
 
 class Protocols:

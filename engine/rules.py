@@ -113,7 +113,7 @@ mul = Rule("*", operator.mul, lambda z, x, y: (y, x))
 div = Rule("/", operator.truediv, lambda z, x, y: (1 / y, -z / y))
 neg = Rule("neg", operator.neg, lambda z, x: (-1.0,))
 reciprocal = Rule("reciprocal", lambda x: 1 / x, lambda z, x: (-z * z,))
-mod = Rule("%", ieee.mod, lambda z, x, y: (1.0, (z - x) / y))
+mod = Rule("mod", ieee.mod, lambda z, x, y: (1.0, (z - x) / y))
 fmod = Rule("fmod", ieee.fmod, lambda z, x, y: (1.0, (z - x) / y))
 identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 
@@ -121,8 +121,8 @@ identity = Rule("id", lambda x: x, lambda z, x: (1.0,))
 step = Rule("step", lambda x: 1.0 if x > 0 else 0.0 if x == x else x, lambda z, x: (0.0,))
 sign = Rule("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x, lambda z, x: (0.0,))
 above = Rule("above", lambda x, y: 1.0 if x > y else 0.0 if x < y else 0.5 if x == y else nan, lambda z, x, y: (0.0, 0.0))  # noqa: E501
-greater = Rule(">", lambda x, y: 1.0 if x > y else 0.0, lambda z, x, y: (0.0, 0.0))
-less = Rule("<", lambda x, y: 1.0 if x < y else 0.0, lambda z, x, y: (0.0, 0.0))
+greater = Rule("gt", lambda x, y: 1.0 if x > y else 0.0, lambda z, x, y: (0.0, 0.0))
+less = Rule("lt", lambda x, y: 1.0 if x < y else 0.0, lambda z, x, y: (0.0, 0.0))
 equal = Rule("equal", lambda x, y: 1.0 if x == y else 0.0, lambda z, x, y: (0.0, 0.0))
 stop_gradient = Rule("stop", lambda x: x, lambda z, x: (0.0,))
 
@@ -199,7 +199,7 @@ dot = Rule("dot", ieee.dot, lambda z, *xs: xs[(n := len(xs) // 2) : 2 * n] + xs[
 largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
 smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
 logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
-where = Rule("where", lambda c, x, y: x if c > 0 else y if c == c else c, lambda z, c, *_: (0.0, step(c), 1 - step(c)))
+where = Rule("where", lambda c, x, y: x if c > 0 else y if c == c else c, lambda z, c, x, y: (0.0, step(c), 1 - step(c)))  # noqa: E501
 gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[between(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
 # fmt: on
 

@@ -162,7 +162,17 @@ def running_totals(order: Sequence[Any], steps: Iterable[BackwardStep]) -> Itera
         yield step
 
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "zero_mul": "*", "div": "/", "zero_div": "/", "pow": "**"}
+_INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "zero_mul": "*",
+    "strong_mul": "*",
+    "mod": "%",
+    "div": "/",
+    "zero_div": "/",
+    "pow": "**",
+}
 
 
 def builtin_name(rule: Rule) -> str:

@@ -1,8 +1,11 @@
 """Checks on what a user passes in: settings that are numbers, random number generators, the inputs of a layer."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
+from inspect import signature
+from math import isfinite, isnan
 from numbers import Real
+from types import NoneType
 from typing import Any
 
 from engine import Value
@@ -16,8 +19,34 @@ def check(name: str, given: Any, valid: bool, expected: str) -> None:
 
 
 def check_number(name: str, given: Any, within: Callable[[Any], bool], expected: str) -> None:
-    """The same for a number that must satisfy `within`."""
-    check(name, given, isinstance(given, Real) and within(given), expected)
+    """The same for a number that must satisfy `within`; True and False are none, nor is what no float can hold."""
+    if not is_number(given):
+        raise ValueError(f"{name} must be {expected}, got {given!r:.40}{_unquoted_hint(name, given)}")
+    check(name, given, within(given), expected)
+
+
+def check_finite(name: str, given: Any) -> None:
+    """The same for any number but inf and nan."""
+    check_number(name, given, isfinite, "a finite number")
+
+
+def is_number(given: Any) -> bool:
+    """Whether this is one real number that a float can hold, nan and inf included."""
+    if isinstance(given, bool) or not isinstance(given, Real):
+        return False
+    try:
+        float(given)
+    except OverflowError:
+        return False
+    return True
+
+
+def _unquoted_hint(name: str, given: Any) -> str:
+    """What to write in place of a text that is a number."""
+    try:
+        return f"; write {name}={float(given):g}" if isinstance(given, str) else ""
+    except ValueError:
+        return ""
 
 
 def check_above_0(name: str, given: Any) -> None:
@@ -57,9 +86,25 @@ def check_integer(name: str, given: Any, least: int = 1) -> int:
     return number
 
 
+def as_index(given: Any) -> int | None:
+    """The whole number that this is, be it an integer or a float such as 2.0, which is what arrays often hold."""
+    if getattr(given, "shape", None) == ():
+        given = given.item()
+    number = as_integer(given)
+    if number is None and is_number(given) and float(given).is_integer():
+        return int(given)
+    return number
+
+
 def as_seed(seed: Any) -> Any:
-    """A seed as `random.Random` takes it: one of NumPy's integers as Python's."""
+    """A seed as `random.Random` takes it: one of NumPy's integers as Python's.
+
+    Raises:
+        TypeError: if it is none, such as a list.
+    """
     number = as_integer(seed)
+    if number is None and not isinstance(seed, (float, str, bytes, bool, NoneType)):
+        raise TypeError(f"seed must be a whole number, got {seed!r:.40}; write seed=0")
     return seed if number is None else number
 
 
@@ -68,6 +113,49 @@ def check_rng(rng: Any, method: str) -> None:
     if isinstance(rng, type) or not callable(getattr(rng, method, None)):
         seed = as_integer(rng) or 0
         raise TypeError(f"rng must be a random.Random, got {rng!r:.40}; write rng=random.Random({seed})")
+
+
+def check_state(owner: str, state: Any, own: Mapping[str, Any], may_differ: Container[str] = ()) -> None:
+    """Raise ValueError unless a state, perhaps from a file, has the names of a thing's own, and numbers like its own.
+
+    Args:
+        owner: what has the state, for the message.
+        state: the state.
+        own: what the thing itself would save.
+        may_differ: the names whose kind is checked elsewhere.
+    """
+    if not isinstance(state, Mapping) or state.keys() != own.keys():
+        given = ", ".join(map(str, state)) if isinstance(state, Mapping) else f"{state!r:.40}"
+        raise ValueError(f"{owner} takes a state of {', '.join(own)}; got {given}")
+    for name, mine in own.items():
+        if name not in may_differ and not _is_like(state[name], mine):
+            raise ValueError(f"{owner} has {name}={mine!r:.40}, but the state has {name}={state[name]!r:.40}")
+
+
+def _is_like(given: Any, own: Any) -> bool:
+    """Whether a part of a state is of the same kind as one's own: a number, a text, a list of as many."""
+    if isinstance(own, (list, tuple)):
+        return isinstance(given, (list, tuple)) and len(given) == len(own) and all(map(_is_like, given, own))
+    if isinstance(own, bool) or not isinstance(own, Real):
+        return type(given) is type(own)
+    return is_number(given) and not isnan(given)
+
+
+def check_by_making(kind: Any, argument: Any, settings: Mapping[str, Any]) -> None:
+    """Check settings as those of a user are checked: make such a thing with them, which nothing else uses.
+
+    What is made otherwise than from an argument and these settings is not checked.
+
+    Raises:
+        TypeError, ValueError: what making it raises.
+    """
+    names = signature(kind).parameters
+    options = {name: x for name, x in settings.items() if name in names}
+    try:
+        bound = signature(kind).bind(argument, **options)
+    except TypeError:
+        return
+    kind(*bound.args, **bound.kwargs)
 
 
 def check_inputs(x: Any, expected: int, module: Any) -> list[Value]:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from engine import Value
 from engine.nested import tree_leaves
-from nn.checks import check_rng
+from nn.checks import check_at_least_0, check_finite, check_rng
 from nn.module import Module
 from nn.tensors import is_container, shape
 
@@ -65,28 +65,35 @@ def xavier_uniform_(target: Target, gain: float = 1.0, rng: Any = random) -> Tar
     Source: Glorot, Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html. The arguments are those of
     `kaiming_uniform_`, except that the gain is a number.
     """
+    check_finite("gain", gain)
     return _fill_by_fans(target, lambda fan_in, fan_out: _uniform(gain * sqrt(6 / (fan_in + fan_out)), rng))
 
 
 def xavier_normal_(target: Target, gain: float = 1.0, rng: Any = random) -> Target:
     """Normal, with standard deviation ``gain · √(2 / (fan_in + fan_out))``; otherwise like `xavier_uniform_`."""
+    check_finite("gain", gain)
     return _fill_by_fans(target, lambda fan_in, fan_out: _normal(gain * sqrt(2 / (fan_in + fan_out)), rng))
 
 
 def uniform_(target: Target, a: float = 0.0, b: float = 1.0, rng: Any = random) -> Target:
     """Uniform from `a` to `b`."""
     check_rng(rng, "uniform")
+    check_finite("a", a)
+    check_finite("b", b)
     return _fill(target, lambda: rng.uniform(a, b))
 
 
 def normal_(target: Target, mean: float = 0.0, std: float = 1.0, rng: Any = random) -> Target:
     """Normal, with the given mean and standard deviation."""
     check_rng(rng, "gauss")
+    check_finite("mean", mean)
+    check_at_least_0("std", std)
     return _fill(target, lambda: rng.gauss(mean, std))
 
 
 def constant_(target: Target, val: float) -> Target:
     """All numbers the same. Neurons of a layer that start equal stay equal, because they get the same gradient."""
+    check_finite("val", val)
     return _fill(target, lambda: val)
 
 

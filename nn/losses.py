@@ -1,26 +1,27 @@
 """Losses: how wrong a network is, as one number, the mean over the examples.
 
-Each loss takes the network's outputs and the targets, for one example or for a list of them. Targets are numbers or
-Values. An invalid target is an error, except while a function is being recorded for compile: then it makes the loss inf
-or nan.
+Each loss takes the network's outputs and the targets, for one example or for a list of them, nested alike: n outputs of
+one number each, shape (n, 1), may have targets of shape (n). Targets are numbers or Values. An invalid target is an
+error, except while a function is being recorded for compile: then it makes the loss inf or nan.
 """
 
-from collections.abc import Iterable, Iterator
-from math import nextafter
-from operator import index
+from collections.abc import Iterable, Iterator, Sequence
+from math import fsum, nextafter
 from typing import Any
 
-from engine import Value, dot, log_softmax, mean, rules, select
+from engine import Value, dot, log_softmax, mean, rules, select, where
 from engine.modes import mode
 from engine.nested import is_list_like, tree_leaves
 from engine.value import as_value
+from nn.checks import as_index, as_integer, check, check_at_least_0, check_number, is_number
+from nn.tensors import format_shape, shape
 
 
 def mse_loss(predictions: Any, targets: Any) -> Value:
     """Mean squared error: the mean of ``(prediction - target)²``.
 
     Raises:
-        ValueError: if the numbers of predictions and targets differ, or are 0.
+        ValueError: if the shapes of predictions and targets differ, or there are none.
 
     >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     2.5
@@ -32,7 +33,7 @@ def l1_loss(predictions: Any, targets: Any) -> Value:
     """Mean absolute error: the mean of ``|prediction - target|``, which is less sensitive to outliers.
 
     Raises:
-        ValueError: if the numbers of predictions and targets differ, or are 0.
+        ValueError: if the shapes of predictions and targets differ, or there are none.
 
     >>> l1_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     1.5
@@ -48,7 +49,7 @@ def hinge_loss(scores: Any, targets: Any) -> Value:
         targets: -1 or 1 for each example.
 
     Raises:
-        ValueError: if the numbers of scores and targets differ, or are 0, or a target is neither -1 nor 1.
+        ValueError: if the shapes of scores and targets differ, or there are none, or a target is neither -1 nor 1.
     """
 
     def loss(score: Any, target: Any) -> Value:
@@ -72,7 +73,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
         targets: from 0 (no) to 1 (yes) for each example.
 
     Raises:
-        ValueError: if the numbers of logits and targets differ, or are 0, or a target is not between 0 and 1.
+        ValueError: if the shapes of logits and targets differ, or there are none, or a target is not between 0 and 1.
     """
 
     def loss(logit: Any, target: Any) -> Value:
@@ -89,42 +90,160 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
     return _mean(loss(z, t) for z, t in _pairs("binary_cross_entropy_with_logits", logits, targets))
 
 
-def cross_entropy(logits: Any, targets: Any) -> Value:
+def cross_entropy(
+    logits: Any,
+    targets: Any,
+    weight: Sequence[float] | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Value:
     """The mean of ``-log softmax(logits)[target]``, without overflow.
+
+    A target is the index of the correct class, or a row of probabilities, one for each class; then the loss of an
+    example is ``-Σ probability · log softmax(logits)``.
 
     Args:
         logits: a row with one logit for each class, or a list of such rows.
-        targets: the index of the correct class, or a list of such indices.
+        targets: for each row of logits, an index (floats such as 2.0 are taken too), or a row of probabilities.
+        weight: how much each class counts, one number for each. With indices, the mean is a weighted one: the sum is
+            divided by the sum of the weights of the targets, as in PyTorch.
+        ignore_index: an index that marks examples to leave out, such as padding; if all are, the loss is nan.
+        label_smoothing: from 0 to 1: this share of the target is divided among all classes alike.
 
     Raises:
-        ValueError: if the numbers of rows and targets differ, or are 0.
+        ValueError: if the numbers of rows and targets differ, or are 0; if a row of probabilities does not have one for
+            each class, or they do not add up to 1; if one of the last three arguments is out of range.
         IndexError: if a target is not the index of a class.
-        TypeError: if a target is not a whole number, or the logits are not a row.
+        TypeError: if a target is neither an index nor a row, or the logits are not a row.
 
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 4)
     0.6931
+    >>> round(cross_entropy([Value(0.0), Value(0.0)], [0.75, 0.25]).data, 4)
+    0.6931
     """
-
-    def loss(row: Any, target: Any) -> Value:
-        if isinstance(target, Value):
-            return -as_value(select(log_softmax(row), target))
-        xs, i = list(row), _class_index(target)
-        if not 0 <= i < len(xs):
-            raise IndexError(f"cross_entropy takes targets from 0 to {len(xs) - 1}, one for each logit, got {i}")
-        return -as_value(rules.log_softmax(i)(*xs))
-
     if not is_list_like(logits):
         raise TypeError(
             f"cross_entropy takes a row of logits, one for each class, and then the target, got {logits!r:.40} as the "
             "logits; write cross_entropy(logits, target)"
         )
-    if not is_list_like(targets):
-        return loss(logits, targets)
-    rows, targets = list(logits), list(targets)
-    if rows and not is_list_like(rows[0]):
-        raise ValueError(f"cross_entropy takes a row of logits for each of {len(targets)} targets, got a single row")
+    rows, targets = list(logits), list(targets) if is_list_like(targets) else targets
+    if rows and not is_list_like(rows[0]):  # a single example
+        if isinstance(targets, list) and len(targets) != len(rows):
+            raise ValueError(
+                f"cross_entropy takes a row of logits for each of {len(targets)} targets, got a single row; for one "
+                f"example, write the index of its class, or a row of {len(rows)} probabilities"
+            )
+        rows, targets = [rows], [targets]
+    elif not isinstance(targets, list):
+        raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {targets!r:.40}")
     _check_lengths("cross_entropy", len(rows), len(targets))
-    return _mean(loss(row, target) for row, target in zip(rows, targets))
+    against = _Classes(weight, ignore_index, label_smoothing)
+    plain = weight is None and not label_smoothing and against.ignore_index < 0
+    if plain and len(rows) == 1 and isinstance(targets[0], Value) and mode.get().tracing:
+        return -as_value(select(log_softmax(rows[0]), targets[0]))  # nan if it is to be ignored: it is out of range
+    losses, shares = zip(*(against.loss(list(row), target) for row, target in zip(rows, targets)))
+    kept = [loss for loss, share in zip(losses, shares) if isinstance(share, Value) or share]
+    if all(not isinstance(share, Value) and share in (0.0, 1.0) for share in shares) and kept:
+        return _mean(iter(kept))
+    if not kept:
+        return Value(0.0) / 0.0  # nan, and a warning
+    return as_value(rules.total(*kept) / rules.total(*shares))
+
+
+_OFF = 1e-3  # how far from 1 the sum of probabilities may be, by rounding
+
+
+class _Classes:
+    """The options of `cross_entropy`, and the loss of one example."""
+
+    def __init__(self, weight: Any, ignore_index: Any, label_smoothing: Any) -> None:
+        check("ignore_index", ignore_index, as_integer(ignore_index) is not None, "a whole number")
+        check_number("label_smoothing", label_smoothing, lambda x: 0 <= x <= 1, "from 0 to 1")
+        self.weight: list[float] | None = None
+        if weight is not None:
+            if not is_list_like(weight):
+                raise ValueError(f"weight must be a list with a number for each class, got {weight!r:.40}")
+            for w in (weight := list(weight)):
+                check_at_least_0("each weight", w)
+            self.weight = list(map(float, weight))
+        self.ignore_index, self.smoothing = int(ignore_index), float(label_smoothing)
+
+    def loss(self, row: list[Any], target: Any) -> tuple[Any, Any]:
+        """The loss of one example, and what it adds to the denominator of the mean."""
+        if self.weight is not None and len(self.weight) != len(row):
+            raise ValueError(f"weight must have one number for each of {len(row)} classes, got {len(self.weight)}")
+        if is_list_like(target):
+            return self._soft(row, list(target)), 1.0
+        if isinstance(target, Value):
+            return self._indexed(row, target)
+        i = self._index(target)
+        if i == self.ignore_index:
+            return 0.0, 0.0
+        if not 0 <= i < len(row):
+            raise IndexError(f"cross_entropy takes targets from 0 to {len(row) - 1}, one for each logit, got {i}")
+        share = 1.0 if self.weight is None else self.weight[i]
+        if not self.smoothing:
+            loss = -as_value(rules.log_softmax(i)(*row))
+            return (loss if self.weight is None else share * loss), share
+        probabilities = [0.0] * len(row)
+        probabilities[i] = 1.0
+        return self._expected(row, probabilities), share
+
+    def _indexed(self, row: list[Any], target: Value) -> tuple[Any, Any]:
+        """The same where the index is a Value, which in a compiled function may be ignored in one call only."""
+        logs = log_softmax(row)
+        ignored = rules.equal(target, float(self.ignore_index))
+        index = where(ignored, 0.0, target)
+        share = 1.0 if self.weight is None else select(self.weight, index)
+        loss = -(1 - self.smoothing) * share * select(logs, index)
+        if self.smoothing:
+            loss = loss + self._expected(row, [0.0] * len(row))
+        return where(ignored, 0.0, loss), where(ignored, 0.0, share)
+
+    def _soft(self, row: list[Any], probabilities: list[Any]) -> Any:
+        if len(probabilities) != len(row):
+            raise ValueError(
+                f"cross_entropy takes a probability for each of {len(row)} classes, got a row of {len(probabilities)}; "
+                "if it holds the indices of classes, write one index for each row of logits"
+            )
+        if self.ignore_index >= 0:
+            raise ValueError(
+                f"ignore_index is for targets that are indices, got {self.ignore_index} and rows of probabilities; "
+                "leave it out"
+            )
+        numbers = [p for p in map(_target_number, probabilities) if p is not None]
+        if len(numbers) < len(row):  # being recorded: the loss is not finite where they are no probabilities
+            whole = rules.total(*probabilities)
+            above_0 = rules.equal(rules.total(*map(abs, probabilities)), whole)
+            are_1 = rules.step(_OFF - abs(whole - 1))
+            return self._expected(row, probabilities) / (above_0 * are_1)
+        if not all(is_number(p) and p >= 0 for p in numbers) or not abs(fsum(numbers) - 1) < _OFF:
+            raise ValueError(
+                f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {numbers!r:.60}; if an example "
+                "may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
+            )
+        return self._expected(row, [p if isinstance(p, Value) else float(p) for p in probabilities])
+
+    def _expected(self, row: list[Any], probabilities: list[Any]) -> Any:
+        """``-Σ weight · probability · log softmax``, with smoothed probabilities."""
+        smooth = self.smoothing / len(row)
+        factors = [(1 - self.smoothing) * p + smooth for p in probabilities] if self.smoothing else probabilities
+        if self.weight is not None:
+            factors = [w * factor for w, factor in zip(self.weight, factors)]
+        terms = [(f, i) for i, f in enumerate(factors) if isinstance(f, Value) or f]
+        if not terms:
+            return as_value(0.0 * row[0])
+        return -as_value(dot([f for f, _ in terms], [rules.log_softmax(i)(*row) for _, i in terms]))
+
+    def _index(self, target: Any) -> int:
+        i = as_index(target)
+        if i is None:
+            raise TypeError(
+                "cross_entropy takes the index of the correct class for each row, a whole number, or a row of "
+                f"probabilities, got {target!r:.40}; write int(y) for each y of a flat list if they are indices, or "
+                "[1 - y, y] if they are probabilities"
+            )
+        return i
 
 
 def l1_penalty(parameters: Iterable[Any]) -> Value:
@@ -189,25 +308,36 @@ def _swapped_hint(name: str, output: Any, target: Any) -> str:
     return f"the outputs come first: {name}(outputs, targets)" if swapped else ""
 
 
-def _class_index(target: Any) -> int:
-    try:
-        return index(target)
-    except TypeError:
-        raise TypeError(
-            f"cross_entropy takes the index of the correct class for each row, a whole number, got {target!r:.40}; "
-            "write int(y) for each y of a flat list"
-        ) from None
-
-
 def _mean(losses: Iterator[Value]) -> Value:
     values = list(losses)
     return values[0] if len(values) == 1 else as_value(mean(values))
 
 
 def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
-    outputs, targets = list(tree_leaves(outputs)), list(tree_leaves(targets))
-    _check_lengths(name, len(outputs), len(targets))
-    return zip(outputs, targets)
+    """Each output with its target, once it is certain that they are nested alike; (n, 1) is like (n)."""
+    each: tuple[list[Any], list[Any]] = [], []
+    nestings = _flatten(outputs, each[0]), _flatten(targets, each[1])
+    if nestings[0] != nestings[1] and _without_rows_of_one(nestings[0]) != _without_rows_of_one(nestings[1]):
+        shapes = f"{format_shape(shape(nestings[0]))} and targets of shape {format_shape(shape(nestings[1]))}"
+        raise ValueError(f"{name} takes a target for each output, nested alike, got outputs of shape {shapes}")
+    _check_lengths(name, len(each[0]), len(each[1]))
+    return zip(*each)
+
+
+def _flatten(tree: Any, leaves: list[Any]) -> Any:
+    """The nesting of a tree, with None for each leaf; its leaves are added to the list."""
+    if is_list_like(tree):
+        return [_flatten(branch, leaves) for branch in tree]
+    leaves.append(tree)
+    return None
+
+
+def _without_rows_of_one(nesting: Any) -> Any:
+    """A nesting in which a row of one number counts as the number."""
+    if nesting is None:
+        return None
+    inside = [_without_rows_of_one(branch) for branch in nesting]
+    return None if inside == [None] else inside
 
 
 def _check_lengths(name: str, outputs: int, targets: int) -> None:

@@ -7,7 +7,7 @@
 >>> MLP(2, [3, 1]).load_state_dict(model.state_dict())
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any, Self
 
@@ -165,6 +165,10 @@ class Module:
             ValueError: if a name is missing or unknown, a shape differs, or something is not a finite number. Nothing
                 is changed then.
         """
+        self.prepare_load(state)()
+
+    def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """Check a state as `load_state_dict` does, and return what loads it."""
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict takes a dict, as state_dict() returns it, got {state!r:.40}")
         tensors, numbers, mismatches = dict(named_tensors(self)), dict[str, Any](), list[str]()
@@ -174,7 +178,7 @@ class Module:
                 continue
             try:
                 numbers[name] = tree_map(to_float, state[name])
-            except TypeError as error:
+            except (TypeError, OverflowError) as error:
                 mismatches.append(f"{name!r} holds something that is not a number ({error})")
                 continue
             given, expected = shape(numbers[name]), shape(tensor)
@@ -187,9 +191,13 @@ class Module:
             raise ValueError(
                 f"{type(self).__name__} was not changed, because the state does not fit: {'; '.join(mismatches)}"
             )
-        for name, tensor in tensors.items():
-            for value, number in zip(tree_leaves(tensor), tree_leaves(numbers[name])):
-                value.data = number
+
+        def load() -> None:
+            for name, tensor in tensors.items():
+                for value, number in zip(tree_leaves(tensor), tree_leaves(numbers[name])):
+                    value.data = number
+
+        return load
 
     # Training.
 

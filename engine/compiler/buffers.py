@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import Any
 
-from engine.protocols import UNSET
+from engine.ieee import UNSET
 from engine.value import Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))

@@ -5,8 +5,8 @@ from typing import Any
 
 from engine.anomaly import warn_of_gradients
 from engine.compiler.buffers import Binding
+from engine.ieee import UNSET
 from engine.modes import mode
-from engine.protocols import UNSET
 from engine.rules import Rule
 from engine.value import Value, grad_lock, new
 

@@ -12,13 +12,13 @@ An example is a number, a row of numbers, or a nested list of them. Arrays stay 
 fastest, and lists stay lists; pandas tables become arrays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 from random import Random
 from typing import Any
 
 from engine.compiler.pytree import is_array
-from nn.checks import as_seed, check_integer
+from nn.checks import as_integer, as_seed, check_integer, check_state
 from nn.data.validation import check_X_y, take
 
 
@@ -100,21 +100,35 @@ class DataLoader:
             return np.array(order)
         return order
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, Any]:
         """The position of the loader, as plain numbers; this works in the middle of an epoch too."""
         return {"seed": self.seed, "epoch": self.epoch, "given": self.given, "examples": len(self.X)}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Resume where a loader of the same examples was: the next loop gives the rest of its epoch.
 
         Raises:
-            ValueError: if that loader had another number of examples, or the state belongs to something else.
+            ValueError: if that loader had another number of examples, or the state belongs to something else. Nothing
+                is changed then.
         """
-        if state.keys() != self.state_dict().keys():
-            raise ValueError(f"a DataLoader takes a state of {', '.join(self.state_dict())}; got {', '.join(state)}")
+        self.prepare_load(state)()
+
+    def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """Check a state as `load_state_dict` does, and return what loads it."""
+        check_state("a DataLoader", state, self.state_dict(), may_differ={"seed"})
         if state["examples"] != len(self.X):
             raise ValueError(
                 f"the state belongs to a loader of {state['examples']} examples, and this one has {len(self.X)}"
             )
-        self.seed, self.epoch, self.given = state["seed"], state["epoch"], state["given"]
-        self._resumed = True
+        seed, epoch, given = (
+            as_seed(state["seed"]),
+            check_integer("epoch", state["epoch"], 0),
+            as_integer(state["given"]),
+        )
+        if given is None or not 0 <= given <= self._examples_per_epoch:
+            raise ValueError(f"given must be from 0 to {self._examples_per_epoch} examples, got {state['given']!r}")
+
+        def load() -> None:
+            self.seed, self.epoch, self.given, self._resumed = seed, epoch, given, True
+
+        return load

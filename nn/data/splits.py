@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.compiler.pytree import is_array
 from engine.nested import tree_leaves
-from nn.checks import as_integer, as_seed
+from nn.checks import as_integer, as_seed, is_number
 from nn.data.validation import check_table, check_X_y, take
 
 
@@ -42,9 +42,9 @@ def train_test_split(
     n = len(X)
     count = as_integer(test_size)
     if count is None:
-        count = ceil(test_size * n)
+        count = ceil(test_size * n) if is_number(test_size) and 0 < test_size < 1 else 0
     if not 0 < count < n:
-        raise ValueError(f"test_size must leave examples in both sets, got {test_size} of {n} examples")
+        raise ValueError(f"test_size must leave examples in both sets, got {test_size!r} of {n} examples")
     if not isinstance(stratify, bool):
         raise TypeError("stratify is True or False, and the classes are those in y; write stratify=True")
     rng = Random(as_seed(seed))

@@ -7,7 +7,7 @@ standard deviation of the noise added to each coordinate. The same `seed` gives 
 from math import cos, dist, pi, sin
 from random import Random
 
-from nn.checks import as_seed, check_integer
+from nn.checks import as_seed, check_at_least_0, check_integer, check_share
 
 Points = tuple[list[list[float]], list[int]]
 
@@ -50,8 +50,7 @@ def circles(n: int = 100, noise: float = 0.05, seed: int = 0, factor: float = 0.
     Raises:
         ValueError: if `n` is not a whole number of at least 2, `noise` is below 0, or `factor` is not from 0 up to 1.
     """
-    if not 0 <= factor < 1:
-        raise ValueError(f"factor must be from 0 up to 1, got {factor}")
+    check_share("factor", factor)
     outer, inner = _class_sizes(n)
     rings = [
         [[radius * cos(2 * pi * i / m), radius * sin(2 * pi * i / m)] for i in range(m)]
@@ -158,8 +157,7 @@ def _linspace(m: int) -> list[float]:
 
 def _labelled(classes: list[list[list[float]]], noise: float, seed: int, shuffle: bool = True) -> Points:
     """The points of all classes, with noise added and shuffled, and the class of each."""
-    if not noise >= 0:
-        raise ValueError(f"noise must be at least 0, got {noise}")
+    check_at_least_0("noise", noise)
     rng = Random(as_seed(seed))
     pairs = [(point, label) for label, points in enumerate(classes) for point in points]
     if noise:

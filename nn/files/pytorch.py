@@ -223,12 +223,6 @@ def _sequential_from_torch(cls: Any, theirs: Any) -> Any:
     return cls(*[members[member] for member in theirs])
 
 
-def _batch_norm_from_torch(cls: Any, theirs: Any) -> Any:
-    if theirs.momentum is None:
-        raise ValueError(f"{theirs!r} has momentum=None, a cumulative average; nn supports only a number")
-    return _with_options("num_features", "eps", "momentum", affine=True, track_running_stats=True)(cls, theirs)
-
-
 def _softplus_from_torch(cls: Any, theirs: Any) -> Any:
     if theirs.threshold < 20:
         raise ValueError(
@@ -270,7 +264,10 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
     Softplus: (lambda cls, ours: cls(threshold=40.0), _softplus_from_torch),  # the identity above 40, in float64
     Tanh: (_with_options(), _with_options()),
     Dropout: (_with_options("p"), _with_options("p")),
-    BatchNorm1d: (lambda cls, ours: cls(len(ours.weight), ours.eps, ours.momentum), _batch_norm_from_torch),
+    BatchNorm1d: (
+        lambda cls, ours: cls(len(ours.weight), ours.eps, ours.momentum),
+        _with_options("num_features", "eps", "momentum", affine=True, track_running_stats=True),
+    ),
     LayerNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     RMSNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     Embedding: (

@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from engine.files import write_file
 from engine.nested import tree_leaves
 from nn.module import Module
 
@@ -54,7 +54,7 @@ def save(model: Module, path: str | os.PathLike[str], metadata: Mapping[str, str
         for number in tree_leaves(tensor):
             if not isfinite(number):
                 raise ValueError(f"{path} was not changed, because {name!r} holds {number}, which load would reject")
-    _replace(Path(path), write(state, strings))
+    write_file(path, write(state, strings))
 
 
 def load(model: Module, path: str | os.PathLike[str]) -> Metadata:
@@ -94,22 +94,6 @@ def _format(model: Any, path: str | os.PathLike[str], verb: str) -> tuple[Write,
             ".pkl and .bin are not read because they can run code: use PyTorch to convert them to .safetensors"
         )
     return _FORMATS[suffix]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Replace a file by all of the data at once, or not at all."""
-    path = path.resolve()  # a symbolic link stays one
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be saved: there is no folder {path.parent}")
-    temporary = path.with_name(f".{uuid4().hex}.tmp")  # in the same folder, so that renaming is a single step
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # the numbers must be on disk before the name is
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # JSON: numbers are written with enough digits to read back the same ones.

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine import Value, softmax
 from engine.nested import is_list_like, tree_map
+from nn.checks import check_finite
 from nn.module import Module
 
 # Functions of a Value. The engine's functions also take a plain number, and give one: `engine.relu(1.0)`.
@@ -64,11 +65,12 @@ class ReLU(Activation):
 
 
 class LeakyReLU(Activation):
-    """``x`` above 0, ``negative_slope · x`` below."""
+    """``x`` above 0, ``negative_slope · x`` below. Raises ValueError if the slope is not a finite number."""
 
     name = "leaky_relu"
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        check_finite("negative_slope", negative_slope)
         self.negative_slope = negative_slope
 
     def activate(self, x: Value) -> Value:
@@ -80,11 +82,16 @@ class LeakyReLU(Activation):
 
 
 class ELU(Activation):
-    """``x`` above 0, ``alpha · (exp(x) - 1)`` below. Source: Clevert et al., 2016, https://arxiv.org/abs/1511.07289."""
+    """``x`` above 0, ``alpha · (exp(x) - 1)`` below. Source: Clevert et al., 2016, https://arxiv.org/abs/1511.07289.
+
+    Raises:
+        ValueError: if `alpha` is not a finite number.
+    """
 
     name = "elu"
 
     def __init__(self, alpha: float = 1.0) -> None:
+        check_finite("alpha", alpha)
         self.alpha = alpha
 
     def activate(self, x: Value) -> Value:

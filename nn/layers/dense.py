@@ -36,11 +36,12 @@ class Neuron(Module):
         rng: the source of the initial weights, `random` or a `random.Random(seed)`.
         label: the name of the neuron: ``L0.n3`` has the parameters ``L0.n3.w0``, ``L0.n3.w1``, ``L0.n3.b``.
         bias: whether there is a `b`; if not, the attribute is None.
+        nonlin: what micrograd has in place of `activation`: if False, there is no activation.
 
     Raises:
         TypeError: if `rng` is a seed, or anything else that cannot draw random numbers.
-        ValueError: if `nin` is not a positive whole number, or the activation is unknown; when called with anything
-            but `nin` inputs.
+        ValueError: if `nin` is not a positive whole number, or the activation is unknown or contradicts `nonlin`; when
+            called with anything but `nin` inputs.
 
     >>> neuron = Neuron(2, activation="tanh")
     >>> [p.label for p in neuron.parameters()]
@@ -56,10 +57,13 @@ class Neuron(Module):
         label: str = "",
         *,
         bias: bool = True,
+        nonlin: bool | None = None,
     ) -> None:
         nin = check_integer("nin", nin)
         check_rng(rng, "uniform")
-        if not callable(activation) and activation not in ACTIVATIONS:
+        if nonlin is not None:
+            activation = _activation_of(activation, nonlin)
+        if not callable(activation) and not (isinstance(activation, str) and activation in ACTIVATIONS):
             raise ValueError(
                 f"unknown activation {activation!r}; choose one of {', '.join(ACTIVATIONS)}, or pass a function"
             )
@@ -70,6 +74,11 @@ class Neuron(Module):
         prefix = f"{label}." if label else ""
         self.w = [Value(rng.uniform(-bound, bound), f"{prefix}w{i}", role="parameter") for i in range(nin)]
         self.b = Value(0.0, f"{prefix}b", role="parameter") if bias else None
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether there is an activation, as micrograd asks."""
+        return self.activation != "linear"
 
     def forward(self, x: Any) -> Value:
         """The output, for one input per weight."""
@@ -92,8 +101,20 @@ class Neuron(Module):
         return f"Neuron({len(self.w)}, activation={self.activation!r}{bias_repr(self.b)})"
 
 
+def _activation_of(activation: ActivationLike, nonlin: bool) -> ActivationLike:
+    """The activation that micrograd's `nonlin` stands for."""
+    if not isinstance(nonlin, bool) or activation not in (("relu", "linear") if not nonlin else ACTIVATIONS):
+        raise ValueError(f"nonlin is True or False, and False means no activation, got {nonlin!r} and {activation!r}")
+    if nonlin and activation == "linear":
+        raise ValueError("nonlin=True is an activation, got activation='linear' too; leave one of them out")
+    return activation if nonlin else "linear"
+
+
 class Layer(Module):
     """Several neurons that share the same inputs.
+
+    Called with a row, it returns a list, also if it has one neuron: ``Layer(2, 1)(x)[0]`` is the Value that micrograd's
+    layer returns.
 
     Args:
         nin: the number of inputs.
@@ -103,6 +124,7 @@ class Layer(Module):
         rng: as in `Neuron`.
         label: the name of the layer; its neurons are ``label.n0``, ``label.n1``.
         bias: as in `Neuron`.
+        nonlin: as in `Neuron`.
 
     Raises:
         TypeError, ValueError: as in `Neuron`, and if `nout` is not a positive whole number.
@@ -118,11 +140,14 @@ class Layer(Module):
         label: str = "",
         *,
         bias: bool = True,
+        nonlin: bool | None = None,
     ) -> None:
         nout = check_integer("nout", nout)
         self.label = label
         prefix = f"{label}." if label else ""
-        self.neurons = [Neuron(nin, activation, fused, rng, f"{prefix}n{i}", bias=bias) for i in range(nout)]
+        self.neurons = [
+            Neuron(nin, activation, fused, rng, f"{prefix}n{i}", bias=bias, nonlin=nonlin) for i in range(nout)
+        ]
 
     def forward(self, x: Any) -> list[Value]:
         """A list with one output for each neuron."""

@@ -9,12 +9,11 @@ True
 """
 
 import random
-from operator import index
 from typing import Any
 
 from engine import Value, select
 from engine.nested import is_list_like
-from nn.checks import check_integer, check_rng
+from nn.checks import as_index, check_integer, check_rng
 from nn.module import Module
 from nn.tensors import tensor
 
@@ -49,12 +48,17 @@ class Embedding(Module):
         self.weight = tensor(shape, lambda: rng.gauss(0.0, 1.0), f"{prefix}weight")
 
     def forward(self, x: Any) -> list[Any]:
-        """The row at an index, which is an int, or a Value in a compiled function; for a list, a list of rows."""
+        """The row at an index, a whole number, or a Value in a compiled function; for a list, a list of rows.
+
+        Floats such as 2.0 are taken too, because arrays often hold indices in that form.
+        """
         if is_list_like(x):
             return [self.forward(each) for each in x]
         if isinstance(x, Value):
             return [select(column, x) for column in zip(*self.weight)]
-        i = index(x)
+        i = as_index(x)
+        if i is None:
+            raise TypeError(f"{self!r} takes whole numbers as indices, got {x!r:.40}; write int(x) for each x")
         if not 0 <= i < len(self.weight):
             raise IndexError(f"{self!r} takes indices from 0 to {len(self.weight) - 1}, one for each row, got {i}")
         return list(self.weight[i])

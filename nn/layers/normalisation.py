@@ -17,7 +17,7 @@ from typing import Any
 
 from engine import Value, dot, mean
 from engine.modes import mode
-from nn.checks import check_inputs, check_integer
+from nn.checks import check_above_0, check_inputs, check_integer, check_number
 from nn.layers.activations import map_rows
 from nn.module import Module
 from nn.tensors import tensor
@@ -33,8 +33,9 @@ class BatchNorm1d(Module):
 
     Args:
         num_features: how many numbers an example has.
-        eps: added to the variance, which may be 0.
-        momentum: the share of the running averages that each batch replaces, from 0 to 1.
+        eps: added to the variance, which may be 0; it must be above 0.
+        momentum: the share of the running averages that each batch replaces, from 0 to 1; None for the plain average
+            of all batches so far.
         label: its name: the parameters are ``label.weight0``, ``label.bias0`` and so on.
 
     Attributes:
@@ -52,11 +53,11 @@ class BatchNorm1d(Module):
     num_batches_tracked: Value
     latest: list[Value] | None = None
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, label: str = "") -> None:
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, label: str = "") -> None:
         num_features = check_integer("num_features", num_features)
-        _check_eps(eps)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum must be from 0 to 1, got {momentum}")
+        check_above_0("eps", eps)
+        if momentum is not None:
+            check_number("momentum", momentum, lambda x: 0 <= x <= 1, "from 0 to 1, or None")
         self.eps, self.momentum, self.label = eps, momentum, label
         prefix = f"{label}." if label else ""
         self.weight = tensor([num_features], lambda: 1.0, f"{prefix}weight")
@@ -111,9 +112,10 @@ class BatchNorm1d(Module):
             raise ValueError(f"{self!r} expects {features} means and {features} variances, got {len(numbers)} numbers")
         self._check_examples(examples)
         unbiased = [variance * examples / (examples - 1) for variance in numbers[features:]]
-        for running, number in zip((*self.running_mean, *self.running_var), (*numbers[:features], *unbiased)):
-            running.data = (1 - self.momentum) * running.data + self.momentum * number
         self.num_batches_tracked.data += 1
+        share = 1 / self.num_batches_tracked.data if self.momentum is None else self.momentum
+        for running, number in zip((*self.running_mean, *self.running_var), (*numbers[:features], *unbiased)):
+            running.data = (1 - share) * running.data + share * number
 
     def _check_rows(self, xs: Iterable[Any]) -> list[list[Value]]:
         rows = [check_inputs(x, len(self.weight), self) for x in xs]
@@ -148,7 +150,7 @@ class LayerNorm(Module):
 
     Args:
         normalized_shape: how many numbers a row has.
-        eps: added to the variance, which may be 0.
+        eps: added to the variance, which may be 0; it must be above 0.
         elementwise_affine: whether there are a weight and a bias; if not, the attributes are None.
         label: as in `BatchNorm1d`.
 
@@ -160,7 +162,7 @@ class LayerNorm(Module):
         self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True, label: str = ""
     ) -> None:
         normalized_shape = check_integer("normalized_shape", normalized_shape)
-        _check_eps(eps)
+        check_above_0("eps", eps)
         self.normalized_shape, self.eps, self.label = normalized_shape, eps, label
         prefix = f"{label}." if label else ""
         self.weight = tensor([normalized_shape], lambda: 1.0, f"{prefix}weight") if elementwise_affine else None
@@ -204,7 +206,7 @@ class RMSNorm(Module):
     ) -> None:
         normalized_shape = check_integer("normalized_shape", normalized_shape)
         self.eps = float_info.epsilon if eps is None else eps
-        _check_eps(self.eps)
+        check_above_0("eps", self.eps)
         self.normalized_shape, self.label = normalized_shape, label
         prefix = f"{label}." if label else ""
         self.weight = tensor([normalized_shape], lambda: 1.0, f"{prefix}weight") if elementwise_affine else None
@@ -221,8 +223,3 @@ class RMSNorm(Module):
 
     def __repr__(self) -> str:
         return f"RMSNorm({self.normalized_shape})"
-
-
-def _check_eps(eps: float) -> None:
-    if not eps > 0:
-        raise ValueError(f"eps must be above 0, got {eps}: it keeps the quotient finite where the variance is 0")

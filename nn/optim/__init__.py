@@ -6,9 +6,17 @@ training goes on), `clipping` (gradients kept small).
 
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from nn.optim.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from nn.optim.schedules import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+from nn.optim.schedules import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    LinearLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+    StepLR,
+)
 
 __all__ = [
-    "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "LinearLR", "Optimizer", "RMSprop", "ReduceLROnPlateau",
-    "Schedule", "StepLR", "clip_grad_norm_", "clip_grad_value_",
+    "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "LinearLR", "Optimizer",
+    "RMSprop", "ReduceLROnPlateau", "Schedule", "SequentialLR", "StepLR", "clip_grad_norm_", "clip_grad_value_",
 ]  # fmt: skip

@@ -87,7 +87,7 @@ def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
     if binding.in_buffers():  # the numbers are in arrays: see engine/compiler/buffers.py
         binding.change_gradients(change)
         return
-    reached = [p for p in listed if p.grad is not None]
+    reached = [p for p in listed if p.has_grad]
     for parameter, gradient in zip(reached, change([p.grad for p in reached])):
         parameter.grad = gradient
 

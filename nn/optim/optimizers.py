@@ -7,13 +7,23 @@ compiled too. The memory lives in the optimizer, not in the Values.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from math import inf
 from numbers import Real
 from typing import Any
 
 from engine import Value, rules
 from engine.compiler.api import Compiled
 from engine.compiler.fused_optimizer import FusedOptimizer
-from nn.checks import check, check_above_0, check_at_least_0, check_share
+from nn.checks import (
+    check,
+    check_above_0,
+    check_at_least_0,
+    check_by_making,
+    check_integer,
+    check_number,
+    check_share,
+    check_state,
+)
 
 
 class Optimizer:
@@ -25,17 +35,29 @@ class Optimizer:
         parameters: the Values to update.
         lr: the learning rate.
 
+    Attributes:
+        parameters: the list of these Values. One that is added later is updated from then on, with a memory of 0.
+
     Raises:
         TypeError: if a parameter is not a Value.
         ValueError: if there are no parameters, one occurs twice, or `lr` is not above 0.
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_remembered")  # what the memory is of; compiled rules look at the dict
     memory: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
         if not hasattr(parameters, "__iter__"):
             raise TypeError(f"an optimizer takes a list of Values, got {parameters!r:.40}; write model.parameters()")
         self.parameters = list(parameters)
+        self._check_parameters()
+        check_above_0("lr", lr)
+        self.lr = lr
+        self.steps = 0
+        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
+        self._remembered = list(self.parameters)
+
+    def _check_parameters(self) -> None:
         if not self.parameters:
             raise ValueError("an optimizer takes at least one parameter, got none; write model.parameters()")
         for parameter in self.parameters:
@@ -43,17 +65,33 @@ class Optimizer:
                 raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("an optimizer takes each parameter once, got one of them twice")
-        check_above_0("lr", lr)
-        self.lr = lr
-        self.steps = 0
-        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.memory}
+
+    def _follow_parameters(self) -> None:
+        """Where the list of parameters has been changed, let the memory follow: that of a new one is 0."""
+        if self.parameters == self._remembered:  # Values are compared by identity
+            return
+        self._check_parameters()
+        for parameter in self._remembered:
+            _ = parameter.data  # its number may have been moved to an array
+        places = {parameter: i for i, parameter in enumerate(self._remembered)}
+        self.state = {
+            name: [float(numbers[places[p]]) if p in places else 0.0 for p in self.parameters]
+            for name, numbers in self.state.items()
+        }
+        self._remembered = list(self.parameters)
+        vars(self).pop("_fused", None)
 
     @cached_property
     def _fused(self) -> FusedOptimizer:
         return FusedOptimizer(self.parameters)
 
     def __getstate__(self) -> dict[str, Any]:
+        self._follow_parameters()
         return {name: part for name, part in vars(self).items() if name != "_fused"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remembered = list(self.parameters)
 
     def update(self, p: Any, g: Any, *memory: Any) -> tuple[Any, ...]:
         """The next ``p`` and the next memory, from a parameter, its gradient and what is remembered of it."""
@@ -73,13 +111,14 @@ class Optimizer:
         Raises:
             RuntimeError: if no parameter has a gradient.
         """
+        self._follow_parameters()
         if self._fused.step(self):
             return
-        if all(parameter.grad is None for parameter in self.parameters):
+        if not any(parameter.has_grad for parameter in self.parameters):
             raise RuntimeError("no parameter has a gradient; call loss.backward() before optimizer.step()")
         self.steps += 1
         each = zip(self.parameters, *[list(map(float, memory)) for memory in self.state.values()])
-        updated = [self.update(p.data, p.grad or 0.0, *memory) for p, *memory in each]
+        updated = [self.update(p.data, float(p.grad) if p.has_grad else 0.0, *memory) for p, *memory in each]
         if not isinstance(updated[0], tuple) or len(updated[0]) != 1 + len(self.memory):
             expected = ", ".join(["p", *self.memory])
             raise TypeError(f"update must return the next ({expected},) as a tuple, got {updated[0]!r:.60}")
@@ -100,6 +139,8 @@ class Optimizer:
         >>> SGD([w], lr=0.1).minimize(lambda x: (w * x) ** 2, 1.0), w.data
         (1.0, 0.8)
         """
+        if len(self.parameters) != len(self._remembered):
+            self._follow_parameters()
         compiled = getattr(function, "__self__", function)
         kind = type(self)
         if isinstance(compiled, Compiled) and kind.step is Optimizer.step and kind.zero_grad is Optimizer.zero_grad:
@@ -121,7 +162,9 @@ class Optimizer:
         >>> SGD([Value(1.0)], lr=0.1, momentum=0.9).state_dict()["memory"]
         {'velocity': [0.0]}
         """
-        own = {name: x for name, x in vars(self).items() if isinstance(x, (bool, int, float))}
+        self._follow_parameters()
+        numbers = {name: x for name, x in vars(self).items() if isinstance(x, Real)}  # NumPy's as Python's
+        own = {name: x if isinstance(x, (bool, int, float)) else float(x) for name, x in numbers.items()}
         tuples = {name: list(x) for name, x in vars(self).items() if isinstance(x, tuple) and name != "memory"}
         memory = {name: [*map(float, numbers)] for name, numbers in self.state.items()}
         return {"kind": type(self).__name__, "settings": own | tuples, "memory": memory}
@@ -130,27 +173,49 @@ class Optimizer:
         """Resume from what `state_dict` returned, with the settings in it, including `lr`, as in PyTorch.
 
         Raises:
-            ValueError: if the state belongs to another kind of optimizer, or to another number of parameters. Nothing
-                is changed then.
+            TypeError, ValueError: if the state belongs to another kind of optimizer, or to another number of
+                parameters, or a setting is not what the optimizer takes, or the memory holds anything but numbers.
+                Nothing is changed then.
         """
-        own = self.state_dict()
-        shapes = [
-            {name: len(numbers) for name, numbers in each.get("memory", {}).items()} | {"kind": each.get("kind")}
-            for each in (own, state)
+        self.prepare_load(state)()
+
+    def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """Check a state as `load_state_dict` does, and return what loads it."""
+        own, name = self.state_dict(), type(self).__name__
+        check_state(name, state, own, may_differ=own)
+        kind, settings, memory = state["kind"], state["settings"], state["memory"]
+        sizes = [
+            {each: len(numbers) for each, numbers in memories.items() if isinstance(numbers, (list, tuple))}
+            for memories in (own["memory"], memory if isinstance(memory, Mapping) else {})
         ]
-        missing = own["settings"].keys() - state.get("settings", {}).keys()
-        if shapes[0] != shapes[1] or missing:
+        if kind != name or sizes[0] != sizes[1] or len(sizes[1]) != len(memory):
             raise ValueError(
-                f"this {type(self).__name__} has a memory of {shapes[0]}, but the state has {shapes[1]}; create the "
-                "optimizer with the same settings as the one that was saved"
+                f"this {name} has a memory of {sizes[0]}, but the state is one of {kind!r:.40} with {sizes[1]}; create "
+                "the optimizer with the same settings as the one that was saved"
             )
-        memory = {name: [*map(float, state["memory"][name])] for name in self.memory}
-        settings = {name: tuple(x) if isinstance(x, list) else x for name, x in state["settings"].items()}
-        vars(self).update(settings)
-        self.state = memory
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of {name} are a dict, got {settings!r:.40}")
+        counts = {each: x for each in settings if isinstance(x := getattr(type(self), str(each), None), Real)}
+        initial = {"initial_lr": own["settings"].get("initial_lr", 0.1)}  # where it has, or had, a schedule
+        given = {**initial, **settings}
+        check_state(f"the settings of {name}", given, {**counts, **own["settings"], **initial})
+        check_integer("steps", settings["steps"], 0)
+        check_number("lr", settings["lr"], lambda x: 0 <= x < inf, "at least 0, and finite")  # 0: a schedule's end
+        check_number("initial_lr", given["initial_lr"], lambda x: 0 < x < inf, "above 0, and finite")
+        check_by_making(type(self), self.parameters, {**settings, "lr": settings["lr"] or 1.0})
+        for each, numbers in memory.items():
+            for number in numbers:
+                check_number(f"each number of {each!r}", number, lambda x: x == x, "a number")
+
+        def load() -> None:
+            vars(self).update({each: tuple(x) if isinstance(x, list) else x for each, x in settings.items()})
+            self.state = {each: [*map(float, memory[each])] for each in self.memory}
+
+        return load
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0; do this before each backward pass."""
+        self._follow_parameters()
         self._fused.buffer.zero_grad()
 
 

@@ -41,9 +41,11 @@ def gradient_norms(model: Module) -> dict[str, float]:
         RuntimeError: if no parameter has a gradient.
     """
     layers = _parameters_by_layer(model)
-    if all(p.grad is None for parameters in layers.values() for p in parameters):
+    if not any(p.has_grad for parameters in layers.values() for p in parameters):
         raise RuntimeError("no parameter has a gradient; call loss.backward() before gradient_norms(model)")
-    return {name: _norm(p.grad or 0.0 for p in parameters) for name, parameters in layers.items()}
+    return {
+        name: _norm(float(p.grad) if p.has_grad else 0.0 for p in parameters) for name, parameters in layers.items()
+    }
 
 
 def update_ratios(model: Module, before: Mapping[str, Any]) -> dict[str, float]:

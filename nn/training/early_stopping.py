@@ -11,11 +11,11 @@
 'no better validation loss for 2 epochs'
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
-from nn.checks import check_integer
+from nn.checks import check_at_least_0, check_integer, check_state
 from nn.module import Module
 
 
@@ -32,13 +32,13 @@ class EarlyStopping:
 
     def __init__(self, patience: int = 5, min_delta: float = 0.0) -> None:
         self.patience = check_integer("patience", patience)
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta must be at least 0, got {min_delta}")
+        check_at_least_0("min_delta", min_delta)
         self.min_delta = min_delta
         self.begin()
 
-    def begin(self) -> None:
-        """Forget everything, for a new training run."""
+    def begin(self, model: Module | None = None) -> None:
+        """Forget everything, for a new training run, of this model if it is given."""
+        self._model = model
         self.least = self.mark = inf  # the lowest loss, and the latest that was better by min_delta
         self.waited = 0
         self.weights: dict[str, Any] | None = None
@@ -70,8 +70,22 @@ class EarlyStopping:
         """Resume from what `state_dict` returned.
 
         Raises:
-            ValueError: if the state belongs to something else.
+            ValueError: if the state belongs to something else, or its weights to another model than that of `begin`.
+                Nothing is changed then.
         """
-        if state.keys() != self.state_dict().keys():
-            raise ValueError(f"EarlyStopping takes a state of {', '.join(self.state_dict())}; got {', '.join(state)}")
-        vars(self).update(state)
+        self.prepare_load(state)()
+
+    def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """Check a state as `load_state_dict` does, and return what loads it."""
+        check_state("EarlyStopping", state, self.state_dict(), may_differ={"weights"})
+        waited, weights = check_integer("waited", state["waited"], 0), state["weights"]
+        if weights is not None and self._model is not None:
+            self._model.prepare_load(weights)
+        elif not isinstance(weights, Mapping | None):
+            raise ValueError(f"EarlyStopping takes weights from state_dict(), got {weights!r:.40}")
+
+        def load() -> None:
+            self.least, self.mark = float(state["least"]), float(state["mark"])
+            self.waited, self.weights = waited, weights
+
+        return load

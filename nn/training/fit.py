@@ -17,6 +17,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from math import isfinite
 from time import perf_counter
 from typing import Any
@@ -25,12 +26,12 @@ from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
 from engine.modes import callers_depth, switched
 from engine.nested import is_list_like
-from nn.checks import as_integer, check_integer, check_number
+from nn.checks import as_integer, check_integer, check_number, is_number
 from nn.data import DataLoader, train_test_split
 from nn.layers import BatchNorm1d
 from nn.module import Module
 from nn.optim import Optimizer, ReduceLROnPlateau, clip_grad_norm_
-from nn.training.checkpoint import Checkpoint, Randomness
+from nn.training.checkpoint import Checkpoint, Fingerprint, Randomness
 from nn.training.early_stopping import EarlyStopping
 from nn.training.history import History
 from nn.training.interrupts import DeferredInterrupt
@@ -50,6 +51,7 @@ def fit(
     schedule: Any = None,
     early_stopping: EarlyStopping | int | None = None,
     clip: float | None = None,
+    accumulate: int = 1,
     callbacks: Callable[[History], Any] | Iterable[Callable[[History], Any]] = (),
     compiled: bool | str = "auto",
     seed: int = 0,
@@ -76,6 +78,10 @@ def fit(
         early_stopping: how many epochs to allow without a better validation loss, or an `EarlyStopping`. At the end,
             unless training was interrupted, the model has the weights of the best epoch.
         clip: the largest norm that the gradient may have; a longer one is shortened by `clip_grad_norm_`.
+        accumulate: how many mini-batches each step of the optimizer is for. Their gradients are added up, weighted by
+            their numbers of examples, as if they were one mini-batch, for which the memory may not suffice; the last
+            ones of an epoch may be fewer. (`BatchNorm1d` still normalises each on its own, and a weighted
+            `cross_entropy` is a weighted mean over each.)
         callbacks: a function, or several, called with the history after each epoch; one that returns True ends the
             training. A callback may change what the loss depends on, so compiled code is checked against a plain run
             of one example after each, which takes a little time.
@@ -84,7 +90,8 @@ def fit(
         seed: the same seed gives the same order of examples, and holds out the same examples.
         checkpoint: a file in which everything is saved after each epoch. If it exists, training resumes from it, with
             the settings saved in it: these override those of the optimizer and the schedule, such as `lr`, as in
-            PyTorch.
+            PyTorch. If it was written for another model, that is an error; if for other data of the same size, or
+            another loss, a warning.
         progress: show the progress, with tqdm if that is installed.
 
     Raises:
@@ -93,6 +100,7 @@ def fit(
         FileNotFoundError: if the folder for the checkpoint does not exist.
     """
     epochs = check_integer("epochs", epochs)
+    accumulate = check_integer("accumulate", accumulate)
     _check(model, loss, optimizer, schedule, clip, compiled)
     callbacks = [callbacks] if callable(callbacks) else list(callbacks)
     loader, held_out = _loaders(data, validation, batch_size, seed)
@@ -108,33 +116,39 @@ def fit(
             _try_loss(model, loss, examples)
     history = History(model)
     if stopping is not None:
-        stopping.begin()
+        stopping.begin(model)
     file = None
     if checkpoint is not None:
         parts = {"model": model, "optimizer": optimizer, "data": loader, "history": history}
         parts |= {"schedule": schedule} if schedule is not None else {}
         parts |= {"early stopping": stopping} if stopping is not None else {}
-        file = Checkpoint(checkpoint, {**parts, "random": Randomness(model)})
+        fingerprint = Fingerprint(model, loss, {"data": loader, "validation": held_out})
+        file = Checkpoint(checkpoint, {**parts, "random": Randomness(model), "fingerprint": fingerprint})
         if file.exists():
             file.load()
             history.stopped = stopping.reason if stopping is not None else ""
     diverged = ""
-    learning, measuring = Objective(model, loss, compiled), Objective(model, loss, compiled)
+    labels = _labels(loader)
+    learning, measuring = Objective(model, loss, compiled, labels), Objective(model, loss, compiled, labels)
 
-    def train_step(xs: Any, ys: Any) -> float:
-        if clip is None:
-            number = learning.minimize(optimizer, xs, ys)
+    def train_step(batches: list[tuple[Any, Any]]) -> list[float]:
+        if clip is None and len(batches) == 1:
+            numbers = [learning.minimize(optimizer, *batches[0])]
         else:
-            value = learning(xs, ys)
+            examples, numbers = sum(len(ys) for _, ys in batches), []
             optimizer.zero_grad()
-            value.backward()
-            clip_grad_norm_(optimizer.parameters, clip)
+            for xs, ys in batches:
+                value = learning(xs, ys)
+                (value if len(batches) == 1 else value * (len(ys) / examples)).backward()
+                numbers.append(value.data)
+            if clip is not None:
+                clip_grad_norm_(optimizer.parameters, clip)
             optimizer.step()
-            number = value.data
-        bar.batch()
-        if not isfinite(number) and not all(isfinite(p.data) for p in optimizer.parameters):
-            history.stopped = f"the weights are no longer finite, in epoch {history.epoch + 1}"
-        return number
+        for number in numbers:
+            bar.batch()
+            if not isfinite(number) and not all(isfinite(p.data) for p in optimizer.parameters):
+                history.stopped = f"the weights are no longer finite, in epoch {history.epoch + 1}"
+        return numbers
 
     with (
         preserve_training_mode(model) as train,
@@ -146,14 +160,15 @@ def fit(
                 lr, begin, validation_loss = optimizer.lr, perf_counter(), None
                 train(True)
                 with _collector_paused():
-                    training_loss = _mean_loss(train_step, loader, interrupt, history)
+                    training_loss = _mean_loss(train_step, loader, accumulate, interrupt, history)
                 diverged = history.stopped
                 train(False)
                 if held_out is not None:
                     with no_grad():
                         validation_loss = _mean_loss(
-                            lambda xs, ys: measuring(xs, ys).data, held_out, interrupt, history
-                        )
+                            lambda batches: [measuring(xs, ys).data for xs, ys in batches], held_out, 1, interrupt,
+                            history,
+                        )  # fmt: skip
                 history.add(training_loss, validation_loss, lr, perf_counter() - begin)
                 watched = training_loss if validation_loss is None else validation_loss
                 if isinstance(schedule, ReduceLROnPlateau):
@@ -184,13 +199,21 @@ def fit(
 
 
 def _mean_loss(
-    loss_of: Callable[[Any, Any], float], loader: DataLoader, interrupt: DeferredInterrupt, history: History
+    losses_of: Callable[[list[tuple[Any, Any]]], list[float]],
+    loader: DataLoader,
+    together: int,
+    interrupt: DeferredInterrupt,
+    history: History,
 ) -> float:
-    """The mean loss over the examples of an epoch, given the loss of a mini-batch; it ends when training is stopped."""
-    total, examples = 0.0, 0
-    for xs, ys in loader:
-        total += loss_of(xs, ys) * len(ys)
-        examples += len(ys)
+    """The mean loss over the examples of an epoch, given the losses of so many mini-batches together.
+
+    It ends when training is stopped.
+    """
+    total, examples, batches = 0.0, 0, iter(loader)
+    while group := list(islice(batches, together)):
+        for loss, (_, ys) in zip(losses_of(group), group):
+            total += loss * len(ys)
+            examples += len(ys)
         interrupt.raise_if_requested()
         if history.stopped:
             break
@@ -266,7 +289,7 @@ def _check(model: Any, loss: Any, optimizer: Any, schedule: Any, clip: Any, comp
 
 def _loaders(data: Any, validation: Any, batch_size: int, seed: int) -> tuple[DataLoader, DataLoader | None]:
     """The mini-batches to learn from, and those to validate on, if any."""
-    if isinstance(validation, float):
+    if is_number(validation) and as_integer(validation) is None:
         if not 0 < validation < 1:
             raise ValueError(f"validation must be a share between 0 and 1, or a pair (X, y), got {validation}")
         if isinstance(data, DataLoader):
@@ -300,10 +323,16 @@ def _check_last_batch(model: Module, loader: DataLoader) -> None:
 
 def _try_loss(model: Module, loss: Any, loader: DataLoader) -> None:
     """Try the model and the loss on one example and every label, before anything is changed."""
-    X, y = listed(loader.X[:1]), listed(loader.y)
+    X, y = listed(loader.X[:1]), listed(loader.y[:1])
     with preserve_training_mode(model), switched(recording=False, warning=False):
         outputs = model.eval().batch(X)
-        targets = y[:1] if is_list_like(y[0]) else list(dict.fromkeys(y))
+        targets = y if is_list_like(y[0]) else _labels(loader)
         value = loss(outputs * len(targets), targets)
     if not isinstance(value, Value):
         raise TypeError(f"loss must give one Value, got {value!r:.60}; write the mean over all outputs and targets")
+
+
+def _labels(loader: DataLoader) -> list[Any]:
+    """Every target once, or where targets are rows, one for each example."""
+    y = listed(loader.y)
+    return list(y) if is_list_like(y[0]) else list(dict.fromkeys(y))

@@ -12,9 +12,10 @@ epoch    loss  validation   lr  seconds
 3 epochs in 1.5 s; the best validation loss, 0.8, was at epoch 2
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from nn.checks import check_state, is_number
 from nn.module import Module
 
 _MAX_ROWS = 12  # in the table, not counting the best epoch
@@ -81,12 +82,26 @@ class History:
         """Resume from what `state_dict` returned.
 
         Raises:
-            ValueError: if the state belongs to something else.
+            ValueError: if the state belongs to something else, or holds anything but a number for each epoch. Nothing
+                is changed then.
         """
-        if state.keys() != self.state_dict().keys():
-            raise ValueError(f"a History takes a state of {', '.join(self.state_dict())}; got {', '.join(state)}")
+        self.prepare_load(state)()
+
+    def prepare_load(self, state: Mapping[str, list[float]]) -> Callable[[], None]:
+        """Check a state as `load_state_dict` does, and return what loads it."""
+        own = self.state_dict()
+        check_state("a History", state, own, may_differ=own)
         for name, numbers in state.items():
-            setattr(self, name, list(numbers))
+            if not isinstance(numbers, (list, tuple)) or not all(map(is_number, numbers)):
+                raise ValueError(f"a History takes a list of numbers as its {name}, got {numbers!r:.40}")
+            if len(numbers) > len(state["loss"]) or (len(numbers) < len(state["loss"]) and name != "validation_loss"):
+                raise ValueError(f"a History of {len(state['loss'])} epochs has {len(numbers)} numbers for {name}")
+
+        def load() -> None:
+            for name, numbers in state.items():
+                setattr(self, name, [*map(float, numbers)])
+
+        return load
 
     def __str__(self) -> str:
         best, n = self.best_epoch, self.epoch

@@ -1,6 +1,8 @@
 """The loss of a mini-batch, in plain Python or compiled, with the same numbers either way."""
 
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import cycle
 from math import fsum, isclose
 from random import Random
 from typing import Any
@@ -15,6 +17,7 @@ from engine.value import as_value
 from nn.layers import BatchNorm1d
 from nn.module import Module
 from nn.optim import Optimizer
+from nn.tensors import shape
 from nn.training.checkpoint import Randomness
 
 
@@ -29,9 +32,11 @@ class Objective:
         model: the model, which stays in its training mode.
         loss: a function of outputs and targets, for one example or for a list of them.
         compiled: True, False, or ``"auto"``, which means True if numba can be used and the model allows it.
+        labels: the targets there are, for a loss that is a mean with some of them only: see `_is_mean`.
     """
 
-    def __init__(self, model: Module, loss: Any, compiled: bool | str) -> None:
+    def __init__(self, model: Module, loss: Any, compiled: bool | str, labels: Sequence[Any] = ()) -> None:
+        self.labels = labels
         self.model, self.loss, self.must = model, loss, compiled is True
         plain = compiled is False or (compiled == "auto" and not machine_is_available())
         self._strategy: Any = self._plain if plain else None
@@ -94,19 +99,25 @@ class Objective:
         """Whether no example affects the outputs for another, and the loss of the mini-batch is the mean over examples.
 
         The loss is also tried on slightly different outputs, because with the initial weights both might be the case
-        by chance.
+        by chance; and on all other labels, because a class may have a weight, or mark examples to leave out.
         """
         xs, ys, rng = listed(xs), listed(ys), Random(0)
         with switched(recording=False, warning=False):
             outputs, alone = self.model.batch(xs), [self.model(x) for x in xs[:4]]
             near = [tree_map(lambda v: v + 1e-3 * rng.random(), output) for output in outputs]
             each = [self.loss(output, y).data for output, y in zip(near, ys)]
-            pairs = [
+            others = [y for y in self.labels[:1000] if shape(y) == shape(ys[0])]
+            alike = len(near) > 1 and len({shape(output) for output in near}) == 1
+            pairs = list(zip(cycle(near), others)) if alike else []
+            whole = self.loss([output for output, _ in pairs], others).data if pairs else 0.0
+            ends = [self.loss(output, y).data for output, y in pairs] or [0.0]
+            same = [
                 (as_value(v).data, as_value(w).data)
                 for v, w in zip(tree_leaves(outputs[: len(alone)]), tree_leaves(alone))
             ]
-            pairs += [(self.loss(outputs, ys).data, value.data), (self.loss(near, ys).data, fsum(each) / len(each))]
-        return all(isclose(x, y, rel_tol=1e-9) for x, y in pairs)
+            same += [(whole, fsum(ends) / len(ends))]
+            same += [(self.loss(outputs, ys).data, value.data), (self.loss(near, ys).data, fsum(each) / len(each))]
+        return all(isclose(x, y, rel_tol=1e-9) for x, y in same)
 
     def _with_statistics(self, xs: Any, ys: Any) -> Value:
         """The loss of the mini-batch as a whole, and an update of the statistics for batch normalisation."""

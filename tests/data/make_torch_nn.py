@@ -53,6 +53,38 @@ losses = {
     "hinge_loss": (F.relu(1 - signs * logits).mean(), signs),
     "binary_cross_entropy_with_logits": (F.binary_cross_entropy_with_logits(logits, soft), soft),
 }
+rows_of_logits = 2 * torch.randn(7, 4)
+indices, weight = torch.tensor([2, 0, 3, 3, 1, 0, 2]), torch.tensor([0.5, 2.0, 1.0, 0.25])
+padded = torch.tensor([2, -100, 3, -100, 1, 0, 2])
+shares = torch.softmax(torch.randn(7, 4), 1)
+one_hot = F.one_hot(indices, 4).double()
+CROSS_ENTROPIES = {
+    "plain": (indices, {}),
+    "weighted": (indices, {"weight": weight}),
+    "a weight of 0": (indices, {"weight": torch.tensor([0.0, 1.0, 3.0, 2.0])}),
+    "smoothed": (indices, {"label_smoothing": 0.2}),
+    "smoothed to the end": (indices, {"label_smoothing": 1.0}),
+    "ignoring": (padded, {}),
+    "ignoring another": (indices, {"ignore_index": 3}),
+    "weighted, ignoring": (padded, {"weight": weight}),
+    "weighted, smoothed": (indices, {"weight": weight, "label_smoothing": 0.1}),
+    "everything": (indices, {"weight": weight, "ignore_index": 0, "label_smoothing": 0.3}),
+    "probabilities": (shares, {}),
+    "one-hot": (one_hot, {}),
+    "probabilities, weighted": (shares, {"weight": weight}),
+    "probabilities, weighted, smoothed": (shares, {"weight": weight, "label_smoothing": 0.15}),
+    "one-hot, smoothed": (one_hot, {"label_smoothing": 0.15}),
+}
+cross_entropies = {}
+for name, (targets, options) in CROSS_ENTROPIES.items():
+    given = rows_of_logits.clone().requires_grad_()
+    loss = F.cross_entropy(given, targets, **options)
+    cross_entropies[name] = {
+        "targets": targets.tolist(),
+        "options": {key: x.tolist() if torch.is_tensor(x) else x for key, x in options.items()},
+        "loss": loss.item(),
+        "grad": torch.autograd.grad(loss, given)[0].tolist(),
+    }
 written = {
     "pytorch": torch.__version__,
     "sizes": SIZES,
@@ -60,6 +92,8 @@ written = {
     "classes": classes.tolist(),
     "weights": weights,
     "runs": runs,
+    "logits": rows_of_logits.tolist(),
+    "cross_entropies": cross_entropies,
     "outputs": logits.tolist(),
     "losses": {
         name: {"targets": targets.tolist(), "loss": loss.item(), "grad": torch.autograd.grad(loss, logits)[0].tolist()}

@@ -17,6 +17,7 @@ EXAMPLES, FEATURES = 5, 3
 LAYERS = {
     "BatchNorm1d": (nn.BatchNorm1d, {}),
     "BatchNorm1d of its own": (nn.BatchNorm1d, {"eps": 0.01, "momentum": 0.3}),
+    "BatchNorm1d of all batches": (nn.BatchNorm1d, {"momentum": None}),
     "LayerNorm": (nn.LayerNorm, {}),
     "LayerNorm of its own": (nn.LayerNorm, {"eps": 0.01}),
     "LayerNorm without weights": (nn.LayerNorm, {"elementwise_affine": False}),

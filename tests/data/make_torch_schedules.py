@@ -40,6 +40,29 @@ RUNS = {
         [("LinearLR", {}), ("StepLR", {"step_size": 10, "gamma": 0.5}), ("CosineAnnealingLR", {"T_max": 50})],
         lambda t: [0, 1, 2],
     ),
+    "restarts": ([("CosineAnnealingWarmRestarts", {"T_0": 7})], lambda t: [0]),
+    "restarts, each twice as far": (
+        [("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2, "eta_min": 0.01})],
+        lambda t: [0],
+    ),
+}
+# Schedules that SequentialLR takes one after another, and its milestones.
+SEQUENCES = {
+    "warm-up, then cosine": (
+        [("LinearLR", {"start_factor": 0.25, "total_iters": 5}), ("CosineAnnealingLR", {"T_max": 30, "eta_min": 1e-3})],
+        [5],
+    ),
+    "all of them": (
+        [
+            ("LinearLR", {"start_factor": 0.1, "total_iters": 4}),
+            ("StepLR", {"step_size": 3}),
+            ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2}),
+            ("LinearLR", {"start_factor": 0.5, "end_factor": 0.0, "total_iters": 6}),
+            ("CosineAnnealingLR", {"T_max": 3}),
+        ],
+        [1, 9, 22, 31],
+    ),
+    "one alone": ([("StepLR", {"step_size": 6, "gamma": 0.5})], []),
 }
 PLATEAUS = {
     "patience": {"patience": 3},
@@ -49,6 +72,8 @@ PLATEAUS = {
     "max": {"mode": "max", "patience": 2, "threshold": 0.02, "factor": 0.5},
     "max, without patience": {"mode": "max", "patience": 0},
     "no change worth making": {"patience": 0, "factor": 0.01},
+    "absolute": {"patience": 2, "threshold": 0.15, "threshold_mode": "abs", "factor": 0.6},
+    "max, absolute": {"mode": "max", "patience": 2, "threshold": 0.04, "threshold_mode": "abs", "factor": 0.6},
 }
 # It falls, wanders, falls again; now and then it is not finite.
 measured = [2 / (1 + t) + 0.3 * math.sin(1.7 * t) + (1.5 if t > 25 else 2.0) for t in range(STEPS)]
@@ -71,6 +96,18 @@ for name, (made, turns) in RUNS.items():
             schedules[i].step()
         rates.append(steps.param_groups[0]["lr"])
     runs[name] = {"schedules": made, "turns": [turns(t) for t in range(STEPS)], "rates": rates}
+
+sequences = {}
+for name, (made, milestones) in SEQUENCES.items():
+    steps = optimizer()
+    schedule = lr_scheduler.SequentialLR(
+        steps, [getattr(lr_scheduler, kind)(steps, **options) for kind, options in made], milestones
+    )
+    rates = [steps.param_groups[0]["lr"]]
+    for _ in range(STEPS):
+        schedule.step()
+        rates.append(steps.param_groups[0]["lr"])
+    sequences[name] = {"schedules": made, "milestones": milestones, "rates": rates}
 
 plateaus = {}
 for name, options in PLATEAUS.items():
@@ -130,6 +167,7 @@ written = {
     "pytorch": torch.__version__,
     "lr": LR,
     "runs": runs,
+    "sequences": sequences,
     "plateaus": plateaus,
     "clip_grad_norm_": norms,
     "clip_grad_value_": values,

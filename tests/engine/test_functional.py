@@ -75,6 +75,13 @@ def test_gradients_leave_grad_alone():
     assert (x.grad, y.grad) == (6.0, 1.0)
 
 
+def test_gradients_leave_the_grad_of_an_unrelated_input_alone_too():
+    x, other, untouched = Value(3.0), Value(1.0), Value(1.0)
+    other.grad = 5.0
+    assert gradients(x * x, [other, untouched]) == [0.0, 0.0]
+    assert (other.grad, untouched.grad) == (5.0, None)
+
+
 def test_gradients_of_an_unrelated_input_are_zero():
     x, other = Value(3.0), Value(1.0)
     assert gradients(x * x, [other]) == [0.0]
@@ -108,6 +115,12 @@ def test_jvp_takes_a_tangent_for_each_primal():
     assert jvp(lambda x, y: x * y + sin(x), (0.0, 3.0), (1.0, 10.0)) == (0.0, 4.0)
     with pytest.raises(ValueError, match="got 2 primals and 1 tangents"):
         jvp(lambda x, y: x * y, (1.0, 2.0), (1.0,))
+
+
+def test_a_rate_of_0_passes_no_infinite_slope_forward():
+    assert jvp(lambda x, y: x.sqrt() + 2 * y, (0.0, 3.0), (0.0, 1.0)) == (6.0, 2.0)
+    value, rate = jvp(lambda x, y: x.sqrt() + 2 * y, (Value(0.0), Value(3.0)), (0.0, 1.0))
+    assert (value.data, rate.data) == (6.0, 2.0)
 
 
 def test_forward_over_reverse_is_the_second_derivative():

@@ -20,6 +20,7 @@ import pytest
 from engine import Rule, Value, detect_anomaly, grad, gradients, no_grad, record_lines
 from engine import sum as total
 from engine.graph import topological_order
+from engine.modes import mode
 
 
 def readme_expression(a, b):
@@ -147,6 +148,25 @@ def test_a_backward_pass_that_fails_leaves_the_leaves_as_they_were():
 
 
 # A leaf changed after the forward pass.
+
+
+def test_a_backward_pass_waits_for_the_one_in_another_thread_that_shares_its_nodes():
+    w, met = Value(1.0), []
+
+    def partials(*_):
+        if not met and threading.current_thread() is threading.main_thread():
+            met.append(threading.Thread(target=other.backward))
+            met[0].start()
+            met[0].join(0.2)  # it cannot end before this pass does; were it to go ahead, it would now be through
+        return (2.0,)
+
+    shared = w * 1.0
+    other = shared * 3.0
+    root = Rule("double", lambda x: 2 * x, partials)(shared) + shared
+    assert not met
+    root.backward()
+    met[0].join()
+    assert w.grad == (2.0 + 1.0) + 3.0
 
 
 def test_a_leaf_changed_after_forward_is_named_and_never_mixed_in():
@@ -493,6 +513,18 @@ def test_no_grad_records_nothing_and_ends_with_its_block():
 
     assert score().parents == ()
     assert (x * 3).parents[0] is x
+
+
+@pytest.mark.parametrize("block", [no_grad, detect_anomaly, record_lines])
+def test_a_block_that_ends_with_an_error_ends_all_the_same(block):
+    def failing():
+        inside.append(mode.get())
+        raise LookupError
+
+    before, inside = mode.get(), []
+    with pytest.raises(LookupError), block():
+        failing()
+    assert inside[0] != mode.get() == before
 
 
 def test_no_grad_stays_within_its_thread():

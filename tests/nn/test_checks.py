@@ -32,24 +32,84 @@ TAKES_RNG = {
 TABLE = [[Value(2.0), Value(3.0)]]
 
 
+def optimizer():
+    return nn.SGD(MODEL.parameters(), lr=0.1)
+
+
+# Every setting that is a number but need not be whole; and whether it must not be below 0.
 SETTINGS = {
-    "clip": lambda x: nn.fit(MODEL, ([[1.0]], [1.0]), nn.mse_loss, nn.SGD(MODEL.parameters(), lr=0.1), clip=x),
-    "gamma": lambda x: nn.StepLR(nn.SGD(MODEL.parameters(), lr=0.1), 1, gamma=x),
-    "start_factor": lambda x: nn.LinearLR(nn.SGD(MODEL.parameters(), lr=0.1), start_factor=x),
-    "eta_min": lambda x: nn.CosineAnnealingLR(nn.SGD(MODEL.parameters(), lr=0.1), 2, eta_min=x),
-    "factor": lambda x: nn.ReduceLROnPlateau(nn.SGD(MODEL.parameters(), lr=0.1), factor=x),
-    "p": lambda x: Dropout(x),
+    "clip": lambda x: nn.fit(MODEL, ([[1.0]], [1.0]), nn.mse_loss, optimizer(), clip=x),
+    "lr": lambda x: nn.SGD(MODEL.parameters(), lr=x),
+    "SGD momentum": lambda x: nn.SGD(MODEL.parameters(), lr=0.1, momentum=x),
+    "SGD weight_decay": lambda x: nn.SGD(MODEL.parameters(), lr=0.1, weight_decay=x),
+    "Adam eps": lambda x: nn.Adam(MODEL.parameters(), eps=x),
+    "RMSprop alpha": lambda x: nn.RMSprop(MODEL.parameters(), alpha=x),
+    "RMSprop momentum": lambda x: nn.RMSprop(MODEL.parameters(), momentum=x),
+    "Adagrad lr_decay": lambda x: nn.Adagrad(MODEL.parameters(), lr_decay=x),
+    "gamma": lambda x: nn.StepLR(optimizer(), 1, gamma=x),
+    "start_factor": lambda x: nn.LinearLR(optimizer(), start_factor=x),
+    "end_factor": lambda x: nn.LinearLR(optimizer(), end_factor=x),
+    "eta_min": lambda x: nn.CosineAnnealingLR(optimizer(), 2, eta_min=x),
+    "restarts eta_min": lambda x: nn.CosineAnnealingWarmRestarts(optimizer(), 2, eta_min=x),
+    "factor": lambda x: nn.ReduceLROnPlateau(optimizer(), factor=x),
+    "threshold": lambda x: nn.ReduceLROnPlateau(optimizer(), threshold=x),
+    "min_lr": lambda x: nn.ReduceLROnPlateau(optimizer(), min_lr=x),
     "max_norm": lambda x: nn.clip_grad_norm_(MODEL.parameters(), x),
-    "momentum": lambda x: nn.SGD(MODEL.parameters(), lr=0.1, momentum=x),
+    "clip_value": lambda x: nn.clip_grad_value_(MODEL.parameters(), x),
+    "min_delta": lambda x: nn.EarlyStopping(3, min_delta=x),
+    "p": lambda x: Dropout(x),
+    "BatchNorm1d eps": lambda x: nn.BatchNorm1d(2, eps=x),
+    "BatchNorm1d momentum": lambda x: nn.BatchNorm1d(2, momentum=x),
+    "LayerNorm eps": lambda x: nn.LayerNorm(2, eps=x),
+    "RMSNorm eps": lambda x: nn.RMSNorm(2, eps=x),
+    "noise": lambda x: nn.moons(10, noise=x),
+    "spirals noise": lambda x: nn.spirals(10, noise=x),
+    "circles factor": lambda x: nn.circles(10, factor=x),
+    "normal_ std": lambda x: init.normal_([Value(1.0)], std=x),
+    "label_smoothing": lambda x: nn.cross_entropy([1.0, 2.0], 0, label_smoothing=x),
+    "test_size": lambda x: nn.train_test_split([1, 2, 3], [1, 2, 3], x),
+}
+ANY_SIGN = {
+    "negative_slope": nn.LeakyReLU,
+    "alpha": nn.ELU,
+    "a": lambda x: init.uniform_([Value(1.0)], a=x),
+    "b": lambda x: init.uniform_([Value(1.0)], b=x),
+    "mean": lambda x: init.normal_([Value(1.0)], mean=x),
+    "val": lambda x: init.constant_([Value(1.0)], x),
+    "xavier_uniform_ gain": lambda x: init.xavier_uniform_([[Value(1.0)]], gain=x),
+    "xavier_normal_ gain": lambda x: init.xavier_normal_([[Value(1.0)]], gain=x),
 }
 MODEL = Neuron(1)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-@pytest.mark.parametrize("given", ["a", -1.0, [0.5], 1j])
-def test_a_setting_that_is_no_number_or_too_small_is_told(name, given):
-    with pytest.raises(ValueError, match=rf"^{name} must be .*, got {re.escape(repr(given))}"):
-        SETTINGS[name](given)
+@pytest.mark.parametrize("name", [*SETTINGS, *ANY_SIGN])
+@pytest.mark.parametrize("given", ["a", "1e-5", None, [0.5], 1j, True, 10**400, float("nan"), -1.0])
+def test_a_setting_that_is_no_number_or_out_of_range_is_told(name, given):
+    may_be_none = ("clip", "BatchNorm1d momentum", "RMSNorm eps")
+    if (given is None and name in may_be_none) or (given == -1.0 and name in ANY_SIGN):
+        return
+    text = re.escape(f"{given!r:.40}")
+    with pytest.raises(ValueError, match=rf"^{name.split()[-1]} must .*\bgot {text}") as raised:
+        {**SETTINGS, **ANY_SIGN}[name](given)
+    assert ("; write" in str(raised.value)) is (given == "1e-5" and name != "test_size")
+
+
+def test_a_number_in_quotes_is_told_with_what_to_write():
+    with pytest.raises(ValueError, match=r"^eps must be above 0, got '1e-5'; write eps=1e-05$"):
+        nn.LayerNorm(2, eps="1e-5")
+    with pytest.raises(ValueError, match=r"^min_delta must be at least 0, got None$"):
+        nn.EarlyStopping(3, min_delta=None)
+
+
+@pytest.mark.parametrize("wrong", [[1], {}, 1j, None.__class__])
+def test_a_seed_that_is_none_is_told(wrong):
+    for make in (nn.moons, nn.xor, nn.spirals, nn.circles, nn.yin_yang):
+        with pytest.raises(TypeError, match=r"^seed must be a whole number, got .*; write seed=0$"):
+            make(10, seed=wrong)
+    with pytest.raises(TypeError, match="seed must be a whole number"):
+        nn.train_test_split([1, 2, 3], [1, 2, 3], seed=wrong)
+    with pytest.raises(TypeError, match="seed must be a whole number"):
+        nn.DataLoader([1, 2, 3], seed=wrong)
 
 
 def test_everything_that_takes_an_rng_is_here():
@@ -97,6 +157,11 @@ WHOLE_NUMBERS = {
     "batch_size": lambda n: nn.DataLoader([1, 2, 3], batch_size=n),
     "step_size": lambda n: nn.StepLR(nn.SGD(MODEL.parameters(), lr=0.1), n),
     "total_iters": lambda n: nn.LinearLR(nn.SGD(MODEL.parameters(), lr=0.1), total_iters=n),
+    "T_0": lambda n: nn.CosineAnnealingWarmRestarts(nn.SGD(MODEL.parameters(), lr=0.1), n),
+    "T_mult": lambda n: nn.CosineAnnealingWarmRestarts(nn.SGD(MODEL.parameters(), lr=0.1), 2, n),
+    "accumulate": lambda n: nn.fit(
+        MODEL, ([[1.0]], [1.0]), nn.mse_loss, optimizer(), 1, accumulate=n, compiled=False, progress=False
+    ),
     "T_max": lambda n: nn.CosineAnnealingLR(nn.SGD(MODEL.parameters(), lr=0.1), n),
     "patience": nn.EarlyStopping,
     "n": lambda n: nn.spirals(n, classes=1),

@@ -1,12 +1,15 @@
 """The losses against PyTorch's numbers, and what they refuse."""
 
 import json
+from math import isnan
 
+import numpy as np
 import pytest
 
 import nn
 from engine import Value, compile
 from engine.graph import topological_order
+from engine.nested import tree_leaves, tree_map
 from nn import (
     SGD,
     Adam,
@@ -148,9 +151,13 @@ def test_cross_entropy_of_far_logits_is_finite():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: mse_loss([x], [1, 2]), ValueError, "mse_loss takes as many outputs as targets, got 1 outputs and 2"),
+        (
+            lambda x: mse_loss([x], [1, 2]),
+            ValueError,
+            r"mse_loss takes a target for each .*, got outputs of shape \[1\] and targets of shape \[2\]",
+        ),
         (lambda x: mse_loss([], []), ValueError, "mse_loss takes at least one example, got none"),
-        (lambda x: l1_loss([x, x], [1]), ValueError, "l1_loss takes as many outputs as targets, got 2 outputs and 1"),
+        (lambda x: l1_loss([x, x], [1]), ValueError, r"got outputs of shape \[2\] and targets of shape \[1\]"),
         (lambda x: l1_loss([], []), ValueError, "l1_loss takes at least one example, got none"),
         (lambda x: l1_penalty([]), ValueError, r"l1_penalty takes at least one parameter.* write model.parameters\(\)"),
         (lambda x: l2_penalty([x, 2.0]), TypeError, r"l2_penalty takes Values, got 2.0; write model.parameters\(\)"),
@@ -194,8 +201,41 @@ def test_cross_entropy_of_far_logits_is_finite():
         (lambda x: cross_entropy(x, 0), TypeError, r"takes a row of logits, one for each class, .* got Value"),
         (lambda x: cross_entropy([x, x], 2), IndexError, "targets from 0 to 1, one for each logit, got 2"),
         (lambda x: cross_entropy([x, x], -1), IndexError, "got -1"),
-        (lambda x: cross_entropy([x, x], 0.5), TypeError, r"whole number, got 0.5; write int\(y\) for each y"),
-        (lambda x: cross_entropy([x, x], [0, 1]), ValueError, "a row of logits for each of 2 targets, got a single"),
+        (lambda x: cross_entropy([x, x], 0.5), TypeError, r"got 0.5; write int\(y\) for each y.*, or \[1 - y, y\]"),
+        (lambda x: cross_entropy([x, x], [0, 1, 1]), ValueError, "a row of logits for each of 3 targets, got a single"),
+        (
+            lambda x: cross_entropy([[x, x]], [[1, 1]]),
+            ValueError,
+            r"add up to 1, got \[1, 1\]; .* write binary_cross_ent",
+        ),
+        (lambda x: cross_entropy([[x, x]], [[1.5, -0.5]]), ValueError, "probabilities from 0 to 1"),
+        (lambda x: cross_entropy([[x, x]], [["a", 1]]), ValueError, "probabilities from 0 to 1"),
+        (
+            lambda x: cross_entropy([[x, x]], [[1]]),
+            ValueError,
+            "each of 2 classes, got a row of 1; if it holds the ind",
+        ),
+        (lambda x: cross_entropy([[x, x]], 0), ValueError, "a target for each of 1 rows of logits, got 0"),
+        (lambda x: cross_entropy([x, x], "a"), TypeError, "a whole number, or a row of probabilities, got 'a'"),
+        (lambda x: cross_entropy([x, x], 0, weight=[1.0]), ValueError, "weight must have one .* of 2 classes, got 1"),
+        (lambda x: cross_entropy([x, x], 0, weight=2.0), ValueError, "weight must be a list with a number for each"),
+        (
+            lambda x: cross_entropy([x, x], 0, weight=[1.0, -1.0]),
+            ValueError,
+            "each weight must be at least 0, got -1.0",
+        ),
+        (lambda x: cross_entropy([x, x], 0, ignore_index=0.5), ValueError, "ignore_index must be a whole .*, got 0.5"),
+        (
+            lambda x: cross_entropy([x, x], [0.5, 0.5], ignore_index=0),
+            ValueError,
+            "ignore_index is for .* indices, got 0",
+        ),
+        (
+            lambda x: cross_entropy([x, x], 0, label_smoothing=1.5),
+            ValueError,
+            "label_smoothing must be from 0 to 1, got",
+        ),
+        (lambda x: cross_entropy([x, x], 0, label_smoothing="0.1"), ValueError, "got '0.1'; write label_smoothing=0.1"),
         (lambda x: cross_entropy([[x, x]], [0, 1]), ValueError, "got 1 outputs and 2 targets"),
     ],
 )
@@ -222,3 +262,140 @@ def test_a_wrong_target_is_the_same_error_plain_and_compiled(loss, wrong):
     for call in (lambda: example(1.0, Value(wrong)), lambda: fast.mean([1.0, 2.0], [1.0, wrong])):
         with pytest.raises(ValueError, match=f"takes targets .*, got {wrong}; if your labels"):
             call()
+
+
+# Shapes.
+
+OF_PAIRS = ("mse_loss", "l1_loss", "hinge_loss", "binary_cross_entropy_with_logits")
+
+
+def ones(*sizes):
+    return [ones(*sizes[1:]) for _ in range(sizes[0])] if sizes else 1.0
+
+
+@pytest.mark.parametrize("name", OF_PAIRS)
+@pytest.mark.parametrize(
+    ("outputs", "targets"),
+    [
+        ((2, 3), (3, 2)),
+        ((2, 1), (1, 2)),
+        ((1, 2), (2, 1)),
+        ((1, 3), (3,)),
+        ((3,), (1, 3)),
+        ((6,), (2, 3)),
+        ((2, 3), (6,)),
+        ((2, 2, 1), (4,)),
+        ((2,), (3,)),
+        ((), (2,)),
+    ],
+)
+def test_outputs_and_targets_of_other_shapes_are_not_paired(name, outputs, targets):
+    shapes = [str(list(shape)).replace("[", r"\[").replace("]", r"\]") for shape in (outputs, targets)]
+    message = f"^{name} takes a target .*, got outputs of shape {shapes[0]} and targets of shape {shapes[1]}$"
+    for given in (tree_map(Value, ones(*outputs)), np.array(ones(*outputs))):
+        with pytest.raises(ValueError, match=message):
+            getattr(nn, name)(given, np.array(ones(*targets)))
+
+
+@pytest.mark.parametrize("name", OF_PAIRS)
+@pytest.mark.parametrize(("outputs", "targets"), [((3, 1), (3,)), ((3,), (3, 1)), ((1,), ()), ((2, 3, 1), (2, 3))])
+def test_a_row_of_one_number_counts_as_the_number(name, outputs, targets):
+    flat = getattr(nn, name)([Value(1.0)], [1.0]).data
+    assert getattr(nn, name)(tree_map(Value, ones(*outputs)), ones(*targets)).data == pytest.approx(flat, rel=1e-15)
+
+
+def test_rows_of_different_lengths_are_paired_row_by_row():
+    outputs = [[Value(1.0), Value(2.0)], [Value(3.0)]]
+    assert mse_loss(outputs, [[1.0, 0.0], [3.0]]).data == pytest.approx(4 / 3)
+    with pytest.raises(ValueError, match="outputs of shape ragged or empty and targets of shape ragged or empty"):
+        mse_loss(outputs, [[1.0], [0.0, 3.0]])
+
+
+# The options of cross-entropy.
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", TORCH["cross_entropies"])
+def test_cross_entropies_with_options_are_pytorchs(name, compiled):
+    run = TORCH["cross_entropies"][name]
+    logits = tree_map(Value, TORCH["logits"])
+    targets = run["targets"]
+
+    def loss(logits, targets):
+        return cross_entropy(logits, targets, **run["options"])
+
+    if compiled:
+        pytest.importorskip("numba", reason="without numba there is no machine code")
+        fast = compile(loss)
+        other = [row[::-1] for row in TORCH["logits"]]
+        for _ in range(3):  # the recordings are of other numbers, and of other targets
+            fast(other, targets[::-1])
+        value = fast(logits, targets)
+    else:
+        value = loss(logits, targets)
+    value.backward()
+    assert value.data == pytest.approx(run["loss"], rel=1e-12)
+    assert [x.grad for row in logits for x in row] == pytest.approx(list(tree_leaves(run["grad"])), rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight": [1.0, 3.0]}, {"label_smoothing": 0.1}])
+def test_a_single_example_is_a_batch_of_one(options):
+    row = [Value(0.5), Value(-1.0)]
+    for target in (1, 0.0, [0.25, 0.75]):
+        single, batch = cross_entropy(row, target, **options), cross_entropy([row], [target], **options)
+        assert single.data == batch.data
+        fast = compile(lambda logits, y: cross_entropy(logits, y, **options))
+        assert fast([0.5, -1.0], target).data == pytest.approx(single.data, rel=1e-12)
+
+
+def test_if_all_targets_are_ignored_the_loss_is_nan_as_in_pytorch():
+    row = [Value(0.5), Value(-1.0)]
+    for logits, targets in ((row, -100), ([row, row], [-100, -100])):
+        with pytest.warns(RuntimeWarning, match="gave nan"):
+            assert isnan(cross_entropy(logits, targets).data)
+
+
+@pytest.mark.parametrize("ignored", [-100, 1])
+def test_an_example_that_is_ignored_is_nan_when_compiled_alone_too(ignored):
+    fast = compile(lambda row, y: cross_entropy(row, y, ignore_index=ignored))
+    for _ in range(3):
+        assert fast([0.5, -1.0], 0).data == pytest.approx(cross_entropy([0.5, -1.0], 0).data)
+    with pytest.warns(RuntimeWarning):
+        assert isnan(fast([0.5, -1.0], ignored).data)
+
+
+@pytest.mark.parametrize("wrong", [[0.5, 0.6], [1.5, -0.5], [0.0, 0.0], [1.0, 1.0]])
+def test_a_row_that_is_no_probabilities_is_the_same_error_plain_and_compiled(wrong):
+    def loss(rows, targets):
+        return cross_entropy(rows, targets)
+
+    fast = compile(loss)
+    rows = [[0.5, -1.0], [2.0, 1.0]]
+    for _ in range(3):
+        assert fast(rows, [[0.5, 0.5], [1.0, 0.0]]).data > 0
+    for call in (loss, fast):
+        with pytest.raises(ValueError, match="probabilities from 0 to 1 that add up to 1, got"):
+            call(rows, [[0.5, 0.5], wrong])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
+def test_weights_and_probabilities_may_be_numpys(kind):
+    rows = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(1.0)]]
+    for targets in ([[0.25, 0.75], [1.0, 0.0]], [1.0, 0.0]):
+        expected = cross_entropy(rows, targets, weight=[0.5, 2.0], label_smoothing=0.25)
+        given = cross_entropy(rows, np.array(targets, kind), np.array([0.5, 2.0], kind), label_smoothing=kind(0.25))
+        assert given.data == pytest.approx(expected.data, rel=1e-15)
+        given.backward()
+
+
+def test_whole_floats_are_indices_and_others_are_not():
+    rows = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(1.0)]]
+    expected = cross_entropy(rows, [1, 0]).data
+    for targets in ([1.0, 0.0], np.array([1.0, 0.0]), np.array([1, 0]), [Value(1.0), Value(0.0)]):
+        assert cross_entropy(rows, targets).data == pytest.approx(expected, rel=1e-15)
+
+
+def test_without_options_the_graph_is_as_small_as_can_be():
+    rows = [[Value(0.5), Value(-1.0)], [Value(2.0), Value(1.0)]]
+    symbols = [node.rule.symbol for node in topological_order(cross_entropy(rows, [1, 0])) if node.rule]
+    assert sorted(symbols) == ["log_softmax", "log_softmax", "mean", "neg", "neg"]

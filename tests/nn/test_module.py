@@ -282,3 +282,12 @@ def test_a_compiled_model_is_copied_and_pickled():
     fast([1.0, 2.0])
     for again in (copy.deepcopy(fast), pickle.loads(pickle.dumps(fast))):
         assert again([1.0, 2.0]).data == pytest.approx(fast([1.0, 2.0]).data)
+
+
+def test_a_number_that_no_float_can_hold_is_refused_and_nothing_is_changed():
+    model = MLP(2, [1])
+    before = model.state_dict()
+    state = {**before, "layers.0.bias": [10**400]}
+    with pytest.raises(ValueError, match=r"'layers.0.bias' holds something that is not a number"):
+        model.load_state_dict(state)
+    assert model.state_dict() == before

@@ -123,6 +123,9 @@ def sum_of(parts: Iterable[Any]) -> Expression:
 _REWRITTEN: dict[str, Callable[..., Any]] = {
     "identity": lambda x: x,
     "zero_mul": lambda x, y: x * y,
+    "strong_mul": lambda x, y: x * y,
+    "reciprocal": lambda x: 1 / x,
+    "exp2": lambda x: 2.0**x,
     "zero_div": lambda x, y: x / y,
     "exp_difference": lambda x, y: rules.exp(x - y),
     "expm1": lambda x: rules.exp(x) - 1,

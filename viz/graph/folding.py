@@ -47,8 +47,8 @@ class Cluster:
     @property
     def gradient_norm(self) -> float | None:
         """The norm of the gradient with respect to all its parameters; None before any backward pass."""
-        grads = [node.grad for node in self.parameters]
-        return None if None in grads else hypot(*grads)
+        parameters = self.parameters
+        return hypot(*[node.grad for node in parameters]) if all(node.has_grad for node in parameters) else None
 
 
 Vertex = Value | Cluster  # of the graph that is drawn

@@ -32,7 +32,8 @@ from engine.rules import Rule
 _HELPERS = {
     "truth": "(x) => Array.isArray(x) ? x.length > 0 : x !== 0",
     "pow": "(x, y) => x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y)",
-    "mod": "(x, y) => { const rest = x % y; return rest !== 0 && (rest < 0) !== (y < 0) ? rest + y : rest; }",
+    "mod": "(x, y) => { const rest = x % y; "
+    "return rest === 0 ? (y < 0 ? -0 : 0) : (rest < 0) !== (y < 0) ? rest + y : rest; }",
     "floordiv": "(x, y) => Math.floor((x - mod(x, y)) / y + 0.5)",
     "log": "(x, base) => base === undefined ? Math.log(x) : Math.log(x) / Math.log(base)",
     "copysign": "(x, y) => y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x)",

@@ -42,6 +42,8 @@ from engine import (
 )
 from engine import sum as total
 from engine.compiler import trace
+from engine.compiler.pytree import Batch
+from engine.compiler.trace import Expected
 from engine.graph import topological_order
 from nn import MLP, SGD, Linear, Sequential, binary_cross_entropy_with_logits, cross_entropy, hinge_loss
 from tests.agreement import agrees, check, check_lanes
@@ -318,6 +320,30 @@ def test_examples_changed_in_place_are_read_afresh():
         assert compiled.map(X, Y) == [1.5, 4.5, 11.5]
 
 
+def test_an_array_of_another_shape_than_at_the_call_before_is_read_as_it_is_now():
+    compiled = compile(lambda row: W * sum(row))
+    X = np.arange(6.0).reshape(2, 3)
+    for _ in range(3):
+        assert compiled.map(X) == [4.5, 18.0]
+        assert compiled.sum(X).data == 22.5
+    X.resize((3, 2), refcheck=False)  # the same array, and the same six numbers
+    for _ in range(3):
+        assert compiled.map(X) == [1.5, 7.5, 13.5]
+        assert compiled.mean(X).data == 7.5
+
+
+def test_the_results_of_many_examples_stay_when_there_is_another_run():
+    compiled = compile(lambda x: W * x)
+    compiled.map([1.0, 2.0])
+    specialization = compiled._latest
+    group, other = (next(iter(Batch("f", (numbers,), {}).groups())) for numbers in ([1.0, 2.0], [5.0, 6.0]))
+    outputs, *_ = specialization.run_batch(group, 0.0, keep=True)
+    assert outputs.tolist() == [[1.5, 3.0]]
+    _, _, total_of_others, *_ = specialization.run_batch(other, 1.0)
+    assert total_of_others == 16.5
+    assert outputs.tolist() == [[1.5, 3.0]]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -367,7 +393,7 @@ def test_before_any_backward_a_gradient_is_a_dash():
     f = compile(lambda x: w * x)
     value = f(3.0)
     f.mean([1.0, 2.0])
-    assert (w.grad, value.grad, repr(value)) == (None, None, "Value(data=6.0, grad=—)")
+    assert (w.has_grad, value.has_grad, repr(value)) == (False, False, "Value(data=6.0, grad=—)")
 
 
 def test_values_among_the_arguments_get_their_gradients():
@@ -707,6 +733,17 @@ def test_machine_code_that_gives_another_number_is_refused_at_every_call(monkeyp
     assert f(2.0).data == 3.0
 
 
+@pytest.mark.parametrize(
+    ("plain", "machine"), [(1.0, nan), (nan, 1.0), (inf, nan), (nan, -inf), (inf, -inf), (inf, 1.0)]
+)
+def test_a_number_where_there_should_be_none_is_another_number_and_so_is_none(plain, machine):
+    f = compile(lambda x: x * W)
+    f(1.0)
+    f._latest.validate(Expected([plain, machine], 1.0), [plain, machine])
+    with pytest.raises(TraceError, match=rf"gives {machine} as machine code and {plain} in plain Python"):
+        f._latest.validate(Expected([2.0, plain], 1.0), [2.0, machine])
+
+
 def test_a_difference_by_rounding_alone_is_no_other_number():
     f = compile(lambda x: (rules.hypot(x, 50.0) - math.hypot(30.0, 50.0)) ** 2 + (x - x * (1 - 1e-16)))
     assert [f(30.0).data < 1e-12 for _ in range(3)] == [True] * 3
@@ -909,6 +946,17 @@ def test_an_example_that_is_not_finite_by_itself_hides_no_other():
         f.map([nan, inf, 1.0, 900.0, 2.0])
 
 
+def test_of_more_examples_than_lanes_the_one_that_is_not_finite_on_the_way_is_told():
+    f = compile(lambda x: 1 / x.exp())
+    f.map([1.0, 2.0])
+    for place in (0, 119, 120, 150, 299):
+        xs = [1.0] * 300
+        xs[place] = 800.0
+        for call in (f.map, f.mean):
+            with pytest.warns(RuntimeWarning, match=r"^exp\(800.0\) gave inf$"):
+                call(xs)
+
+
 def test_a_gradient_that_is_not_finite_is_told_as_in_the_plain_function():
     def plain_and_compiled(f, x):
         for g in (f, compile(f), compile(f)):
@@ -938,11 +986,11 @@ def test_detect_anomaly_raises_and_names_the_line():
         root = compile(lambda x: w.sqrt() * x)(1.0)
         with pytest.raises(FloatingPointError, match=r"sqrt\(w = 0.0\) has the slope .*test_api.py, line \d+"):
             root.backward()
-    assert w.grad is None
+    assert not w.has_grad
     root = compile(lambda x: w.sqrt() * x)(1.0)
     with detect_anomaly(), pytest.raises(FloatingPointError, match=r"<lambda>.* has the slope"):
         root.backward()
-    assert w.grad is None
+    assert not w.has_grad
 
 
 @pytest.mark.parametrize(
@@ -1313,7 +1361,7 @@ def test_a_leaf_changed_after_the_call_is_named():
         for stale in (value, direct):
             with pytest.raises(RuntimeError, match=rf"{change.label} = \d\.0 was changed after the forward pass"):
                 stale.backward()
-        assert (w.grad, x.grad) == (None, None)
+        assert (w.has_grad, x.has_grad) == (False, False)
         f(x).backward()
         w.grad = x.grad = None
 
@@ -1367,10 +1415,10 @@ def test_a_copy_of_a_compiled_value_has_parameters_of_its_own():
     value = compile(lambda x, y: w * x * y)(3.0, y := Value(5.0))
     copied, own_w, own_y = copy.deepcopy((value, w, y))
     copied.backward()
-    assert (copied.data, own_w.grad, own_y.grad, w.grad, y.grad) == (30.0, 15.0, 6.0, None, None)
+    assert (copied.data, own_w.grad, own_y.grad, w.has_grad, y.has_grad) == (30.0, 15.0, 6.0, False, False)
     alone = copy.copy(value)
     alone.backward()
-    assert (w.grad, y.grad, value.grad) == (15.0, 6.0, None)
+    assert (w.grad, y.grad, value.has_grad) == (15.0, 6.0, False)
 
 
 def test_a_model_is_copied_and_saved_after_compiled_training():

@@ -1004,6 +1004,61 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
     assert (p.data, q.data) == pytest.approx((a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)))
 
 
+def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begin_anew(monkeypatch):
+    p, q = parameters(2.0, 3.0)
+    product = compile(lambda x: (x * p - q) ** 2)
+    optimizer, other = SGD([p], lr=0.01), SGD([q], lr=0.25)
+    a, b = 2.0, 3.0
+    for _ in range(4):
+        optimizer.minimize(product, 1.0)
+        a -= 0.01 * 2 * (a - b)
+        other.minimize(product, 1.0)
+        slope = -2 * (a - b)
+        b -= 0.25 * slope
+    kernel, moved = optimizer._fused._kernel, []
+    call = kernel.call_driver
+
+    def meanwhile(driver, argument):
+        call(driver, argument)
+        if not moved:
+            moved.append(True)
+            other.step()
+
+    monkeypatch.setattr(kernel, "call_driver", meanwhile)
+    b -= 0.25 * slope
+    assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
+    assert moved
+    assert (p.data, q.data) == pytest.approx((a - 0.01 * 2 * (a - b), b))
+
+
+@pytest.mark.parametrize("first", ["mean", "sum"])
+def test_the_mean_and_the_sum_over_the_same_arrays_take_turns(first):
+    X = np.array([1.0, 2.0, 3.0, 4.0])
+    (w,) = parameters(0.5)
+    loss = compile(lambda x: w * x)
+    optimizer = SGD([w], lr=0.125)
+    expected = 0.5
+    for how in 4 * [first] + ["mean", "sum", "sum", "mean"]:  # nobody looks at w, so that all is done in arrays
+        slope = 2.5 if how == "mean" else 10.0
+        assert optimizer.minimize(getattr(loss, how), X) == slope * expected
+        expected -= 0.125 * slope
+    assert buffered(w) == [True]
+    assert w.data == expected
+
+
+def test_a_setting_that_is_no_number_may_change_between_compiled_steps():
+    def run(compiled):
+        (w,) = parameters(1.0)
+        f = compile(lambda x: (w * x) ** 2) if compiled else lambda x: (w * Value(x)) ** 2
+        optimizer = SGD([w], lr=0.05, momentum=0.9)
+        for i in range(12):
+            optimizer.nesterov = i >= 6
+            optimizer.minimize(f, 1.0)
+        return w.data
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
 def test_to_find_many_parameters_takes_linear_time():
     values = parameters(*map(float, range(10_000)))
     for value in values:

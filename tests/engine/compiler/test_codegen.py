@@ -242,6 +242,26 @@ def test_layers_of_parameters_are_the_same_in_lanes(neurons, biased):
                 p.grad = 0.0
 
 
+def test_layers_that_share_their_weights_transposed_are_the_same_in_lanes():
+    """The weights of the second layer stand in a row in no neuron of it."""
+    rng = random.Random(2)
+    weights = [[Value(rng.uniform(-1, 1)) for _ in range(4)] for _ in range(4)]
+    parameters = [p for row in weights for p in row]
+
+    def f(x):
+        hidden = [dot(row, x).tanh() for row in weights]
+        return sum((dot(column, hidden) - y) ** 2 for column, y in zip(zip(*weights), x))
+
+    rows = [[rng.uniform(-2, 2) for _ in range(4)] for _ in range(11)]
+    found = []
+    for z in (sum(f(list(map(Value, row))) for row in rows), compile(f).sum(rows)):
+        for p in parameters:
+            p.grad = 0.0
+        z.backward()
+        found.append([z.data, *[p.grad for p in parameters]])
+    assert found[1] == pytest.approx(found[0], rel=1e-12)
+
+
 def test_four_dots_whose_biases_differ_between_examples():
     rng = random.Random(1)
     rows = [[Value(rng.uniform(-1, 1)) for _ in range(2)] for _ in range(4)]

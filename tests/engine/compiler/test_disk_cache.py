@@ -3,17 +3,20 @@
 import errno
 import os
 from importlib import import_module
+from types import FunctionType
 
 import pytest
 
-from engine import Value, compile
+from engine import Rule, Value, compile, ieee
 from engine.compiler import trace
 
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
 import numba
+import numpy as np
 from numba.core.caching import IndexDataCacheFile
 
+from engine.compiler.codegen import _identity, to_numba
 from engine.compiler.disk_cache import OPTIONS, jit_cached, load_generated
 
 TEXT = "def twice(x):\n    return 2.0 * x\n"
@@ -66,6 +69,78 @@ def test_a_text_that_is_not_what_it_should_be_is_written_anew(folder, text):
     path.write_text(text)
     assert twice(3.0)[0] == 6.0
     assert path.read_text() == TEXT
+
+
+def scaled(table):
+    return lambda x: x * table[1500]
+
+
+TABLE, OTHER = np.zeros(3000), np.zeros(3000)
+TABLE[1500], OTHER[1500] = 2.0, 3.0
+
+
+def offset(x):
+    return x + 1.0
+
+
+def other_offset(x):
+    return x + 2.0
+
+
+def default(factor):
+    def rule(x, factor=factor):
+        return factor * x
+
+    return rule
+
+
+# Of each two, the text of one differs from that of the other as little as can be, and so does what they see.
+PAIRS = {
+    "a constant": (lambda x: 2.0 * x, lambda x: 3.0 * x),
+    "an operator": (lambda x: 2.0 + x, lambda x: 2.0 - x),
+    "a default": (default(2.0), default(3.0)),
+    "an attribute of a module": (lambda x: ieee.sin(x), lambda x: ieee.cos(x)),
+    "a function that is called": (lambda x: 2.0 * offset(x), lambda x: 2.0 * other_offset(x)),
+    "a constant in a function within": (
+        lambda x: sum([y * 2.0 for y in (x, x)]),
+        lambda x: sum([y * 3.0 for y in (x, x)]),
+    ),
+    "the order of operands": (lambda x, y: x - y, lambda x, y: y - x),
+    "an array in a closure": (scaled(TABLE), scaled(OTHER)),
+    "a long array's kind": (scaled(TABLE), scaled(TABLE.astype(np.float32))),
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_functions_that_do_not_do_the_same_are_kept_under_names_of_their_own(kind):
+    one, other = PAIRS[kind]
+    assert to_numba(one).identity != to_numba(other).identity
+    again = FunctionType(one.__code__, one.__globals__, one.__name__, one.__defaults__, one.__closure__)
+    assert to_numba(again).identity == to_numba(one).identity, "else no process would find what another has made"
+
+
+class Opaque:
+    """What shows itself by its address alone, which another process gives to something else."""
+
+
+def test_what_shows_itself_by_its_address_is_not_found_again():
+    thing = Opaque()
+    assert _identity(thing) != _identity(thing)
+    assert _identity(2.5) == _identity(2.5) != _identity(3.5)
+
+
+def test_rules_of_the_same_value_and_other_partials_have_machine_code_of_their_own(folder):
+    def rule(slope):
+        return Rule("own", lambda x: 2.0 * x, lambda z, x: (slope,))
+
+    for _ in range(2):
+        for slope in (2.0, 5.0):
+            own, x = rule(slope), Value(1.0)
+            f = compile(lambda x, own=own: own(x))
+            for _ in range(3):
+                z = f(x)
+            z.backward()
+            assert (z.data, x.grad) == (2.0, slope)
 
 
 def full(*args, **options):

@@ -218,6 +218,26 @@ def test_rows_with_and_without_a_bias_are_not_one_run(bias_first):
 
 
 @pytest.mark.usefixtures("machine_code")
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("width", range(2, 10))
+def test_layers_of_any_width_give_the_numbers_of_the_plain_graph(width, biased):
+    """Four rows at a time, four products at a time, and what is left over of both."""
+    rng = random.Random(width)
+    xs = [rng.uniform(-2, 2) for _ in range(width)]
+    for neurons in (1, 3, 4, 5, 9):
+        ws = [[parameter(rng.uniform(-1, 1)) for _ in range(width + biased)] for _ in range(neurons)]
+
+        def layer(*xs, ws=ws):
+            return [dot(row[:width], xs, row[width] if biased else None).tanh() for row in ws]
+
+        tape, leaves, outputs = taped(layer, *xs)
+        assert [rows for (what, _), rows, _ in check(tape) if what is dot_rule] == [True]
+        check_numbers(tape, leaves, outputs)
+        _, leaves, outputs = taped(lambda *xs, layer=layer: total(layer(*xs)), *xs)
+        check_numbers(Tape([(f"x{i}", x) for i, x in enumerate(leaves)], outputs), leaves, outputs)
+
+
+@pytest.mark.usefixtures("machine_code")
 def test_a_row_may_overlap_itself():
     tape, leaves, outputs = taped(lambda *xs: dot(xs[:3], xs[1:]) + dot(xs[:2], xs[:2], xs[0]), 2.0, 3.0, 5.0, 7.0)
     assert [rows for (what, _), rows, _ in check(tape) if what is dot_rule] == [True, True]

@@ -206,3 +206,33 @@ NAN, INF = math.nan, math.inf
 def test_what_does_not_fit_is_refused_in_one_sentence(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": [1]},
+        {"seed": {}},
+        {"epoch": -1},
+        {"epoch": 1.5},
+        {"epoch": "2"},
+        {"epoch": None},
+        {"given": 6},
+        {"given": -1},
+        {"given": None},
+        {"given": 10**400},
+        {"examples": "5"},
+        {"examples": 10**400},
+        {"more": 1},
+    ],
+)
+def test_a_state_that_can_not_be_is_refused_and_nothing_is_changed(change):
+    loader = DataLoader([1, 2, 3, 4, 5], batch_size=2, shuffle=True)
+    next(iter(loader))
+    before = loader.state_dict()
+    with pytest.raises((ValueError, TypeError)):
+        loader.load_state_dict({**before, **change})
+    for state in (None, [], "state"):
+        with pytest.raises(ValueError, match="a DataLoader takes a state of seed, epoch, given, examples"):
+            loader.load_state_dict(state)
+    assert loader.state_dict() == before

@@ -79,7 +79,7 @@ def test_impossible_networks_are_refused(make, error, message):
 def test_every_activation_trains(name):
     neuron = Neuron(2, name, rng=random.Random(1))
     neuron([1.0, -0.5]).backward()
-    assert neuron.b.grad is not None
+    assert neuron.b.has_grad
 
 
 def test_an_activation_may_be_a_function():
@@ -221,3 +221,29 @@ def test_anything_to_iterate_over_is_a_row():
     model = MLP(2, [1], rng=random.Random(0))
     assert model(range(2)).data == model(iter([0, 1])).data == model([0, 1]).data
     assert MLP(np.int64(2), [1])([1.0, 2.0]) is not None
+
+
+def test_micrograds_nonlin_is_taken():
+    assert (Neuron(2, nonlin=False).activation, Neuron(2, nonlin=False).nonlin) == ("linear", False)
+    assert (Neuron(2, nonlin=True).activation, Neuron(2).nonlin) == ("relu", True)
+    assert Neuron(2, "tanh", nonlin=True).activation == "tanh"
+    assert Neuron(2, "linear", nonlin=False).nonlin is False
+    layer = Layer(2, 1, nonlin=False)
+    assert layer.neurons[0].nonlin is False
+    layer.neurons[0].w[0].data, layer.neurons[0].w[1].data = -1.0, 0.0
+    assert [y.data for y in layer([3.0, 1.0])] == [-3.0]  # a list, where micrograd has the Value itself
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nonlin": False, "activation": "tanh"}, "False means no activation, got False and 'tanh'"),
+        ({"nonlin": True, "activation": "linear"}, "got activation='linear' too; leave one of them out"),
+        ({"nonlin": "relu"}, "nonlin is True or False"),
+        ({"nonlin": True, "activation": "foo"}, "nonlin is True or False|unknown activation"),
+    ],
+)
+def test_a_nonlin_that_contradicts_the_activation_is_told(options, message):
+    for make in (lambda: Neuron(2, **options), lambda: Layer(2, 1, **options)):
+        with pytest.raises(ValueError, match=message):
+            make()

@@ -1,12 +1,14 @@
 """Embedding against PyTorch's numbers, and what it refuses."""
 
 import random
+from fractions import Fraction
 from statistics import mean, stdev
 
+import numpy as np
 import pytest
 
 from engine import Value, compile, sum
-from nn import Embedding
+from nn import SGD, Embedding, fit, mse_loss
 from tests.torch_layers import cases, check
 
 
@@ -19,7 +21,8 @@ def test_rows_and_gradients_are_pytorchs(name, compiled):
 def test_only_the_row_that_was_asked_for_gets_a_gradient():
     letters = Embedding(3, 2)
     sum(letters(1)).backward()
-    assert [[p.grad for p in row] for row in letters.weight] == [[None, None], [1.0, 1.0], [None, None]]
+    assert [[p.grad for p in row] for row in letters.weight] == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+    assert [[p.has_grad for p in row] for row in letters.weight] == [[False] * 2, [True] * 2, [False] * 2]
 
 
 def test_a_number_may_be_a_value():
@@ -61,9 +64,28 @@ def test_a_number_without_a_row_is_told_with_the_range(wrong):
         compiled(wrong)
 
 
-@pytest.mark.parametrize("wrong", [1.5, "a"])
+@pytest.mark.parametrize("number", [2.0, np.float64(2), np.float32(2), np.int8(2), np.array(2.0), Fraction(2)])
+def test_a_whole_number_may_be_a_float(number):
+    letters = Embedding(3, 2)
+    assert letters(number) == letters.weight[2]
+    assert letters(np.array([[2.0, 0.0]])) == [[letters.weight[2], letters.weight[0]]]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("kind", [np.array, list])
+def test_floats_as_indices_train_the_same_plain_and_compiled(kind, compiled):
+    X, y = kind([0.0, 1.0, 1.0, 0.0]), kind([[0.5, 1.0], [1.0, 0.0], [1.0, 0.5], [0.0, 1.0]])
+    expected, model = (Embedding(2, 2, rng=random.Random(0)) for _ in range(2))
+    integers = fit(expected, ([0, 1, 1, 0], y), mse_loss, SGD(expected.parameters(), lr=0.1), 3, 2, compiled=False,
+                   progress=False)  # fmt: skip
+    floats = fit(model, (X, y), mse_loss, SGD(model.parameters(), lr=0.1), 3, 2, compiled=compiled, progress=False)
+    assert floats.loss == pytest.approx(integers.loss, rel=1e-12)
+    assert floats.loss[-1] < floats.loss[0]
+
+
+@pytest.mark.parametrize("wrong", [1.5, "a", None, float("nan"), float("inf"), 1j])
 def test_a_number_that_is_not_whole_is_refused(wrong):
-    with pytest.raises(TypeError, match="integer"):
+    with pytest.raises(TypeError, match=r"takes whole numbers as indices, got .*; write int\(x\) for each x"):
         Embedding(3, 2)(wrong)
 
 

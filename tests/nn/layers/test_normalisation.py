@@ -169,7 +169,7 @@ def test_parameters_and_buffers_are_labelled():
         (lambda: BatchNorm1d(2).update([1.0], 2), "expects 2 means and 2 variances, got 1 numbers"),
         (lambda: BatchNorm1d(1).update([1.0, 1.0], 1), "expects at least 2 examples, got 1"),
         (lambda: BatchNorm1d(0), "num_features must be a whole number of at least 1, got 0"),
-        (lambda: BatchNorm1d(1, momentum=1.5), "momentum must be from 0 to 1, got 1.5"),
+        (lambda: BatchNorm1d(1, momentum=1.5), "momentum must be from 0 to 1, or None, got 1.5"),
         (lambda: BatchNorm1d(1, eps=0.0), "eps must be above 0, got 0.0"),
         (lambda: LayerNorm(1, eps=-1.0), "eps must be above 0, got -1.0"),
         (lambda: RMSNorm(1, eps=float("nan")), "eps must be above 0, got nan"),
@@ -183,3 +183,17 @@ def test_parameters_and_buffers_are_labelled():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_cumulative_average_is_the_mean_over_all_batches_also_when_resumed():
+    batches = [[[1.0], [3.0]], [[2.0], [6.0]], [[0.0], [-3.0]], [[5.0], [4.0]]]
+    model, again = BatchNorm1d(1, momentum=None), BatchNorm1d(1, momentum=None)
+    for rows in batches[:2]:
+        model.batch(rows)
+    again.load_state_dict(json.loads(json.dumps(model.state_dict())))
+    for rows in batches[2:]:
+        again.batch(rows)
+        model.batch(rows)
+    assert model.state_dict() == again.state_dict()
+    assert model.running_mean[0].data == pytest.approx((2 + 4 - 1.5 + 4.5) / 4)
+    assert model.running_var[0].data == pytest.approx((2 + 8 + 4.5 + 0.5) / 4)

@@ -1,6 +1,8 @@
 """The optimizers against PyTorch, step by step, and what they refuse."""
 
+import copy
 import json
+import pickle
 import random
 import re
 import warnings
@@ -8,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from engine import Value, compile
+from engine import Value, compile, no_grad
 from nn import MLP, SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, cross_entropy, hinge_loss
 from tests.paths import DATA
 
@@ -109,6 +111,36 @@ def test_a_step_that_fails_changes_nothing():
     with pytest.raises(ZeroDivisionError):
         Broken([first, second], lr=0.1).step()
     assert (first.data, second.data) == (1.0, 2.0)
+
+
+# The state of an optimizer.
+
+
+def test_a_loaded_state_brings_every_setting_of_the_optimizer_that_was_saved():
+    saved, resumed = (
+        Adam([Value(1.0)], lr=0.02, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+        Adam([Value(1.0)], lr=0.5, betas=(0.5, 0.6)),
+    )
+    for optimizer in (saved, resumed):
+        (optimizer.parameters[0] ** 2).backward()
+        optimizer.step()
+    resumed.load_state_dict(json.loads(json.dumps(saved.state_dict())))
+    assert (resumed.lr, resumed.betas, resumed.eps, resumed.weight_decay) == (0.02, (0.8, 0.95), 1e-6, 0.1)
+    assert resumed.state_dict() == saved.state_dict()
+    for optimizer in (saved, resumed):
+        optimizer.parameters[0].data = 2.0
+        optimizer.step()
+    assert resumed.state_dict() == saved.state_dict()
+
+
+@pytest.mark.parametrize("gone", ["lr", "steps", "betas", "eps", "weight_decay"])
+def test_a_state_that_lacks_a_setting_is_refused_and_nothing_is_changed(gone):
+    optimizer = Adam([Value(1.0)], lr=0.5)
+    before, state = optimizer.state_dict(), Adam([Value(1.0)], lr=0.1).state_dict()
+    del state["settings"][gone]
+    with pytest.raises(ValueError, match="create the optimizer with the same settings"):
+        optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == before
 
 
 # Whole steps, in arrays and bit by bit.
@@ -218,7 +250,7 @@ def test_a_whole_step_of_a_plain_function():
 
 def test_a_whole_step_that_finds_no_number_warns_as_its_parts_do():
     w = Value(1.0, "w")
-    loss, optimizer = compile(lambda x: (w * x).log()), SGD([w], lr=0.1)
+    loss, optimizer = compile(lambda x: w * x.log()), SGD([w], lr=0.1)
     for _ in range(4):
         optimizer.minimize(loss.mean, np.array([1.0, 2.0]))
     steps = optimizer.steps  # a look at w would take its number back, and the step be done bit by bit
@@ -229,7 +261,7 @@ def test_a_whole_step_that_finds_no_number_warns_as_its_parts_do():
     assert re.match(r"log\(.*\) gave -inf", told[0])
     assert "gradient of w" in told[1]
     assert optimizer.steps == steps + 1
-    assert w.data != w.data
+    assert w.data == float("inf")
 
 
 def test_a_whole_step_leaves_its_gradient():
@@ -239,6 +271,31 @@ def test_a_whole_step_leaves_its_gradient():
         optimizer.minimize(loss.mean, np.array([1.0, 3.0]))
     assert w.grad == pytest.approx(6.0)
     assert outside.grad == pytest.approx(8.0)  # of five steps: it is not the optimizer's, which sets only its own to 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_whole_step_sets_the_gradients_that_it_does_not_reach_to_0(compiled):
+    w, beside = Value(2.0), Value(3.0)
+    loss, optimizer = (lambda x: w * x), SGD([w, beside], lr=0.1)
+    loss = compile(loss) if compiled else loss
+    for _ in range(4):
+        optimizer.minimize(loss, 1.0)
+    beside.grad = None
+    loss(1.0).backward()
+    optimizer.minimize(loss, 1.0)
+    assert (w.grad, beside.grad) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_whole_step_in_no_grad_learns_nothing(compiled):
+    w = Value(2.0)
+    loss, optimizer = (lambda x: w * x), SGD([w], lr=0.25)
+    loss = compile(loss) if compiled else loss
+    for _ in range(4):
+        optimizer.minimize(loss, 1.0)
+    with no_grad():
+        assert optimizer.minimize(loss, 1.0) == 1.0
+    assert (w.data, w.grad) == (1.0, 0.0)
 
 
 def test_a_rule_that_branches_runs_on_floats():
@@ -333,3 +390,185 @@ def test_a_rule_that_gives_no_tuple_is_told():
     (w * w).backward()
     with pytest.raises(TypeError, match=r"update must return the next \(p,\) as a tuple, got 0.8"):
         Bare([w], lr=0.1).step()
+
+
+# A state from a file is checked as settings are.
+
+STATES = {
+    "SGD": lambda p: SGD(p, lr=0.1, momentum=0.9),
+    "Adam": lambda p: Adam(p, lr=0.1),
+    "AdamW": lambda p: AdamW(p, lr=0.1),
+    "RMSprop": lambda p: RMSprop(p, lr=0.1, momentum=0.5),
+    "Adagrad": lambda p: Adagrad(p, lr=0.1),
+}
+WRONG = ["x", None, [2], float("nan"), 10**400, {}, -5]
+
+
+def stepped(kind):
+    parameters = [Value(1.0), Value(-2.0)]
+    optimizer = STATES[kind](parameters)
+    (parameters[0] * parameters[1]).backward()
+    optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_a_state_is_checked_as_settings_are_and_nothing_is_changed(kind):
+    optimizer = stepped(kind)
+    before = json.loads(json.dumps(optimizer.state_dict()))
+    refused = [(key, wrong) for key in before["settings"] for wrong in WRONG]
+    for key, wrong in refused:
+        with pytest.raises((ValueError, TypeError)):
+            optimizer.load_state_dict({**before, "settings": {**before["settings"], key: wrong}})
+        assert optimizer.state_dict() == before
+    assert len(refused) >= 7 * 4
+    [name, *_] = before["memory"]
+    for wrong in WRONG[:-1]:
+        for memory in ({**before["memory"], name: wrong}, {**before["memory"], name: [0.0, wrong]}, wrong):
+            with pytest.raises((ValueError, TypeError)):
+                optimizer.load_state_dict({**before, "memory": memory})
+    for wrong in (None, "state", [], {}, {**before, "kind": "Other"}, {**before, "more": 1}, {**before, "kind": []}):
+        with pytest.raises((ValueError, TypeError)):
+            optimizer.load_state_dict(wrong)
+    assert optimizer.state_dict() == before
+    other = STATES[kind]([Value(1.0), Value(-2.0)])
+    other.load_state_dict(before)
+    assert other.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lr": -5}, "lr must be at least 0, and finite, got -5"),
+        ({"lr": float("inf")}, "lr must be at least 0, and finite, got inf"),
+        ({"betas": [2, 0.5]}, "betas must be two numbers from 0 up to 1"),
+        ({"betas": [0.5]}, "has betas=.*but the state has betas=.0.5."),
+        ({"eps": 0}, "eps must be above 0, got 0"),
+        ({"weight_decay": -1}, "weight_decay must be at least 0, got -1"),
+        ({"steps": 1.5}, "steps must be a whole number of at least 0, got 1.5"),
+        ({"steps": -1}, "steps must be a whole number of at least 0, got -1"),
+        ({"parameters": []}, "settings of Adam takes a state of lr, .*; got .*parameters"),
+        ({"state": {}}, "got .*state"),
+        ({"update": 1}, "got .*update"),
+        ({"initial_lr": -1.0}, "initial_lr must be above 0"),
+    ],
+)
+def test_a_setting_out_of_range_is_told_by_its_name(change, message):
+    optimizer = stepped("Adam")
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict({**before, "settings": {**before["settings"], **change}})
+    assert optimizer.state_dict() == before
+    assert len(optimizer.parameters) == 2
+
+
+def test_a_setting_that_is_missing_is_told():
+    state = stepped("Adam").state_dict()
+    del state["settings"]["eps"]
+    with pytest.raises(ValueError, match="the settings of Adam takes a state of lr, steps"):
+        stepped("Adam").load_state_dict(state)
+
+
+def test_a_learning_rate_of_0_and_an_initial_one_are_where_a_schedule_has_ended():
+    optimizer = stepped("SGD")
+    state = optimizer.state_dict()
+    state["settings"].update(lr=0.0, initial_lr=0.5)
+    optimizer.load_state_dict(json.loads(json.dumps(state)))
+    assert (optimizer.lr, vars(optimizer)["initial_lr"]) == (0.0, 0.5)
+    other = stepped("SGD").state_dict()
+    optimizer.load_state_dict(other)
+    assert optimizer.lr == 0.1
+
+
+def test_numpys_settings_are_saved_too():
+    state = SGD([Value(1.0)], lr=np.float32(0.25), momentum=np.float64(0.5)).state_dict()
+    assert (state["settings"]["lr"], state["settings"]["momentum"]) == (0.25, 0.5)
+    json.dumps(state)
+
+
+# The list of parameters is the user's.
+
+
+def by_hand(optimizer, loss):
+    optimizer.zero_grad()
+    loss().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("way", ["by hand", "minimize", "compiled"])
+@pytest.mark.parametrize("make", [SGD, lambda p, lr: SGD(p, lr, momentum=0.9), Adagrad])
+def test_a_parameter_that_is_added_later_is_updated_from_then_on(make, way):
+    w, u = Value(1.0), Value(-2.0)
+    a, b = Value(1.0), Value(-2.0)
+    optimizer, ours, theirs = make([w], lr=0.1), make([a], lr=0.1), make([b], lr=0.1)
+
+    def loss(v=w, t=u):
+        return (v - 3) ** 2 + (t - 1) ** 2
+
+    fast = compile(lambda: loss()) if way == "compiled" else loss
+
+    def steps(n):
+        for _ in range(n):
+            by_hand(optimizer, loss) if way == "by hand" else optimizer.minimize(fast)
+
+    def expected(each, n):
+        for _ in range(n):
+            for own in each:
+                own.zero_grad()
+            loss(a, b).backward()
+            for own in each:
+                own.step()
+
+    steps(4)
+    expected([ours], 4)
+    assert (w.data, u.data) == pytest.approx((a.data, -2.0), rel=1e-12)
+    optimizer.parameters.append(u)
+    steps(4)
+    expected([ours, theirs], 4)
+    assert (w.data, u.data) == pytest.approx((a.data, b.data), rel=1e-12)
+    assert all(len(numbers) == 2 for numbers in optimizer.state_dict()["memory"].values())
+    optimizer.parameters.remove(w)
+    steps(3)
+    expected([theirs], 3)
+    assert (w.data, u.data) == pytest.approx((a.data, b.data), rel=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_zero_grad_reaches_a_parameter_that_is_added_later(compiled):
+    w, u = Value(1.0), Value(-2.0)
+    optimizer = SGD([w], lr=0.1)
+    loss = compile(lambda: w * u) if compiled else lambda: w * u
+    optimizer.zero_grad()
+    for _ in range(3):
+        loss().backward()
+    optimizer.parameters.append(u)
+    optimizer.zero_grad()
+    assert (w.grad, u.grad) == (0.0, 0.0)
+    loss().backward()
+    assert (w.grad, u.grad) == (-2.0, 1.0)
+
+
+@pytest.mark.parametrize(("more", "error"), [(1.0, TypeError), ("again", ValueError)])
+def test_what_can_not_be_a_parameter_is_told_at_the_next_step(more, error):
+    w = Value(1.0)
+    optimizer = SGD([w], lr=0.1)
+    (w * w).backward()
+    optimizer.parameters.append(w if more == "again" else more)
+    with pytest.raises(error, match="an optimizer takes"):
+        optimizer.step()
+    assert w.data == 1.0
+
+
+def test_a_copy_has_a_memory_of_its_own_parameters():
+    w = Value(1.0)
+    optimizer = SGD([w], lr=0.1, momentum=0.9)
+    (w * w).backward()
+    optimizer.step()
+    optimizer.parameters.append(Value(2.0))
+    for again in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        assert again.state["velocity"] == [2.0, 0.0]
+        assert again.parameters[0] is not w
+        again.parameters.append(Value(3.0))
+        again.parameters[0].grad = 1.0
+        again.step()
+        assert again.state["velocity"] == pytest.approx([2.8, 0.0, 0.0])

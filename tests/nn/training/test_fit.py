@@ -1,5 +1,6 @@
 """Training: the numbers of a loop written by hand, plain and compiled; and what comes in between."""
 
+import contextvars
 import gc
 import json
 import math
@@ -8,6 +9,7 @@ import signal
 import sys
 import threading
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -758,7 +760,7 @@ BAD = [
     ),
     (lambda m, o: fit(m, ([[*x, 1.0] for x in X], Y), mse_loss, o), ValueError, "expects 2 inputs, got 3"),
     (lambda m, o: fit(m, (X, Y), hinge_loss, o), ValueError, "targets of -1 or 1, got 0; if your labels are 0 and 1"),
-    (lambda m, o: fit(m, (X, [[y, y] for y in Y]), mse_loss, o), ValueError, "got 1 outputs and 2 targets"),
+    (lambda m, o: fit(m, (X, [[y, y] for y in Y]), mse_loss, o), ValueError, r"shape \[1\] and .* \[1, 2\]"),
     (lambda m, o: fit(m, (X, Y), lambda a, b: a, o), TypeError, r"loss must give one Value, got \["),
     (lambda m, o: fit(m, DataLoader(X), mse_loss, o), ValueError, r"without y; write DataLoader\(X, y\)"),
     (lambda m, o: fit(m, (X, Y), mse_loss, o, validation=1.5), ValueError, "a share between 0 and 1.*, got 1.5"),
@@ -845,6 +847,27 @@ def test_what_a_callback_changes_counts_from_the_next_epoch(compiled):
     assert history.loss[3] == pytest.approx(history.loss[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("compiled", ["auto", False])
+@pytest.mark.parametrize("after", [1, 2, 3, 5])
+def test_what_a_callback_changes_counts_however_long_the_loss_was_the_same(after, compiled):
+    weight, model = [0.0], MLP(2, [3, 1], rng=random.Random(0))
+
+    def loss(outputs, targets):
+        return mse_loss(outputs, targets) + weight[0] * l2_penalty(model.parameters())
+
+    def change(history):
+        if history.epoch == after:
+            weight[0] = 10.0
+
+    optimizer = SGD(model.parameters(), lr=1e-9)
+    data = [[0.5, 1.0], [1.0, -1.0]], [1.0, 0.0]
+    history = fit(model, data, loss, optimizer, epochs=7, callbacks=change, compiled=compiled, progress=False)
+    penalty = 10 * sum(p.data**2 for p in model.parameters())
+    before, since = history.loss[:after], history.loss[after:]
+    assert before == pytest.approx([history.loss[0]] * after, rel=1e-6)
+    assert since == pytest.approx([history.loss[0] + penalty] * (7 - after), rel=1e-6)
+
+
 def test_an_optimizer_of_the_model_as_it_was_before_is_refused():
     model = Sequential(Linear(2, 2), Linear(2, 1))
     optimizer = SGD(model.parameters(), lr=0.1)
@@ -858,3 +881,162 @@ def test_an_optimizer_of_the_model_as_it_was_before_is_refused():
     model.layers[1] = Linear(2, 1)
     with pytest.raises(ValueError, match="created before the model was changed"):
         fit(model, ([[1.0, 2.0]], [1.0]), mse_loss, optimizer, progress=False)
+
+
+# Several mini-batches for each step.
+
+
+def grouped(model, loader, loss, optimizer, epochs, k, clip=None, schedule=None):
+    """By hand: the gradient of the mean over all examples of k mini-batches."""
+    losses, norms = [], []
+    for _ in range(epochs):
+        batches, total = list(loader), 0.0
+        for start in range(0, len(batches), k):
+            group = batches[start : start + k]
+            total += sum(loss(model.batch(xs), ys).data * len(ys) for xs, ys in group)
+            optimizer.zero_grad()
+            loss(model.batch([x for xs, _ in group for x in xs]), [y for _, ys in group for y in ys]).backward()
+            if clip:
+                norms.append(clip_grad_norm_(optimizer.parameters, clip))
+            optimizer.step()
+        losses.append(total / len(loader.X))
+        if schedule:
+            schedule.step()
+    assert not clip or any(norm > clip for norm in norms)
+    return losses
+
+
+@pytest.mark.parametrize("compiled", [False, True, "auto"])
+@pytest.mark.parametrize("case", ["hinge", "classes", "regression"])
+@pytest.mark.parametrize(("batch_size", "k"), [(10, 2), (7, 2), (7, 4), (12, 3), (40, 2), (3, 100)])
+def test_accumulated_gradients_are_those_of_one_larger_batch(case, batch_size, k, compiled):
+    make, X, y, loss = CASES[case]
+    expected, model = make(), make()
+    losses = grouped(
+        expected, DataLoader(X, y, batch_size, shuffle=True), loss, Adam(expected.parameters(), lr=0.02), 3, k
+    )
+    optimizer = Adam(model.parameters(), lr=0.02)
+    history = fit(model, (X, y), loss, optimizer, 3, batch_size, accumulate=k, compiled=compiled, progress=False)
+    close(history.loss, losses)
+    close(numbers(model), numbers(expected))
+    assert optimizer.steps == 3 * math.ceil(math.ceil(40 / batch_size) / k)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_accumulating_the_whole_epoch_is_a_step_on_the_full_batch(compiled):
+    whole, parts = mlp(), mlp()
+    fit(whole, (X, SIGNS), hinge_loss, SGD(whole.parameters(), lr=0.3), 5, 40, compiled=compiled, progress=False)
+    fit(parts, (X, SIGNS), hinge_loss, SGD(parts.parameters(), lr=0.3), 5, 9, accumulate=5, compiled=compiled,
+        progress=False)  # fmt: skip
+    close(numbers(parts), numbers(whole))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_accumulated_gradients_are_clipped_together_and_a_schedule_steps_once_an_epoch(compiled):
+    expected, model = mlp(), mlp()
+    optimizers = [SGD(m.parameters(), lr=0.2, momentum=0.5) for m in (expected, model)]
+    schedules = [StepLR(o, 2, 0.5) for o in optimizers]
+    loader = DataLoader(X, SIGNS, 7, shuffle=True)
+    losses = grouped(expected, loader, mse_loss, optimizers[0], 4, 2, 0.3, schedules[0])
+    history = fit(model, (X, SIGNS), mse_loss, optimizers[1], 4, 7, clip=0.3, accumulate=2, schedule=schedules[1],
+                  compiled=compiled, progress=False)  # fmt: skip
+    close(history.loss, losses)
+    close(history.lr, [0.2, 0.2, 0.1, 0.1])
+    close(numbers(model), numbers(expected))
+
+
+def test_accumulating_trains_with_batch_normalisation_and_resumes(tmp_path):
+    states = []
+    for epochs in ([4], [2, 4]):
+        path = tmp_path / f"{len(epochs)}.json"
+        for end in epochs:
+            model = with_norm()
+            history = fit(model, (X, SIGNS), mse_loss, SGD(model.parameters(), lr=0.1), end, 8, accumulate=3,
+                          checkpoint=path, progress=False)  # fmt: skip
+        states.append((history.loss, model.state_dict()))
+    assert states[0] == states[1]
+    assert states[0][1]["1.num_batches_tracked"] == 20
+
+
+# Losses that are no mean over the examples, with some labels only.
+
+
+@pytest.mark.parametrize(
+    "options", [{"weight": [1.0, 5.0]}, {"ignore_index": 1}, {"label_smoothing": 0.1, "weight": [3.0, 1.0]}]
+)
+@pytest.mark.parametrize("compiled", [False, True, "auto"])
+def test_class_weights_and_ignored_labels_are_the_same_plain_and_compiled(options, compiled):
+    labels = [0] * 16 + Y[16:]  # the first mini-batch does not tell that the classes differ
+
+    def loss(outputs, targets):
+        return cross_entropy(outputs, targets, **options)
+
+    results = []
+    for way in (False, compiled):
+        model = two_classes()
+        loader = DataLoader(X, labels, 16)
+        history = fit(model, loader, loss, SGD(model.parameters(), lr=0.1), 3, validation=loader, compiled=way,
+                      progress=False)  # fmt: skip
+        results.append([*history.loss, *history.validation_loss, *numbers(model)])
+    close(*results)
+    assert all(map(math.isfinite, results[0]))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_rows_of_probabilities_train(kind, compiled):
+    results = []
+    for one_hot in (lambda y: [1 - y, y], lambda y: [1.0 - y, float(y)]):
+        model = two_classes()
+        data = kind(X), kind([one_hot(y) for y in Y])
+        history = fit(model, data, cross_entropy, SGD(model.parameters(), lr=0.1), 2, compiled=compiled, progress=False)
+        results.append(history.loss)
+    model = two_classes()
+    history = fit(model, (X, Y), cross_entropy, SGD(model.parameters(), lr=0.1), 2, compiled=compiled, progress=False)
+    close(results[0], history.loss)
+    close(results[1], history.loss)
+
+
+# What a callback changes where no guard can see it.
+
+
+def test_after_callbacks_compiled_code_is_checked_anew():
+    pytest.importorskip("numba", reason="without numba there is no machine code")
+    strength = contextvars.ContextVar("strength", default=0.0)  # no guard follows it
+    model = mlp()
+
+    def loss(outputs, targets):
+        return mse_loss(outputs, targets) + strength.get() * l2_penalty(model.parameters())
+
+    def change(history):
+        strength.set(10.0 if history.epoch == 4 else strength.get())
+
+    history = fit(model, (X, SIGNS), loss, SGD(model.parameters(), lr=1e-9), 6, 20, callbacks=change, progress=False)
+    penalty = 10 * sum(p.data**2 for p in model.parameters())
+    assert history.loss[3] == pytest.approx(history.loss[0], rel=1e-6)
+    assert history.loss[4] == pytest.approx(history.loss[0] + penalty, rel=1e-6)
+
+
+@pytest.mark.parametrize("share", [np.float32(0.25), np.float64(0.25), Fraction(1, 4)])
+def test_a_share_to_validate_on_may_be_any_number(share):
+    model = mlp()
+    history = fit(model, (X, SIGNS), mse_loss, SGD(model.parameters()), 1, validation=share, compiled=False,
+                  progress=False)  # fmt: skip
+    assert len(history.validation_loss) == 1
+
+
+def test_a_history_takes_numbers_for_each_epoch_and_nothing_else():
+    history = History()
+    history.add(1.0, 2.0, 0.1, 0.5)
+    before = history.state_dict()
+    for change in ({"loss": 1.0}, {"loss": [1.0, 2.0]}, {"lr": ["a"]}, {"seconds": []}, {"validation_loss": [1, 2]},
+                   {"lr": [10**400]}, {"lr": [None]}, {"lr": [True]}, {"more": []}):  # fmt: skip
+        with pytest.raises(ValueError, match="a History"):
+            history.load_state_dict({**before, **change})
+        assert history.state_dict() == before
+    for state in (None, [], {}):
+        with pytest.raises(ValueError, match="a History takes a state of loss, validation_loss, lr, seconds"):
+            history.load_state_dict(state)
+    again = History()
+    again.load_state_dict({**before, "loss": [math.inf], "validation_loss": []})
+    assert (again.loss, again.validation_loss) == ([math.inf], [])

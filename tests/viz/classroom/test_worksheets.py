@@ -214,7 +214,7 @@ def test_the_same_seed_gives_the_same_worksheet_and_another_another():
 def test_a_worksheet_is_an_engine_graph_that_backward_can_be_called_on():
     sheet = worksheet(3, "medium")
     assert isinstance(sheet.root, Value)
-    assert all(node.grad is None for node in topological_order(sheet.root))
+    assert not any(node.has_grad for node in topological_order(sheet.root))
     sheet.root.backward()
     for node in topological_order(sheet.root)[:-1]:
         assert node.grad == pytest.approx(float(sheet.key[f"grad {node.label}"]))

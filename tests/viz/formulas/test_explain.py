@@ -118,6 +118,15 @@ def test_the_root_itself_and_what_it_does_not_depend_on():
     assert [explain(x, y).gradient for x, y in ((root, root), (root, stranger), (a, root))] == [1.0, 0.0, 0.0]
 
 
+def test_a_path_on_which_0_arrives_ends_in_0_even_through_an_infinite_slope():
+    x = Value(0.0, "x")
+    dead = x.sqrt() * 0.0
+    dead.label = "dead"
+    rows = str(explain(dead + x, x)).splitlines()
+    assert rows[2].endswith("= 0 · inf = 0")
+    assert rows[-2:] == ["x → v1 → dead → v2 = inf · 0 · 1 = 0", "x → v2             = 1"]
+
+
 def test_few_paths_are_listed_and_of_many_the_counts_are_told():
     a, x = doubled(3)
     assert len(explain(x, a).paths) == 8

@@ -92,6 +92,14 @@ def test_every_node_is_in_one_box_and_boxes_stand_in_order(fused, decay, depth):
             assert set(part.outputs) == used & set(part.nodes)
 
 
+def test_the_output_of_a_model_counts_as_one_though_nothing_uses_it():
+    model = MLP(2, [3, 2], rng=random.Random(0))
+    y = model([1.0, 2.0])[0]
+    (group,) = [part for part in folded(y, 0)[0] if isinstance(part, Cluster)]
+    assert group.outputs == (y,)
+    assert picture(y, depth=0)[0][-1].rows[1].startswith("2 → 1, ")
+
+
 def test_weight_decay_stays_outside_the_modules():
     model, loss = network(decay=1e-4)
     vertices, vertex_of = folded(loss, 0)

@@ -4,6 +4,7 @@ import itertools
 import random
 import re
 import time
+import xml.etree.ElementTree as ElementTree
 from collections import Counter
 
 import pytest
@@ -156,6 +157,29 @@ def test_a_label_does_not_lie_on_a_wider_box_beside_its_tail():
     layout = layered(boxes, arrows)
     edge = layout.places["wide"].x + layout.places["wide"].width / 2
     assert all(x > edge + 10 for x, _ in layout.label_centres)
+
+
+def test_the_label_of_an_arrow_is_text_whatever_it_says():
+    boxes, _ = square()
+    label = '<b>&amp;</b> "1 < 2"'
+    texts = [text.text for text in ElementTree.fromstring(svg(boxes, [Arrow("n0", "n1", label)])).iter() if text.text]
+    assert label in texts
+
+
+@pytest.mark.parametrize("rankdir", DIRECTIONS)
+@pytest.mark.parametrize("ordered", [True, False])
+def test_arrows_arrive_in_the_order_of_the_operands_where_it_matters(ordered, rankdir):
+    boxes = [Box(name, (name,), "input") for name in "ab"] + [Box("z", ("z",), "output", ordered)]
+    straight, swapped = (layered(boxes, [Arrow(tail, "z") for tail in tails], rankdir).curves for tails in ("ab", "ba"))
+    arrivals = [[ends(curve)[1] for curve in curves] for curves in (straight, swapped)]
+    assert arrivals[0] == (arrivals[1] if ordered else arrivals[1][::-1])
+
+
+def test_only_operations_whose_operands_may_be_swapped_are_drawn_as_if_they_could():
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    kinds = [a + b, a * b, a.maximum(b), a.minimum(b), a.hypot(b), a - b, a / b, a**b, a.atan2(b)]
+    assert [picture(node)[0][-1].ordered for node in kinds] == 5 * [False] + 4 * [True]
+    assert not picture(-a)[0][-1].ordered
 
 
 def test_the_same_graph_is_placed_the_same():
