@@ -25,6 +25,8 @@ from numba import types
 
 from engine import ieee
 from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_generated
+from engine.compiler.guards import fingerprint, is_users
+from engine.modes import PACKAGES
 from engine.rules import Rule
 
 POINTER = types.CPointer(types.float64)
@@ -145,7 +147,6 @@ class NumbaFunction:
     identity: str
 
 
-@cache
 def to_numba(function: Any) -> NumbaFunction:
     """A function of the table, and all that it calls, for numba: rules as their values, and `ieee` as plain arithmetic.
 
@@ -162,6 +163,15 @@ def to_numba(function: Any) -> NumbaFunction:
         return NumbaFunction(function, f"{function.__module__}.{function.__name__}")
     if not isinstance(function, FunctionType):
         raise Uncompilable(f"{function!r} is not a function written in Python")
+    return _cached(function) if function.__code__.co_filename.startswith(PACKAGES) else _rebuilt(function)
+
+
+@cache
+def _cached(function: FunctionType) -> NumbaFunction:
+    return _rebuilt(function)
+
+
+def _rebuilt(function: FunctionType) -> NumbaFunction:
     code = function.__code__
     if any(step.opname in ("RAISE_VARARGS", "PUSH_EXC_INFO") for step in dis.get_instructions(code)):
         raise Uncompilable(f"{function.__name__} raises or catches errors")

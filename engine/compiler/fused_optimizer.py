@@ -60,6 +60,7 @@ class FusedOptimizer:
         self._names: list[str] = []  # the optimizer's attributes that are numbers
         self._fixed: dict[str, Any] = {}  # all others
         self._memory: list[Any] = []
+        self._count = 0  # of the optimizer's attributes
         self._path: FastPath | None = None
 
     def step(self, optimizer: UpdateRule) -> bool:
@@ -156,8 +157,14 @@ class FusedOptimizer:
     def _update_kernel(self, optimizer: UpdateRule) -> "UpdateKernel | None":
         """The update rule as machine code; None if it can't be."""
         own = vars(optimizer)
-        if self._rule is None or any(map(is_not, map(own.get, self._fixed), self._fixed.values())):
+        if (
+            self._rule is None
+            or len(own) != self._count
+            or any(map(is_not, map(own.get, self._fixed), self._fixed.values()))
+        ):
             self._define_rule(optimizer)
+        elif not self._rule.is_current():
+            self._kernel = None
         if self._refused:
             return None
         if any(map(is_not, optimizer.state.values(), self._memory)) or len(self._memory) < len(optimizer.memory):
@@ -178,7 +185,7 @@ class FusedOptimizer:
             leaves: list[Any] = []
             example = [*[float(column[0]) for column in columns], [own[name] for name in self._names]]
             signature = flatten_args(tuple(example), {}, leaves)
-            specialization, expected = self._rule.specialize(signature, [leaves])
+            specialization, _ = self._rule.specialize(signature, [leaves])
             self._refused = specialization is None or bool(specialization.parameters.values)
             if self._refused or specialization is None:
                 return None
@@ -186,8 +193,8 @@ class FusedOptimizer:
         except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
             self._refused = True
             return None
-        specialization.validations += expected is not None
-        if specialization.validations > 1:
+        specialization.note_validation()
+        if specialization.calls > 1:
             self._kernel = kernel
         return kernel
 
@@ -206,7 +213,7 @@ class FusedOptimizer:
                 raise TypeError("an update rule that remembers something of its own is for floats")
             return updated
 
-        self._rule, self._kernel = compile(update), None
+        self._rule, self._kernel, self._count = compile(update), None, len(vars(optimizer))
 
 
 _NUMBERS = {float, int}

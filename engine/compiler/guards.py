@@ -19,13 +19,22 @@ import os
 import sys
 import sysconfig
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache, cached_property, partial
 from itertools import chain
 from operator import attrgetter, is_
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 from engine.modes import PACKAGES
@@ -145,7 +154,9 @@ class _Walk:
         self._others: list[_Watched] = []
         self._library: list[ModuleType] = []
         self._globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}  # of modules, by names that code uses
-        self._namespaces: dict[int, tuple[str, Mapping[str, Any], set[str]]] = {}  # of classes and modules, by attribute
+        self._namespaces: dict[
+            int, tuple[str, Mapping[str, Any], set[str]]
+        ] = {}  # of classes and modules, by attribute
         while self._waiting:
             while self._waiting:
                 self._visit(self._waiting.pop())
@@ -197,7 +208,9 @@ class _Walk:
             self._others.append(_Watched(x.values(), "the dictionary's entry ", map(repr, x)))
         elif kind is Rule:
             if not _is_ours(x.value):  # of the table's own nothing changes
-                self._others.append(_Watched(_Now(partial(getattr, x), ("value", "partials")), f"the rule {x.symbol!r}"))
+                self._others.append(
+                    _Watched(_Now(partial(getattr, x), ("value", "partials")), f"the rule {x.symbol!r}")
+                )
                 self._waiting += x.value, x.partials
         elif kind in _WRAPPERS:
             self._waiting += [getattr(x, name) for name in _WRAPPERS[kind]]
@@ -249,7 +262,9 @@ class _Walk:
         if _is_of_library(kind):
             return
         self._waiting += (*kind.__mro__[1:], type(kind))
-        if _file_of(kind).startswith(PACKAGES):  # what a Module's own methods ask for, they ask of what is reached anyway
+        if _file_of(kind).startswith(
+            PACKAGES
+        ):  # what a Module's own methods ask for, they ask of what is reached anyway
             self._waiting += [part for part in vars(kind).values() if type(part) in (FunctionType, property)]
             return
         self._names |= {name for name in vars(kind) if name.startswith("__") and callable(vars(kind)[name])}
