@@ -15,7 +15,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses log
 test: $(VENV)/.test
 	$(PYTEST)
 
-# That, and then the slow tests, which are marked so: kernels, JupyterLab, every lesson in every order, more points
+# That, and then the slow tests, which are marked so: browsers, kernels, every lesson in every order, more points
 test-all: test
 	$(PYTEST) -m slow
 

@@ -4,7 +4,6 @@ Nothing here is about derivatives. Order is by data; ``==`` and ``hash`` are by 
 """
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from typing import Any, NoReturn, Self
 
 from engine.anomaly import source_lines
@@ -111,9 +110,8 @@ class Protocols:
 
     def _copy_onto(self, parents: tuple[Any, ...]) -> Self:
         copy = object.__new__(self.__class__)
-        for slot in ("_data", "grad", "rule", "role", "_version"):
+        for slot in ("_data", "grad", "rule", "label", "role", "_version"):
             setattr(copy, slot, getattr(self, slot))
-        vars(copy).update(vars(self))
         x, y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)
         for slot, operand in (("_x", x), ("_y", y)):
             setattr(copy, slot, operand)
@@ -126,8 +124,7 @@ class Protocols:
         this: Any = self
         for node in topological_order(this):
             if id(node) not in memo:
-                memo[id(node)] = copied = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
-                vars(copied).update(deepcopy(vars(node), memo))
+                memo[id(node)] = node._copy_onto(tuple(memo[id(parent)] for parent in node.parents))
         return memo[id(self)]
 
     def __reduce__(self) -> Any:
@@ -136,7 +133,7 @@ class Protocols:
                 "only leaves can be pickled, and this Value was computed from others. "
                 "Pickle the model or the inputs it came from, or value.detach() for the number alone"
             )
-        return self.__class__, (self._data, self.label, self.role), (vars(self), {"grad": self.grad})
+        return self.__class__, (self._data, self.label, self.role), (None, {"grad": self.grad})
 
     # NumPy.
 

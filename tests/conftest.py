@@ -47,6 +47,14 @@ def browser(tmp_path_factory):
         chromium.close()
 
 
+@pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
+def pytest_collection_modifyitems(items):
+    """What needs the browser is slow."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def runs(request):
     """The lessons that the selected tests ask for, run in real kernels."""

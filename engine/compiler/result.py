@@ -75,6 +75,7 @@ def compiled_value(data: float, version: int, given: list[Value], rule: Compiled
     node._data = data
     node.grad = UNSET
     node.rule = rule
+    node.label = ""
     node.role = "operation"
     node._x = (*given, *parameters) if given else parameters
     node._y = None

@@ -138,7 +138,7 @@ def test_a_state_that_lacks_a_setting_is_refused_and_nothing_is_changed(gone):
     optimizer = Adam([Value(1.0)], lr=0.5)
     before, state = optimizer.state_dict(), Adam([Value(1.0)], lr=0.1).state_dict()
     del state["settings"][gone]
-    with pytest.raises(ValueError, match="create the optimizer with the same settings"):
+    with pytest.raises(ValueError, match="settings"):
         optimizer.load_state_dict(state)
     assert optimizer.state_dict() == before
 
