@@ -24,8 +24,7 @@ from threading import RLock
 from typing import Any
 
 from engine import functions, versions
-from engine.compiler import guards
-from engine.compiler.guards import Guard, training_modes
+from engine.compiler.guards import Guard, is_constant, random_states_kept, training_modes
 from engine.compiler.pytree import (
     NUMBER,
     Batch,
@@ -90,11 +89,11 @@ class Compiled:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self._recorder = Recorder(function, self.__name__, aux)
         self._guard = Guard(function)
-        self._callables: tuple[Any, ...] = ()  # functions among the arguments: what they see is seen too
-        self._module_version = -1
+        self._arguments: tuple[Any, ...] = ()  # functions and other objects among them: what they see is seen too
         # By the signature of the arguments; and those of every mode, training or not, that modules were in.
         self._specializations: dict[Signature, Specialization] = {}
-        self._by_modes: dict[tuple[bool, ...], dict[Signature, Specialization]] = {}
+        self._by_modes = {training_modes(self._guard.seen): self._specializations}
+        self._restless = 0  # how many changes in a row have led to another tape
         self._latest: Specialization | None = None
         self._batch: Batch | None = None
         self._lock = RLock()
@@ -269,61 +268,75 @@ class Compiled:
         now = mode.get()
         if now.anomaly or now.tracing:
             return None, None
-        self._check_guard()
+        changed = self._check_guard()
         found = self._specializations.get(signature)
         expected = None
-        if found is None or found.is_due() or self._check:
+        if found is None or found.must_revalidate or found.is_due() or self._check:
             with self._lock:
                 found = self._specializations.get(signature)
+                if found is not None and found.must_revalidate and changed and self._restless >= MOST_IN_A_ROW:
+                    return None, None  # it does something else at each call: so to record it is of no use
                 if found is None:
                     self._watch(signature)
                 else:
-                    try:
-                        expected = self._recorder.record_again(found, signature, examples[-1])
-                    except TraceError as error:
-                        if not found.must_revalidate:
-                            raise TraceError(f"{error}{found.doubt()}") from None
-                        found = None  # what the function sees was changed, and so is what it does
-                    else:
-                        found.must_revalidate = False
+                    found, expected = self._validate(found, signature, examples[-1], changed)
                 if found is None:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
                     self._specializations[signature] = found
                     self._forget()
-                self._guard = Guard(self._function, *self._callables)  # what the function itself changes is no news
+                if not self._guard.holds():
+                    self._guard = self._guard.renewed()  # what the function itself changes is no news
                 if not found.compilable:
                     found.note_validation()
         found.calls += 1
         self._latest = found
         return (found, expected) if found.compilable else (None, None)
 
-    def _check_guard(self) -> None:
-        """See that the specializations are of what the function does now.
+    def _validate(
+        self, found: Specialization, signature: Signature, leaves: list[Any], changed: bool
+    ) -> tuple[Specialization | None, Expected | None]:
+        """The specialization and what it is to give, if it still is what the function does.
+
+        Raises:
+            TraceError: if it is not, though nothing that the function sees has changed.
+        """
+        due = found.is_due() or self._check
+        try:
+            with random_states_kept(self._guard.seen if found.calls > 2 else None):
+                expected = self._recorder.record_again(found, signature, leaves, due)
+        except TraceError as error:
+            if not found.must_revalidate:
+                raise TraceError(f"{error}{found.doubt()}") from None
+            self._restless += changed
+            return None, None
+        self._restless = 0
+        found.must_revalidate = False
+        return found, expected
+
+    def _check_guard(self) -> bool:
+        """See that the specializations are of what the function does now; tells whether what it sees has changed.
 
         A cell that was run again may have given another meaning to its names, and a Module may have gone from training
         to evaluation, or got another part.
         """
-        if not self._guard.holds():
-            self._guard = Guard(self._function, *self._callables)
-            self._module_version = -1
-        if self._module_version != guards.module_version:
-            self._module_version = guards.module_version
-            modes = training_modes(self._guard.seen)
-            self._specializations = self._by_modes.setdefault(modes, {})
+        if self._guard.holds():
+            return False
+        with self._lock:
             for specializations in self._by_modes.values():
                 for specialization in specializations.values():
                     specialization.must_revalidate = True
-
-    def is_current(self) -> bool:
-        """Whether nothing that the function sees has changed since it was recorded."""
-        return self._module_version == guards.module_version and self._guard.holds()
+            self._guard = self._guard.renewed()
+            modes = training_modes(self._guard.seen)
+            self._specializations = self._by_modes.setdefault(modes, {})
+        return True
 
     def _watch(self, signature: Signature) -> None:
-        """Watch what the functions among the arguments see, too; and refuse what can't be watched."""
-        found = [thing for thing in opaque_leaves(signature) if callable(thing) and thing not in self._callables]
+        """Watch what functions and other objects among the arguments see, too; and refuse what can't be watched."""
+        known = {*map(id, self._arguments)}
+        found = [thing for thing in opaque_leaves(signature) if id(thing) not in known and not is_constant(thing)]
         if found:
-            self._callables = (*self._callables, *found)[-MOST_SPECIALIZATIONS:]
-            self._guard = Guard(self._function, *self._callables)
+            self._arguments = (*self._arguments, *found)[-MOST_SPECIALIZATIONS:]
+            self._guard = Guard(self._function, *self._arguments)
         if self._guard.outside:
             raise TraceError(
                 f"{self.__name__} reads {self._guard.outside}, which may be something else at the next call, and today's "
@@ -396,4 +409,5 @@ class Compiled:
 
 
 MOST_SPECIALIZATIONS = 256  # of one function: the memory of a function called with ever new texts is bounded
+MOST_IN_A_ROW = 3  # so often is a function recorded anew that was changed before each call; then it runs plainly
 _data = attrgetter("_data")

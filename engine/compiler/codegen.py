@@ -25,7 +25,7 @@ from numba import types
 
 from engine import ieee
 from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_generated
-from engine.compiler.guards import fingerprint, is_users
+from engine.compiler.guards import Guard, is_users
 from engine.modes import PACKAGES
 from engine.rules import Rule
 
@@ -51,11 +51,20 @@ def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
     """
-    return _kernel(rule, operands, batched, fingerprint(rule) if is_users(rule) else "")
+    if not is_users(rule):
+        return _kernel(rule, operands, batched)
+    guard, made = _of_users.get((rule, operands, batched), (None, None))
+    if guard is None or made is None or not guard.holds():
+        guard, made = Guard(rule), _kernel.__wrapped__(rule, operands, batched)
+        _of_users[rule, operands, batched] = guard, made
+    return made
+
+
+_of_users: dict[tuple[Rule, int, bool], tuple[Guard, Kernel]] = {}
 
 
 @cache
-def _kernel(rule: Rule, operands: int, batched: bool, identity: str) -> Kernel:
+def _kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     text = source(operands, batched, rule.jumps)
     try:
         value, partials = to_numba(rule.value), to_numba(rule.partials)
@@ -184,7 +193,7 @@ def _rebuilt(function: FunctionType) -> NumbaFunction:
         elif isinstance(thing, (Rule, FunctionType)):
             part = to_numba(thing)
         else:
-            part = NumbaFunction(thing, _identity(thing))
+            part = NumbaFunction(thing, _identity(thing, _names(code)))
         identity += f" {name}={part.identity}"
         (cells if name in cells else outside)[name] = part.code
     copy = FunctionType(
@@ -201,10 +210,14 @@ def _rebuilt(function: FunctionType) -> NumbaFunction:
     return NumbaFunction(wanted(copy), digest)
 
 
-def _identity(thing: Any) -> str:
-    """A text for a constant, another one for every other constant; it may be read by another process."""
+def _identity(thing: Any, names: set[str]) -> str:
+    """A text for a constant, another one for every other constant; it may be read by another process.
+
+    Of a module the numbers count that code with these names in it may ask for.
+    """
     if isinstance(thing, ModuleType):
-        return thing.__name__
+        used = {name: vars(thing)[name] for name in sorted(names & vars(thing).keys())}
+        return f"{thing.__name__} { {name: x for name, x in used.items() if isinstance(x, (int, float))} }"
     if hasattr(thing, "tobytes"):  # the text of an array leaves out its middle
         return f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
     text = repr(thing)

@@ -14,6 +14,7 @@ from engine import versions
 from engine.compiler import buffers
 from engine.compiler.api import Compiled, compile
 from engine.compiler.buffers import ParameterBuffer, any_buffered
+from engine.compiler.guards import Guard
 from engine.compiler.pytree import NUMBER, flatten_args
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Specialization
@@ -56,6 +57,7 @@ class FusedOptimizer:
         self.buffer = ParameterBuffer(parameters)
         self._refused = False
         self._rule: Compiled | None = None  # the update of one parameter
+        self._guard = Guard()
         self._kernel: UpdateKernel | None = None  # the same for all of them, once it was validated
         self._names: list[str] = []  # the optimizer's attributes that are numbers
         self._fixed: dict[str, Any] = {}  # all others
@@ -163,7 +165,8 @@ class FusedOptimizer:
             or any(map(is_not, map(own.get, self._fixed), self._fixed.values()))
         ):
             self._define_rule(optimizer)
-        elif not self._rule.is_current():
+        elif not self._guard.holds():
+            self._guard = self._guard.renewed()
             self._kernel = None
         if self._refused:
             return None
@@ -214,6 +217,7 @@ class FusedOptimizer:
             return updated
 
         self._rule, self._kernel, self._count = compile(update), None, len(vars(optimizer))
+        self._guard = Guard(kind, kind.update)  # what the rule sees besides the optimizer's attributes
 
 
 _NUMBERS = {float, int}

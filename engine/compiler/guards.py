@@ -6,9 +6,11 @@ attributes, entries of dictionaries, other functions. In a notebook any of them 
 cell, an attribute or an item of a container refers to. It holds as long as each refers to the same object; objects that
 can't change, such as numbers, need no closer look, and a Value's own number is read at each run anyway.
 
-Only code that may run counts: of a module or a class, just the names that stand in code that was reached, so that an
-unrelated cell of a notebook does not matter. Attributes of Modules are watched by a counter instead, see
-`bump_module_version`. What lies outside the process, such as a file or the clock, can't be watched: `outside` names it.
+Only code that may run counts: of a module, a class or an object, just the attributes that are named in code that was
+reached, so that an unrelated cell of a notebook, or a history of losses beside the model, does not matter. Attributes
+of Modules are watched by a counter, see `bump_module_version`. Installed packages are taken to be what they are, but
+for the names in them that the function uses. What lies outside the process, such as a file or the clock, can't be
+watched: `outside` names it.
 """
 
 import builtins
@@ -16,12 +18,16 @@ import datetime
 import dis
 import gc
 import os
+import random
 import sys
 import sysconfig
 import time
-from collections import deque
+import uuid
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from functools import cache, cached_property, partial
 from itertools import chain
 from operator import attrgetter, is_
@@ -30,31 +36,18 @@ from types import (
     CellType,
     CodeType,
     FunctionType,
+    GetSetDescriptorType,
     MappingProxyType,
     MemberDescriptorType,
     MethodType,
     ModuleType,
 )
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.modes import PACKAGES
 from engine.rules import Rule
 from engine.steps import builtin_name
 from engine.value import Value
-
-# What is outside of the process, and what it is called.
-_OUTSIDE: dict[int, str] = {id(builtins.open): "a file (open)", id(builtins.input): "what is typed (input)"}
-_OUTSIDE |= {id(os.environ): "the environment (os.environ)", id(os.getenv): "the environment (os.getenv)"}
-_OUTSIDE |= {
-    id(getattr(time, name)): f"the clock (time.{name})"
-    for name in ("time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "process_time", "localtime")
-}
-_OUTSIDE[id(datetime.datetime)] = "the clock (datetime)"
-
-_UNCHANGING = {int, float, bool, str, bytes, complex, type(None), type(...), range, CodeType, BuiltinFunctionType}
-_LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_FUNCTION = attrgetter("__code__", "__defaults__", "__kwdefaults__")
-_END = object()  # at the end of all references: what follows it, or comes too early, is news
 
 
 class Guard:
@@ -66,229 +59,356 @@ class Guard:
     Attributes:
         seen: the objects that were reached.
         outside: what it reads that no guard can watch, in words; empty if there is nothing.
+
+    >>> scale = [2.0]
+    >>> guard = Guard(lambda x: scale[0] * x)
+    >>> guard.holds()
+    True
+    >>> scale[0] = 3.0
+    >>> guard.holds(), guard.difference()
+    (False, 'an item of a list')
     """
 
     def __init__(self, *roots: Any) -> None:
         walk = _Walk(roots)
+        self._roots = roots
         self.seen, self.outside = walk.seen, walk.outside
-        self._watched = walk.watched()
-        self._live = [watched.references for watched in self._watched]
-        self._live.append((_END,))
-        self._remembered = [*chain.from_iterable(self._live)]
-        self._lists, self._sized = walk.lists, walk.sized()
-        self._copies, self._sizes = [part.copy() for part in walk.lists], [*map(len, self._sized)]
+        self._lookups = walk.lookups()
+        self._rows = walk.rows
+        self._functions = [each.function for each in self._lookups]
+        self._keys = [each.keys for each in self._lookups]
+        self._live = [each.items for each in walk.rows]
+        self._lists, self._spaces, self._modules = walk.lists, walk.spaces(), walk.modules
+        self._remember()
+
+    def _remember(self) -> None:
+        self._remembered = [*self._now(), _END]
+        self._copies = [part.copy() for part in self._lists]
+        self._sizes = [*map(len, self._spaces)]
+        self._attributes = [variables.copy() for variables in self._modules]
+        self._version = module_version
+
+    def _now(self) -> Iterator[Any]:
+        return chain(chain.from_iterable(map(map, self._functions, self._keys)), chain.from_iterable(self._live))
 
     def holds(self) -> bool:
         """Whether every reference is to the same object as when the guard was made."""
-        now = chain.from_iterable(self._live)
-        return (
-            self._lists == self._copies
-            and [*map(len, self._sized)] == self._sizes
-            and all(map(is_, now, self._remembered))
-        )
+        try:
+            return (
+                (self._version == module_version or self._modules_hold())
+                and (not self._lists or self._lists == self._copies)
+                and (not self._spaces or [*map(len, self._spaces)] == self._sizes)
+                and all(map(is_, chain(self._now(), _AT_END), self._remembered))
+            )
+        except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
+            return False
+
+    def _modules_hold(self) -> bool:
+        version = module_version
+        for before, now in zip(self._attributes, self._modules):
+            if len(before) != len(now) or not all(map(is_, before.values(), map(now.get, before))):
+                return False
+        self._version = version  # it was another Module
+        return True
 
     def difference(self) -> str:
         """Where something else is now, in words; empty where the guard holds."""
-        for part, copy in zip(self._lists, self._copies):
-            if part != copy:
-                return f"a list of {len(copy)}"
-        if [*map(len, self._sized)] != self._sizes:
-            return "the attributes of a class"
-        before = iter(self._remembered)
-        for watched in self._watched:
-            for i, now in enumerate(watched.references):
-                if now is not next(before):
-                    return watched.described(i)
-        return ""
+        for before, now in zip(self._attributes, self._modules):
+            for name in before.keys() | now.keys():
+                if before.get(name, _END) is not now.get(name, _END):
+                    return f"the attribute {name} of a module"
+        for part, earlier in zip(self._lists, self._copies):
+            if part != earlier:
+                return "an item of a list"
+        for space, size in zip(self._spaces, self._sizes):
+            if len(space) != size:
+                return "an attribute that is new, or gone"
+        at = iter(self._remembered)
+        for lookup in self._lookups:
+            for key in lookup.keys:
+                if _or_end(lookup.function, key) is not next(at):
+                    return lookup.words(key)
+        for row in self._rows:
+            for item in row.items:
+                if item is not next(at):
+                    return row.name
+        return "" if next(at) is _END else "an item of a container"
+
+    def renewed(self) -> "Guard":
+        """A guard of what is there now; quickly, where only numbers or texts were put in the place of others."""
+        try:
+            known = {*map(id, self._remembered)}
+            plain = all(type(x) in _UNCHANGING for x in self._now() if id(x) not in known)
+            if plain and self._lists == self._copies and [*map(len, self._spaces)] == self._sizes:
+                if self._version == module_version or self._modules_hold():
+                    guard = copy(self)
+                    guard._remember()
+                    return guard
+        except (ValueError, RuntimeError):
+            pass
+        return Guard(*self._roots)
 
 
-class _Watched:
-    """Some references that are looked at together: going through `references` gives what they refer to now."""
+class _Lookup(NamedTuple):
+    """A function that tells what each of some keys refers to."""
 
-    def __init__(self, references: Iterable[Any], name: str, parts: Iterable[str] = ()) -> None:
-        self.references, self.name, self.parts = references, name, tuple(parts)
-
-    def described(self, i: int) -> str:
-        """The i-th of them, in words."""
-        return f"{self.name}{self.parts[i]}" if i < len(self.parts) else self.name
+    function: Callable[[Any], Any]
+    keys: list[Any]
+    words: Callable[[Any], str]  # a key, in words
 
 
-class _Now:
-    """What a function gives for each of some things, anew whenever it is gone through."""
+class _Row(NamedTuple):
+    """Something to go through: it gives what it refers to, anew each time."""
 
-    def __init__(self, look_up: Callable[[Any], Any], things: Iterable[Any]) -> None:
-        self._look_up, self._things = look_up, tuple(things)
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._look_up, self._things)
-
-
-class _Content:
-    """Whether an array still holds what it held: its layout and its bytes, of an array of objects which they are."""
-
-    def __init__(self, array: Any) -> None:
-        self._array, self._held = array, self._now(array)
-
-    def _now(self, array: Any) -> tuple[Any, ...]:
-        if hasattr(array, "dtype"):
-            return array.shape, array.dtype, array.tobytes()
-        return (bytes(array),)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self._now(self._array) == self._held,))
+    items: Iterable[Any]
+    name: str
 
 
 class _Walk:
-    """Goes from the roots to everything that can be reached, and collects what has to be watched."""
+    """Goes from the roots to everything that can be reached, and collects what has to be watched.
+
+    Attributes:
+        seen, outside: see `Guard`.
+        rows: the items of containers.
+        lists: those of objects that are equal only to themselves, such as Values: they are compared more quickly.
+        modules: the attributes of each Module.
+    """
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self.seen: list[Any] = []
         self.outside = ""
-        self.lists: list[list[Any]] = []  # of objects that are equal only to themselves: lists are compared quickly
+        self.rows: list[_Row] = []
+        self.lists: list[list[Any]] = []
+        self.modules: list[dict[str, Any]] = []
         self._visited: set[int] = set()
-        self._waiting: list[Any] = list(roots)
-        self._names: set[str] = {"forward", "__call__"}  # attributes that code asks for
+        self._waiting: list[tuple[Any, int]] = [(root, 0) for root in roots]
+        self._depth = 0  # how many references ago an installed package's object was entered
+        self._asked = {"forward", "__call__", "__wrapped__"}  # attributes that code asks for
+        self._by_text = False  # whether code may ask for any attribute
         self._functions: list[FunctionType] = []
         self._cells: list[CellType] = []
         self._instances: list[Any] = []
-        self._others: list[_Watched] = []
-        self._library: list[ModuleType] = []
-        self._globals: dict[int, tuple[dict[str, Any], dict[str, None]]] = {}  # of modules, by names that code uses
-        self._namespaces: dict[
-            int, tuple[str, Mapping[str, Any], set[str]]
-        ] = {}  # of classes and modules, by attribute
+        self._slots: list[_Lookup] = []
+        self._variables: list[ContextVar[Any]] = []
+        # Of globals and installed modules, and of classes, objects and other modules: the names that count.
+        self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
+        self._spaces: dict[int, tuple[str, Mapping[str, Any], set[str]]] = {}
+        self._classes: dict[type, bool] = {}  # whether objects of it may be made
         while self._waiting:
             while self._waiting:
-                self._visit(self._waiting.pop())
-            for _, namespace, asked in list(self._namespaces.values()):  # new code may ask for other names
-                fresh = self._names - asked
-                asked |= fresh
-                self._waiting += [namespace[name] for name in fresh if name in namespace]
-        for module in self._library:
-            for name in self._names & vars(module).keys():
-                self.outside = self.outside or _OUTSIDE.get(id(vars(module)[name]), "")
+                thing, self._depth = self._waiting.pop()
+                self._visit(thing)
+            self._depth = 0
+            for _, space, known in list(self._spaces.values()):  # new code may ask for other names
+                wanted = space.keys() if self._by_text else self._asked & space.keys()
+                fresh = sorted(name for name in wanted - known if name not in _OF_EVERY_CLASS)
+                known.update(fresh)
+                self._wait_for(space[name] for name in fresh)
 
-    def watched(self) -> list[_Watched]:
-        """What was collected."""
-        found = [*self._others]
+    def lookups(self) -> list[_Lookup]:
+        """What was collected, but for containers."""
+        found = [*self._slots]
         if self._functions:
-            parts = chain.from_iterable([f"{f.__qualname__}'s {part}" for part in _PARTS] for f in self._functions)
-            found.append(_Watched(_Chained(_Now(_FUNCTION, self._functions)), "", parts))
+            found.append(_Lookup(attrgetter("__code__"), self._functions, lambda f: f"the code of {f.__name__}"))
+        defaults = [function for function in self._functions if function.__defaults__]
+        if defaults:
+            found.append(_Lookup(attrgetter("__defaults__"), defaults, lambda f: f"a default of {f.__name__}"))
         if self._cells:
-            found.append(_Watched(_Now(_content, self._cells), "a variable of an enclosing function"))
+            found.append(_Lookup(attrgetter("cell_contents"), self._cells, lambda _: "a variable in a closure"))
         if self._instances:
-            kinds = [f"the class of a {type(thing).__name__}" for thing in self._instances]
-            found.append(_Watched(_Now(attrgetter("__class__"), self._instances), "", kinds))
-        for variables, names in self._globals.values():
-            found.append(_Watched(_Now(variables.get, names), "the global ", names))
-        for name, namespace, asked in self._namespaces.values():
-            there = sorted(key for key in asked if key in namespace)
-            found.append(_Watched(_Now(namespace.get, there), f"{name}.", there))
+            found.append(_Lookup(type, self._instances, lambda x: f"the class of a {type(x).__name__}"))
+        if self._variables:
+            found.append(_Lookup(_value, self._variables, lambda variable: f"the context variable {variable.name}"))
+        named = [*self._globals.values(), *self._spaces.values()]
+        for name, space, names in named:
+            if names:
+                found.append(_Lookup(space.get, [*names], partial("{}{}".format, name)))
         return found
 
-    def sized(self) -> list[Any]:
-        """Classes' namespaces: a name that is new in one may stand before that of a base class."""
-        return [namespace for _, namespace, _ in self._namespaces.values() if "__builtins__" not in namespace]
+    def spaces(self) -> list[Any]:
+        """Where a name that is new may stand before another one: an object's attributes before those of its class."""
+        return [space for _, space, _ in self._spaces.values() if "__builtins__" not in space]
+
+    def _wait_for(self, things: Iterable[Any]) -> None:
+        self._waiting += [(thing, self._depth) for thing in things]
 
     def _visit(self, x: Any) -> None:
         kind = type(x)
         if id(x) in _OUTSIDE:
-            self.outside = self.outside or _OUTSIDE[id(x)]
-        if kind in _UNCHANGING or issubclass(kind, Value) or id(x) in self._visited:
+            self._found_outside(_OUTSIDE[id(x)])
+        if kind is BuiltinFunctionType and not isinstance(x.__self__, ModuleType):  # a method, such as ``settings.get``
+            x = x.__self__
+            kind = type(x)
+        if kind in _UNCHANGING or kind in _VALUES or id(x) in self._visited or self._depth > _DEEPEST:
             return
         self._visited.add(id(x))
         self.seen.append(x)
         if kind is FunctionType:
             self._visit_function(x)
-        elif kind in (list, tuple, set, frozenset, deque):
-            self._visit_items(x)
-        elif issubclass(kind, dict):
-            self._waiting += x.values()
-            self._others.append(_Watched(x.keys(), "the keys of a dictionary"))
-            self._others.append(_Watched(x.values(), "the dictionary's entry ", map(repr, x)))
-        elif kind is Rule:
-            if not _is_ours(x.value):  # of the table's own nothing changes
-                self._others.append(
-                    _Watched(_Now(partial(getattr, x), ("value", "partials")), f"the rule {x.symbol!r}")
-                )
-                self._waiting += x.value, x.partials
-        elif kind in _WRAPPERS:
-            self._waiting += [getattr(x, name) for name in _WRAPPERS[kind]]
-        elif kind is ContextVar:
-            self._others.append(_Watched(_Now(lambda variable: variable.get(None), (x,)), f"the variable {x.name}"))
         elif isinstance(x, ModuleType):
             self._visit_module(x)
         elif isinstance(x, type):
-            self._visit_class(x)
+            self._visit_class(x, made=True)
+        elif kind is ContextVar:
+            self._variables.append(x)
+            self._wait_for([_value(x)])
+        elif isinstance(x, Rule):
+            if is_users(x):  # in the table nothing changes
+                self._slots += [_Lookup(part.__get__, [x], lambda rule: f"the rule {rule.symbol!r}") for part in _RULE]
+                self._wait_for((x.value, x.partials))
         elif _is_array(x):
-            self._others.append(_Watched(_Content(x), f"a {kind.__name__}"))
-            if hasattr(x, "dtype") and x.dtype.kind == "O":
-                self._waiting += x.ravel().tolist()
+            self.rows.append(_Row(_Content(x), f"what is in a {kind.__name__}"))
+            if hasattr(kind, "dtype") and x.dtype.hasobject:
+                self._wait_for(x.ravel().tolist())
         else:
-            self._visit_instance(x, kind)
+            self._visit_parts(x)
+            if kind not in _KNOWN:
+                self._visit_instance(x, kind)
 
     def _visit_function(self, function: FunctionType) -> None:
         code = function.__code__
-        if _is_library(code.co_filename):  # a decorator of the library's, perhaps, and what it was put on
-            self._waiting += function.__dict__, *map(_content, function.__closure__ or ())
-            return
-        self._names |= _attribute_names(code)
-        self._waiting += map(_content, function.__closure__ or ())
-        self._cells += function.__closure__ or ()
-        if _is_ours(function):
-            return
-        variables, known = self._globals.setdefault(id(function.__globals__), (function.__globals__, {}))
-        fresh = [name for name in _global_names(code) if name not in known]
-        known.update(dict.fromkeys(fresh))
-        self._waiting += [variables.get(name, getattr(builtins, name, None)) for name in fresh]
-        self._waiting += function.__defaults__, function.__kwdefaults__, function.__dict__
-        self._functions.append(function)
+        cells = dict(zip(code.co_freevars, function.__closure__ or ()))
+        found = [_content(cell) for name, cell in cells.items() if name != "__class__"]
+        if function.__dict__:
+            self._add_space(f"{function.__name__}.", function.__dict__)
+        used = _used_names(code)
+        if _is_library(code.co_filename):  # a decorator of an installed package, perhaps, and what it was put on
+            self._wait_for(found)
+        elif code.co_filename.startswith(PACKAGES):
+            self._asked |= used.attributes
+            self._wait_for(found)
+        else:
+            self._depth = 0
+            self._asked |= used.attributes
+            self._by_text |= not _BY_TEXT.isdisjoint(used.variables) or "__dict__" in used.attributes
+            self._functions.append(function)
+            self._cells += [cell for cell in cells.values() if _content(cell) is not _END]
+            self._wait_for((function.__defaults__, function.__kwdefaults__))
+            if "__class__" in cells:  # for super()
+                self._visit_class(_content(cells["__class__"]), made=False)
+            variables = function.__globals__
+            found += self._by_name("the global ", variables, used.variables, builtins)
+            package = variables.get("__package__")
+            found += [sys.modules.get(name) or sys.modules.get(f"{package}.{name}") for name in used.imports]
+            for thing in found:
+                self._use(thing, used.attributes)
 
-    def _visit_items(self, items: Any) -> None:
-        self._waiting += items
-        if type(items) is list and all(kind.__eq__ is object.__eq__ for kind in {*map(type, items)}):
-            self.lists.append(items)
-        elif type(items) not in (tuple, frozenset):
-            self._others.append(_Watched(items, f"an item of a {type(items).__name__}"))
+    def _by_name(self, name: str, space: dict[str, Any], names: Iterable[str], fallback: Any = None) -> list[Any]:
+        """Watch some names, and tell what they refer to."""
+        known = self._globals.setdefault(id(space), (name, space, {}))[2]
+        known.update(dict.fromkeys(names))
+        return [space.get(each, getattr(fallback, each, None)) for each in names]
+
+    def _use(self, thing: Any, names: frozenset[str]) -> None:
+        """What a function with these names in it finds; of an installed package's module just what it asks for."""
+        if not isinstance(thing, ModuleType) or not _is_installed(thing):
+            if names & _READERS.get(id(thing), set()):
+                self._found_outside(f"{thing.__name__}.{min(names & _READERS[id(thing)])}")
+            self._wait_for((thing,))
+            return
+        there = sorted(names & vars(thing).keys())
+        for name, part in zip(there, self._by_name(f"{thing.__name__}.", vars(thing), there)):
+            full = f"{thing.__name__}.{name}"
+            if full in _OUTSIDE_BY_NAME or (thing.__name__ == "numpy.random" and name.islower() and "_" not in name):
+                self._found_outside(full)
+            if part is not thing:
+                self._use(part, names - {name})
+
+    def _found_outside(self, name: str) -> None:
+        self.outside = self.outside or name.removeprefix("builtins.")
+
+    def _add_space(self, name: str, space: Mapping[str, Any]) -> set[str]:
+        return self._spaces.setdefault(id(space), (name, space, set()))[2]
 
     def _visit_module(self, module: ModuleType) -> None:
-        file = getattr(module, "__file__", None)
-        if file and not _is_library(file) and not file.startswith(PACKAGES):
-            self._namespaces[id(module)] = module.__name__, vars(module), set()
-        elif file is None or module in (os, datetime):  # of the library's only what reads something outside matters
-            self._library.append(module)
+        if not _is_installed(module):
+            self._depth = 0
+            self._add_space(f"{module.__name__}.", vars(module))
 
-    def _visit_class(self, kind: type) -> None:
-        if _is_of_library(kind):
+    def _visit_class(self, kind: type, made: bool) -> None:
+        """A class, of which objects may be made; else only those that are there are used."""
+        if _is_of_package(kind) or self._classes.get(kind, -1) >= made:
             return
-        self._waiting += (*kind.__mro__[1:], type(kind))
-        if _file_of(kind).startswith(
-            PACKAGES
-        ):  # what a Module's own methods ask for, they ask of what is reached anyway
-            self._waiting += [part for part in vars(kind).values() if type(part) in (FunctionType, property)]
-            return
-        self._names |= {name for name in vars(kind) if name.startswith("__") and callable(vars(kind)[name])}
-        self._namespaces[id(kind)] = kind.__qualname__, vars(kind), set()
+        self._depth = 0
+        self._classes[kind] = made
+        for part in (*kind.__mro__[1:], type(kind)):
+            self._visit_class(part, made)
+        space = type.__dict__["__dict__"].__get__(kind)
+        self._asked |= {name for name in space if name[:2] == "__" and name not in _OF_EVERY_CLASS}
+        known = self._spaces.setdefault(id(kind), (f"{kind.__qualname__}.", space, {*_MAKING}))[2]
+        if made:
+            known -= _MAKING
+
+    def _visit_parts(self, x: Any) -> None:
+        """What a container has in it, or a function is wrapped in."""
+        if isinstance(x, (list, tuple, set, frozenset, deque)):
+            self._visit_items(x)
+        elif isinstance(x, dict):
+            view = x if isinstance(x, OrderedDict) else dict  # an OrderedDict has an order of its own
+            keys, values = (x.keys(), x.values()) if view is x else (dict.keys(x), dict.values(x))
+            if x:
+                self.rows += _Row(keys, "a key of a dictionary"), _Row(values, "an entry of a dictionary")
+            else:
+                self.rows.append(_Row(keys, "a key of a dictionary"))
+            self._wait_for(values)
+        for wrapper, names in _WRAPPERS.items():
+            if isinstance(x, wrapper):
+                self._wait_for([getattr(x, name) for name in names])
+
+    def _visit_items(self, items: Any) -> None:
+        base = next(kind for kind in (list, tuple, set, frozenset, deque) if isinstance(items, kind))
+        kinds = {*map(type, base.__iter__(items))}
+        if not kinds <= _UNCHANGING_OR_VALUES:
+            self._wait_for(base.__iter__(items))
+        if type(items) is list and all(kind.__eq__ is object.__eq__ for kind in kinds):
+            self.lists.append(items)
+        elif base is not tuple and base is not frozenset:
+            self.rows.append(_Row(items if type(items) is base else _Items(base, items), f"an item of a {base.__name__}"))
 
     def _visit_instance(self, x: Any, kind: type) -> None:
-        if _is_of_library(kind):  # what an object written in C holds, without asking it
-            if kind is MappingProxyType:
-                self._others.append(_Watched(x.values(), "an entry of a mapping"))
-            self._waiting += [part for part in gc.get_referents(x) if not isinstance(part, (type, ModuleType))]
+        variables, of_package = _variables(x), _is_of_package(kind)
+        is_module = hasattr(kind, "named_modules")
+        if of_package and not is_module and not _file_of(kind).startswith(PACKAGES):
+            self._visit_foreign(x, kind, variables)
             return
-        self._waiting.append(kind)
-        if hasattr(kind, "named_modules"):  # a Module: `bump_module_version` tells when an attribute is set
-            self._waiting += vars(x).values()
+        self._depth = 0
+        if is_module:
+            self.modules.append(variables or {})
+        elif not of_package:
+            self._instances.append(x)
+        if is_module and of_package:  # how it computes, and from what, is no user's
+            self._wait_for((variables or {}).values())
             return
-        self._instances.append(x)
-        if isinstance(kind.__dictoffset__, int) and kind.__dictoffset__:
-            self._waiting.append(vars(x))
-        for slot in chain.from_iterable(map(_slots, kind.__mro__)):
-            self._others.append(_Watched(_Now(partial(_slot_content, x), (slot,)), f"{kind.__name__}.{slot.__name__}"))
-            self._waiting.append(_slot_content(x, slot))
+        if variables is not None:
+            self._add_space(f"the {kind.__name__}'s ", variables)
+        self._visit_class(kind, made=False)
+        for slot in chain.from_iterable(() if of_package else map(_slots, kind.__mro__)):
+            self._slots.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
+            self._wait_for([_in_slot(slot, x)])
+
+    def _visit_foreign(self, x: Any, kind: type, variables: dict[str, Any] | None) -> None:
+        """An object of an installed package: what it holds, without asking it, and not without end."""
+        if kind.__module__ in _LEADING_EVERYWHERE or issubclass(kind, random.Random):
+            return
+        self._depth += 1
+        if kind is MappingProxyType:
+            self.rows.append(_Row(x.values(), "an entry of a mapping"))
+        if variables:
+            self._visit_parts(variables)
+        parts = gc.get_referents(x)
+        self._wait_for(part for part in parts if not isinstance(part, (type, ModuleType)) and part is not variables)
 
 
-_PARTS = "code", "defaults", "defaults"
+def is_constant(x: Any) -> bool:
+    """Whether there is nothing in it that could change."""
+    return type(x) in _UNCHANGING and type(x) is not BuiltinFunctionType
+
+
+# Kinds of things.
+
+_UNCHANGING = {int, float, bool, str, bytes, complex, type(None), type(...), range, CodeType, BuiltinFunctionType}
+_VALUES = {Value, *Value.__subclasses__()}  # those of the engine, which have no attributes of a user's own
+_UNCHANGING_OR_VALUES = _UNCHANGING | _VALUES
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     MethodType: ("__self__", "__func__"),
     partial: ("func", "args", "keywords"),
@@ -297,22 +417,51 @@ _WRAPPERS: dict[type, tuple[str, ...]] = {
     classmethod: ("__func__",),
     cached_property: ("func",),
 }
+_KNOWN = {list, tuple, set, frozenset, deque, dict, OrderedDict, *_WRAPPERS}  # of which nothing but the parts matters
+_RULE = [Rule.__dict__[name] for name in ("value", "partials", "jumps")]
+_DEEPEST = 6  # references into an object of an installed package: to the numbers in a table of pandas, say
+_LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread", "_weakref", "weakref"}
+_BY_TEXT = {"getattr", "vars", "attrgetter", "asdict", "astuple", "replace", "copy", "deepcopy"}
+_MAKING = {"__init__", "__new__", "__post_init__"}
+_OF_EVERY_CLASS = {
+    "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__match_args__", "__slots__", "__qualname__",
+    "__repr__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__init_subclass__",
+    "__dataclass_fields__", "__dataclass_params__", "__parameters__", "__orig_bases__", "__abstractmethods__",
+}  # fmt: skip
+
+_END = object()  # at the end of all references: what follows it, or comes too early, is news
+_AT_END = (_END,)
 
 
-class _Chained:
-    """All items of all parts, anew whenever it is gone through."""
+class _Items:
+    """The items of a container of a class of the user's own, which is not asked."""
 
-    def __init__(self, parts: Iterable[Any]) -> None:
-        self._parts = parts
+    def __init__(self, base: Any, items: Any) -> None:
+        self._base, self._items = base, items
 
     def __iter__(self) -> Iterator[Any]:
-        return chain.from_iterable(self._parts)
+        return self._base.__iter__(self._items)  # type: ignore[no-any-return]
+
+
+class _Content:
+    """One reference, to another object whenever an array has not the layout or the bytes that it had."""
+
+    def __init__(self, array: Any) -> None:
+        self._array, self._same, self._held = array, object(), self._now(array)
+
+    def _now(self, array: Any) -> tuple[Any, ...]:
+        if hasattr(type(array), "dtype"):
+            return array.shape, array.dtype, array.tobytes()
+        return (bytes(array),)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self._same if self._now(self._array) == self._held else object(),))
 
 
 def _is_array(x: Any) -> bool:
     """Whether it holds numbers that can be changed in place, as NumPy's arrays do."""
     if hasattr(type(x), "dtype") and hasattr(type(x), "tobytes"):
-        return True
+        return hasattr(type(x), "__setitem__")
     try:
         return not memoryview(x).readonly
     except TypeError:
@@ -326,54 +475,110 @@ def _content(cell: CellType) -> Any:
         return _END
 
 
-@cache
-def _global_names(code: CodeType) -> tuple[str, ...]:
-    """The global names that a function uses, or one inside it."""
-    inner = [_global_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    own = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-    if "globals" in own:  # looked up by a text
-        own += [constant for constant in code.co_consts if isinstance(constant, str)]
-    return tuple(dict.fromkeys(chain(own, *inner)))
+def _value(variable: ContextVar[Any]) -> Any:
+    return variable.get(None)
 
 
-@cache
-def _attribute_names(code: CodeType) -> frozenset[str]:
-    """The attributes that a function may ask for; by a text too, as in ``getattr(x, "k")``."""
-    inner = [_attribute_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    texts = {constant for constant in code.co_consts if isinstance(constant, str) and constant.isidentifier()}
-    return frozenset(code.co_names).union(texts, *inner)
+def _or_end(function: Callable[[Any], Any], key: Any) -> Any:
+    try:
+        return function(key)
+    except ValueError:
+        return _END
+
+
+def _variables(x: Any) -> dict[str, Any] | None:
+    """The attributes of an object, without asking it: it may answer in a way of its own."""
+    for kind in type(x).__mro__:
+        slot = kind.__dict__.get("__dict__")
+        if isinstance(slot, GetSetDescriptorType):
+            found = slot.__get__(x)
+            return found if isinstance(found, dict) else None
+    return None
 
 
 def _slots(kind: type) -> list[MemberDescriptorType]:
-    return [part for part in vars(kind).values() if isinstance(part, MemberDescriptorType)]
+    return [part for part in kind.__dict__.values() if isinstance(part, MemberDescriptorType)]
 
 
-def _slot_content(x: Any, slot: MemberDescriptorType) -> Any:
-    """What is in a slot, without asking the object: it may answer in a way of its own."""
+def _in_slot(slot: MemberDescriptorType, x: Any) -> Any:
     try:
         return slot.__get__(x)
     except AttributeError:  # it is empty
         return _END
 
 
+# What code asks for.
+
+
+class _Used(NamedTuple):
+    """Names in a function and the functions inside it."""
+
+    variables: tuple[str, ...]  # global ones
+    attributes: frozenset[str]  # asked for by a text too, as in ``getattr(x, "k")``
+    imports: tuple[str, ...]
+
+
+@cache
+def _used_names(code: CodeType) -> _Used:
+    steps = [*dis.get_instructions(code)]
+    variables = [step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    imports = [step.argval for step in steps if step.opname == "IMPORT_NAME"]
+    texts = [constant for constant in code.co_consts if isinstance(constant, str) and constant.isidentifier()]
+    if "globals" in variables:  # looked up by a text
+        variables += texts
+    inner = [_used_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return _Used(
+        tuple(dict.fromkeys(chain(variables, *[each.variables for each in inner]))),
+        frozenset(code.co_names).union(texts, *[each.attributes for each in inner]),
+        tuple(dict.fromkeys(chain(imports, *[each.imports for each in inner]))),
+    )
+
+
+# What is the user's own, and what comes with Python or with an installed package.
+
+_LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
 def _is_library(file: str) -> bool:
-    return file.startswith(_LIBRARY) or file.startswith("<frozen")
+    return file.startswith((*_LIBRARY, "<frozen")) or "site-packages" in file or "dist-packages" in file
 
 
-def _is_ours(function: Any) -> bool:
-    return getattr(function, "__code__", None) is None or function.__code__.co_filename.startswith(PACKAGES)
+def _is_installed(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None) or ""
+    name = module.__name__.partition(".")[0]
+    return name in sys.stdlib_module_names or _is_library(file) or file.startswith(PACKAGES)
 
 
-def _is_of_library(kind: type) -> bool:
-    """Whether a class comes with Python, or with an installed package."""
-    if kind.__module__ == "__main__" or kind.__module__ not in sys.modules:
-        return False
-    file = _file_of(kind)
-    return not file or _is_library(file) or (file.startswith(PACKAGES) and not hasattr(kind, "named_modules"))
+def _is_of_package(kind: type) -> bool:
+    module = sys.modules.get(str(kind.__module__))
+    return kind.__module__ == "builtins" or (module is not None and _is_installed(module))
 
 
 def _file_of(kind: type) -> str:
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    return getattr(sys.modules.get(str(kind.__module__)), "__file__", None) or ""
+
+
+# What is outside of the process.
+
+_OUTSIDE_BY_NAME = {
+    *(f"time.{name}" for name in vars(time) if name.endswith("time") and name != "strptime" or name.endswith("_ns")),
+    "time.monotonic", "time.perf_counter",
+    *(f"random.{name}" for name in random.__all__ if name.islower() and name not in ("seed", "getstate", "setstate")),
+    *(f"os.{name}" for name in ("environ", "environb", "getenv", "getenvb", "urandom", "listdir", "scandir", "stat")),
+    *(f"os.{name}" for name in ("getcwd", "getpid", "walk", "open", "read", "popen")),
+    "builtins.open", "builtins.input", "io.open", "uuid.uuid1", "uuid.uuid4",
+}  # fmt: skip
+_OUTSIDE = {
+    id(getattr(module, name)): f"{module.__name__}.{name}"
+    for module in (random, uuid, time, os, builtins)  # functions that stand in several are named after the last
+    for name in vars(module)
+    if f"{module.__name__}.{name}" in _OUTSIDE_BY_NAME
+}
+# Classes that read something outside when they are asked for one of these.
+_READERS = {
+    id(datetime.datetime): {"now", "today", "utcnow"},
+    id(datetime.date): {"today"},
+}
 
 
 # Rules of a user's own.
@@ -384,35 +589,35 @@ def is_users(what: Any) -> bool:
     return isinstance(what, Rule) and not builtin_name(what)
 
 
-def fingerprint(thing: Any) -> str:
-    """A text for a rule or a function that is another whenever its code, or anything that it leans on, is another."""
-    return _fingerprint(thing, set())
+# The states of random numbers.
 
 
-def _fingerprint(thing: Any, within: set[int]) -> str:
-    if id(thing) in within:
-        return ""
-    if isinstance(thing, Rule):
-        if builtin_name(thing):
-            return f"{thing.name}{thing.constants}"
-        return f"({_fingerprint(thing.value, within)}, {_fingerprint(thing.partials, within)})"
-    if not isinstance(thing, FunctionType) or _is_ours(thing):
-        text = getattr(thing, "tobytes", lambda: repr(thing))()
-        return f"{id(thing)}{text!r}" if " at 0x" in str(text) else str(text)
-    code, within = thing.__code__, within | {id(thing)}
-    outside = [thing.__globals__.get(name) for name in _global_names(code)]
-    parts = [*outside, *map(_content, thing.__closure__ or ()), thing.__defaults__]
-    constants = [c.co_code.hex() if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return f"{code.co_code.hex()} {constants} {code.co_names} {[_fingerprint(part, within) for part in parts]}"
+@contextmanager
+def random_states_kept(things: Iterable[Any] | None) -> Iterator[None]:
+    """A block after which random numbers go on as if nobody had drawn any: those of `random`, and of some objects.
+
+    Without things, the block is as any other.
+    """
+    if things is None:
+        yield
+        return
+    generators = [thing for thing in things if isinstance(thing, random.Random)]
+    state, states = random.getstate(), [each.getstate() for each in generators]
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        for each, own in zip(generators, states):
+            each.setstate(own)
 
 
 # Attributes of Modules.
 
-module_version = 0  # how often an attribute of a Module was set in this process
+module_version = 0  # how often an attribute of a Module was set or deleted in this process
 
 
 def bump_module_version() -> None:
-    """To be called when an attribute of a Module is set, which may then do something else."""
+    """To be called when an attribute of a Module is set or deleted, which may then do something else."""
     global module_version
     module_version += 1
 
