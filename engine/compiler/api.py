@@ -271,7 +271,7 @@ class Compiled:
         changed = self._check_guard()
         found = self._specializations.get(signature)
         expected = None
-        if found is None or found.must_revalidate or found.is_due() or self._check:
+        if found is None or (found.must_revalidate and found.compilable) or found.is_due() or self._check:
             with self._lock:
                 found = self._specializations.get(signature)
                 if found is not None and found.must_revalidate and changed and self._restless >= MOST_IN_A_ROW:
@@ -286,9 +286,9 @@ class Compiled:
                     self._forget()
                 if not self._guard.holds():
                     self._guard = self._guard.renewed()  # what the function itself changes is no news
-                if not found.compilable:
-                    found.note_validation()
         found.calls += 1
+        if expected is not None and not found.compilable:
+            found.note_validation()
         self._latest = found
         return (found, expected) if found.compilable else (None, None)
 

@@ -544,14 +544,20 @@ def _is_library(file: str) -> bool:
 
 
 def _is_installed(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None) or ""
-    name = module.__name__.partition(".")[0]
-    return name in sys.stdlib_module_names or _is_library(file) or file.startswith(PACKAGES)
+    file = getattr(module, "__file__", None)
+    if not file:  # it is built in; or of a notebook
+        return module.__name__.partition(".")[0] in sys.stdlib_module_names
+    return _is_library(file) or file.startswith(PACKAGES)
+
+
+_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class of a user's own may have a module of any name
 
 
 def _is_of_package(kind: type) -> bool:
     module = sys.modules.get(str(kind.__module__))
-    return kind.__module__ == "builtins" or (module is not None and _is_installed(module))
+    if module is builtins or module is None:
+        return not kind.__flags__ & _WRITTEN_IN_PYTHON
+    return _is_installed(module)
 
 
 def _file_of(kind: type) -> str:
