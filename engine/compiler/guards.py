@@ -44,6 +44,8 @@ from types import (
 )
 from typing import Any, NamedTuple
 
+from engine.compiler.buffers import BufferedValue
+from engine.compiler.result import CompiledValue
 from engine.modes import PACKAGES
 from engine.rules import Rule
 from engine.steps import builtin_name
@@ -193,14 +195,15 @@ class _Walk:
         # Of globals and installed modules, and of classes, objects and other modules: the names that count.
         self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
         self._spaces: dict[int, tuple[str, Mapping[str, Any], set[str]]] = {}
+        self._users: set[int] = set()  # those of them that are objects of a user's own
         self._classes: dict[type, bool] = {}  # whether objects of it may be made
         while self._waiting:
             while self._waiting:
                 thing, self._depth = self._waiting.pop()
                 self._visit(thing)
             self._depth = 0
-            for _, space, known in list(self._spaces.values()):  # new code may ask for other names
-                wanted = space.keys() if self._by_text else self._asked & space.keys()
+            for key, (_, space, known) in [*self._spaces.items()]:  # new code may ask for other names
+                wanted = space.keys() if self._by_text and key in self._users else self._asked & space.keys()
                 fresh = sorted(name for name in wanted - known if name not in _OF_EVERY_CLASS)
                 known.update(fresh)
                 self._wait_for(space[name] for name in fresh)
@@ -381,6 +384,8 @@ class _Walk:
             return
         if variables is not None:
             self._add_space(f"the {kind.__name__}'s ", variables)
+            if not of_package:
+                self._users.add(id(variables))
         self._visit_class(kind, made=False)
         for slot in chain.from_iterable(() if of_package else map(_slots, kind.__mro__)):
             self._slots.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
@@ -407,7 +412,7 @@ def is_constant(x: Any) -> bool:
 # Kinds of things.
 
 _UNCHANGING = {int, float, bool, str, bytes, complex, type(None), type(...), range, CodeType, BuiltinFunctionType}
-_VALUES = {Value, *Value.__subclasses__()}  # those of the engine, which have no attributes of a user's own
+_VALUES = {Value, BufferedValue, CompiledValue}  # which have no attributes of a user's own
 _UNCHANGING_OR_VALUES = _UNCHANGING | _VALUES
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     MethodType: ("__self__", "__func__"),
