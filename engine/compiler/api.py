@@ -274,8 +274,8 @@ class Compiled:
         if found is None or (found.must_revalidate and found.compilable) or found.is_due() or self._check:
             with self._lock:
                 found = self._specializations.get(signature)
-                if found is not None and found.must_revalidate and changed and self._restless >= MOST_IN_A_ROW:
-                    return None, None  # it does something else at each call: so to record it is of no use
+                if found is not None and found.must_revalidate and changed and self._is_hopeless():
+                    return None, None
                 if found is None:
                     self._watch(signature)
                 else:
@@ -307,11 +307,19 @@ class Compiled:
         except TraceError as error:
             if not found.must_revalidate:
                 raise TraceError(f"{error}{found.doubt()}") from None
-            self._restless += changed
+            self._restless += 1
             return None, None
         self._restless = 0
         found.must_revalidate = False
         return found, expected
+
+    def _is_hopeless(self) -> bool:
+        """Whether it was something else at each of the calls before: then to record it is tried ever more rarely."""
+        n = self._restless
+        if n < 3 or not n & (n - 1) or not (n - 1) & (n - 2):  # twice in a row, for it may be the same again
+            return False
+        self._restless += 1
+        return True
 
     def _check_guard(self) -> bool:
         """See that the specializations are of what the function does now; tells whether what it sees has changed.
@@ -409,5 +417,4 @@ class Compiled:
 
 
 MOST_SPECIALIZATIONS = 256  # of one function: the memory of a function called with ever new texts is bounded
-MOST_IN_A_ROW = 3  # so often is a function recorded anew that was changed before each call; then it runs plainly
 _data = attrgetter("_data")

@@ -217,7 +217,7 @@ class FusedOptimizer:
             return updated
 
         self._rule, self._kernel, self._count = compile(update), None, len(vars(optimizer))
-        self._guard = Guard(kind, kind.update)  # what the rule sees besides the optimizer's attributes
+        self._guard = Guard(lambda: kind.update)  # what the rule sees besides the optimizer's attributes
 
 
 _NUMBERS = {float, int}

@@ -23,6 +23,7 @@ import sys
 import sysconfig
 import time
 import uuid
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -216,8 +217,11 @@ class _Walk:
         defaults = [function for function in self._functions if function.__defaults__]
         if defaults:
             found.append(_Lookup(attrgetter("__defaults__"), defaults, lambda f: f"a default of {f.__name__}"))
-        if self._cells:
-            found.append(_Lookup(attrgetter("cell_contents"), self._cells, lambda _: "a variable in a closure"))
+        full = [cell for cell in self._cells if _content(cell) is not _END]
+        empty = [cell for cell in self._cells if _content(cell) is _END]
+        for content, cells in ((attrgetter("cell_contents"), full), (_content, empty)):  # the first is faster
+            if cells:
+                found.append(_Lookup(content, cells, lambda _: "a variable in a closure"))
         if self._instances:
             found.append(_Lookup(type, self._instances, lambda x: f"the class of a {type(x).__name__}"))
         if self._variables:
@@ -239,7 +243,7 @@ class _Walk:
         kind = type(x)
         if id(x) in _OUTSIDE:
             self._found_outside(_OUTSIDE[id(x)])
-        if kind is BuiltinFunctionType and not isinstance(x.__self__, ModuleType):  # a method, such as ``settings.get``
+        if kind is BuiltinFunctionType and type(x.__self__) is not ModuleType:  # a method, such as ``settings.get``
             x = x.__self__
             kind = type(x)
         if kind in _UNCHANGING or kind in _VALUES or id(x) in self._visited or self._depth > _DEEPEST:
@@ -248,20 +252,20 @@ class _Walk:
         self.seen.append(x)
         if kind is FunctionType:
             self._visit_function(x)
-        elif isinstance(x, ModuleType):
+        elif issubclass(kind, ModuleType):
             self._visit_module(x)
-        elif isinstance(x, type):
+        elif issubclass(kind, type):
             self._visit_class(x, made=True)
         elif kind is ContextVar:
             self._variables.append(x)
             self._wait_for([_value(x)])
-        elif isinstance(x, Rule):
+        elif issubclass(kind, Rule):
             if is_users(x):  # in the table nothing changes
                 self._slots += [_Lookup(part.__get__, [x], lambda rule: f"the rule {rule.symbol!r}") for part in _RULE]
                 self._wait_for((x.value, x.partials))
         elif _is_array(x):
             self.rows.append(_Row(_Content(x), f"what is in a {kind.__name__}"))
-            if hasattr(kind, "dtype") and x.dtype.hasobject:
+            if hasattr(x, "dtype") and x.dtype.hasobject:
                 self._wait_for(x.ravel().tolist())
         else:
             self._visit_parts(x)
@@ -285,7 +289,7 @@ class _Walk:
             self._asked |= used.attributes
             self._by_text |= not _BY_TEXT.isdisjoint(used.variables) or "__dict__" in used.attributes
             self._functions.append(function)
-            self._cells += [cell for cell in cells.values() if _content(cell) is not _END]
+            self._cells += cells.values()
             self._wait_for((function.__defaults__, function.__kwdefaults__))
             if "__class__" in cells:  # for super()
                 self._visit_class(_content(cells["__class__"]), made=False)
@@ -304,7 +308,7 @@ class _Walk:
 
     def _use(self, thing: Any, names: frozenset[str]) -> None:
         """What a function with these names in it finds; of an installed package's module just what it asks for."""
-        if not isinstance(thing, ModuleType) or not _is_installed(thing):
+        if not issubclass(type(thing), ModuleType) or not _is_installed(thing):
             if names & _READERS.get(id(thing), set()):
                 self._found_outside(f"{thing.__name__}.{min(names & _READERS[id(thing)])}")
             self._wait_for((thing,))
@@ -344,22 +348,21 @@ class _Walk:
 
     def _visit_parts(self, x: Any) -> None:
         """What a container has in it, or a function is wrapped in."""
-        if isinstance(x, (list, tuple, set, frozenset, deque)):
+        kind = type(x)
+        if issubclass(kind, _CONTAINERS):
             self._visit_items(x)
-        elif isinstance(x, dict):
-            view = x if isinstance(x, OrderedDict) else dict  # an OrderedDict has an order of its own
-            keys, values = (x.keys(), x.values()) if view is x else (dict.keys(x), dict.values(x))
-            if x:
-                self.rows += _Row(keys, "a key of a dictionary"), _Row(values, "an entry of a dictionary")
-            else:
-                self.rows.append(_Row(keys, "a key of a dictionary"))
-            self._wait_for(values)
+        elif issubclass(kind, dict):
+            ordered: Any = OrderedDict if kind is OrderedDict else dict  # the former has an order of its own
+            self.rows.append(_Row(ordered.keys(x), "a key of a dictionary"))
+            if dict.__len__(x):
+                self.rows.append(_Row(ordered.values(x), "an entry of a dictionary"))
+            self._wait_for(dict.values(x))
         for wrapper, names in _WRAPPERS.items():
-            if isinstance(x, wrapper):
+            if issubclass(kind, wrapper):
                 self._wait_for([getattr(x, name) for name in names])
 
     def _visit_items(self, items: Any) -> None:
-        base = next(kind for kind in (list, tuple, set, frozenset, deque) if isinstance(items, kind))
+        base: Any = next(kind for kind in _CONTAINERS if issubclass(type(items), kind))
         kinds = {*map(type, base.__iter__(items))}
         if not kinds <= _UNCHANGING_OR_VALUES:
             self._wait_for(base.__iter__(items))
@@ -401,7 +404,7 @@ class _Walk:
         if variables:
             self._visit_parts(variables)
         parts = gc.get_referents(x)
-        self._wait_for(part for part in parts if not isinstance(part, (type, ModuleType)) and part is not variables)
+        self._wait_for(part for part in parts if not issubclass(type(part), (type, ModuleType)) and part is not variables)
 
 
 def is_constant(x: Any) -> bool:
@@ -422,7 +425,8 @@ _WRAPPERS: dict[type, tuple[str, ...]] = {
     classmethod: ("__func__",),
     cached_property: ("func",),
 }
-_KNOWN = {list, tuple, set, frozenset, deque, dict, OrderedDict, *_WRAPPERS}  # of which nothing but the parts matters
+_CONTAINERS = (list, tuple, set, frozenset, deque)
+_KNOWN = {*_CONTAINERS, dict, OrderedDict, *_WRAPPERS}  # of which nothing but the parts matters
 _RULE = [Rule.__dict__[name] for name in ("value", "partials", "jumps")]
 _DEEPEST = 6  # references into an object of an installed package: to the numbers in a table of pandas, say
 _LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread", "_weakref", "weakref"}
@@ -451,13 +455,11 @@ class _Items:
 class _Content:
     """One reference, to another object whenever an array has not the layout or the bytes that it had."""
 
-    def __init__(self, array: Any) -> None:
-        self._array, self._same, self._held = array, object(), self._now(array)
+    def __init__(self, x: Any) -> None:
+        self._array, self._same, self._held = x, object(), self._now(x)
 
-    def _now(self, array: Any) -> tuple[Any, ...]:
-        if hasattr(type(array), "dtype"):
-            return array.shape, array.dtype, array.tobytes()
-        return (bytes(array),)
+    def _now(self, x: Any) -> tuple[Any, ...]:
+        return (x.shape, x.strides, x.dtype, x.tobytes()) if hasattr(x, "dtype") else (bytes(x),)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self._same if self._now(self._array) == self._held else object(),))
@@ -465,10 +467,11 @@ class _Content:
 
 def _is_array(x: Any) -> bool:
     """Whether it holds numbers that can be changed in place, as NumPy's arrays do."""
-    if hasattr(type(x), "dtype") and hasattr(type(x), "tobytes"):
-        return hasattr(type(x), "__setitem__")
+    kind = type(x)
+    if any(base.__name__ == "ndarray" and base.__module__ == "numpy" for base in kind.__mro__):
+        return True
     try:
-        return not memoryview(x).readonly
+        return (_is_of_package(kind) or issubclass(kind, (bytearray, array))) and not memoryview(x).readonly
     except TypeError:
         return False
 
@@ -549,6 +552,8 @@ def _is_library(file: str) -> bool:
 
 
 def _is_installed(module: ModuleType) -> bool:
+    if module.__name__ == "__main__":  # whatever program runs there, such as a notebook's
+        return False
     file = getattr(module, "__file__", None)
     if not file:  # it is built in; or of a notebook
         return module.__name__.partition(".")[0] in sys.stdlib_module_names
@@ -560,7 +565,7 @@ _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class of a user's own may 
 
 def _is_of_package(kind: type) -> bool:
     module = sys.modules.get(str(kind.__module__))
-    if module is builtins or module is None:
+    if module is builtins or module is None:  # a class without a home may say that it is built in
         return not kind.__flags__ & _WRITTEN_IN_PYTHON
     return _is_installed(module)
 
@@ -612,7 +617,7 @@ def random_states_kept(things: Iterable[Any] | None) -> Iterator[None]:
     if things is None:
         yield
         return
-    generators = [thing for thing in things if isinstance(thing, random.Random)]
+    generators = [thing for thing in things if issubclass(type(thing), random.Random)]
     state, states = random.getstate(), [each.getstate() for each in generators]
     try:
         yield

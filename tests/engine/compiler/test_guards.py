@@ -158,9 +158,9 @@ CASES = {
     "a weight in another's place": (
         "m = MLP(1, [3, 1], activation='tanh')\ndef f(x): return m([x])", "m.layers[0].neurons[0].w[0] = Value(9.0)"),
     "a layer that is popped": (
-        "m = Sequential(Linear(1, 1), Linear(1, 1))\ndef f(x): return m([x])[0]", "m.layers.pop(1)"),
+        "m = Sequential(Linear(1, 1), Linear(1, 1))\ndef f(x): return m([x])[0]", "delattr(m, '1')"),
     "a layer in another's place": (
-        "m = Sequential(Linear(1, 1), Tanh())\ndef f(x): return m([x])[0]", "m.layers[0] = Linear(1, 1)"),
+        "m = Sequential(Linear(1, 1), Tanh())\ndef f(x): return m([x])[0]", "setattr(m, '0', Linear(1, 1))"),
     "a Value that is appended": ("ws = [w]\ndef f(x): return total([u * x for u in ws])", "ws.append(Value(3.0))"),
     "Values in nested lists": ("ws = [[w], [w]]\ndef f(x): return ws[1][0] * x", "ws[1][0] = Value(3.0)"),
     "Values in a dictionary of lists": ("ws = {'a': [w]}\ndef f(x): return ws['a'][0] * x", "ws['a'] = [Value(3.0)]"),
@@ -322,8 +322,8 @@ UPDATES = {
     "a class attribute": ("", "self.k", "Mine.k = 3.0"),
     "an attribute": ("", "self.k", "o.k = 3.0"),
     "an attribute that is added later": ("", "getattr(self, 'late', 1.0)", "o.late = 3.0"),
-    "a function": ("def g(): return 1.0", "g()", "def g(): return 3.0"),
-    "a helper's global": ("k = 1.0\ndef g(): return k", "g()", "k = 3.0"),
+    "a function": ("def h(): return 1.0", "h()", "def h(): return 3.0"),
+    "a helper's global": ("k = 1.0\ndef h(): return k", "h()", "k = 3.0"),
     "a module": ("m = module('of_updates', 'k = 1.0')", "m.k", "m.k = 3.0"),
     "an object": ("s = SimpleNamespace(k=1.0)", "s.k", "s.k = 3.0"),
     "a rule": ("k = 1.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))", "r(1.0)", "k = 3.0"),
@@ -408,7 +408,7 @@ def test_a_text_beside_the_value_is_todays(notebook):
         variables["name"] = name
         value, more = compiled(3.0)
         assert (value.data, more) == (6.0, {"name": name, "twice": 6.0})
-    changing = iter("aaabbb")
+    changing = iter("aabbbb")
     hidden = compile(lambda x: (x * 2, next(changing)), aux=True)
     assert hidden(1.0)[1] == "a"
     with pytest.raises(TraceError, match="beside numbers it gave .'a'., and now it gives .'b'."):
@@ -450,7 +450,8 @@ def test_a_module_may_go_from_one_mode_to_another_after_any_call(name, calls, no
         assert compiled(3.0).data == 3.0
     for model in every:
         model.train()
-        getattr(model, "layers", [model])[0].p = 0.0
+        for part in model.modules():
+            part.p = 0.0
     for _ in range(3):
         assert compiled(4.0).data == 4.0
     for model in every:
@@ -497,7 +498,7 @@ OUTSIDE = {
     "random.gauss": "random.gauss(0, 1)",
     "numpy.random.rand": "float(np.random.rand())",
     "datetime.now": "__import__('datetime') and datetime.now().year",
-    "datetime.datetime.now": "dates.datetime.now().year",
+    "datetime.now, which": "dates.datetime.now().year",
     "time.monotonic": "monotonic()",
 }
 FROM = "import datetime as dates\nfrom datetime import datetime\nfrom time import monotonic"
@@ -511,7 +512,7 @@ def test_what_is_outside_is_refused_by_name(name, where, notebook):
         f"{FROM}\ndef helper(): return {expression}\nclass A:\n def g(self): return helper()\na = A(); fs = {{'g': a.g}}\n"
         f"def f(x): return x * {where.format(expression)}"
     )
-    with pytest.raises(TraceError, match=rf"f reads (datetime\.)?{name}, which may be something else at the next call"):
+    with pytest.raises(TraceError, match=rf"f reads (dates\.)?{name}, which may be something else at the next call"):
         compile(variables["f"])(1.0)
 
 
@@ -557,11 +558,13 @@ def test_what_changes_at_every_call_and_matters_runs_as_the_plain_function(noteb
     for i in range(20):
         variables["k"] = float(i)
         assert compiled(1.0).data == 1.5 * i
-    assert variables["runs"][0] <= 2 + 3 * 3 + 20
+    assert variables["runs"][0] < 60
+    for _ in range(40):
+        assert compiled(1.0).data == 1.5 * 19
     before = variables["runs"][0]
     for _ in range(20):
         assert compiled(1.0).data == 1.5 * 19
-    assert variables["runs"][0] - before < 10, "it is machine code again once nothing changes"
+    assert variables["runs"][0] - before <= 2, "it is machine code again once nothing changes"
 
 
 def test_a_history_beside_the_model_is_not_even_looked_at(notebook):
