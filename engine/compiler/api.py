@@ -268,7 +268,9 @@ class Compiled:
         now = mode.get()
         if now.anomaly or now.tracing:
             return None, None
-        changed = self._check_guard()
+        changed = not self._guard.holds()
+        if changed:
+            self._follow_changes()
         found = self._specializations.get(signature)
         expected = None
         if found is None or (found.must_revalidate and found.compilable) or found.is_due() or self._check:
@@ -321,14 +323,12 @@ class Compiled:
         self._restless += 1
         return True
 
-    def _check_guard(self) -> bool:
-        """See that the specializations are of what the function does now; tells whether what it sees has changed.
+    def _follow_changes(self) -> None:
+        """What the function sees has changed: every specialization must be compared with it.
 
         A cell that was run again may have given another meaning to its names, and a Module may have gone from training
         to evaluation, or got another part.
         """
-        if self._guard.holds():
-            return False
         with self._lock:
             for specializations in self._by_modes.values():
                 for specialization in specializations.values():
@@ -336,7 +336,6 @@ class Compiled:
             self._guard = self._guard.renewed()
             modes = training_modes(self._guard.seen)
             self._specializations = self._by_modes.setdefault(modes, {})
-        return True
 
     def _watch(self, signature: Signature) -> None:
         """Watch what functions and other objects among the arguments see, too; and refuse what can't be watched."""

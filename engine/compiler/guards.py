@@ -62,6 +62,7 @@ class Guard:
     Attributes:
         seen: the objects that were reached.
         outside: what it reads that no guard can watch, in words; empty if there is nothing.
+        holds: a function that tells whether every reference is to the same object as when the guard was made.
 
     >>> scale = [2.0]
     >>> guard = Guard(lambda x: scale[0] * x)
@@ -76,35 +77,38 @@ class Guard:
         walk = _Walk(roots)
         self._roots = roots
         self.seen, self.outside = walk.seen, walk.outside
-        self._lookups = walk.lookups()
-        self._rows = walk.rows
-        self._functions = [each.function for each in self._lookups]
-        self._keys = [each.keys for each in self._lookups]
-        self._live = [each.items for each in walk.rows]
+        self._lookups, self._rows = walk.lookups(), walk.rows
         self._lists, self._spaces, self._modules = walk.lists, walk.spaces(), walk.modules
         self._remember()
 
     def _remember(self) -> None:
-        self._remembered = [*self._now(), _END]
         self._copies = [part.copy() for part in self._lists]
         self._sizes = [*map(len, self._spaces)]
         self._attributes = [variables.copy() for variables in self._modules]
         self._version = module_version
+        functions, keys = [each.function for each in self._lookups], [each.keys for each in self._lookups]
+        live = [each.items for each in self._rows]
+        self._now: Callable[[], Iterator[Any]] = lambda: chain(*map(map, functions, keys), *live, _AT_END)
+        self._remembered = [*self._now()]
+        self.holds = self._checker(functions, keys, live)
 
-    def _now(self) -> Iterator[Any]:
-        return chain(chain.from_iterable(map(map, self._functions, self._keys)), chain.from_iterable(self._live))
+    def _checker(self, functions: list[Any], keys: list[Any], live: list[Any]) -> Callable[[], bool]:
+        """What `holds` is: with everything in variables of its own, for it is asked at each call."""
+        remembered, lists, copies, spaces, sizes = self._remembered, self._lists, self._copies, self._spaces, self._sizes
+        modules, nothing = self._modules, not functions and not live
 
-    def holds(self) -> bool:
-        """Whether every reference is to the same object as when the guard was made."""
-        try:
-            return (
-                (self._version == module_version or self._modules_hold())
-                and (not self._lists or self._lists == self._copies)
-                and (not self._spaces or [*map(len, self._spaces)] == self._sizes)
-                and all(map(is_, chain(self._now(), _AT_END), self._remembered))
-            )
-        except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
-            return False
+        def holds() -> bool:
+            try:
+                return (
+                    (not modules or self._version == module_version or self._modules_hold())
+                    and (not lists or lists == copies)
+                    and (not spaces or [*map(len, spaces)] == sizes)
+                    and (nothing or all(map(is_, chain(*map(map, functions, keys), *live, _AT_END), remembered)))
+                )
+            except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
+                return False
+
+        return holds
 
     def _modules_hold(self) -> bool:
         version = module_version

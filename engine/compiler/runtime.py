@@ -92,8 +92,7 @@ class Job(ctypes.Structure):
         self.columns, self.column_count = ctypes.addressof(self.column_structs), program.columns
         self._examples: list[Any] = [None] * program.columns  # as they were given
         self._rows: list[Any] = [None] * program.columns  # as machine code reads them
-        self._layouts: list[Any] = [None] * program.columns  # of these, which may be resized or reshaped in place
-        self._pointers: list[Any] = [None] * program.columns
+        self._layouts: list[Any] = [(None, 0, ())] * program.columns  # where they were, for they may change in place
         self._alive = program
         self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
@@ -110,18 +109,17 @@ class Job(ctypes.Structure):
         if self.examples != n:
             self._examples, self.examples = [None] * len(columns), n
         for k, column in enumerate(columns):
-            struct, pointer = self.column_structs[k], self._pointers[k]
-            if (
-                column is not self._examples[k]
-                or column is self._rows[k]
-                and (pointer.value != struct.address or (column.shape, column.strides, column.dtype) != self._layouts[k])
+            pointer, address, strides = self._layouts[k]
+            if column is not self._examples[k] or (
+                column is self._rows[k]
+                and (pointer.value != address or column.strides != strides or column.dtype is not _FLOAT)
             ):
+                struct = self.column_structs[k]
                 self._examples[k] = None
                 self._rows[k] = held = np.ascontiguousarray(column, dtype=float)
                 struct.address, struct.step = held.__array_interface__["data"][0], held.size // n
                 struct.count = struct.step
-                self._pointers[k] = c_int64.from_address(id(held) + _POINTER_OFFSET)
-                self._layouts[k] = held.shape, held.strides, held.dtype
+                self._layouts[k] = c_int64.from_address(id(held) + _POINTER_OFFSET), struct.address, held.strides
                 self._examples[k] = column
             elif column is not self._rows[k]:  # no array of floats, and perhaps other numbers now
                 self._rows[k][...] = column
@@ -143,6 +141,7 @@ class Job(ctypes.Structure):
 # Where in an array of NumPy the pointer to its numbers is: behind the head of every object. To read it there takes 30 ns,
 # and to ask `array.ctypes.data` 2 µs.
 _POINTER_OFFSET = object.__basicsize__
+_FLOAT = np.dtype(float)
 
 
 def _aligned_zeros(size: int) -> Any:

@@ -487,32 +487,31 @@ def test_objects_are_not_asked(name, kind, notebook):
 
 # What is outside of the process.
 
-OUTSIDE = {
-    "os.environ": "os.environ.get('A') or 1.0",
-    "os.getenv": "os.getenv('A') or 1.0",
-    "open": "len(open('/dev/null').read())",
-    "input": "len(input())",
-    "time.time": "time.time()",
-    "time.perf_counter": "time.perf_counter()",
-    "random.random": "random.random()",
-    "random.gauss": "random.gauss(0, 1)",
-    "numpy.random.rand": "float(np.random.rand())",
-    "datetime.now": "__import__('datetime') and datetime.now().year",
-    "datetime.now, which": "dates.datetime.now().year",
-    "time.monotonic": "monotonic()",
-}
+OUTSIDE = [
+    ("os.environ", "os.environ.get('A') or 1.0"),
+    ("os.getenv", "os.getenv('A') or 1.0"),
+    ("open", "len(open('/dev/null').read())"),
+    ("input", "len(input())"),
+    ("time.time", "time.time()"),
+    ("time.perf_counter", "time.perf_counter()"),
+    ("random.random", "random.random()"),
+    ("random.gauss", "random.gauss(0, 1)"),
+    ("numpy.random.rand", "float(np.random.rand())"),
+    ("datetime.now", "__import__('datetime') and datetime.now().year"),
+    ("datetime.now", "dates.datetime.now().year"),
+    ("time.monotonic", "monotonic()"),
+]
 FROM = "import datetime as dates\nfrom datetime import datetime\nfrom time import monotonic"
 
 
 @pytest.mark.parametrize("where", ["{}", "helper()", "a.g()", "fs['g']()"])
-@pytest.mark.parametrize("name", OUTSIDE)
-def test_what_is_outside_is_refused_by_name(name, where, notebook):
-    expression = OUTSIDE[name]
+@pytest.mark.parametrize(("name", "expression"), OUTSIDE)
+def test_what_is_outside_is_refused_by_name(name, expression, where, notebook):
     variables = notebook(
         f"{FROM}\ndef helper(): return {expression}\nclass A:\n def g(self): return helper()\na = A(); fs = {{'g': a.g}}\n"
         f"def f(x): return x * {where.format(expression)}"
     )
-    with pytest.raises(TraceError, match=rf"f reads (dates\.)?{name}, which may be something else at the next call"):
+    with pytest.raises(TraceError, match=rf"f reads {name}, which may be something else at the next call"):
         compile(variables["f"])(1.0)
 
 
