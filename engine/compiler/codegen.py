@@ -45,7 +45,7 @@ class Kernel:
         self.address, self.back_address = forward.address, backward.address
 
 
-def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
+def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
     """The kernel of a rule for so many operands; of a user's rule as it is now, for what it leans on may change.
 
     Raises:

@@ -43,7 +43,7 @@ from types import (
     MethodType,
     ModuleType,
 )
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from engine.compiler.buffers import BufferedValue
 from engine.compiler.result import CompiledValue
@@ -77,8 +77,13 @@ class Guard:
         walk = _Walk(roots)
         self._roots = roots
         self.seen, self.outside = walk.seen, walk.outside
-        self._lookups, self._rows = walk.lookups(), walk.rows
-        self._lists, self._spaces, self._modules = walk.lists, walk.spaces(), walk.modules
+        self._lookups, self._rows, self._lists = walk.lookups(), walk.rows, walk.lists
+        self._spaces, self._modules = walk.spaces(), walk.modules
+        self._by_machine = sum(map(len, chain(walk.lists, walk.mixed_lists))) > _MANY_ITEMS and _reads_lists()
+        if self._by_machine:
+            self._lists += walk.mixed_lists
+        else:
+            self._rows += [_Row(part, "an item of a list") for part in walk.mixed_lists]
         self._remember()
 
     def _remember(self) -> None:
@@ -88,20 +93,36 @@ class Guard:
         self._version = module_version
         functions, keys = [each.function for each in self._lookups], [each.keys for each in self._lookups]
         live = [each.items for each in self._rows]
-        self._now: Callable[[], Iterator[Any]] = lambda: chain(*map(map, functions, keys), *live, _AT_END)
+
+        def now() -> Iterator[Any]:
+            return chain(*map(map, functions, keys), *live, _AT_END)
+
+        self._now = now
         self._remembered = [*self._now()]
         self.holds = self._checker(functions, keys, live)
 
     def _checker(self, functions: list[Any], keys: list[Any], live: list[Any]) -> Callable[[], bool]:
         """What `holds` is: with everything in variables of its own, for it is asked at each call."""
-        remembered, lists, copies, spaces, sizes = self._remembered, self._lists, self._copies, self._spaces, self._sizes
+        remembered, lists, copies, spaces, sizes = (
+            self._remembered,
+            self._lists,
+            self._copies,
+            self._spaces,
+            self._sizes,
+        )
         modules, nothing = self._modules, not functions and not live
+        lists_hold: Callable[[], bool] = partial(list.__eq__, lists, copies)
+        if self._by_machine:
+            from engine.compiler.list_items import checker
+
+            lists_hold = checker(lists)
+        self._lists_hold = lists_hold
 
         def holds() -> bool:
             try:
                 return (
                     (not modules or self._version == module_version or self._modules_hold())
-                    and (not lists or lists == copies)
+                    and (not lists or lists_hold())
                     and (not spaces or [*map(len, spaces)] == sizes)
                     and (nothing or all(map(is_, chain(*map(map, functions, keys), *live, _AT_END), remembered)))
                 )
@@ -125,7 +146,7 @@ class Guard:
                 if before.get(name, _END) is not now.get(name, _END):
                     return f"the attribute {name} of a module"
         for part, earlier in zip(self._lists, self._copies):
-            if part != earlier:
+            if len(part) != len(earlier) or not all(map(is_, part, earlier)):
                 return "an item of a list"
         for space, size in zip(self._spaces, self._sizes):
             if len(space) != size:
@@ -146,11 +167,11 @@ class Guard:
         try:
             known = {*map(id, self._remembered)}
             plain = all(type(x) in _UNCHANGING for x in self._now() if id(x) not in known)
-            if plain and self._lists == self._copies and [*map(len, self._spaces)] == self._sizes:
-                if self._version == module_version or self._modules_hold():
-                    guard = copy(self)
-                    guard._remember()
-                    return guard
+            modules_hold = self._version == module_version or self._modules_hold()
+            if plain and modules_hold and self._lists_hold() and [*map(len, self._spaces)] == self._sizes:
+                guard = copy(self)
+                guard._remember()
+                return guard
         except (ValueError, RuntimeError):
             pass
         return Guard(*self._roots)
@@ -177,7 +198,8 @@ class _Walk:
     Attributes:
         seen, outside: see `Guard`.
         rows: the items of containers.
-        lists: those of objects that are equal only to themselves, such as Values: they are compared more quickly.
+        lists: those of objects that are equal only to themselves, such as Values: ``==`` compares them quickly.
+        mixed_lists: all others.
         modules: the attributes of each Module.
     """
 
@@ -186,6 +208,7 @@ class _Walk:
         self.outside = ""
         self.rows: list[_Row] = []
         self.lists: list[list[Any]] = []
+        self.mixed_lists: list[list[Any]] = []
         self.modules: list[dict[str, Any]] = []
         self._visited: set[int] = set()
         self._waiting: list[tuple[Any, int]] = [(root, 0) for root in roots]
@@ -232,8 +255,8 @@ class _Walk:
             found.append(_Lookup(_value, self._variables, lambda variable: f"the context variable {variable.name}"))
         named = [*self._globals.values(), *self._spaces.values()]
         for name, space, names in named:
-            if names:
-                found.append(_Lookup(space.get, [*names], partial("{}{}".format, name)))
+            if keys := [key for key in names if key not in _MAKING or key in space]:
+                found.append(_Lookup(space.get, keys, partial("{}{}".format, name)))
         return found
 
     def spaces(self) -> list[Any]:
@@ -370,10 +393,13 @@ class _Walk:
         kinds = {*map(type, base.__iter__(items))}
         if not kinds <= _UNCHANGING_OR_VALUES:
             self._wait_for(base.__iter__(items))
-        if type(items) is list and all(kind.__eq__ is object.__eq__ for kind in kinds):
-            self.lists.append(items)
+        if type(items) is list:
+            by_identity = all(kind.__eq__ is object.__dict__["__eq__"] for kind in kinds)
+            (self.lists if by_identity else self.mixed_lists).append(items)
         elif base is not tuple and base is not frozenset:
-            self.rows.append(_Row(items if type(items) is base else _Items(base, items), f"an item of a {base.__name__}"))
+            self.rows.append(
+                _Row(items if type(items) is base else _Items(base, items), f"an item of a {base.__name__}")
+            )
 
     def _visit_instance(self, x: Any, kind: type) -> None:
         variables, of_package = _variables(x), _is_of_package(kind)
@@ -408,12 +434,25 @@ class _Walk:
         if variables:
             self._visit_parts(variables)
         parts = gc.get_referents(x)
-        self._wait_for(part for part in parts if not issubclass(type(part), (type, ModuleType)) and part is not variables)
+        self._wait_for(
+            part for part in parts if not issubclass(type(part), (type, ModuleType)) and part is not variables
+        )
 
 
 def is_constant(x: Any) -> bool:
     """Whether there is nothing in it that could change."""
     return type(x) in _UNCHANGING and type(x) is not BuiltinFunctionType
+
+
+_MANY_ITEMS = 500  # in lists: then machine code compares them
+
+
+@cache
+def _reads_lists() -> bool:
+    """Whether machine code can read lists."""
+    from engine.compiler.trace import machine_is_available
+
+    return sys.implementation.name == "cpython" and "free-threading" not in sys.version and machine_is_available()
 
 
 # Kinds of things.
@@ -604,7 +643,7 @@ _READERS = {
 # Rules of a user's own.
 
 
-def is_users(what: Any) -> bool:
+def is_users(what: Any) -> TypeGuard[Rule]:
     """Whether this is a rule of a user's own, whose functions may see what changes."""
     return isinstance(what, Rule) and not builtin_name(what)
 

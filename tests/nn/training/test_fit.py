@@ -436,7 +436,9 @@ def test_a_step_is_one_call_of_machine_code_where_nothing_comes_between(monkeypa
     history = fit(model, (X, SIGNS), hinge_loss, optimizer, 4, 16, clip=clip, compiled=True, progress=False)
     close(history.loss, losses)
     close(numbers(model), numbers(expected))
-    assert len([loss for loss in done if loss is not None]) in whole  # of 12: those that are compared with a plain run go bit by bit
+    assert (
+        len([loss for loss in done if loss is not None]) in whole
+    )  # of 12: those that are compared with a plain run go bit by bit
 
 
 class Given(Module):
