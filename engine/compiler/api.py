@@ -273,7 +273,7 @@ class Compiled:
             self._follow_changes()
         found = self._specializations.get(signature)
         expected = None
-        if found is None or (found.must_revalidate and found.compilable) or found.is_due() or self._check:
+        if found is None or found.calls >= found.trusted_until:
             with self._lock:
                 found = self._specializations.get(signature)
                 if found is not None and found.must_revalidate and changed and self._is_hopeless():
@@ -284,6 +284,7 @@ class Compiled:
                     found, expected = self._validate(found, signature, examples[-1], changed)
                 if found is None:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
+                    found.always_compared = self._check
                     self._specializations[signature] = found
                     self._forget()
                 if not self._guard.holds():
@@ -302,17 +303,16 @@ class Compiled:
         Raises:
             TraceError: if it is not, though nothing that the function sees has changed.
         """
-        due = found.is_due() or self._check
         try:
             with random_states_kept(self._guard.seen if found.calls > 2 else None):
-                expected = self._recorder.record_again(found, signature, leaves, due)
+                expected = self._recorder.record_again(found, signature, leaves, found.is_due())
         except TraceError as error:
             if not found.must_revalidate:
                 raise TraceError(f"{error}{found.doubt()}") from None
             self._restless += 1
             return None, None
         self._restless = 0
-        found.must_revalidate = False
+        found.trust()
         return found, expected
 
     def _is_hopeless(self) -> bool:
@@ -332,7 +332,7 @@ class Compiled:
         with self._lock:
             for specializations in self._by_modes.values():
                 for specialization in specializations.values():
-                    specialization.must_revalidate = True
+                    specialization.distrust()
             self._guard = self._guard.renewed()
             modes = training_modes(self._guard.seen)
             self._specializations = self._by_modes.setdefault(modes, {})
@@ -346,9 +346,9 @@ class Compiled:
             self._guard = Guard(self._function, *self._arguments)
         if self._guard.outside:
             raise TraceError(
-                f"{self.__name__} reads {self._guard.outside}, which may be something else at the next call, and today's "
-                "would be built into the machine code. Read it outside, and hand it over as an argument; or call the "
-                "function without compile"
+                f"{self.__name__} reads {self._guard.outside}, which may be something else at the next call, and "
+                "today's would be built into the machine code. Read it outside, and hand it over as an argument; or "
+                "call the function without compile"
             )
 
     def _forget(self) -> None:

@@ -476,9 +476,10 @@ _LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread", "_weakref
 _BY_TEXT = {"getattr", "vars", "attrgetter", "asdict", "astuple", "replace", "copy", "deepcopy"}
 _MAKING = {"__init__", "__new__", "__post_init__"}
 _OF_EVERY_CLASS = {
-    "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__match_args__", "__slots__", "__qualname__",
-    "__repr__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__init_subclass__",
-    "__dataclass_fields__", "__dataclass_params__", "__parameters__", "__orig_bases__", "__abstractmethods__",
+    "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__match_args__", "__slots__",
+    "__qualname__", "__init_subclass__", "__repr__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__",
+    "__setstate__", "__dataclass_fields__", "__dataclass_params__", "__parameters__", "__orig_bases__",
+    "__abstractmethods__",
 }  # fmt: skip
 
 _END = object()  # at the end of all references: what follows it, or comes too early, is news

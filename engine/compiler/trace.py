@@ -48,6 +48,8 @@ class Specialization:
         persistent_leaves: the leaves that are parameters, while others are made anew at each call; None if all are.
         parameters: the parameters, and where their numbers are.
         calls: how many there were.
+        trusted_until: after so many calls the next one has to look whether all is as it should be.
+        always_compared: whether every call is to be compared with a plain run.
         must_revalidate: whether what the function sees was changed since: the next call looks whether the tape is still
             the same.
         compilable: whether it can be machine code.
@@ -56,7 +58,8 @@ class Specialization:
     def __init__(self, name: str, tape: Tape, result: Signature, persistent_leaves: set[Value] | None) -> None:
         self.name, self.tape, self.result, self.persistent_leaves = name, tape, result, persistent_leaves
         self.parameters = Binding(tape.parameters)
-        self.calls, self._validated, self._next, self.must_revalidate = 0, 0, 0, False
+        self.calls = self.trusted_until = self._validated = self._next = 0
+        self.always_compared = self.must_revalidate = False
         self._rules = {what: Guard(what) for what, _ in tape.operations if is_users(what)}
         self.compilable = _machine_or_warning() and _is_compilable(tape)
         self._batched: dict[tuple[int, int], BatchedProgram] = {}
@@ -96,7 +99,18 @@ class Specialization:
 
     def is_due(self) -> bool:
         """Whether the next call is to be compared with a plain run: the calls 2, 3, 5, 9, 17, …"""
-        return self.calls >= self._next
+        return self.calls >= self._next or self.always_compared
+
+    def distrust(self) -> None:
+        """What the function sees was changed."""
+        self.must_revalidate = True
+        if self.compilable:  # what runs in plain Python is right anyway
+            self.trusted_until = 0
+
+    def trust(self) -> None:
+        """The tape is what the function does."""
+        self.must_revalidate = False
+        self.trusted_until = 0 if self.always_compared else self._next
 
     def doubt(self) -> str:
         """Since when results may have been wrong, in words; nothing if that of the last call was right."""
@@ -107,6 +121,7 @@ class Specialization:
         """A call was as it should be."""
         self._validated = self.calls
         self._next = max(self.calls, 2 * self.calls - 2)
+        self.trust()
 
     def validate(self, expected: Expected, results: Sequence[float], slopes: Sequence[float] | None) -> None:
         """Compare what machine code gives with a plain run, up to the rounding of its largest number.
