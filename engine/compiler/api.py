@@ -287,6 +287,7 @@ class Compiled:
                     found.always_compared = self._check
                     self._specializations[signature] = found
                     self._forget()
+                    self._guard = Guard(self._function, *self._arguments)
                 if not self._guard.holds():
                     self._guard = self._guard.renewed()  # what the function itself changes is no news
         found.calls += 1

@@ -45,8 +45,6 @@ from types import (
 )
 from typing import Any, NamedTuple, TypeGuard
 
-from engine.compiler.buffers import BufferedValue
-from engine.compiler.result import CompiledValue
 from engine.modes import PACKAGES
 from engine.rules import Rule
 from engine.steps import builtin_name
@@ -79,8 +77,9 @@ class Guard:
         self.seen, self.outside = walk.seen, walk.outside
         self._lookups, self._rows, self._lists = walk.lookups(), walk.rows, walk.lists
         self._spaces, self._modules = walk.spaces(), walk.modules
-        self._by_machine = sum(map(len, chain(walk.lists, walk.mixed_lists))) > _MANY_ITEMS and _reads_lists()
-        if self._by_machine:
+        many = sum(map(len, chain(walk.lists, walk.mixed_lists))) > _MANY_ITEMS
+        self._list_checker = list_checker if many else None
+        if self._list_checker is not None:
             self._lists += walk.mixed_lists
         else:
             self._rows += [_Row(part, "an item of a list") for part in walk.mixed_lists]
@@ -111,12 +110,9 @@ class Guard:
             self._sizes,
         )
         modules, nothing = self._modules, not functions and not live
-        lists_hold: Callable[[], bool] = partial(list.__eq__, lists, copies)
-        if self._by_machine:
-            from engine.compiler.list_items import checker
-
-            lists_hold = checker(lists)
-        self._lists_hold = lists_hold
+        by_machine = self._list_checker
+        lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, copies)
+        self._lists_hold: Callable[[], bool] = lists_hold
 
         def holds() -> bool:
             try:
@@ -273,7 +269,7 @@ class _Walk:
         if kind is BuiltinFunctionType and type(x.__self__) is not ModuleType:  # a method, such as ``settings.get``
             x = x.__self__
             kind = type(x)
-        if kind in _UNCHANGING or kind in _VALUES or id(x) in self._visited or self._depth > _DEEPEST:
+        if _is_plain(kind) or id(x) in self._visited or self._depth > _DEEPEST:
             return
         self._visited.add(id(x))
         self.seen.append(x)
@@ -391,7 +387,7 @@ class _Walk:
     def _visit_items(self, items: Any) -> None:
         base: Any = next(kind for kind in _CONTAINERS if issubclass(type(items), kind))
         kinds = {*map(type, base.__iter__(items))}
-        if not kinds <= _UNCHANGING_OR_VALUES:
+        if not all(map(_is_plain, kinds)):
             self._wait_for(base.__iter__(items))
         if type(items) is list:
             by_identity = all(kind.__eq__ is object.__dict__["__eq__"] for kind in kinds)
@@ -439,6 +435,11 @@ class _Walk:
         )
 
 
+def _is_plain(kind: type) -> bool:
+    """Whether nothing in such an object needs a closer look: a number, a text, or a Value without other attributes."""
+    return kind in _UNCHANGING or kind is Value or (issubclass(kind, Value) and not kind.__dictoffset__)
+
+
 def is_constant(x: Any) -> bool:
     """Whether there is nothing in it that could change."""
     return type(x) in _UNCHANGING and type(x) is not BuiltinFunctionType
@@ -447,19 +448,13 @@ def is_constant(x: Any) -> bool:
 _MANY_ITEMS = 500  # in lists: then machine code compares them
 
 
-@cache
-def _reads_lists() -> bool:
-    """Whether machine code can read lists."""
-    from engine.compiler.trace import machine_is_available
-
-    return sys.implementation.name == "cpython" and "free-threading" not in sys.version and machine_is_available()
+# Makes a function that tells whether lists hold the same objects; set by list_items.py, where there is machine code.
+list_checker: Callable[[list[list[Any]]], Callable[[], bool]] | None = None
 
 
 # Kinds of things.
 
 _UNCHANGING = {int, float, bool, str, bytes, complex, type(None), type(...), range, CodeType, BuiltinFunctionType}
-_VALUES = {Value, BufferedValue, CompiledValue}  # which have no attributes of a user's own
-_UNCHANGING_OR_VALUES = _UNCHANGING | _VALUES
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     MethodType: ("__self__", "__func__"),
     partial: ("func", "args", "keywords"),

@@ -279,6 +279,7 @@ def _machine_or_warning() -> bool:
 
 def _is_compilable(tape: Tape) -> bool:
     """Whether its rules can be machine code; if not, a warning says why."""
+    import engine.compiler.list_items  # noqa: F401 - guards use it from now on
     from engine.compiler.runtime import why_uncompilable
 
     reason = why_uncompilable(tape)
