@@ -278,10 +278,9 @@ class Compiled:
                 found = self._specializations.get(signature)
                 if found is not None and found.must_revalidate and changed and self._is_hopeless():
                     return None, None
-                if found is None:
-                    self._watch(signature)
-                else:
-                    found, expected = self._validate(found, signature, examples[-1], changed)
+                self._watch(signature)
+                if found is not None:
+                    found, expected = self._validate(found, signature, examples[-1])
                 if found is None:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
                     found.always_compared = self._check
@@ -297,7 +296,7 @@ class Compiled:
         return (found, expected) if found.compilable else (None, None)
 
     def _validate(
-        self, found: Specialization, signature: Signature, leaves: list[Any], changed: bool
+        self, found: Specialization, signature: Signature, leaves: list[Any]
     ) -> tuple[Specialization | None, Expected | None]:
         """The specialization and what it is to give, if it still is what the function does.
 

@@ -279,8 +279,11 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("machine", [True, False])
 @pytest.mark.parametrize("name", CASES)
-def test_what_a_function_sees_may_change(name, notebook):
+def test_what_a_function_sees_may_change(name, machine, notebook, monkeypatch):
+    if not machine:
+        monkeypatch.setattr("engine.compiler.trace._machine_or_warning", lambda: False)
     source, change = CASES[name]
     variables = notebook(source)
     stays_right(variables["f"], lambda: exec(change, variables))
@@ -531,6 +534,16 @@ def test_what_is_outside_is_refused_by_name(name, expression, where, notebook):
         compile(variables["f"])(1.0)
 
 
+def test_what_is_outside_is_refused_where_a_change_brings_it_in(notebook):
+    variables = notebook("def helper(): return 1.0\ndef f(x): return x * helper()")
+    compiled = compile(variables["f"])
+    for _ in range(4):
+        assert compiled(2.0).data == 2.0
+    exec("def helper(): return float(os.environ.get('A', 1.0))", variables)
+    with pytest.raises(TraceError, match=r"f reads os\.environ"):
+        compiled(2.0)
+
+
 def test_what_is_outside_does_not_matter_where_no_code_of_the_function_reads_it(notebook):
     variables = notebook(
         "class Net(Module):\n def __init__(self): self.u = Value(random.gauss(0, 1)); self.started = time.time()\n"
@@ -753,10 +766,13 @@ def compiled_equals_plain(notebook, program, wrapped, steps, update):
 RANDOM = (st.sampled_from(WRAPPED), STEPS, st.booleans())
 
 
+@pytest.mark.parametrize("machine", [True, False])
 @settings(max_examples=100)
-@given(PROGRAMS, *RANDOM)
-def test_random_functions_over_random_surroundings(program, wrapped, steps, update):
+@given(program=PROGRAMS, wrapped=RANDOM[0], steps=RANDOM[1], update=RANDOM[2])
+def test_random_functions_over_random_surroundings(machine, program, wrapped, steps, update):
     with pytest.MonkeyPatch.context() as monkeypatch:
+        if not machine:
+            monkeypatch.setattr("engine.compiler.trace._machine_or_warning", lambda: False)
         compiled_equals_plain(notebook.__wrapped__(monkeypatch), program, wrapped, steps, update)
 
 
