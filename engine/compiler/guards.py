@@ -102,16 +102,10 @@ class Guard:
 
     def _checker(self, functions: list[Any], keys: list[Any], live: list[Any]) -> Callable[[], bool]:
         """What `holds` is: with everything in variables of its own, for it is asked at each call."""
-        remembered, lists, copies, spaces, sizes = (
-            self._remembered,
-            self._lists,
-            self._copies,
-            self._spaces,
-            self._sizes,
-        )
-        modules, nothing = self._modules, not functions and not live
+        remembered, nothing = self._remembered, not functions and not live
+        lists, spaces, sizes, modules = self._lists, self._spaces, self._sizes, self._modules
         by_machine = self._list_checker
-        lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, copies)
+        lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, self._copies)
         self._lists_hold: Callable[[], bool] = lists_hold
 
         def holds() -> bool:
@@ -284,8 +278,9 @@ class _Walk:
             self._wait_for([_value(x)])
         elif issubclass(kind, Rule):
             if is_users(x):  # in the table nothing changes
-                self._slots += [_Lookup(part.__get__, [x], lambda rule: f"the rule {rule.symbol!r}") for part in _RULE]
-                self._wait_for((x.value, x.partials))
+                for slot in _RULE:
+                    self._slots.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
+                    self._wait_for([_in_slot(slot, x)])
         elif _is_array(x):
             self.rows.append(_Row(_Content(x), f"what is in a {kind.__name__}"))
             if hasattr(x, "dtype") and x.dtype.hasobject:
@@ -337,9 +332,10 @@ class _Walk:
             self._wait_for((thing,))
             return
         there = sorted(names & vars(thing).keys())
-        for name, part in zip(there, self._by_name(f"{thing.__name__}.", vars(thing), there)):
-            full = f"{thing.__name__}.{name}"
-            if full in _OUTSIDE_BY_NAME or (thing.__name__ == "numpy.random" and name.islower() and "_" not in name):
+        module, _ = _name_and_file(thing)
+        for name, part in zip(there, self._by_name(f"{module}.", vars(thing), there)):
+            full = f"{module}.{name}"
+            if full in _OUTSIDE_BY_NAME or (module == "numpy.random" and name.islower() and "_" not in name):
                 self._found_outside(full)
             if part is not thing:
                 self._use(part, names - {name})
@@ -353,7 +349,7 @@ class _Walk:
     def _visit_module(self, module: ModuleType) -> None:
         if not _is_installed(module):
             self._depth = 0
-            self._add_space(f"{module.__name__}.", vars(module))
+            self._add_space(f"{_name_and_file(module)[0]}.", vars(module))
 
     def _visit_class(self, kind: type, made: bool) -> None:
         """A class, of which objects may be made; else only those that are there are used."""
@@ -399,7 +395,7 @@ class _Walk:
 
     def _visit_instance(self, x: Any, kind: type) -> None:
         variables, of_package = _variables(x), _is_of_package(kind)
-        is_module = hasattr(kind, "named_modules")
+        is_module = _is_module(kind)
         if of_package and not is_module and not _file_of(kind).startswith(PACKAGES):
             self._visit_foreign(x, kind, variables)
             return
@@ -590,12 +586,17 @@ def _is_library(file: str) -> bool:
     return file.startswith((*_LIBRARY, "<frozen")) or "site-packages" in file or "dist-packages" in file
 
 
+def _name_and_file(module: ModuleType) -> tuple[str, str]:
+    """Those of a module, without asking it: it may have a `__getattr__`."""
+    return vars(module).get("__name__") or "", vars(module).get("__file__") or ""
+
+
 def _is_installed(module: ModuleType) -> bool:
-    if module.__name__ == "__main__":  # whatever program runs there, such as a notebook's
+    name, file = _name_and_file(module)
+    if name == "__main__":  # whatever program runs there, such as a notebook's
         return False
-    file = getattr(module, "__file__", None)
     if not file:  # it is built in; or of a notebook
-        return module.__name__.partition(".")[0] in sys.stdlib_module_names
+        return name.partition(".")[0] in sys.stdlib_module_names
     return _is_library(file) or file.startswith(PACKAGES)
 
 
@@ -610,7 +611,8 @@ def _is_of_package(kind: type) -> bool:
 
 
 def _file_of(kind: type) -> str:
-    return getattr(sys.modules.get(str(kind.__module__)), "__file__", None) or ""
+    module = sys.modules.get(str(kind.__module__))
+    return "" if module is None else _name_and_file(module)[1]
 
 
 # What is outside of the process.
@@ -679,4 +681,9 @@ def bump_module_version() -> None:
 
 def training_modes(things: Iterable[Any]) -> tuple[bool, ...]:
     """For each of the Modules among some things, whether it is in training."""
-    return tuple([thing.training for thing in things if hasattr(type(thing), "named_modules")])
+    return tuple([thing.training for thing in things if _is_module(type(thing))])
+
+
+def _is_module(kind: type) -> bool:
+    """Whether this is a class of Modules, without asking it: its class may have a `__getattr__`."""
+    return any("named_modules" in base.__dict__ for base in kind.__mro__)

@@ -503,6 +503,14 @@ def test_objects_are_not_asked(name, kind, notebook):
     stays_right(variables["f"], lambda: exec("k = 3.0", variables))
 
 
+@pytest.mark.parametrize("shy", ["class M(type):\n"
+        " def __getattr__(self, name): raise KeyError\nclass Shy(metaclass=M): pass\n"
+    "shy = Shy()", "shy = module('shy', 'def __getattr__(name): raise KeyError(name)'); del shy.__file__"])  # fmt: skip
+def test_classes_and_modules_are_not_asked(shy, notebook):
+    variables = notebook(shy, "k = 2.0\ndef f(x): return x * k if shy is not None else x")
+    stays_right(variables["f"], lambda: exec("k = 3.0", variables))
+
+
 # What is outside of the process.
 
 OUTSIDE = [
