@@ -13,7 +13,7 @@ import dis
 import hashlib
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
@@ -210,7 +210,7 @@ def _rebuilt(function: FunctionType) -> NumbaFunction:
     return NumbaFunction(wanted(copy), digest)
 
 
-def _identity(thing: Any, names: set[str]) -> str:
+def _identity(thing: Any, names: Set[str] = frozenset()) -> str:
     """A text for a constant, another one for every other constant; it may be read by another process.
 
     Of a module the numbers count that code with these names in it may ask for.

@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from itertools import chain
 from operator import attrgetter, is_
 from types import (
@@ -102,7 +102,13 @@ class Guard:
 
     def _checker(self, functions: list[Any], keys: list[Any], live: list[Any]) -> Callable[[], bool]:
         """What `holds` is: with everything in variables of its own, for it is asked at each call."""
-        remembered, nothing = self._remembered, not functions and not live
+        count = sum(map(len, keys))
+        if count <= _FEW:
+            references_hold = _few_hold(self._lookups, self._remembered[:count])
+            functions, keys, remembered = [], [], self._remembered[count:]
+        else:
+            references_hold, remembered = _nothing_to_ask, self._remembered
+        nothing = not functions and not live
         lists, spaces, sizes, modules = self._lists, self._spaces, self._sizes, self._modules
         by_machine = self._list_checker
         lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, self._copies)
@@ -113,6 +119,7 @@ class Guard:
                 return (
                     (not modules or self._version == module_version or self._modules_hold())
                     and (not lists or lists_hold())
+                    and references_hold()
                     and (not spaces or [*map(len, spaces)] == sizes)
                     and (nothing or all(map(is_, chain(*map(map, functions, keys), *live, _AT_END), remembered)))
                 )
@@ -173,6 +180,37 @@ class _Lookup(NamedTuple):
     function: Callable[[Any], Any]
     keys: list[Any]
     words: Callable[[Any], str]  # a key, in words
+    attribute: str = ""  # if it is an attribute of the key: which
+
+
+_FEW = 200  # references: so many are compared in one expression of Python's, in half the time
+
+
+def _few_hold(lookups: list[_Lookup], remembered: list[Any]) -> Callable[[], bool]:
+    """A function that tells whether each key refers to what is remembered: ``f0('k') is r0 and …``."""
+    values: dict[str, Any] = {f"r{n}": reference for n, reference in enumerate(remembered)}
+    terms: list[str] = []
+    for i, lookup in enumerate(lookups):
+        values[f"f{i}"] = lookup.function
+        for key in lookup.keys:
+            n = len(terms)
+            if type(key) is not str:
+                values[f"k{n}"] = key
+            if lookup.attribute:
+                asked = f"k{n}.{lookup.attribute}"
+            else:
+                asked = f"f{i}({key!r})" if type(key) is str else f"f{i}(k{n})"
+            terms.append(f"{asked} is r{n}")
+    return _expression(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
+
+
+@lru_cache(256)
+def _expression(names: tuple[str, ...], text: str) -> Any:
+    return eval(f"lambda {', '.join(names)}: lambda: {text}")
+
+
+def _nothing_to_ask() -> bool:
+    return True
 
 
 class _Row(NamedTuple):
@@ -230,15 +268,19 @@ class _Walk:
         """What was collected, but for containers."""
         found = [*self._slots]
         if self._functions:
-            found.append(_Lookup(attrgetter("__code__"), self._functions, lambda f: f"the code of {f.__name__}"))
+            words: Callable[[Any], str] = "the code of {0.__name__}".format
+            found.append(_Lookup(attrgetter("__code__"), self._functions, words, "__code__"))
         defaults = [function for function in self._functions if function.__defaults__]
         if defaults:
-            found.append(_Lookup(attrgetter("__defaults__"), defaults, lambda f: f"a default of {f.__name__}"))
+            words = "a default of {0.__name__}".format
+            found.append(_Lookup(attrgetter("__defaults__"), defaults, words, "__defaults__"))
         full = [cell for cell in self._cells if _content(cell) is not _END]
         empty = [cell for cell in self._cells if _content(cell) is _END]
-        for content, cells in ((attrgetter("cell_contents"), full), (_content, empty)):  # the first is faster
-            if cells:
-                found.append(_Lookup(content, cells, lambda _: "a variable in a closure"))
+        if full:
+            content = attrgetter("cell_contents")
+            found.append(_Lookup(content, full, lambda _: "a variable in a closure", "cell_contents"))
+        if empty:
+            found.append(_Lookup(_content, empty, lambda _: "a variable in a closure"))
         if self._instances:
             found.append(_Lookup(type, self._instances, lambda x: f"the class of a {type(x).__name__}"))
         if self._variables:
