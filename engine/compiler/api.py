@@ -93,7 +93,8 @@ class Compiled:
         # By the signature of the arguments; and those of every mode, training or not, that modules were in.
         self._specializations: dict[Signature, Specialization] = {}
         self._by_modes = {training_modes(self._guard.seen): self._specializations}
-        self._restless = 0  # how many changes in a row have led to another tape
+        self._changes = 0  # before how many calls in a row was something changed
+        self._other_tapes = 0  # how many times in a row this has led to another tape
         self._latest: Specialization | None = None
         self._batch: Batch | None = None
         self._lock = RLock()
@@ -276,7 +277,8 @@ class Compiled:
         if found is None or found.calls >= found.trusted_until:
             with self._lock:
                 found = self._specializations.get(signature)
-                if found is not None and found.must_revalidate and changed and self._is_hopeless():
+                self._changes = self._changes + 1 if changed else 0
+                if found is not None and found.must_revalidate and self._runs_plainly(examples):
                     return None, None
                 self._watch(signature)
                 if found is not None:
@@ -309,19 +311,22 @@ class Compiled:
         except TraceError as error:
             if not found.must_revalidate:
                 raise TraceError(f"{error}{found.doubt()}") from None
-            self._restless += 1
+            self._other_tapes += 1
             return None, None
-        self._restless = 0
+        self._other_tapes = 0
         found.trust()
         return found, expected
 
-    def _is_hopeless(self) -> bool:
-        """Whether it was something else at each of the calls before: then to record it is tried ever more rarely."""
-        n = self._restless
-        if n < 3 or not n & (n - 1) or not (n - 1) & (n - 2):  # twice in a row, for it may be the same again
+    def _runs_plainly(self, examples: Any) -> bool:
+        """Whether a call is best left to the plain function, because something was changed before each of the last ones.
+
+        To record one example takes longer than to run it; and where the tape was another one each time, to record is
+        of no use for many examples either. It is tried ever more rarely, twice in a row: it may be the same again.
+        """
+        n = self._changes
+        if n <= 3 or not n & (n - 1) or not (n - 1) & (n - 2):
             return False
-        self._restless += 1
-        return True
+        return self._other_tapes > 1 or not isinstance(examples, Group)
 
     def _follow_changes(self) -> None:
         """What the function sees has changed: every specialization must be compared with it.
