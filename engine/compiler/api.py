@@ -318,7 +318,7 @@ class Compiled:
         return found, expected
 
     def _runs_plainly(self, examples: Any) -> bool:
-        """Whether a call is best left to the plain function, because something was changed before each of the last ones.
+        """Whether a call is best left to the plain function, since something was changed before each of the last ones.
 
         To record one example takes longer than to run it; and where the tape was another one each time, to record is
         of no use for many examples either. It is tried ever more rarely, twice in a row: it may be the same again.
