@@ -114,6 +114,9 @@ class Guard:
         lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, self._copies)
         self._lists_hold: Callable[[], bool] = lists_hold
 
+        if not (modules or lists or spaces or count or live):
+            return _nothing_to_ask
+
         def holds() -> bool:
             try:
                 return (
