@@ -51,6 +51,10 @@ class Module:
             bump_module_version()  # for compiled functions, which have recorded what it did before
         object.__setattr__(self, name, thing)
 
+    def __delattr__(self, name: str) -> None:
+        bump_module_version()
+        object.__delattr__(self, name)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

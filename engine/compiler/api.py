@@ -24,8 +24,7 @@ from threading import RLock
 from typing import Any
 
 from engine import functions, versions
-from engine.compiler import guards
-from engine.compiler.guards import Guard, training_modes
+from engine.compiler.guards import Guard, is_constant, random_states_kept, training_modes
 from engine.compiler.pytree import (
     NUMBER,
     Batch,
@@ -34,12 +33,13 @@ from engine.compiler.pytree import (
     as_numbers,
     flatten,
     flatten_args,
+    opaque_leaves,
     unflatten,
     unflatten_args,
 )
 from engine.compiler.result import CompiledRule, compiled_value
 from engine.compiler.tape import Tape
-from engine.compiler.trace import Expected, Recorder, Specialization, machine_is_available
+from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
 
@@ -54,7 +54,7 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 
     Args:
         function: of Values; or a model. It must do the same operations whatever the numbers are.
-        check: compare every call with a plain run, and not only the second of each signature.
+        check: compare every call with a plain run, and not only calls 2, 3, 5, 9, 17, … of each signature.
         aux: the function gives a pair, a Value to differentiate and more that is wanted as plain numbers; and so does
             a call.
 
@@ -69,8 +69,10 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 class Compiled:
     """A function that was compiled; see `compile`.
 
-    Leaf Values, names outside the function and attributes of a Module may change: what the function finds there is read
-    or recorded anew. Other numbers, such as those in a list, are built in: keep them in a Value, or hand them over.
+    What the function sees besides its arguments may change: globals, closures, attributes, items of containers, helpers
+    in other modules. It is compared at each call, and the function recorded anew where that matters. A file, the clock
+    or the environment can't be watched, and are refused. The calls 2, 3, 5, 9, 17, … are compared with a plain run, the
+    gradients too.
 
     Raises:
         TraceError: if the function does not do the same operations on the same numbers at every call.
@@ -87,10 +89,12 @@ class Compiled:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self._recorder = Recorder(function, self.__name__, aux)
         self._guard = Guard(function)
-        self._module_version = -1
+        self._arguments: tuple[Any, ...] = ()  # functions and other objects among them: what they see is seen too
         # By the signature of the arguments; and those of every mode, training or not, that modules were in.
         self._specializations: dict[Signature, Specialization] = {}
-        self._by_modes: dict[tuple[bool, ...], dict[Signature, Specialization]] = {}
+        self._by_modes = {training_modes(self._guard.seen): self._specializations}
+        self._changes = 0  # before how many calls in a row was something changed
+        self._other_tapes = 0  # how many times in a row this has led to another tape
         self._latest: Specialization | None = None
         self._batch: Batch | None = None
         self._lock = RLock()
@@ -139,7 +143,7 @@ class Compiled:
         if not values_finite:
             self._report_nonfinite(specialization, numbers, args, options)
         if expected is not None:
-            specialization.validate(expected, results)
+            specialization.validate(expected, results, [*by_inputs, *by_parameters] if learning else None)
         if not learning:
             value = Value(results[0])
         else:
@@ -234,7 +238,8 @@ class Compiled:
                     if self._report_nonfinite(specialization, group[i], args, batch.options):
                         break
         if expected is not None:
-            specialization.validate(expected, outputs[:, -1].tolist())
+            one, slopes, *_ = specialization.run_batch(group.last(), 1.0 if seed else 0.0, keep=True)
+            specialization.validate(expected, one[:, -1].tolist(), slopes)
         return outputs, gradients, total, bool(grads_finite)
 
     # From arguments to a specialization: what a call does first, here and for an optimizer.
@@ -264,46 +269,98 @@ class Compiled:
         now = mode.get()
         if now.anomaly or now.tracing:
             return None, None
-        self._check_guard()
+        changed = not self._guard.holds()
+        if changed:
+            self._follow_changes()
         found = self._specializations.get(signature)
         expected = None
-        if found is None or found.validations < 2 or found.must_revalidate or self._check:
+        if found is None or found.calls >= found.trusted_until:
             with self._lock:
                 found = self._specializations.get(signature)
+                self._changes = self._changes + 1 if changed else 0
+                if found is not None and found.must_revalidate and self._runs_plainly(examples):
+                    return None, None
+                self._watch(signature)
                 if found is not None:
-                    try:
-                        expected = self._recorder.record_again(found, signature, examples[-1])
-                    except TraceError:
-                        if not found.must_revalidate or found.validations < 2:
-                            raise
-                        found = None  # a Module was changed, and so is what the function does
-                    else:
-                        found.must_revalidate = False
-                        found.validations += not machine_is_available()
+                    found, expected = self._validate(found, signature, examples[-1])
                 if found is None:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
+                    found.always_compared = self._check
                     self._specializations[signature] = found
-                self._guard = Guard(self._function)  # what the function itself has changed, a counter say, is no news
+                    self._forget()
+                    self._guard = Guard(self._function, *self._arguments)
+                if not self._guard.holds():
+                    self._guard = self._guard.renewed()  # what the function itself changes is no news
+        found.calls += 1
+        if expected is not None and not found.compilable:
+            found.note_validation()
         self._latest = found
         return (found, expected) if found.compilable else (None, None)
 
-    def _check_guard(self) -> None:
-        """See that the specializations are of what the function does now.
+    def _validate(
+        self, found: Specialization, signature: Signature, leaves: list[Any]
+    ) -> tuple[Specialization | None, Expected | None]:
+        """The specialization and what it is to give, if it still is what the function does.
+
+        Raises:
+            TraceError: if it is not, though nothing that the function sees has changed.
+        """
+        try:
+            with random_states_kept(self._guard.seen if found.calls > 2 else None):
+                expected = self._recorder.record_again(found, signature, leaves, found.is_due())
+        except TraceError as error:
+            if not found.must_revalidate:
+                raise TraceError(f"{error}{found.doubt()}") from None
+            self._other_tapes += 1
+            return None, None
+        self._other_tapes = 0
+        found.trust()
+        return found, expected
+
+    def _runs_plainly(self, examples: Any) -> bool:
+        """Whether a call is best left to the plain function, since something was changed before each of the last ones.
+
+        To record one example takes longer than to run it; and where the tape was another one each time, to record is
+        of no use for many examples either. It is tried ever more rarely, twice in a row: it may be the same again.
+        """
+        n = self._changes
+        if n <= 3 or not n & (n - 1) or not (n - 1) & (n - 2):
+            return False
+        return self._other_tapes > 1 or not isinstance(examples, Group)
+
+    def _follow_changes(self) -> None:
+        """What the function sees has changed: every specialization must be compared with it.
 
         A cell that was run again may have given another meaning to its names, and a Module may have gone from training
         to evaluation, or got another part.
         """
-        if self._guard.seen and not self._guard.holds():
-            self._by_modes = {}
-            self._guard = Guard(self._function)
-            self._module_version = -1
-        if self._module_version != guards.module_version:
-            self._module_version = guards.module_version
-            owner = getattr(self._function, "__self__", None)
-            modes = training_modes((self._function, owner, *self._guard.seen))
+        with self._lock:
+            for specializations in self._by_modes.values():
+                for specialization in specializations.values():
+                    specialization.distrust()
+            self._guard = self._guard.renewed()
+            modes = training_modes(self._guard.seen)
             self._specializations = self._by_modes.setdefault(modes, {})
-            for specialization in self._specializations.values():
-                specialization.must_revalidate = True
+
+    def _watch(self, signature: Signature) -> None:
+        """Watch what functions and other objects among the arguments see, too; and refuse what can't be watched."""
+        known = {*map(id, self._arguments)}
+        found = [thing for thing in opaque_leaves(signature) if id(thing) not in known and not is_constant(thing)]
+        if found:
+            self._arguments = (*self._arguments, *found)[-MOST_SPECIALIZATIONS:]
+            self._guard = Guard(self._function, *self._arguments)
+        if self._guard.outside:
+            raise TraceError(
+                f"{self.__name__} reads {self._guard.outside}, which may be something else at the next call, and "
+                "today's would be built into the machine code. Read it outside, and hand it over as an argument; or "
+                "call the function without compile"
+            )
+
+    def _forget(self) -> None:
+        """Keep only the specializations that were made last."""
+        for specializations in (self._specializations, self._by_modes):
+            while len(specializations) > MOST_SPECIALIZATIONS:
+                del specializations[next(iter(specializations))]
 
     def _plain(self, signature: Signature, leaves: list[Any]) -> Any:
         """What the function gives without compiling."""
@@ -363,4 +420,5 @@ class Compiled:
         return bad
 
 
+MOST_SPECIALIZATIONS = 256  # of one function: the memory of a function called with ever new texts is bounded
 _data = attrgetter("_data")

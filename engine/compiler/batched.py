@@ -89,7 +89,7 @@ class BatchedProgram(Program):
             inputs: the examples.
             seed: what the gradient of the first output is in each example; 0 for no gradients.
         """
-        if inputs is job.group:
+        if inputs is job.group and not job.examples_moved():
             for array, column in job.copies:  # there may be other numbers in it now
                 array[...] = column
         else:

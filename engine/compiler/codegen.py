@@ -13,7 +13,7 @@ import dis
 import hashlib
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
@@ -25,6 +25,8 @@ from numba import types
 
 from engine import ieee
 from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_generated
+from engine.compiler.guards import Guard, is_users
+from engine.modes import PACKAGES
 from engine.rules import Rule
 
 POINTER = types.CPointer(types.float64)
@@ -43,13 +45,26 @@ class Kernel:
         self.address, self.back_address = forward.address, backward.address
 
 
-@cache
-def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
-    """The kernel of a rule for so many operands.
+def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
+    """The kernel of a rule for so many operands; of a user's rule as it is now, for what it leans on may change.
 
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
     """
+    if not is_users(rule):
+        return _kernel(rule, operands, batched)
+    guard, made = _of_users.get((rule, operands, batched), (None, None))
+    if guard is None or made is None or not guard.holds():
+        guard, made = Guard(rule), _kernel.__wrapped__(rule, operands, batched)
+        _of_users[rule, operands, batched] = guard, made
+    return made
+
+
+_of_users: dict[tuple[Rule, int, bool], tuple[Guard, Kernel]] = {}
+
+
+@cache
+def _kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     text = source(operands, batched, rule.jumps)
     try:
         value, partials = to_numba(rule.value), to_numba(rule.partials)
@@ -141,7 +156,6 @@ class NumbaFunction:
     identity: str
 
 
-@cache
 def to_numba(function: Any) -> NumbaFunction:
     """A function of the table, and all that it calls, for numba: rules as their values, and `ieee` as plain arithmetic.
 
@@ -158,6 +172,15 @@ def to_numba(function: Any) -> NumbaFunction:
         return NumbaFunction(function, f"{function.__module__}.{function.__name__}")
     if not isinstance(function, FunctionType):
         raise Uncompilable(f"{function!r} is not a function written in Python")
+    return _cached(function) if function.__code__.co_filename.startswith(PACKAGES) else _rebuilt(function)
+
+
+@cache
+def _cached(function: FunctionType) -> NumbaFunction:
+    return _rebuilt(function)
+
+
+def _rebuilt(function: FunctionType) -> NumbaFunction:
     code = function.__code__
     if any(step.opname in ("RAISE_VARARGS", "PUSH_EXC_INFO") for step in dis.get_instructions(code)):
         raise Uncompilable(f"{function.__name__} raises or catches errors")
@@ -170,7 +193,7 @@ def to_numba(function: Any) -> NumbaFunction:
         elif isinstance(thing, (Rule, FunctionType)):
             part = to_numba(thing)
         else:
-            part = NumbaFunction(thing, _identity(thing))
+            part = NumbaFunction(thing, _identity(thing, _names(code)))
         identity += f" {name}={part.identity}"
         (cells if name in cells else outside)[name] = part.code
     copy = FunctionType(
@@ -187,10 +210,14 @@ def to_numba(function: Any) -> NumbaFunction:
     return NumbaFunction(wanted(copy), digest)
 
 
-def _identity(thing: Any) -> str:
-    """A text for a constant, another one for every other constant; it may be read by another process."""
+def _identity(thing: Any, names: Set[str] = frozenset()) -> str:
+    """A text for a constant, another one for every other constant; it may be read by another process.
+
+    Of a module the numbers count that code with these names in it may ask for.
+    """
     if isinstance(thing, ModuleType):
-        return thing.__name__
+        used = {name: vars(thing)[name] for name in sorted(names & vars(thing).keys())}
+        return f"{thing.__name__} { {name: x for name, x in used.items() if isinstance(x, (int, float))} }"
     if hasattr(thing, "tobytes"):  # the text of an array leaves out its middle
         return f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
     text = repr(thing)

@@ -14,6 +14,7 @@ from engine import versions
 from engine.compiler import buffers
 from engine.compiler.api import Compiled, compile
 from engine.compiler.buffers import Binding, BufferedValue, ParameterBuffer
+from engine.compiler.guards import Guard
 from engine.compiler.pytree import NUMBER, Batch, Group, flatten_args
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Specialization
@@ -61,10 +62,12 @@ class FusedOptimizer:
         self._binding = Binding(parameters)
         self._refused = False
         self._rule: Compiled | None = None  # the update of one parameter
+        self._guard = Guard()
         self._kernel: UpdateKernel | None = None  # the same for all of them, once it was validated
         self._names: list[str] = []  # the optimizer's attributes that are numbers
         self._fixed: dict[str, Any] = {}  # all others
         self._memory: list[Any] = []
+        self._count = 0  # of the optimizer's attributes
         self._path: FastPath | None = None
 
     def zero_grad(self) -> None:
@@ -192,8 +195,15 @@ class FusedOptimizer:
     def _update_kernel(self, optimizer: UpdateRule) -> "UpdateKernel | None":
         """The update rule as machine code; None if it can't be."""
         own = vars(optimizer)
-        if self._rule is None or any(map(is_not, map(own.get, self._fixed), self._fixed.values())):
+        if (
+            self._rule is None
+            or len(own) != self._count
+            or any(map(is_not, map(own.get, self._fixed), self._fixed.values()))
+        ):
             self._define_rule(optimizer)
+        elif not self._guard.holds():
+            self._guard = self._guard.renewed()
+            self._kernel = None
         if self._refused:
             return None
         if any(map(is_not, optimizer.state.values(), self._memory)) or len(self._memory) < len(optimizer.memory):
@@ -217,7 +227,7 @@ class FusedOptimizer:
             leaves: list[Any] = []
             example = [*[float(column[0]) for column in columns], [own[name] for name in self._names]]
             signature = flatten_args(tuple(example), {}, leaves)
-            specialization, expected = self._rule.specialize(signature, [leaves])
+            specialization, _ = self._rule.specialize(signature, [leaves])
             self._refused = specialization is None or bool(specialization.parameters.values)
             if self._refused or specialization is None:
                 return None
@@ -226,8 +236,8 @@ class FusedOptimizer:
         except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
             self._refused = True
             return None
-        specialization.validations += expected is not None
-        if specialization.validations > 1:
+        specialization.note_validation()
+        if specialization.calls > 1:
             self._kernel = kernel
         return kernel
 
@@ -246,7 +256,8 @@ class FusedOptimizer:
                 raise TypeError("an update rule that remembers something of its own is for floats")
             return updated
 
-        self._rule, self._kernel = compile(update), None
+        self._rule, self._kernel, self._count = compile(update), None, len(vars(optimizer))
+        self._guard = Guard(lambda: kind.update)  # what the rule sees besides the optimizer's attributes
 
 
 _NUMBERS = {float, int}

@@ -145,6 +145,15 @@ def as_numbers(result: Any) -> Any:
 # Many examples as the arguments of a function of one, grouped by signature.
 
 
+def opaque_leaves(signature: Signature) -> Iterator[Any]:
+    """What in the arguments is no number, and so is part of their signature: texts, functions, None."""
+    if isinstance(signature, tuple) and signature[:1] == ("as it is",):
+        yield signature[2]
+    elif isinstance(signature, tuple):
+        for branch in signature:
+            yield from opaque_leaves(branch)
+
+
 class Group:
     """Examples of one signature.
 
@@ -160,6 +169,10 @@ class Group:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def last(self) -> "Group":
+        """The last example alone."""
+        return Group(self.signature, self.indices[-1:], [column[-1:] for column in self.columns], self.shared)
 
     def __getitem__(self, i: int) -> list[Any]:
         """The leaves of the i-th example."""

@@ -8,18 +8,22 @@ Python: so nothing is compiled that depends on more than the tape says.
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from math import isclose, isfinite
+from math import copysign, isclose, isfinite
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.compiler.buffers import Binding
-from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, unflatten_args
+from engine.compiler.guards import Guard, is_users
+from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, opaque_leaves, unflatten_args
 from engine.compiler.tape import Tape
+from engine.functional import gradients
 from engine.modes import TraceError, callers_depth, switched
+from engine.rules import Rule
 from engine.value import Value, as_value
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ class Expected(NamedTuple):
     """What a plain run has given, for machine code to be compared with."""
 
     outputs: list[float]
+    slopes: list[float] | None  # of the first output, by the inputs and then by the parameters; None if it has none
     largest: float  # of all numbers on the way
 
 
@@ -42,15 +47,20 @@ class Specialization:
         result: the signature of what the function gives.
         persistent_leaves: the leaves that are parameters, while others are made anew at each call; None if all are.
         parameters: the parameters, and where their numbers are.
-        validations: how many calls gave the same tape, and as machine code the numbers of plain Python.
-        must_revalidate: whether a Module was changed since, and the next call is to see if the tape is still the same.
+        calls: how many there were.
+        trusted_until: after so many calls the next one has to look whether all is as it should be.
+        always_compared: whether every call is to be compared with a plain run.
+        must_revalidate: whether what the function sees was changed since: the next call looks whether the tape is still
+            the same.
         compilable: whether it can be machine code.
     """
 
     def __init__(self, name: str, tape: Tape, result: Signature, persistent_leaves: set[Value] | None) -> None:
         self.name, self.tape, self.result, self.persistent_leaves = name, tape, result, persistent_leaves
         self.parameters = Binding(tape.parameters)
-        self.validations, self.must_revalidate = 0, False
+        self.calls = self.trusted_until = self._validated = self._next = 0
+        self.always_compared = self.must_revalidate = False
+        self._rules = {what: Guard(what) for what, _ in tape.operations if is_users(what)}
         self.compilable = _machine_or_warning() and _is_compilable(tape)
         self._batched: dict[tuple[int, int], BatchedProgram] = {}
         self._lock = RLock()
@@ -83,17 +93,53 @@ class Specialization:
         """Whether finite operands have a result that is not finite somewhere."""
         return self.scalar.goes_bad(numbers, self.parameters)
 
-    def validate(self, expected: Expected, results: list[float]) -> None:
-        """Compare results of machine code with those of a plain run, up to the rounding of its largest number.
+    def changed_rules(self) -> list[Rule]:
+        """The rules of a user's own that are no longer what the programs were made of."""
+        return [rule for rule, guard in self._rules.items() if not guard.holds()]
+
+    def is_due(self) -> bool:
+        """Whether the next call is to be compared with a plain run: the calls 2, 3, 5, 9, 17, …"""
+        return self.calls >= self._next or self.always_compared
+
+    def distrust(self) -> None:
+        """What the function sees was changed."""
+        self.must_revalidate = True
+        if self.compilable:  # what runs in plain Python is right anyway
+            self.trusted_until = 0
+
+    def trust(self) -> None:
+        """The tape is what the function does."""
+        self.must_revalidate = False
+        self.trusted_until = 0 if self.always_compared else self._next
+
+    def doubt(self) -> str:
+        """Since when results may have been wrong, in words; nothing if that of the last call was right."""
+        first = self._validated + 1
+        return f". What it gave from its call {first} on may have been wrong" if first <= self.calls else ""
+
+    def note_validation(self) -> None:
+        """A call was as it should be."""
+        self._validated = self.calls
+        self._next = max(self.calls, 2 * self.calls - 2)
+        self.trust()
+
+    def validate(self, expected: Expected, results: Sequence[float], slopes: Sequence[float] | None) -> None:
+        """Compare what machine code gives with a plain run, up to the rounding of its largest number.
 
         Raises:
             TraceError: if they differ.
         """
-        for plain, result in zip(expected.outputs, results):
-            near = isclose(plain, result, rel_tol=1e-6, abs_tol=1e-9 * expected.largest)
-            if not near and (plain == plain or result == result):
-                raise TraceError(f"{self.name} gives {result} as machine code and {plain} in plain Python")
-        self.validations += 1
+        mine, plain = [*results], [*expected.outputs]
+        if slopes is not None and expected.slopes is not None:
+            mine.extend(slopes)
+            plain.extend(
+                expected.slopes[len(expected.slopes) - len(slopes) :]
+            )  # of a batch those by the parameters alone
+        scale = 1e-9 * max([expected.largest, *map(abs, filter(isfinite, plain))])
+        for a, b in zip(plain, mine):
+            if not isclose(a, b, rel_tol=1e-6, abs_tol=scale) and (a == a or b == b):
+                raise TraceError(f"{self.name} gives {b} as machine code and {a} in plain Python{self.doubt()}")
+        self.note_validation()
 
 
 class Recorder:
@@ -115,26 +161,30 @@ class Recorder:
             TraceError: if the two recordings differ.
         """
         inputs, outputs, result = self._trace(signature, leaves)
-        inputs_again, outputs_again, _ = self._trace(signature, others)
+        inputs_again, outputs_again, result_again = self._trace(signature, others)
         tape, again = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
         persistent: set[Value] | None = None
         known = set(tape.parameters) & set(again.parameters)
         if len(known) < len(tape.parameters):  # the others are made in the function, anew at each call
             persistent = known
             tape, again = Tape(inputs, outputs, persistent), Tape(inputs_again, outputs_again, persistent)
-        self._compare(tape, again)
-        return Specialization(self._name, tape, result, persistent), _expected(tape)
+        self._compare(tape, again, result, result_again)
+        return Specialization(self._name, tape, result, persistent), _expected(tape, inputs, outputs)
 
-    def record_again(self, specialization: Specialization, signature: Signature, leaves: list[Any]) -> Expected:
-        """Record it once more, for other leaves; what is expected are the results for these.
+    def record_again(
+        self, specialization: Specialization, signature: Signature, leaves: list[Any], compare: bool
+    ) -> Expected | None:
+        """Record it once more, for other leaves; what is expected are the results for these, if they are wanted.
 
         Raises:
             TraceError: if it is not the same tape.
         """
-        inputs, outputs, _ = self._trace(signature, leaves)
+        inputs, outputs, result = self._trace(signature, leaves)
         tape = Tape(inputs, outputs, specialization.persistent_leaves)
-        self._compare(specialization.tape, tape)
-        return _expected(tape)
+        self._compare(specialization.tape, tape, specialization.result, result)
+        if changed := specialization.changed_rules():
+            raise self._another(f"the rule {changed[0].symbol!r} was changed")
+        return _expected(tape, inputs, outputs) if compare else None
 
     def _trace(self, signature: Signature, leaves: list[Any]) -> tuple[list[tuple[str, Value]], list[Value], Signature]:
         """The leaves that stand for the arguments, the Values that the function made of them, and their signature."""
@@ -145,8 +195,10 @@ class Recorder:
         with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
             outputs: list[Any] = []
             result = self._function(*args, **options)
-            if self._aux and not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(f"{self._name} is compiled with aux=True and gives a pair; write return loss, more")
+            if self._aux:
+                if not (isinstance(result, tuple) and len(result) == 2):
+                    raise TypeError(f"{self._name} is compiled with aux=True and gives a pair; write return loss, more")
+                as_value(result[0])
             result_signature = flatten(result, outputs)
             values = [as_value(output) for output in outputs]
         if not values:
@@ -166,18 +218,31 @@ class Recorder:
         for name, branch in options:
             yield from leaf_paths(branch, name)
 
-    def _compare(self, tape: Tape, again: Tape) -> None:
+    def _compare(self, tape: Tape, again: Tape, result: Signature, result_again: Signature) -> None:
         difference = tape.difference(again)
+        signs = ([copysign(1.0, number) for number in each.constants] for each in (tape, again))
+        if not difference and len({*map(tuple, signs)}) > 1:
+            difference = "the sign of a zero is another one, and it is no argument"
+        if not difference and result != result_again:
+            before, now = (list(opaque_leaves(each)) for each in (result, result_again))
+            difference = f"beside numbers it gave {before!r:.60}, and now it gives {now!r:.60}"
         if difference:
-            raise TraceError(
-                f"{self._name} did something else when it was called again: {difference}. A compiled function does "
-                "the same at each call; hand over what changes as an argument, or call the function without compile"
-            )
+            raise self._another(difference)
+
+    def _another(self, difference: str) -> TraceError:
+        return TraceError(
+            f"{self._name} did something else when it was called again: {difference}. A compiled function does "
+            "the same at each call; hand over what changes as an argument, or call the function without compile"
+        )
 
 
-def _expected(tape: Tape) -> Expected:
+def _expected(tape: Tape, inputs: Sequence[tuple[str, Value]], outputs: Sequence[Value]) -> Expected:
     largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
-    return Expected([tape.numbers[slot] for slot in tape.outputs], largest)
+    leaves = [*(leaf for _, leaf in inputs), *tape.parameters]
+    slopes: list[float] | None = None
+    with switched(warning=False), suppress(Exception):  # a rule's partials may be wrong, as a backward pass will tell
+        slopes = gradients(outputs[0], leaves)
+    return Expected([tape.numbers[slot] for slot in tape.outputs], slopes, largest)
 
 
 # Is there machine code?
@@ -214,6 +279,7 @@ def _machine_or_warning() -> bool:
 
 def _is_compilable(tape: Tape) -> bool:
     """Whether its rules can be machine code; if not, a warning says why."""
+    import engine.compiler.list_items  # noqa: F401 - guards use it from now on
     from engine.compiler.runtime import why_uncompilable
 
     reason = why_uncompilable(tape)

@@ -1,0 +1,64 @@
+"""Whether lists still hold the same objects, asked by machine code.
+
+For 4,192 parameters in 262 lists that takes 3 µs, and 5 by ``==``, which does not tell 0.0 from -0.0.
+"""
+
+import sys
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import numba
+import numpy as np
+
+from engine.compiler import guards
+from engine.compiler.disk_cache import OPTIONS, jit_cached
+from engine.compiler.runtime import integers
+
+_SIZE = object.__basicsize__ // 8  # where in a list the number of its items is, behind the head of every object
+_ITEMS = _SIZE + 1  # and the address of its items, which are addresses of objects
+
+
+@jit_cached(numba.njit, "boolean(int64, int64, int64)", **OPTIONS)
+def _hold(lists, count, items):
+    """Whether so many lists have the sizes and items that stand one after the other."""
+    addresses, expected, at = integers(lists), integers(items), 0
+    for i in range(count):
+        fields = integers(addresses[i])
+        size = fields[_SIZE]
+        if size != expected[at]:
+            return False
+        found, different = integers(fields[_ITEMS]), 0
+        for j in range(size):  # without a way out in the middle, so that LLVM can use vectors
+            different |= found[j] ^ expected[at + 1 + j]
+        if different != 0:
+            return False
+        at += 1 + size
+    return True
+
+
+def checker(lists: list[list[Any]]) -> Callable[[], bool]:
+    """A function that tells whether each of these lists holds the same objects as now.
+
+    It reads lists as CPython lays them out, while no other thread can change them. The items must be kept alive.
+
+    >>> numbers = [1.0, 2.0]
+    >>> holds = checker([numbers])
+    >>> holds()
+    True
+    >>> numbers[1] = 3.0
+    >>> holds()
+    False
+    """
+    addresses = np.array([*map(id, lists)], np.int64)
+    items = np.array([*chain.from_iterable([len(part), *map(id, part)] for part in lists)], np.int64)
+    where, count, expected = addresses.ctypes.data, len(lists), items.ctypes.data
+
+    def holds(_: Any = (lists, addresses, items)) -> bool:  # which are kept alive so
+        return _hold(where, count, expected)  # type: ignore[no-any-return]
+
+    return holds
+
+
+if sys.implementation.name == "cpython" and "free-threading" not in sys.version:
+    guards.list_checker = checker
