@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import viz  # noqa: F401 - as a package, before pytest imports one file of it, or of what it imports, by its path
+
 # The same examples on every day, and as much time for each as it takes.
 settings.register_profile("chalkgrad", derandomize=True, database=None, deadline=None)
 settings.load_profile("chalkgrad")
