@@ -11,7 +11,7 @@ import re
 import tempfile
 import unicodedata
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,13 @@ from engine import Value
 from viz.graph import engines, layout
 from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 
+_MEDIA_TYPES = {
+    "svg": "image/svg+xml",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "pdf": "application/pdf",
+}
 FONT = "Helvetica,Arial,sans-serif"
 
 
@@ -91,6 +98,20 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             )
         for arrow in arrows:
             self.edge(arrow.tail, arrow.head, label=escape(arrow.label) if arrow.label else None)
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **options: Any
+    ) -> dict[str, str | bytes]:
+        """What a notebook shows, and a notebook made a page or a paper: the format that was asked for, SVG if none is.
+
+        Raises:
+            RuntimeError: see `pipe`.
+        """
+        wanted = {_MEDIA_TYPES.get(self.format, "image/svg+xml")} if include is None else set(include)
+        formats = {media: format for format, media in _MEDIA_TYPES.items() if media in wanted - set(exclude or ())}
+        return {
+            media: self.pipe(format, encoding="utf-8" if format == "svg" else None) for media, format in formats.items()
+        }
 
     def copy(self) -> "Drawing":
         """A drawing of its own with the same boxes and arrows."""
