@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sys import float_info
 from typing import Any
 
+from engine.console import printable
 from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
@@ -16,6 +17,7 @@ class GradientError(AssertionError):
     """A gradient differs from the finite difference; the message is the table."""
 
 
+@printable
 @dataclass(frozen=True)
 class GradientCheck:
     """One row for each number: where, the gradient by the chain rule, by finite differences, and whether they agree."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, Self
 
 from engine.anomaly import source_lines
+from engine.console import printable
 from engine.conversion import to_float
 from engine.graph import topological_order
 from engine.ieee import UNSET
@@ -30,6 +31,7 @@ _OPERATORS = {
 }
 
 
+@printable
 class Protocols:
     """The methods of a Value that Python, NumPy and others look for; `Value` inherits them."""
 

@@ -23,9 +23,11 @@ from inspect import CO_VARARGS
 from typing import Any
 
 from engine import ieee
+from engine.console import printable
 from engine.ieee import DEGREES, LN2, LN10, Float, nan
 
 
+@printable
 class Rule:
     """A differentiable operation: what it is called, its value, and its partial derivatives.
 

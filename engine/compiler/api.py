@@ -40,6 +40,7 @@ from engine.compiler.pytree import (
 from engine.compiler.result import CompiledRule, compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization, machine_is_available
+from engine.console import printable
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
 
@@ -66,6 +67,7 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
     return Compiled(function, check, aux)
 
 
+@printable
 class Compiled:
     """A function that was compiled; see `compile`.
 

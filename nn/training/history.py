@@ -15,12 +15,14 @@ epoch    loss  validation   lr  seconds
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.console import printable
 from nn.checks import check_state, is_number
 from nn.module import Module
 
 _MAX_ROWS = 12  # in the table, not counting the best epoch
 
 
+@printable
 class History:
     """What `fit` returns, and passes to its callbacks.
 

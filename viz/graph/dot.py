@@ -19,6 +19,7 @@ from typing import Any
 import graphviz
 
 from engine import Value
+from engine.console import printable
 from viz.graph import engines, layout
 from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 
@@ -69,6 +70,7 @@ def draw_dot(
     return Drawing(*picture(root, edges, max_nodes, depth, names), format, rankdir)
 
 
+@printable
 class Drawing(graphviz.Digraph):  # type: ignore[misc]
     """A `graphviz.Digraph` that draws with the system's `dot`, else with graphviz-pure, else, for SVG, by itself."""
 
@@ -98,6 +100,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             )
         for arrow in arrows:
             self.edge(arrow.tail, arrow.head, label=escape(arrow.label) if arrow.label else None)
+
+    def __str__(self) -> str:
+        return str(self.source)
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **options: Any

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine import Value
+from engine.console import printable
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
@@ -44,6 +45,7 @@ _LOOKS = {  # a sign, a word and a colour for each state; the colours are told a
 }
 
 
+@printable
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on an answer: one line when printed, a box in a notebook. It never contains the right answer.
@@ -72,6 +74,7 @@ class Verdict:
         return {"text/plain": str(self), "text/html": self.html}
 
 
+@printable
 @dataclass(frozen=True)
 class Mistake:
     """A wrong answer that students really give.
@@ -85,6 +88,7 @@ class Mistake:
     hint: str
 
 
+@printable
 @dataclass(frozen=True)
 class Exercise:
     """An exercise: what is right, which mistakes are known, and how answers are compared.
