@@ -27,7 +27,7 @@ from functools import cached_property
 from importlib import import_module
 from math import isclose, isnan
 from numbers import Real
-from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Literal
 
 from engine import Value
@@ -162,7 +162,8 @@ def check(name: str, answer: Any) -> Verdict:
     Raises:
         ValueError: if there is no such exercise.
     """
-    lessons = sorted(path.stem.removeprefix("lesson_") for path in Path(__file__).parent.glob("lesson_*.py"))
+    found = [module.name for module in iter_modules(import_module("viz.classroom.exercises").__path__)]
+    lessons = sorted(name.removeprefix("lesson_") for name in found if name.startswith("lesson_"))
     lesson = str(name).partition(".")[0]
     if lesson not in lessons:
         raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')
