@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.console import printable
+from engine import console
 
 inf, nan = math.inf, math.nan
 LN2, LN10, DEGREES = math.log(2), math.log(10), 180 / math.pi
@@ -242,7 +242,7 @@ class Float(float):
         return Float(rule.evaluate(*map(float, operands)))
 
 
-@printable
+@console.printable
 class Unset(float):
     """The gradient before any backward pass: it counts as 0, as in micrograd, and shows as a dash."""
 
