@@ -9,6 +9,7 @@ from engine.console import printable
 from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
+from engine.names import number
 from engine.nested import tree_leaves, tree_map
 from engine.value import Value
 
@@ -32,7 +33,8 @@ class GradientCheck:
     def __str__(self) -> str:
         lines = [f"{'argument':>10} {'at':>12} {'chain rule':>16} {'finite diff.':>16}"]
         for i, (x, exact, numeric, agrees) in enumerate(self.rows):
-            lines.append(f"{i:>10} {x:>12.6g} {exact:>16.9g} {numeric:>16.9g}  {'ok' if agrees else 'DIFFERS'}")
+            numbers = f"{number(x, 6):>12} {number(exact, 9):>16} {number(numeric, 9):>16}"
+            lines.append(f"{i:>10} {numbers}  {'ok' if agrees else 'DIFFERS'}")
         return "\n".join(lines)
 
 

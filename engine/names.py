@@ -11,13 +11,13 @@ from engine.nested import is_list_like
 _SINGLE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
 
-def number(x: float | None) -> str:
-    """A number as it is shown in texts and pictures, with four digits; a dash if there is none.
+def number(x: float | None, digits: int = 4) -> str:
+    """A number as texts and pictures show it: so many digits, zero without a sign, and a dash if there is none.
 
-    >>> number(2 / 3), number(None)
-    ('0.6667', '—')
+    >>> number(2 / 3), number(-0.0), number(None)
+    ('0.6667', '0', '—')
     """
-    return "—" if x is None or x is UNSET else f"{x:.4g}"
+    return "—" if x is None or x is UNSET else f"{x:z.{digits}g}"
 
 
 def in_brackets(text: str) -> str:

@@ -6,6 +6,7 @@ import inspect
 import io
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import warnings
@@ -17,7 +18,7 @@ import nn
 import viz
 from engine import Rule, Value, check_gradients, compile, record_lines
 from engine.console import make_output_readable, readable
-from nn import MLP, SGD, Module, fit, mse_loss
+from nn import MLP, SGD, History, Module, fit, mse_loss
 from tests.paths import ROOT
 from viz.classroom.exercises.exercise import Verdict
 
@@ -128,6 +129,27 @@ def test_the_demo_runs_on_every_console(encoding, tmp_path):
     script = ROOT / "notebooks" / "demo.py"
     ran = subprocess.run([sys.executable, script], capture_output=True, env=environment, cwd=tmp_path, check=True)
     assert b"dL/da += dL/dd" in ran.stdout
+
+
+def test_zero_has_no_sign_wherever_a_number_is_shown(monkeypatch):
+    """Only the repr of a Value, which is for who looks for an error, shows it as Python does."""
+    monkeypatch.setattr("viz.graph.engines.engines", list)
+    x, w = Value(-0.0, "x"), Value(2.0, "w", role="parameter")
+    y = (x * w + Value(-0.0, role="constant")) * -1.0
+    shown = [*map(str, y.forward_steps()), *map(str, y.backward_steps())]
+    negative = Value(0.0, "a") * -3.0
+    reports = [viz.explain(y, x), viz.explain(negative, negative.parents[0]), viz.formula(y, x), viz.nudge(y, x, -0.0)]
+    reports += [viz.compare(lambda x: -0.0 * x, -0.0), viz.backward_in_order(y, "naive recursion")]
+    shown += [each for report in reports for each in (str(report), report.latex, report.html)]
+    drawing, history = viz.draw_dot(y, edges="local"), History()
+    history.add(-0.0, -0.0, 0.1, 1.0)
+    f = compile(lambda x: x * -0.0)
+    f(1.0)
+    shown += [drawing.source, drawing.pipe(encoding="utf-8"), str(check_gradients(lambda x: -0.0 * x, -0.0))]
+    shown += [str(f.tape), str(history)]
+    for text in shown:
+        assert not re.search(r"[-−]0(?![.\w])", text), text
+    assert repr(x).startswith("Value(data=-0.0,")
 
 
 def classes():

@@ -92,7 +92,15 @@ def test_no_two_nodes_are_called_alike(labels, variables):
 
 @pytest.mark.parametrize(
     ("x", "text"),
-    [(None, "—"), (2.0, "2"), (-0.5, "-0.5"), (2 / 3, "0.6667"), (123456.0, "1.235e+05"), (float("inf"), "inf")],
+    [
+        (None, "—"),
+        (2.0, "2"),
+        (-0.5, "-0.5"),
+        (2 / 3, "0.6667"),
+        (123456.0, "1.235e+05"),
+        (float("inf"), "inf"),
+        (-0.0, "0"),
+    ],
 )
 def test_numbers_have_four_digits(x, text):
     assert number(x) == text

@@ -9,7 +9,7 @@ from engine import Value, grad, jvp
 from engine.check import step_size
 from engine.conversion import to_float
 from engine.modes import switched
-from engine.names import node_names
+from engine.names import node_names, number
 from engine.versions import checked_order
 from viz.formulas.explain import LONGEST
 from viz.formulas.report import Equations, Report, Table
@@ -105,7 +105,8 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
         "symbolic": evaluate(symbolic, numbers),
     }
     exact = ways["reverse"]
-    rows = [[way, f"{found:.17g}", f"{abs(found - exact) / (abs(exact) or 1.0):.3g}"] for way, found in ways.items()]
+    errors = [abs(found - exact) / (abs(exact) or 1.0) for found in ways.values()]
+    rows = [[way, number(found, 17), number(error, 3)] for (way, found), error in zip(ways.items(), errors)]
     equations = Equations(
         lambda n: [
             [left, n.write(formula) if formula.size <= LONGEST else n.words("a formula too long for the board")]

@@ -80,7 +80,7 @@ class Number(Expression):
         self.value = value
 
     def __repr__(self) -> str:
-        return in_brackets(f"{self.value:.17g}")
+        return in_brackets(number(self.value, 17))
 
 
 class Name(Expression):

@@ -426,7 +426,7 @@ def test_numbers(number, text, latex, mathml):
 
 
 def test_sums_and_products_of_numbers_bracket_what_begins_with_a_sign():
-    assert TEXT.sum([-1.0, 2.0, -3.0, -0.0]) == "-1 + 2 + (-3) + (-0)"
+    assert TEXT.sum([-1.0, 2.0, -3.0, -0.0]) == "-1 + 2 + (-3) + 0"
     assert TEXT.product([-1.0, -2.0]) == "-1 · (-2)"
     assert value(LATEX.product([-1.0, -2.0, 1.5]), {}) == 3.0
     assert value(LATEX.sum([-1.0, -2.0, 1.5]), {}) == -1.5
