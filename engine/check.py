@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ulp
 from sys import float_info
 from typing import Any
 
@@ -42,7 +43,7 @@ def step_size(x: float) -> float:
     """The step of a central difference at x that balances truncation error against rounding error."""
     scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x sets its own scale
     step: float = float_info.epsilon ** (1 / 3) * scale
-    return step
+    return max(step, ulp(0.0))  # the least that there is
 
 
 def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.ieee import UNSET
-from engine.nested import is_list_like
 
 _SINGLE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
@@ -75,7 +74,8 @@ def _variables(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, thing in names.items():
         if name.startswith("_"):
             continue  # made by the notebook: _, _1, _i1
-        if isinstance(thing, (list, tuple)):
-            yield from ((f"{name}[{i}]", part) for i, part in enumerate(thing) if not is_list_like(part))
+        kind = next((kind for kind in (list, tuple) if issubclass(type(thing), kind)), None)
+        if kind is not None:  # a subclass may have a way of its own to go through its parts
+            yield from ((f"{name}[{i}]", part) for i, part in enumerate(kind.__iter__(thing)))
         else:
             yield name, thing

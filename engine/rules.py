@@ -70,7 +70,7 @@ class Rule:
     def __call__(self, *operands: Any) -> Any:
         """``f(*operands)``: a float of floats, and of other numbers what they make of the rule."""
         for operand in operands:
-            if type(operand) is not float and hasattr(operand, "apply_rule"):
+            if type(operand) is not float and hasattr(type(operand), "apply_rule"):
                 return operand.apply_rule(self, operands)
         try:  # the same as `evaluate`, with one call less: a partial may call several rules
             z = self.value(*operands)
