@@ -225,6 +225,7 @@ class Value(Protocols):
     sin, cos, tan = _unary(rules.sin), _unary(rules.cos), _unary(rules.tan)
     asin, acos, atan = _unary(rules.asin), _unary(rules.acos), _unary(rules.atan)
     sinh, cosh, tanh = _unary(rules.sinh), _unary(rules.cosh), _unary(rules.tanh)
+    sinc = _unary(rules.sinc)
     asinh, acosh, atanh = _unary(rules.asinh), _unary(rules.acosh), _unary(rules.atanh)
     maximum, minimum = _binary(rules.maximum), _binary(rules.minimum)
     atan2, hypot = _binary(rules.atan2), _binary(rules.hypot)

@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from functools import cache
 
+import mpmath
 import pytest
 import sympy as sp
 from hypothesis import given, settings
@@ -77,6 +78,10 @@ FUNCTIONS = {
     "atan2": math.atan2,
     "gather": lambda i, *xs: xs[round(i)],
     "cube": lambda x: x * x * x,
+    "sinc": mpmath.sincpi,
+    "sinc_slope": lambda x: float(mpmath.diff(mpmath.sincpi, x)),
+    "sinc_curvature": lambda x: float(mpmath.diff(mpmath.sincpi, x, 2)),
+    "sinc_third": lambda x: float(mpmath.diff(mpmath.sincpi, x, 3)),
     "σ": logistic, "Φ": integral, "φ": density,
 }  # fmt: skip
 
@@ -153,7 +158,14 @@ def pieces(rule, operands):
     return z, [as_expression(partial) for partial in rule.partials(z, *operands)]
 
 
-CONSTANTS = {"exp2", "log2", "log10", "degrees", "radians"}  # have a constant in them, which is shown to four digits
+CONSTANTS = {
+    "exp2",
+    "log2",
+    "log10",
+    "degrees",
+    "radians",
+    "sinc_third",
+}  # have a constant in them, which is shown to four digits
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLED, ids=[f"{n}-{len(s.points[0])}" for n, s in SAMPLED])
