@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from math import isfinite
 from operator import attrgetter
-from threading import RLock
 from typing import Any
 
 from engine import functions, versions
@@ -41,6 +40,7 @@ from engine.compiler.result import CompiledRule, compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization, machine_is_available
 from engine.console import printable
+from engine.locks import new_lock
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
 
@@ -95,7 +95,7 @@ class Compiled:
         self._by_modes: dict[tuple[bool, ...], dict[Signature, Specialization]] = {}
         self._latest: Specialization | None = None
         self._batch: Batch | None = None
-        self._lock = RLock()
+        self._lock = new_lock()
 
     def __repr__(self) -> str:
         return f"compile({self.__name__})"

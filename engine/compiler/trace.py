@@ -13,12 +13,12 @@ from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from math import isclose, isfinite
-from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.compiler.buffers import Binding
 from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, unflatten_args
 from engine.compiler.tape import Tape
+from engine.locks import new_lock
 from engine.modes import TraceError, callers_depth, switched
 from engine.value import Value, as_value
 
@@ -53,7 +53,7 @@ class Specialization:
         self.validations, self.must_revalidate = 0, False
         self.compilable = _machine_or_warning() and _is_compilable(tape)
         self._batched: dict[tuple[int, int], BatchedProgram] = {}
-        self._lock = RLock()
+        self._lock = new_lock()
 
     @cached_property
     def scalar(self) -> "ScalarProgram":
@@ -182,6 +182,8 @@ def _expected(tape: Tape) -> Expected:
 
 # Is there machine code?
 
+_importing = new_lock(awaited=True)  # what is half imported in a thread could never be imported in a forked process
+
 
 def machine_is_available() -> bool:
     """Whether numba can be used here; else compiled functions run in plain Python."""
@@ -196,7 +198,9 @@ def why_no_machine() -> str:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set, without which it makes machine code"
     try:
-        import_module("numba")
+        with _importing:
+            for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar"):
+                import_module(module)
     except Exception as error:  # it does not fit to NumPy, say
         return f"numba can't be imported: {error!s:.200}"
     return ""
