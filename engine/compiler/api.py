@@ -44,6 +44,12 @@ from engine.locks import new_lock
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
 
+# How many are kept of each function, for as many signatures of arguments; the least recently used go first. One takes
+# 7 kB for a short function and 40 kB for a loss, so that all take 5 MB at most. A training run has one signature or a
+# few, or as many as its texts have lengths; what has gone is recorded anew. And for how many modes of its modules.
+MOST_SPECIALIZATIONS = 128
+MOST_MODES = 8
+
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False, aux: bool = False) -> Any:
     """A function that does the same as machine code, from its second call on: what others call a jit.
@@ -286,8 +292,18 @@ class Compiled:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
                     self._specializations[signature] = found
                 self._guard = Guard(self._function)  # what the function itself has changed, a counter say, is no news
-        self._latest = found
+        if found is not self._latest:
+            self._note_use(signature, found)
         return (found, expected) if found.compilable else (None, None)
+
+    def _note_use(self, signature: Signature, found: Specialization) -> None:
+        """See that the least recently used of too many specializations, the first in the dictionary, goes."""
+        with self._lock:
+            self._latest = found
+            self._specializations.pop(signature, None)
+            self._specializations[signature] = found
+            while len(self._specializations) > MOST_SPECIALIZATIONS:
+                del self._specializations[next(iter(self._specializations))]
 
     def _check_guard(self) -> None:
         """See that the specializations are of what the function does now.
@@ -303,7 +319,10 @@ class Compiled:
             self._module_version = guards.module_version
             owner = getattr(self._function, "__self__", None)
             modes = training_modes((self._function, owner, *self._guard.seen))
-            self._specializations = self._by_modes.setdefault(modes, {})
+            self._specializations = self._by_modes.pop(modes, {})
+            self._by_modes[modes] = self._specializations
+            while len(self._by_modes) > MOST_MODES:
+                del self._by_modes[next(iter(self._by_modes))]
             for specialization in self._specializations.values():
                 specialization.must_revalidate = True
 

@@ -15,7 +15,7 @@ import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
@@ -43,7 +43,7 @@ class Kernel:
         self.address, self.back_address = forward.address, backward.address
 
 
-@cache
+@lru_cache(maxsize=1024)  # a program keeps those that it uses alive
 def kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     """The kernel of a rule for so many operands.
 
@@ -141,7 +141,7 @@ class NumbaFunction:
     identity: str
 
 
-@cache
+@lru_cache(maxsize=4096)
 def to_numba(function: Any) -> NumbaFunction:
     """A function of the table, and all that it calls, for numba: rules as their values, and `ieee` as plain arithmetic.
 
