@@ -8,8 +8,8 @@
 
 Read `graph`, `rules`, `value` and `functions` in this order: they are all of reverse mode. What a Value needs in daily
 life stands beside it: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`,
-`console` (text that any console can show). `functional`, `check`, `steps` and `names` are built on top; `compiler`
-turns a recorded graph into machine code. What is in `__all__` is public.
+`console` (text that any console can show), `locks` (which a forked process can take). `functional`, `check`, `steps`
+and `names` are built on top; `compiler` turns a recorded graph into machine code. What is in `__all__` is public.
 """
 
 from engine.check import GradientCheck, GradientError, check_gradients

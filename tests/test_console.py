@@ -128,7 +128,8 @@ def test_the_demo_runs_on_every_console(encoding, tmp_path):
     environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
     script = ROOT / "notebooks" / "demo.py"
     ran = subprocess.run([sys.executable, script], capture_output=True, env=environment, cwd=tmp_path, check=True)
-    assert b"dL/da += dL/dd" in ran.stdout
+    shown = "∂L/∂e += ∂L/∂d · ∂d/∂e".encode(encoding, "readable")
+    assert shown in ran.stdout
 
 
 def test_zero_has_no_sign_wherever_a_number_is_shown(monkeypatch):
