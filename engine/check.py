@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ulp
 from sys import float_info
 from typing import Any
 
+from engine.console import printable
 from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
+from engine.names import number
 from engine.nested import tree_leaves, tree_map
 from engine.value import Value
 
@@ -16,6 +19,7 @@ class GradientError(AssertionError):
     """A gradient differs from the finite difference; the message is the table."""
 
 
+@printable
 @dataclass(frozen=True)
 class GradientCheck:
     """One row for each number: where, the gradient by the chain rule, by finite differences, and whether they agree."""
@@ -30,7 +34,8 @@ class GradientCheck:
     def __str__(self) -> str:
         lines = [f"{'argument':>10} {'at':>12} {'chain rule':>16} {'finite diff.':>16}"]
         for i, (x, exact, numeric, agrees) in enumerate(self.rows):
-            lines.append(f"{i:>10} {x:>12.6g} {exact:>16.9g} {numeric:>16.9g}  {'ok' if agrees else 'DIFFERS'}")
+            numbers = f"{number(x, 6):>12} {number(exact, 9):>16} {number(numeric, 9):>16}"
+            lines.append(f"{i:>10} {numbers}  {'ok' if agrees else 'DIFFERS'}")
         return "\n".join(lines)
 
 
@@ -38,7 +43,7 @@ def step_size(x: float) -> float:
     """The step of a central difference at x that balances truncation error against rounding error."""
     scale = abs(x) if 0 < abs(x) < 1e-3 or abs(x) > 1 else 1.0  # a tiny x sets its own scale
     step: float = float_info.epsilon ** (1 / 3) * scale
-    return step
+    return max(step, ulp(0.0))  # the least that there is
 
 
 def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: float = 1e-9) -> GradientCheck:

@@ -1,4 +1,7 @@
-"""What counts as one real number, and for what does not, the sentence that says what to write instead."""
+"""What counts as one real number, and for what does not, the sentence that says what to write instead.
+
+Types are asked and not objects: one of a user's own may answer to any name, or raise an error.
+"""
 
 from numbers import Number, Real
 from typing import Any
@@ -15,7 +18,8 @@ def to_float(data: Any) -> float:
     >>> to_float(Fraction(1, 2))
     0.5
     """
-    if type(data) is int or isinstance(data, Real):
+    cls = type(data)
+    if cls is int or issubclass(cls, Real):
         try:
             return float(data)
         except OverflowError:
@@ -23,21 +27,21 @@ def to_float(data: Any) -> float:
                 f"a Value holds a float, which goes up to about 1.8e308, and this {type(data).__name__} is larger; "
                 "take its logarithm, or write math.inf"
             ) from None
-    kind = type(data).__name__
-    if hasattr(type(data), "apply_rule"):
+    kind = cls.__name__
+    if hasattr(cls, "apply_rule"):
         raise TypeError(f"expected a plain number, got {data!r}; use the Value itself, or its number: x.data")
-    shape = getattr(data, "shape", None)
-    if shape == ():
+    shape = array_shape(data)
+    if shape == () and hasattr(cls, "item"):
         return to_float(data.item())
-    if shape is not None:
-        raise TypeError(f"a Value holds one number, got a {kind} of shape {tuple(shape)}; {_ONE_EACH}")
-    if isinstance(data, (list, tuple, set, dict)):
+    if shape:
+        raise TypeError(f"a Value holds one number, got a {kind} of shape {shape}; {_ONE_EACH}")
+    if issubclass(cls, (list, tuple, set, dict)):
         raise TypeError(f"a Value holds one number, got a {kind} of {len(data)}; {_ONE_EACH}")
     if data is None:
         hint = "is a return missing in the function it came from?"
-    elif isinstance(data, str):
+    elif issubclass(cls, str):
         hint = f"write float({data!r}) if the text is a number"
-    elif isinstance(data, complex):
+    elif issubclass(cls, complex):
         hint = "take its .real or .imag part, or abs() of it"
     elif callable(data):
         hint = "are the parentheses of a call missing?"
@@ -52,9 +56,17 @@ def answers_itself(other: Any, method: str) -> bool:
     Lists, strings, arrays and numbers that are not real do not: their answer would not be the one that was meant.
     """
     kind = type(other)
-    if kind.__module__ == "builtins" or isinstance(other, Number) or hasattr(kind, "apply_rule"):
+    if kind.__module__ == "builtins" or issubclass(kind, Number) or hasattr(kind, "apply_rule"):
         return False
-    return not hasattr(other, "shape") and hasattr(kind, method)
+    return not hasattr(kind, "shape") and hasattr(kind, method)
+
+
+def array_shape(x: Any) -> tuple[Any, ...] | None:
+    """The shape of an array of any library; None for what is no array."""
+    try:
+        return tuple(x.shape) if hasattr(type(x), "shape") else None
+    except Exception:  # what it calls its shape is something else
+        return None
 
 
 _ONE_EACH = "make one Value for each number: [Value(x) for x in data]"

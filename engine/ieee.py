@@ -10,8 +10,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engine import console
+
 inf, nan = math.inf, math.nan
 LN2, LN10, DEGREES = math.log(2), math.log(10), 180 / math.pi
+PI, SQUARE_OF_PI = math.pi, math.pi**2
 
 
 def _never_raises(function: Callable[..., float], otherwise: Callable[..., float]) -> Callable[..., float]:
@@ -118,6 +121,63 @@ def cosine(x: float, y: float) -> float:
 def _direction(x: float) -> float:
     """A number as seen next to an infinite one: 0, or ±1 if it is infinite too."""
     return x if x != x else math.copysign(1.0 if math.isinf(x) else 0.0, x)
+
+
+def _sin_pi(x: float) -> float:
+    """``sin(πx)`` for x ≥ 0, which is 0 at every whole number: x is brought near to 0 before it is multiplied by π."""
+    r = mod(x, 2.0)
+    size = math.sin(math.pi * minimum(mod(r, 1.0), 1 - mod(r, 1.0)))
+    return -size if r > 1 else size
+
+
+def _cos_pi(x: float) -> float:
+    """``cos(πx)`` for x ≥ 0."""
+    r = mod(x, 2.0)
+    return math.sin(math.pi * (0.5 - minimum(r, 2 - r)))
+
+
+def _bessel(n: float, y: float) -> float:
+    """``jₙ(z) / zⁿ · (2n + 1)!!`` for ``z² = y ≤ 2.5``, where jₙ is the spherical Bessel function: its power series."""
+    s = 1 - y / (20 * (2 * n + 21))
+    s = 1 - s * y / (18 * (2 * n + 19))
+    s = 1 - s * y / (16 * (2 * n + 17))
+    s = 1 - s * y / (14 * (2 * n + 15))
+    s = 1 - s * y / (12 * (2 * n + 13))
+    s = 1 - s * y / (10 * (2 * n + 11))
+    s = 1 - s * y / (8 * (2 * n + 9))
+    s = 1 - s * y / (6 * (2 * n + 7))
+    s = 1 - s * y / (4 * (2 * n + 5))
+    return 1 - s * y / (2 * (2 * n + 3))
+
+
+def sinc(x: float) -> float:
+    """``sin(πx) / (πx)``, as NumPy's: 1 at 0, and exactly 0 at all other whole numbers."""
+    if x == 0:
+        return 1.0
+    return 0.0 if math.isinf(x) else _sin_pi(abs(x)) / abs(x) / math.pi
+
+
+def sinc_slope(x: float) -> float:
+    """The derivative of sinc, ``(cos(πx) - sinc(x)) / x``, without the cancelling near 0."""
+    if abs(x) < 0.5:
+        return -SQUARE_OF_PI / 3 * x * _bessel(1.0, SQUARE_OF_PI * x * x)
+    return 0.0 if math.isinf(x) else (_cos_pi(abs(x)) - sinc(x)) / x
+
+
+def sinc_curvature(x: float) -> float:
+    """The second derivative of sinc, ``-π²·sinc(x) - 2·sinc'(x) / x``."""
+    if abs(x) < 0.5:
+        y = SQUARE_OF_PI * x * x
+        return -SQUARE_OF_PI / 3 * (_bessel(1.0, y) - y / 5 * _bessel(2.0, y))
+    return -SQUARE_OF_PI * sinc(x) - 2 * sinc_slope(x) / x
+
+
+def sinc_third(x: float) -> float:
+    """The third derivative of sinc, ``-π²·sinc'(x) - (3·sinc''(x) + π²·sinc(x)) / x``."""
+    if abs(x) < 0.5:
+        y = SQUARE_OF_PI * x * x
+        return SQUARE_OF_PI**2 / 5 * x * (_bessel(2.0, y) - y / 21 * _bessel(3.0, y))
+    return -SQUARE_OF_PI * sinc_slope(x) - (3 * sinc_curvature(x) + SQUARE_OF_PI * sinc(x)) / x
 
 
 def sech(x: float) -> float:
@@ -240,6 +300,7 @@ class Float(float):
         return Float(rule.evaluate(*map(float, operands)))
 
 
+@console.printable
 class Unset(float):
     """The gradient before any backward pass: it counts as 0, as in micrograd, and shows as a dash."""
 

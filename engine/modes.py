@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.console import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Mode:
@@ -115,6 +117,7 @@ def callers_depth() -> int:
     return depth
 
 
+@printable
 @dataclass(frozen=True, slots=True)
 class SourceLine:
     """A line of a user's code: where it is, and its text (empty if the file cannot be read)."""

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.ieee import UNSET
-from engine.nested import is_list_like
 
 _SINGLE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
 
-def number(x: float | None) -> str:
-    """A number as it is shown in texts and pictures, with four digits; a dash if there is none.
+def number(x: float | None, digits: int = 4) -> str:
+    """A number as texts and pictures show it: so many digits, zero without a sign, and a dash if there is none.
 
-    >>> number(2 / 3), number(None)
-    ('0.6667', '—')
+    >>> number(2 / 3), number(-0.0), number(None)
+    ('0.6667', '0', '—')
     """
-    return "—" if x is None or x is UNSET else f"{x:.4g}"
+    return "—" if x is None or x is UNSET else f"{x:z.{digits}g}"
 
 
 def in_brackets(text: str) -> str:
@@ -75,7 +74,8 @@ def _variables(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, thing in names.items():
         if name.startswith("_"):
             continue  # made by the notebook: _, _1, _i1
-        if isinstance(thing, (list, tuple)):
-            yield from ((f"{name}[{i}]", part) for i, part in enumerate(thing) if not is_list_like(part))
+        kind = next((kind for kind in (list, tuple) if issubclass(type(thing), kind)), None)
+        if kind is not None:  # a subclass may have a way of its own to go through its parts
+            yield from ((f"{name}[{i}]", part) for i, part in enumerate(kind.__iter__(thing)))
         else:
             yield name, thing

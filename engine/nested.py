@@ -6,11 +6,14 @@ A list of lists is a tree whose leaves are numbers, hence the names, which are t
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from engine.conversion import array_shape
+
 
 def is_list_like(tree: Any) -> bool:
     """Whether this holds several numbers: a list, an array with at least one axis, or any other iterable."""
-    return isinstance(tree, (list, tuple)) or (
-        hasattr(tree, "__iter__") and not isinstance(tree, (str, bytes, dict)) and getattr(tree, "shape", None) != ()
+    kind = type(tree)  # and not the object, which may answer to any name
+    return issubclass(kind, (list, tuple)) or (
+        hasattr(kind, "__iter__") and not issubclass(kind, (str, bytes, dict)) and array_shape(tree) != ()
     )
 
 

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any, NoReturn, Self
 
 from engine.anomaly import source_lines
+from engine.console import printable
 from engine.conversion import to_float
 from engine.graph import topological_order
 from engine.ieee import UNSET
@@ -31,6 +32,7 @@ _OPERATORS = {
 }
 
 
+@printable
 class Protocols:
     """The methods of a Value that Python, NumPy and others look for; `Value` inherits them."""
 

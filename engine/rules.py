@@ -23,9 +23,11 @@ from inspect import CO_VARARGS
 from typing import Any
 
 from engine import ieee
-from engine.ieee import DEGREES, LN2, LN10, Float, nan
+from engine.console import printable
+from engine.ieee import DEGREES, LN2, LN10, PI, Float, nan
 
 
+@printable
 class Rule:
     """A differentiable operation: what it is called, its value, and its partial derivatives.
 
@@ -68,7 +70,7 @@ class Rule:
     def __call__(self, *operands: Any) -> Any:
         """``f(*operands)``: a float of floats, and of other numbers what they make of the rule."""
         for operand in operands:
-            if type(operand) is not float and hasattr(operand, "apply_rule"):
+            if type(operand) is not float and hasattr(type(operand), "apply_rule"):
                 return operand.apply_rule(self, operands)
         try:  # the same as `evaluate`, with one call less: a partial may call several rules
             z = self.value(*operands)
@@ -148,7 +150,7 @@ power_slope = Rule("**'", ieee.power_slope, lambda z, x, y: (zero_mul(power_slop
 _log = Rule("log", lambda x, y: 0.0 if x == 0 <= y else ieee.log(x), lambda z, x, y: (zero_div(sign(x) ** 2, x), 0.0))
 
 # Trigonometry. cosine(x, y) is x / hypot(x, y): the cosine of the angle under which the point (x, y) is seen. At the
-# origin that is no angle: it jumps there, and has no slope.
+# origin that is no angle: it jumps there, and has no slope. sinc(x) is sin(πx) / (πx), as NumPy's.
 sin = Rule("sin", ieee.sin, lambda z, x: (cos(x),))
 cos = Rule("cos", ieee.cos, lambda z, x: (-sin(x),))
 tan = Rule("tan", ieee.tan, lambda z, x: (1 + z * z,))
@@ -162,6 +164,10 @@ acosh = Rule("acosh", ieee.acosh, lambda z, x: (1 / (sqrt(x - 1) * sqrt(x + 1)),
 atanh = Rule("atanh", ieee.atanh, lambda z, x: (1 / ((1 - x) * (1 + x)),))
 degrees = Rule("degrees", lambda x: x * DEGREES, lambda z, x: (DEGREES,))
 radians = Rule("radians", lambda x: x / DEGREES, lambda z, x: (1 / DEGREES,))
+sinc = Rule("sinc", ieee.sinc, lambda z, x: (sinc_slope(x),))
+sinc_slope = Rule("sinc_slope", ieee.sinc_slope, lambda z, x: (sinc_curvature(x),))
+sinc_curvature = Rule("sinc_curvature", ieee.sinc_curvature, lambda z, x: (sinc_third(x),))
+sinc_third = Rule("sinc_third", ieee.sinc_third, lambda z, x: (PI**4 * sinc(x) - 4 * z / x,))
 hypot = Rule("hypot", ieee.hypot, lambda z, x, y: (cosine(x, y), cosine(y, x)))
 atan2 = Rule("atan2", ieee.atan2, lambda z, y, x: (_per_radius(cosine(x, y), x, y), _per_radius(-cosine(y, x), x, y)))
 cosine = Rule("cosine", ieee.cosine, lambda z, x, y: (cosine(y, x) ** 2 / hypot(x, y), -z * cosine(y, x) / hypot(x, y)))

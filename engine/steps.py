@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any
 
+from engine.console import printable
 from engine.modes import SourceLine
 from engine.names import in_brackets, node_names, number
 from engine.rules import RULES, Rule
@@ -27,6 +28,7 @@ from engine.rules import RULES, Rule
 LocalDerivatives = Callable[[Any], Iterable[tuple[Any, float]]]
 
 
+@printable
 @dataclass(frozen=True, slots=True)
 class ForwardStep:
     """One operation: the node it made, and from which operands.
@@ -53,6 +55,7 @@ class ForwardStep:
         return f"{self.name} = {symbols} = {numbers} = {number(self.value)}"
 
 
+@printable
 @dataclass(frozen=True, slots=True)
 class BackwardStep:
     """One application of the chain rule: what a node sends to one of its operands.

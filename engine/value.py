@@ -9,7 +9,6 @@
 
 from collections.abc import Callable
 from math import inf, isfinite, nan
-from threading import RLock
 from typing import Any, Self, TypeVar
 
 from engine import rules, versions
@@ -17,13 +16,14 @@ from engine.anomaly import check_gradients_finite, evaluate, finite_local_deriva
 from engine.conversion import answers_itself, to_float
 from engine.graph import chain_rule, local_derivatives, topological_order
 from engine.ieee import UNSET
+from engine.locks import new_lock
 from engine.modes import NORMAL, callers_line, leaves_graph, mode
 from engine.protocols import Protocols, of_micrograd
 from engine.rules import Rule
 
 ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are operations
 
-grad_lock = RLock()  # gradients are added up in the nodes themselves: one backward pass at a time
+grad_lock = new_lock(awaited=True)  # gradients are added up in the nodes themselves: one backward pass at a time
 
 new = object.__new__
 M = TypeVar("M", bound=Callable[..., Any])
@@ -224,6 +224,7 @@ class Value(Protocols):
     sqrt, abs, reciprocal = _unary(rules.sqrt), _unary(rules.absolute), _unary(rules.reciprocal)
     sin, cos, tan, asin, acos, atan = map(_unary, (rules.sin, rules.cos, rules.tan, rules.asin, rules.acos, rules.atan))
     sinh, cosh, tanh = _unary(rules.sinh), _unary(rules.cosh), _unary(rules.tanh)
+    sinc = _unary(rules.sinc)
     asinh, acosh, atanh = _unary(rules.asinh), _unary(rules.acosh), _unary(rules.atanh)
     maximum, minimum, atan2, hypot = map(_binary, (rules.maximum, rules.minimum, rules.atan2, rules.hypot))
 

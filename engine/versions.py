@@ -5,13 +5,13 @@ computed or set. A node older than one of its operands belongs to an earlier for
 mix two passes, and is refused.
 """
 
-from threading import Lock
 from typing import Any
 
 from engine.graph import N, topological_order
+from engine.locks import new_lock
 
 current = 0  # the version that a node made now has
-_lock = Lock()
+_lock = new_lock(awaited=True)
 
 
 def bump() -> int:

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any
 
 from engine import Value
+from engine.conversion import array_shape
 from engine.nested import is_list_like
 
 
@@ -88,7 +89,7 @@ def check_integer(name: str, given: Any, least: int = 1) -> int:
 
 def as_index(given: Any) -> int | None:
     """The whole number that this is, be it an integer or a float such as 2.0, which is what arrays often hold."""
-    if getattr(given, "shape", None) == ():
+    if array_shape(given) == ():
         given = given.item()
     number = as_integer(given)
     if number is None and is_number(given) and float(given).is_integer():

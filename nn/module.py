@@ -14,12 +14,14 @@ from typing import Any, Self
 from engine import Value
 from engine.compiler.buffers import Binding
 from engine.compiler.guards import bump_module_version
+from engine.console import printable
 from engine.conversion import to_float
 from engine.nested import tree_leaves, tree_map
 from nn.summary import Summary, SummaryRow
 from nn.tensors import format_shape, is_container, shape
 
 
+@printable
 class Module:
     """The base class of all layers and networks: it finds the parameters among its attributes.
 
@@ -45,6 +47,10 @@ class Module:
     label = ""
     _frozen = False
     _buffers: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        printable(cls)
 
     def __setattr__(self, name: str, thing: Any) -> None:
         if getattr(self, name, None) is not thing:

@@ -12,6 +12,8 @@ layers.1  Layer(3, 1, activation='linear')  weight [1, 3], bias [1]           4
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.console import printable
+
 
 class SummaryRow(NamedTuple):
     """One module: its path, the module as text, its tensors as text, how many parameters, and how many are frozen."""
@@ -23,6 +25,7 @@ class SummaryRow(NamedTuple):
     frozen: int
 
 
+@printable
 class Summary:
     """The table for a model, which displays itself at a prompt and in a notebook; `Module.summary` makes it.
 

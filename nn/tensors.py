@@ -39,7 +39,7 @@ def is_container(thing: Any) -> bool:
 
     Unlike `is_list_like` in engine/nested.py, this is false for an iterator, which a look inside would use up.
     """
-    return isinstance(thing, (list, tuple)) or str(getattr(thing, "dtype", "")) == "object"
+    return isinstance(thing, (list, tuple)) or (hasattr(type(thing), "dtype") and str(thing.dtype) == "object")
 
 
 def shape(tree: Any) -> tuple[int, ...] | None:

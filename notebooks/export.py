@@ -16,6 +16,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
+from engine.console import make_output_readable
+
 HERE = Path(__file__).parent
 LESSONS = [*sorted((HERE / "lessons").glob("*.ipynb")), HERE / "glossary.ipynb"]
 PLOTS = {"light": {}, "dark": {"MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # the environment of a kernel
@@ -147,4 +149,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    make_output_readable()
     main()

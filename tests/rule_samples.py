@@ -82,6 +82,15 @@ def cosine(x: Any, y: Any) -> sp.Expr:
     return x / sp.sqrt(x**2 + y**2)
 
 
+def sinc(order: int) -> Callable[[Any], Any]:
+    """A derivative of sin(πx) / (πx), and near 0, where it cancels, as much of its power series as is seen."""
+    x = sp.Symbol("x", real=True)
+    away = sp.diff(sp.sin(sp.pi * x) / (sp.pi * x), x, order)
+    series = sum((-1) ** k * (sp.pi * x) ** (2 * k) / sp.factorial(2 * k + 1) for k in range(4))
+    near = sp.diff(series, x, order)
+    return lambda t: when((near.subs(x, t), sp.Abs(t) < sp.Rational(1, 10**6)), (away.subs(x, t), True))
+
+
 def tied(*xs: float) -> bool:
     return len(set(xs)) < len(xs)
 
@@ -127,6 +136,7 @@ PAIRS = ((1.5, 2.25), (-0.7, 3.1), (2.4, -1.3), (-1.9, -0.6))
 TRIPLES = ((0.3, -1.2, 2.1), (1.7, 0.4, -0.9), (-2.3, 1.1, 0.2))
 LINE = (-2.3, -0.7, 0.4, 1.9)
 RIGHT = (0.3, 1.0, 2.7, 11.0)
+WAVES = (-2.4, -0.8, 0.4, 1.6)
 UNIT = (-0.83, -0.2, 0.35, 0.9)
 
 SAMPLES: dict[str, list[Sample]] = {
@@ -176,6 +186,10 @@ SAMPLES: dict[str, list[Sample]] = {
     "atanh": [one(sp.atanh, *UNIT)],
     "degrees": [one(lambda x: x * 180 / sp.pi, *LINE)],
     "radians": [one(lambda x: x * sp.pi / 180, *LINE)],
+    "sinc": [one(sinc(0), *WAVES)],
+    "sinc_slope": [one(sinc(1), *WAVES)],
+    "sinc_curvature": [one(sinc(2), *WAVES)],
+    "sinc_third": [one(sinc(3), *WAVES, outside=lambda x: x in (0.0, 0.5))],  # its slope: 0 / 0, and 62 - 57
     "hypot": [many(lambda x, y: sp.sqrt(x**2 + y**2), *PAIRS)],
     "atan2": [many(sp.atan2, *PAIRS, outside=on_the_cut)],
     "cosine": [many(cosine, *PAIRS)],

@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from math import isfinite
 from operator import attrgetter
-from threading import RLock
 from typing import Any
 
 from engine import functions, versions
@@ -40,8 +39,16 @@ from engine.compiler.pytree import (
 from engine.compiler.result import CompiledRule, compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
+from engine.console import printable
+from engine.locks import new_lock
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.value import Value, as_value
+
+# How many are kept of each function, for as many signatures of arguments; the least recently used go first. One takes
+# 7 kB for a short function and 40 kB for a loss, so that all take 5 MB at most. A training run has one signature or a
+# few, or as many as its texts have lengths; what has gone is recorded anew. And for how many modes of its modules.
+MOST_SPECIALIZATIONS = 128
+MOST_MODES = 8
 
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False, aux: bool = False) -> Any:
@@ -66,6 +73,7 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
     return Compiled(function, check, aux)
 
 
+@printable
 class Compiled:
     """A function that was compiled; see `compile`.
 
@@ -97,7 +105,7 @@ class Compiled:
         self._other_tapes = 0  # how many times in a row this has led to another tape
         self._latest: Specialization | None = None
         self._batch: Batch | None = None
-        self._lock = RLock()
+        self._lock = new_lock()
 
     def __repr__(self) -> str:
         return f"compile({self.__name__})"
@@ -287,15 +295,24 @@ class Compiled:
                     found, expected = self._recorder.record(signature, examples[-1], examples[0])
                     found.always_compared = self._check
                     self._specializations[signature] = found
-                    self._forget()
                     self._guard = Guard(self._function, *self._arguments)
                 if not self._guard.holds():
                     self._guard = self._guard.renewed()  # what the function itself changes is no news
         found.calls += 1
         if expected is not None and not found.compilable:
             found.note_validation()
-        self._latest = found
+        if found is not self._latest:
+            self._note_use(signature, found)
         return (found, expected) if found.compilable else (None, None)
+
+    def _note_use(self, signature: Signature, found: Specialization) -> None:
+        """See that the least recently used of too many specializations, the first in the dictionary, goes."""
+        with self._lock:
+            self._latest = found
+            self._specializations.pop(signature, None)
+            self._specializations[signature] = found
+            while len(self._specializations) > MOST_SPECIALIZATIONS:
+                del self._specializations[next(iter(self._specializations))]
 
     def _validate(
         self, found: Specialization, signature: Signature, leaves: list[Any]
@@ -340,7 +357,10 @@ class Compiled:
                     specialization.distrust()
             self._guard = self._guard.renewed()
             modes = training_modes(self._guard.seen)
-            self._specializations = self._by_modes.setdefault(modes, {})
+            self._specializations = self._by_modes.pop(modes, {})
+            self._by_modes[modes] = self._specializations
+            while len(self._by_modes) > MOST_MODES:
+                del self._by_modes[next(iter(self._by_modes))]
 
     def _watch(self, signature: Signature) -> None:
         """Watch what functions and other objects among the arguments see, too; and refuse what can't be watched."""
@@ -355,12 +375,6 @@ class Compiled:
                 "today's would be built into the machine code. Read it outside, and hand it over as an argument; or "
                 "call the function without compile"
             )
-
-    def _forget(self) -> None:
-        """Keep only the specializations that were made last."""
-        for specializations in (self._specializations, self._by_modes):
-            while len(specializations) > MOST_SPECIALIZATIONS:
-                del specializations[next(iter(specializations))]
 
     def _plain(self, signature: Signature, leaves: list[Any]) -> Any:
         """What the function gives without compiling."""
@@ -420,5 +434,4 @@ class Compiled:
         return bad
 
 
-MOST_SPECIALIZATIONS = 256  # of one function: the memory of a function called with ever new texts is bounded
 _data = attrgetter("_data")

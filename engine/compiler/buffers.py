@@ -14,16 +14,16 @@ What is in no optimizer's buffer, such as a frozen parameter, is adopted by a bu
 """
 
 from collections.abc import Callable, Iterable
-from threading import RLock
 from typing import Any
 
 from engine.ieee import UNSET
+from engine.locks import new_lock
 from engine.value import Leaf, Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
 _class: Any = object.__dict__["__class__"]
 
-lock = RLock()  # held while numbers move between Values and arrays, and while arrays are changed
+lock = new_lock(awaited=True)  # held while numbers move between Values and arrays, and while arrays are changed
 epoch = 0  # goes up whenever numbers have moved, so that a binding need not look for them in between
 
 

@@ -15,7 +15,7 @@ import inspect
 import operator
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 from uuid import uuid4
@@ -45,6 +45,9 @@ class Kernel:
         self.address, self.back_address = forward.address, backward.address
 
 
+MOST_KERNELS = 1024  # are kept; a program keeps those that it uses alive
+
+
 def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
     """The kernel of a rule for so many operands; of a user's rule as it is now, for what it leans on may change.
 
@@ -57,13 +60,15 @@ def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
     if guard is None or made is None or not guard.holds():
         guard, made = Guard(rule), _kernel.__wrapped__(rule, operands, batched)
         _of_users[rule, operands, batched] = guard, made
+        while len(_of_users) > MOST_KERNELS:
+            del _of_users[next(iter(_of_users))]
     return made
 
 
 _of_users: dict[tuple[Rule, int, bool], tuple[Guard, Kernel]] = {}
 
 
-@cache
+@lru_cache(MOST_KERNELS)
 def _kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     text = source(operands, batched, rule.jumps)
     try:
@@ -175,7 +180,7 @@ def to_numba(function: Any) -> NumbaFunction:
     return _cached(function) if function.__code__.co_filename.startswith(PACKAGES) else _rebuilt(function)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _cached(function: FunctionType) -> NumbaFunction:
     return _rebuilt(function)
 

@@ -1,31 +1,54 @@
 """Where generated text and the machine code made of it are kept, so that the next process finds them.
 
-numba keeps machine code beside the file that a function is defined in. A function of generated text gets such a file,
-named after everything that its machine code depends on. What is damaged there is made anew, and where nothing can be
-written, as on a full disk, machine code is made and not kept.
+numba keeps machine code beside the file that a function is defined in, and takes it for valid while that file is as it
+was. But machine code is made of functions of several files, by numba and LLVM, for one processor: so there is a folder
+for each *version* of all these together, and what was kept by another version is never looked at. In that folder a
+function of generated text gets a file named after everything that its machine code depends on, and a function of the
+engine stands for a file of its module. What is damaged there is made anew, and where nothing can be written, as on a
+full disk, machine code is made and not kept.
 """
 
 import atexit
 import hashlib
 import os
+import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
+import numpy as np
 from numba.core.caching import FunctionCache
+
+from engine.modes import PACKAGES
 
 OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
 DEVICE_ONLY = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what machine code alone calls
+MONTH = 30 * 24 * 3600.0  # seconds; what a version that was not used for as long has kept is removed
 
 
 def jit_cached(make: Any, *args: Any, **options: Any) -> Callable[[Any], Any]:
     """A decorator of numba's that compiles at once, as `numba.cfunc` does; the machine code is kept on disk."""
 
     def decorate(function: Any) -> Any:
+        code = function.__code__
+        if code.co_filename.startswith(PACKAGES):
+            path = _file(f"{function.__module__}.py", f"# Machine code of {function.__module__}\n")
+            copy = code.replace(co_filename=str(path))
+            defaults, closure = function.__defaults__, function.__closure__
+            kept = FunctionType(copy, function.__globals__, function.__name__, defaults, closure)
+            kept.__module__, kept.__qualname__ = function.__module__, function.__qualname__
+            function = kept
         for _ in range(2):
             try:
                 return make(*args, cache=True, **options)(function)
@@ -57,22 +80,28 @@ def load_generated(text: str, identity: str, namespace: dict[str, Any]) -> dict[
         identity: another text whenever the text, or anything behind the names, is another.
         namespace: what the names in the text mean.
     """
-    name = hashlib.sha256(f"named {identity} {numba.__version__} {_version_of_engine()}".encode()).hexdigest()[:32]
-    path = folder() / f"{name}.py"
-    try:
-        _write(path, text)
-    except OSError:
-        try:
-            path = _folder_of_this_process() / path.name
-            _write(path, text)
-        except OSError:
-            pass  # without a file numba keeps nothing
+    name = hashlib.sha256(f"named {identity} {version()}".encode()).hexdigest()[:32]
+    path = _file(f"{name}.py", text)
     module = {**namespace, "__name__": __name__}
     exec(compile(text, path, "exec"), module)
     for thing in list(module.values()):
         if getattr(thing, "__code__", None) is not None and thing.__code__.co_filename == str(path):
             thing.__qualname__ = f"{thing.__name__}_{name}"  # as in `codegen.to_numba`
     return module
+
+
+def _file(name: str, text: str) -> Path:
+    """A file of this version's folder with this text; else one in a folder of this process; else none at that path."""
+    path = folder() / version() / name
+    try:
+        _write(path, text)
+    except OSError:
+        try:
+            path = _folder_of_this_process() / name
+            _write(path, text)
+        except OSError:
+            pass  # without a file numba keeps nothing
+    return path
 
 
 def _write(path: Path, text: str) -> None:
@@ -82,7 +111,9 @@ def _write(path: Path, text: str) -> None:
             return
     except (OSError, UnicodeDecodeError):
         pass
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unused(path.parent.parent)
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "w") as file:
@@ -93,11 +124,36 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
+def _remove_unused(home: Path) -> None:
+    """Remove what versions have kept that were not used for a month, such as those before an update."""
+    with suppress(OSError):
+        for path in home.iterdir():
+            if re.fullmatch("[0-9a-f]{32}", path.name) and path.stat().st_mtime < time.time() - MONTH:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 @cache
-def _version_of_engine() -> str:
-    """A text that is another whenever any file of the engine is another: machine code calls into several of them."""
-    files = sorted(Path(__file__).parent.parent.rglob("*.py"))
-    return hashlib.sha256(b"".join([str(path).encode() + path.read_bytes() for path in files])).hexdigest()
+def version() -> str:
+    """A text that is another wherever machine code may be: for another engine, compiler, Python or processor."""
+    found = hashlib.sha256()
+    for path, source in sorted(_sources(files("engine"))):
+        found.update(f"{path} {len(source)} ".encode() + source)
+    machine = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    made_by = numba.__version__, llvm.llvm_version_info, np.__version__, sys.version, sys.maxsize
+    found.update(repr((machine, made_by)).encode())
+    name = found.hexdigest()[:32]
+    with suppress(OSError):
+        os.utime(folder() / name)  # it is used
+    return name
+
+
+def _sources(within: Traversable, path: str = "") -> Iterator[tuple[str, bytes]]:
+    """Every file of Python's in a folder, or in the part of a zip, with its path in it."""
+    for each in within.iterdir():
+        if each.is_dir() and each.name != "__pycache__":
+            yield from _sources(each, f"{path}{each.name}/")
+        elif each.name.endswith((".py", ".pyc")):
+            yield path + each.name, each.read_bytes()
 
 
 @cache

@@ -288,7 +288,7 @@ class UpdateKernel:
 
         from engine.compiler.codegen import Uncompilable, to_numba
         from engine.compiler.disk_cache import load_generated
-        from engine.compiler.runtime import apply_update, call_driver, driver, floats, integers
+        from engine.compiler.runtime import apply_update, call_driver, compile_driver, driver, floats, integers
 
         if len(tape.outputs) != columns - 1:
             raise Uncompilable(f"a rule of {columns - 1} numbers gives {len(tape.outputs)}")
@@ -298,7 +298,7 @@ class UpdateKernel:
         text = source(tape, columns)
         names = {name: part.code for name, part in parts.items()} | {"integers": integers, "floats": floats}
         identity = text + "".join(part.identity for part in parts.values())
-        code = driver(load_generated(text, identity, names)["update"])
+        code = compile_driver(load_generated(text, identity, names)["update"])
         self.address, self.apply_address = code.address, driver(apply_update).address
         self.call_driver = call_driver
         self._columns: Sequence[Any] = ()

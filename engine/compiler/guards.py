@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
-from functools import cache, cached_property, lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain
 from operator import attrgetter, is_
 from types import (
@@ -606,7 +606,7 @@ class _Used(NamedTuple):
     imports: tuple[str, ...]
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _used_names(code: CodeType) -> _Used:
     steps = [*dis.get_instructions(code)]
     variables = [step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]

@@ -345,10 +345,12 @@ def apply_update(address):
     return 0
 
 
-@cache
-def driver(function: Any) -> Any:
-    """The machine code of a driver; `call_driver` calls it at its `address`."""
+def compile_driver(function: Any) -> Any:
+    """The machine code of a driver, for as long as this object lives; `call_driver` calls it at its `address`."""
     return jit_cached(numba.cfunc, types.int64(types.int64), nopython=True, **OPTIONS)(function)
+
+
+driver = cache(compile_driver)  # of this file's own: for good
 
 
 # What Python calls.

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
+from engine.console import printable
 from engine.graph import topological_order
 from engine.names import in_brackets, number
 from engine.rules import Rule, total
@@ -25,6 +26,7 @@ GROUPS = ("softmax", "log_softmax")
 Operation = tuple[Rule | str, int]  # what an opcode stands for: a rule, or the name of a group; and its operand count
 
 
+@printable
 class Tape:
     """The instructions of a graph.
 

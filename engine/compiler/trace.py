@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from math import copysign, isclose, isfinite
-from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.compiler.buffers import Binding
@@ -22,6 +21,7 @@ from engine.compiler.guards import Guard, is_users
 from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, opaque_leaves, unflatten_args
 from engine.compiler.tape import Tape
 from engine.functional import gradients
+from engine.locks import new_lock
 from engine.modes import TraceError, callers_depth, switched
 from engine.rules import Rule
 from engine.value import Value, as_value
@@ -63,7 +63,7 @@ class Specialization:
         self._rules = {what: Guard(what) for what, _ in tape.operations if is_users(what)}
         self.compilable = _machine_or_warning() and _is_compilable(tape)
         self._batched: dict[tuple[int, int], BatchedProgram] = {}
-        self._lock = RLock()
+        self._lock = new_lock()
 
     @cached_property
     def scalar(self) -> "ScalarProgram":
@@ -247,6 +247,8 @@ def _expected(tape: Tape, inputs: Sequence[tuple[str, Value]], outputs: Sequence
 
 # Is there machine code?
 
+_importing = new_lock(awaited=True)  # what is half imported in a thread could never be imported in a forked process
+
 
 def machine_is_available() -> bool:
     """Whether numba can be used here; else compiled functions run in plain Python."""
@@ -261,7 +263,9 @@ def why_no_machine() -> str:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set, without which it makes machine code"
     try:
-        import_module("numba")
+        with _importing:
+            for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar"):
+                import_module(module)
     except Exception as error:  # it does not fit to NumPy, say
         return f"numba can't be imported: {error!s:.200}"
     return ""

@@ -194,7 +194,7 @@ def _unfold(image: Image, module: Conv2d | _Pool2d) -> list[list[list[Value]]]:
     (height, width), (down, right) = module.kernel_size, module.stride
     rows, columns = len(image[0]), len(image[0][0])
     if rows < height or columns < width:
-        raise ValueError(f"{module!r} expects at least {height}×{width} rows and columns, got {rows}×{columns}")
+        raise ValueError(f"{module!r} expects at least {height} x {width} rows and columns, got {rows} x {columns}")
     return [
         [
             [x for channel in image for row in channel[top : top + height] for x in row[left : left + width]]

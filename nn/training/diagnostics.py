@@ -219,7 +219,7 @@ class Diagnostics:
             {name: norms[name] / sqrt(len(each)) for name, each in _parameters_by_layer(self.model).items()}
         )
         advice = (
-            "a later layer has over 10⁷ times as much; try larger initial weights, normalization layers, or leaky_relu"
+            "a later layer has over 1e7 times as much; try larger initial weights, normalization layers, or leaky_relu"
         )
         self._warn("the gradient vanishes", small, advice)
 

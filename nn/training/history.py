@@ -15,12 +15,15 @@ epoch    loss  validation   lr  seconds
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.console import printable
+from engine.names import number
 from nn.checks import check_state, is_number
 from nn.module import Module
 
 _MAX_ROWS = 12  # in the table, not counting the best epoch
 
 
+@printable
 class History:
     """What `fit` returns, and passes to its callbacks.
 
@@ -114,14 +117,14 @@ class History:
         lists = [(name, numbers) for name, numbers in columns.items() if numbers]
         rows = [["epoch", *(name for name, _ in lists), ""]]
         for epoch in sorted({*shown, best or n}):
-            numbers = [f"{numbers[epoch - 1]:.4g}" for _, numbers in lists]
+            numbers = [number(numbers[epoch - 1]) for _, numbers in lists]
             rows.append([str(epoch), *numbers, "★" if epoch == best else ""])
         widths = [max(6 if i == 1 else 0, *map(len, column)) for i, column in enumerate(zip(*rows))]
         lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
         end = f"{n} epoch{'s' * (n != 1)} in {sum(self.seconds):.3g} s"
         if best is not None:
             name = "validation loss" if self.validation_loss else "loss"
-            end += f"; the best {name}, {self._monitored()[best - 1]:.4g}, was at epoch {best}"
+            end += f"; the best {name}, {number(self._monitored()[best - 1])}, was at epoch {best}"
         return "\n".join([*lines, end + (f"; stopped: {self.stopped}" if self.stopped else "")])
 
     __repr__ = __str__

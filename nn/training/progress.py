@@ -5,6 +5,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
+from engine.names import number
 from nn.training.history import History
 
 _MAX_LINES = 20  # printed without tqdm
@@ -54,7 +55,7 @@ class Progress:
         if not self.shown:
             return
         losses = {"loss": history.loss, "validation": history.validation_loss}
-        now = {name: f"{numbers[-1]:.4g}" for name, numbers in losses.items() if numbers}
+        now = {name: number(numbers[-1]) for name, numbers in losses.items() if numbers}
         n = history.epoch
         if self._bar is not None:
             self._bar.set_description(f"epoch {n}/{self.epochs}", refresh=False)

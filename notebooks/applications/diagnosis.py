@@ -10,6 +10,7 @@ from random import Random
 from time import perf_counter
 
 from engine import compile
+from engine.console import make_output_readable
 from nn import MLP, Adam, binary_cross_entropy_with_logits, fit, standardize
 
 # Chosen by tests within the training examples. Choosing anew in each fold gives networks that are right just as often.
@@ -101,4 +102,5 @@ def main(seed=0):
 
 
 if __name__ == "__main__":
+    make_output_readable()
     main()

@@ -11,6 +11,7 @@ from random import Random
 from time import perf_counter
 
 from engine import compile
+from engine.console import make_output_readable
 from nn import (
     MLP,
     Adam,
@@ -120,4 +121,5 @@ def main(seed=0):
 
 
 if __name__ == "__main__":
+    make_output_readable()
     main()

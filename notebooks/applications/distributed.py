@@ -16,6 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
+from engine.console import make_output_readable
 from nn import MLP, from_torch, load, save, to_torch
 
 PROCESSES, EPOCHS, BATCH = 2, 30, 16
@@ -67,4 +68,5 @@ def main():
 
 
 if __name__ == "__main__":
+    make_output_readable()
     main()

@@ -8,6 +8,7 @@ https://karpathy.github.io/2026/02/12/microgpt/), made from the parts in nn. Run
 from random import Random
 
 from engine import compile, no_grad, softmax
+from engine.console import make_output_readable
 from nn import MLP, Adam, CausalSelfAttention, Embedding, Linear, Module, RMSNorm, cross_entropy
 
 COMMON = """
@@ -121,4 +122,5 @@ def main():
 
 
 if __name__ == "__main__":
+    make_output_readable()
     main()

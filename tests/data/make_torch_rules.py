@@ -58,6 +58,7 @@ def cases(torch):
         "asinh": (torch.asinh, line),
         "acosh": (torch.acosh, [1.2, *RIGHT, *EDGE]),
         "atanh": (torch.atanh, [*UNIT, 0.0, 1.0, -1.0, 2.0, nan]),
+        "sinc": (torch.sinc, line),
         "degrees": (torch.rad2deg, line),
         "radians": (torch.deg2rad, line),
         "absolute": (torch.abs, line),

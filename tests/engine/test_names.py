@@ -1,5 +1,8 @@
 """What nodes are called: labels, variables, small names; and no two alike."""
 
+from unittest.mock import MagicMock, Mock
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from engine import Value
 from engine.graph import topological_order
 from engine.names import in_brackets, node_names, number
+from engine.nested import is_list_like
 
 
 def names_of(root, names=None):
@@ -92,7 +96,15 @@ def test_no_two_nodes_are_called_alike(labels, variables):
 
 @pytest.mark.parametrize(
     ("x", "text"),
-    [(None, "—"), (2.0, "2"), (-0.5, "-0.5"), (2 / 3, "0.6667"), (123456.0, "1.235e+05"), (float("inf"), "inf")],
+    [
+        (None, "—"),
+        (2.0, "2"),
+        (-0.5, "-0.5"),
+        (2 / 3, "0.6667"),
+        (123456.0, "1.235e+05"),
+        (float("inf"), "inf"),
+        (-0.0, "0"),
+    ],
 )
 def test_numbers_have_four_digits(x, text):
     assert number(x) == text
@@ -100,3 +112,64 @@ def test_numbers_have_four_digits(x, text):
 
 def test_brackets_are_for_signs_alone():
     assert [in_brackets(text) for text in ("-3", "3", "-inf", "nan", "—")] == ["(-3)", "3", "(-inf)", "nan", "—"]
+
+
+class Array:
+    shape = np.arange(3)  # what it calls its shape is something else
+    __iter__ = list
+
+
+class Answers:
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
+class Silent:
+    def __getattribute__(self, name):
+        raise RuntimeError(name)
+
+
+class Nobody:
+    __class__ = property(lambda self: 1 / 0)
+
+
+class Unequal:
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise ValueError("cannot be compared")
+
+
+class Closed(list):
+    def __iter__(self):
+        raise ValueError("cannot be read")
+
+
+THINGS = {
+    "an array of sorts": Array,
+    "answers with KeyError": Answers,
+    "answers nothing": Silent,
+    "of no class": Nobody,
+    "not to be compared": Unequal,
+    "a closed list": lambda: Closed([1.0]),
+    "a mock": Mock,
+    "a magic mock": MagicMock,
+    "an array": lambda: np.zeros((2, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", THINGS)
+def test_other_variables_may_be_anything(kind):
+    x, thing = Value(2.0), THINGS[kind]()
+    y = x * x
+    for names in ({"thing": thing, "x": x, "y": y}, {"things": [thing, thing], "x": x, "y": y}):
+        assert names_of(y, names) == ["x", "y"]
+
+
+@pytest.mark.parametrize("kind", ["an array of sorts", "answers with KeyError", "not to be compared", "a mock"])
+def test_what_is_no_number_is_told_so_whatever_it_is(kind):
+    thing = THINGS[kind]()
+    for use in (Value, lambda x: Value(1.0) * x, lambda x: x + Value(1.0), Value(1.0).clamp, Value(1.0).maximum):
+        with pytest.raises(TypeError, match="a Value holds one"):
+            use(thing)
+    assert not is_list_like(Answers())

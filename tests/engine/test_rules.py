@@ -15,6 +15,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import engine
 from engine import GradientError, Rule, Value, check_gradients, grad, gradients, hessian, jvp, rules
 from engine.rules import FAMILIES, RULES
 from tests.agreement import by_backward, quietly, same
@@ -516,3 +517,23 @@ def test_second_derivatives_are_right_where_textbook_formulas_overflow_or_cancel
     assert hessian(rules.pow)(0.0, 2.0) == [[2.0, 0.0], [0.0, 0.0]]
     assert hessian(rules.pow)(0.0, 3.0) == [[0.0, 0.0], [0.0, 0.0]]
     assert grad(grad(rules.relu))(0.0) == grad(grad(rules.absolute))(0.0) == 0.0
+
+
+def test_sinc_is_numpys_and_accurate_to_its_third_derivative_at_0_and_near_it():
+    np = pytest.importorskip("numpy")
+    for x in (0.0, -0.3, 0.5, 1.7, 12.25):
+        assert engine.sinc(x) == pytest.approx(np.sinc(x), rel=1e-15, abs=1e-16)
+    assert [engine.sinc(x) for x in (0.0, 1.0, -2.0, 1e6, inf)] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    x = Value(0.0)
+    y = x.sinc()
+    y.backward()
+    assert (y.data, x.grad) == (1.0, 0.0)
+    assert grad(grad(engine.sinc))(0.0) == pytest.approx(-(pi**2) / 3, rel=1e-15)
+    for at in (1e-200, 1e-9, 1e-4, 0.1):
+        truth = [float(mp.diff(mp.sincpi, at, n)) for n in (1, 2, 3)] if at > 1e-5 else [-(pi**2) / 3 * at]
+        f = engine.sinc
+        for expected in truth:
+            f = grad(f)
+            assert f(at) == pytest.approx(expected, rel=1e-9)
+    assert jvp(grad(engine.sinc), (0.0,), (1.0,))[1] == pytest.approx(-(pi**2) / 3, rel=1e-15)
+    assert math.isnan(grad(grad(grad(grad(engine.sinc))))(0.0))  # π⁴ / 5 as 0 / 0: said so, and no wrong number

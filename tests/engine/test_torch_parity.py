@@ -32,7 +32,7 @@ NOT_IN_TORCH = {
     "exp_difference",
 }
 NOT_IN_TORCH |= {"exp_difference", "cosine", "sech", "normal_pdf", "select", "between", "gather"}
-NOT_IN_TORCH |= {"strong_mul", "greater", "less", "where"}
+NOT_IN_TORCH |= {"strong_mul", "greater", "less", "where", "sinc_slope", "sinc_curvature", "sinc_third"}
 
 ANY_NAN = "a slope at nan is nan here; PyTorch gives the one of the branch that a comparison with nan falls into"
 SQUARES = "PyTorch squares both operands, and the squares overflow or underflow"
@@ -56,6 +56,10 @@ DISAGREEMENTS = [
     ("asinh", [1e300, -1e300], SQUARES),
     ("acosh", [1e300], SQUARES),
     ("acosh", [-1e300, -inf, -800.0], "below 1 there is no value, and no slope; PyTorch gives that of acosh(-x)"),
+    ("sinc", [-50.0, -20.0, 20.0, 30.0, 40.0, 800.0, -800.0], "0 at whole numbers; PyTorch rounds πx before its sine"),
+    ("sinc", [1e300, -1e300], "0 at whole numbers; PyTorch rounds πx before its sine"),
+    ("sinc", [1e-300], "the slope is -π²x/3; PyTorch's cancels to 0"),
+    ("sinc", [inf, -inf], LIMIT),
     ("sqrt", [-0.0], "the slope along the domain is inf; PyTorch takes the sign of the zero"),
     ("power(0.5)", [-0.0, -inf], "IEEE 754's pow, which PyTorch replaces by sqrt here"),
     ("power(-0.5)", [-0.0, -inf], "IEEE 754's pow, which PyTorch replaces by 1/sqrt here"),

@@ -9,11 +9,10 @@ from engine import Value, grad, jvp
 from engine.check import step_size
 from engine.conversion import to_float
 from engine.modes import switched
-from engine.names import node_names
+from engine.names import node_names, number
 from engine.versions import checked_order
-from viz.formulas.explain import LONGEST
 from viz.formulas.report import Equations, Report, Table
-from viz.formulas.symbols import derivative, evaluate, formulas
+from viz.formulas.symbols import LONGEST, derivative, evaluate, formulas
 from viz.plots.boundary import COLOURS, axes
 
 
@@ -55,7 +54,8 @@ class Comparison(Report):
             ImportError: if matplotlib is not installed.
         """
         ax = axes(ax)
-        steps, one, both = zip(*((h, max(a, 1e-18), max(b, 1e-18)) for h, a, b in self.errors() if isfinite(a + b)))
+        rows = [(h, max(a, 1e-18), max(b, 1e-18)) for h, a, b in self.errors() if isfinite(a + b)]
+        steps, one, both = ([row[i] for row in rows] for i in range(3))
         ax.loglog(steps, one, color=COLOURS[0], linewidth=2, label="(f(x+h) − f(x)) / h")
         ax.loglog(steps, both, color=COLOURS[1], linewidth=2, linestyle="--", label="(f(x+h) − f(x−h)) / 2h")
         ax.set(xlabel="step h", ylabel="relative error", ylim=(1e-16, 10))
@@ -105,7 +105,8 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
         "symbolic": evaluate(symbolic, numbers),
     }
     exact = ways["reverse"]
-    rows = [[way, f"{found:.17g}", f"{abs(found - exact) / (abs(exact) or 1.0):.3g}"] for way, found in ways.items()]
+    errors = [abs(found - exact) / (abs(exact) or 1.0) for found in ways.values()]
+    rows = [[way, number(found, 17), number(error, 3)] for (way, found), error in zip(ways.items(), errors)]
     equations = Equations(
         lambda n: [
             [left, n.write(formula) if formula.size <= LONGEST else n.words("a formula too long for the board")]

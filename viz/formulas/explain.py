@@ -18,11 +18,10 @@ from engine.steps import backward_steps
 from engine.versions import checked_order
 from viz.formulas.notation import Notation
 from viz.formulas.report import Block, Equations, Report, Sentence
-from viz.formulas.symbols import Expression, Number, derivative, formulas, substitute
+from viz.formulas.symbols import LONGEST, Expression, Number, derivative, formulas, substitute
 
 FEW_PATHS = 12
 FEW_CONTRIBUTIONS = 12
-LONGEST = 60  # names, numbers and operations in a formula that is still readable
 LONGEST_CHAIN = 12
 MOST_LINES = 30
 
@@ -248,7 +247,19 @@ def formula(root: Value, wrt: Value | None = None, names: Mapping[str, Any] | No
 def each_operation(order: Sequence[Value], name: Mapping[Value, str]) -> Equations:
     """One short equation for each operation among the nodes."""
     own = {node: formulas([*node.parents, node], name, node.parents)[node] for node in order if node.rule is not None}
-    return Equations(lambda n: [[n.name(name[node]), n.write(operation)] for node, operation in own.items()])
+    return Equations(
+        lambda n: [
+            [n.name(name[node]), n.write(operation) if operation.size <= LONGEST else _elided(n, node, name)]
+            for node, operation in own.items()
+        ]
+    )
+
+
+def _elided(n: Notation, node: Value, name: Mapping[Value, str]) -> str:
+    """An operation of so many operands that only the first and the last of them are written."""
+    first, last = ([n.name(name[parent]) for parent in some] for some in (node.parents[:3], node.parents[-1:]))
+    which = "".join(f"[{i}]" for i in node.rule.constants) if node.rule else ""  # softmax[3]
+    return n.call(node.op + which, [*first, n.words("…"), *last])
 
 
 def _equation_rows(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.console import printable, readable
 from viz.formulas.notation import LATEX, MATHML, TEXT, Notation, in_page
 
 _STYLE = "border-collapse:collapse;margin:.5em 0"
@@ -12,6 +13,7 @@ _FORMULAS = "font-size:1.15em;margin:.3em 0 .7em;overflow-x:auto;overflow-y:hidd
 _WHOLE = "display:inline-block;min-width:max-content"  # on a narrow screen it scrolls, and its columns do not overlap
 
 
+@printable
 @dataclass(frozen=True)
 class Sentence:
     """A line of prose."""
@@ -31,6 +33,7 @@ class Sentence:
         return f"<p>{in_page(self.words)}</p>"
 
 
+@printable
 @dataclass(frozen=True)
 class Equations:
     """Equations, one below the other; one with an empty left side continues the one above.
@@ -43,7 +46,7 @@ class Equations:
 
     def text(self) -> str:
         """Lines of text with the first equals signs aligned."""
-        rows = self.sides(TEXT)
+        rows = [[*map(readable, row)] for row in self.sides(TEXT)]
         width = max(len(left) for left, *_ in rows)
         return "\n".join(" = ".join([left.ljust(width), *rest]) for left, *rest in rows)
 
@@ -68,6 +71,7 @@ class Equations:
         )
 
 
+@printable
 @dataclass(frozen=True)
 class Table:
     """Rows of cells below a header."""
@@ -77,8 +81,9 @@ class Table:
 
     def text(self) -> str:
         """Lines of text with aligned columns."""
-        widths = [max(map(len, column)) for column in zip(self.head, *self.rows)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in (self.head, *self.rows)]
+        rows = [[*map(readable, row)] for row in (self.head, *self.rows)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows]
         return "\n".join(line.rstrip() for line in lines)
 
     def latex(self) -> str:
@@ -97,6 +102,7 @@ class Table:
 Block = Sentence | Equations | Table
 
 
+@printable
 @dataclass(frozen=True)
 class Report:
     """Sentences, equations and tables. Printed, it is text; a notebook shows its formulas as formulas."""

@@ -21,6 +21,8 @@ from engine.names import in_brackets, number
 from engine.rules import Rule
 from engine.steps import as_python, builtin_name
 
+LONGEST = 60  # names, numbers and operations in a formula that is still readable
+
 
 class Expression:
     """A formula. Operators and rules make larger ones of it, simplified where that is plain, as in ``1 · x``."""
@@ -80,7 +82,7 @@ class Number(Expression):
         self.value = value
 
     def __repr__(self) -> str:
-        return in_brackets(f"{self.value:.17g}")
+        return in_brackets(number(self.value, 17))
 
 
 class Name(Expression):
@@ -196,7 +198,7 @@ def simplify(rule: Rule, operands: Sequence[Expression]) -> Expression:
             return x
         case ("div", [("div", (a, b)), _]):
             return a / (b * y)
-        case ("mul", [("sqrt", (a,)), ("sqrt", (b,))]) if repr(a) == repr(b):
+        case ("mul", [("sqrt", (a,)), ("sqrt", (b,))]) if _same(a, b):
             return a
         case ("power", [("div", (a, b))]):
             return simplify(rule, (a,)) / simplify(rule, (b,))
@@ -211,15 +213,37 @@ def simplify(rule: Rule, operands: Sequence[Expression]) -> Expression:
         return x**2
     if name == "div" and (shift := _exp_shift(x)):
         terms = [_exp_shift(term) for term in _terms(y)]
-        if all(term and term[1] is shift[1] for term in terms):  # softmax subtracts it only to avoid overflow
+        if terms and all(term and term[1] is shift[1] for term in terms):  # softmax subtracts it only to avoid overflow
             return as_expression(rules.exp(shift[0]) / sum_of([rules.exp(term[0]) for term in terms if term]))
     return textbook_form(rule, operands)
 
 
 def _terms(x: Expression) -> list[Expression]:
-    if isinstance(x, Applied) and x.rule is rules.add:
-        return [*_terms(x.operands[0]), x.operands[1]]
-    return [x]
+    """The terms of a sum; none if they are too many to be written."""
+    terms: list[Expression] = []
+    while isinstance(x, Applied) and x.rule is rules.add:
+        x, term = x.operands
+        terms.append(term)
+        if len(terms) > LONGEST:
+            return []
+    return [x, *reversed(terms)]
+
+
+def _same(x: Expression, y: Expression) -> bool:
+    """Whether two formulas are written alike. They may be as deep as their graph, and share parts."""
+    stack, seen = [(x, y)], set()
+    while stack:
+        a, b = stack.pop()
+        if a is b or (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        if isinstance(a, Applied) and isinstance(b, Applied):
+            if a.rule is not b.rule or a.size != b.size or len(a.operands) != len(b.operands):
+                return False
+            stack += zip(a.operands, b.operands)
+        elif isinstance(a, Applied) or isinstance(b, Applied) or repr(a) != repr(b):
+            return False
+    return True
 
 
 def _exp_shift(x: Expression) -> tuple[Expression, Expression] | None:

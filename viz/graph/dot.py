@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,18 @@ from typing import Any
 import graphviz
 
 from engine import Value
+from engine.console import printable
 from engine.files import write_file
 from viz.graph import engines, layout
 from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 
+_MEDIA_TYPES = {
+    "svg": "image/svg+xml",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "pdf": "application/pdf",
+}
 FONT = "Helvetica,Arial,sans-serif"
 
 
@@ -62,6 +70,7 @@ def draw_dot(
     return Drawing(*picture(root, edges, max_nodes, depth, names), format, rankdir)
 
 
+@printable
 class Drawing(graphviz.Digraph):  # type: ignore[misc]
     """A `graphviz.Digraph` that draws with the system's `dot`, else with graphviz-pure, else, for SVG, by itself."""
 
@@ -91,6 +100,23 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             )
         for arrow in arrows:
             self.edge(arrow.tail, arrow.head, label=escape(arrow.label) if arrow.label else None)
+
+    def __str__(self) -> str:
+        return str(self.source)
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **options: Any
+    ) -> dict[str, str | bytes]:
+        """What a notebook shows, and a notebook made a page or a paper: the format that was asked for, SVG if none is.
+
+        Raises:
+            RuntimeError: see `pipe`.
+        """
+        wanted = {_MEDIA_TYPES.get(self.format, "image/svg+xml")} if include is None else set(include)
+        formats = {media: format for format, media in _MEDIA_TYPES.items() if media in wanted - set(exclude or ())}
+        return {
+            media: self.pipe(format, encoding="utf-8" if format == "svg" else None) for media, format in formats.items()
+        }
 
     def copy(self) -> "Drawing":
         """A drawing of its own with the same boxes and arrows."""

@@ -12,12 +12,14 @@ from math import hypot
 from typing import Any
 
 from engine import Value
+from engine.console import printable
 
 MIN_PARAMETERS = 3  # a module with this many has a box for them inside it
 
 ModulePath = tuple[str, ...]  # ("L0", "n3") for L0.n3; () is the model as a whole
 
 
+@printable
 @dataclass(frozen=True)
 class Cluster:
     """A collapsed module: the nodes in its box.

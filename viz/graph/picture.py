@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine import Value
+from engine.console import printable
 from engine.graph import topological_order
 from engine.names import given_names, number
 from engine.steps import builtin_name
@@ -44,6 +45,7 @@ INK = "#1a1a1a"
 LINE = "#767676"  # a contrast of 4.5 to 1 with the ground
 
 
+@printable
 @dataclass(frozen=True)
 class Box:
     """One Value or module: its lines of text, its role, and whether the order of its operands matters (a - b)."""
@@ -54,6 +56,7 @@ class Box:
     ordered: bool = False
 
 
+@printable
 @dataclass(frozen=True)
 class Arrow:
     """One operand: an arrow from its box to the box of the operation that uses it."""
@@ -118,6 +121,7 @@ def picture(
     return boxes, arrows
 
 
+@printable
 @dataclass(frozen=True)
 class Edge:
     """A use of one vertex by another in the graph that is drawn.

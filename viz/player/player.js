@@ -23,7 +23,7 @@
 
   function shown(x) { // four digits, as Python's %.4g
     if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
-    if (x === 0) return Object.is(x, -0) ? "-0" : "0";
+    if (x === 0) return "0"; // -0 too
     const text = rounded(x), [digits, exponent] = text.split("e").map(Number);
     if (exponent >= -4 && exponent < 4) return String(Number(text));
     const sign = exponent < 0 ? "-" : "+";
@@ -582,7 +582,7 @@
       const slider = make(label, "input", { type: "range", id: `s${leaf}`, min, max, step, value: start });
       const output = make(label, "output", {}, shown(start));
       slider.addEventListener("input", () => {
-        moved.set(leaf, Number(slider.value));
+        moved.set(leaf, Number(slider.value) + 0); // -0 + 0 is 0
         output.textContent = shown(moved.get(leaf));
         recompute();
         show();

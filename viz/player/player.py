@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ _SEND_INK = (
     " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
 )
 
-_HERE = Path(__file__).parent
+_HERE = files("viz.player")
 
 
 def play(

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import shutil
+import subprocess
+import sys
 from importlib import import_module
 from types import FunctionType
 
@@ -9,6 +12,7 @@ import pytest
 
 from engine import Rule, Value, compile, ieee
 from engine.compiler import trace
+from tests.paths import ROOT
 
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
@@ -16,6 +20,7 @@ import numba
 import numpy as np
 from numba.core.caching import IndexDataCacheFile
 
+from engine.compiler import disk_cache
 from engine.compiler.codegen import _identity, to_numba
 from engine.compiler.disk_cache import OPTIONS, jit_cached, load_generated
 
@@ -65,7 +70,7 @@ def test_a_file_that_was_cut_off_is_made_anew(folder, suffix, share):
 @pytest.mark.parametrize("text", ["", TEXT[:20], "def twice(x):\n    return 3.0 * x\n"])
 def test_a_text_that_is_not_what_it_should_be_is_written_anew(folder, text):
     twice(3.0)
-    (path,) = folder.glob("*.py")
+    (path,) = folder.rglob("*.py")
     path.write_text(text)
     assert twice(3.0)[0] == 6.0
     assert path.read_text() == TEXT
@@ -152,7 +157,7 @@ def test_on_a_full_disk_it_is_compiled_and_not_kept(folder, monkeypatch, where):
     monkeypatch.setattr(where, full)
     assert twice(3.0)[0] == 6.0
     assert not list(folder.rglob("*.nbc"))
-    assert not [path for path in folder.glob("tmp*") if path.is_file()]
+    assert not [path for path in folder.rglob("tmp*") if path.is_file()]
 
 
 def test_on_a_full_disk_and_with_no_other_folder_it_is_compiled_too(folder, monkeypatch):
@@ -164,6 +169,117 @@ def test_on_a_full_disk_and_with_no_other_folder_it_is_compiled_too(folder, monk
 def test_what_cannot_be_compiled_says_so(folder):
     with pytest.raises(numba.errors.NumbaError, match="unknown"):
         twice(3.0, "def twice(x):\n    return unknown(x)\n")
+
+
+# A version is a folder of its own.
+
+
+@pytest.fixture
+def version(monkeypatch):
+    """What the version is when it is found out anew."""
+
+    def found_anew():
+        disk_cache.version.cache_clear()
+        return disk_cache.version()
+
+    yield found_anew
+    monkeypatch.undo()
+    disk_cache.version.cache_clear()
+
+
+def test_another_file_of_the_engine_is_another_version(version, monkeypatch, tmp_path):
+    shutil.copytree(ROOT / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(disk_cache, "files", lambda name: tmp_path / name)
+    first = version()
+    assert version() == first
+    for path in [*(tmp_path / "engine").rglob("*.py")]:
+        text = path.read_text()
+        path.write_text(text + "\n")
+        assert version() != first, path
+        path.write_text(text)
+    assert version() == first
+    (tmp_path / "engine" / "rules.py").rename(tmp_path / "engine" / "table.py")
+    assert version() != first
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("engine.compiler.disk_cache.numba.__version__", "numba"),
+        ("engine.compiler.disk_cache.llvm.llvm_version_info", "LLVM"),
+        ("engine.compiler.disk_cache.llvm.get_host_cpu_name", "the processor"),
+        ("engine.compiler.disk_cache.np.__version__", "NumPy"),
+        ("engine.compiler.disk_cache.sys.version", "Python"),
+    ],
+)
+def test_another_compiler_processor_or_python_is_another_version(version, monkeypatch, where, name):
+    first = version()
+    monkeypatch.setattr(where, (lambda: "another") if "get" in where else "another")
+    assert version() != first, name
+
+
+def test_what_another_version_has_kept_is_not_looked_at(folder, version, monkeypatch):
+    assert twice(3.0) == (6.0, True)
+    monkeypatch.setattr(disk_cache, "version", lambda: "0" * 32)
+    assert twice(3.0) == (6.0, True)
+    assert twice(3.0) == (6.0, False)
+
+
+def test_versions_that_are_not_used_any_more_are_removed(folder, monkeypatch):
+    names = "a" * 32, "b" * 32, "of a user's own"
+    for name in names:
+        (folder / name).mkdir()
+    for name in names[1:]:
+        os.utime(folder / name, (0, 0))
+    twice(3.0)
+    assert {path.name for path in folder.iterdir()} == {names[0], names[2], disk_cache.version()}
+
+
+def run(tree, code, **environment):
+    """What a program prints, with the engine of a tree and a cache of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), **environment}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tree, env=environment, capture_output=True, text=True)
+    assert not ran.returncode, ran.stderr
+    return ran.stdout
+
+
+PROGRAM = """
+from engine import Value, compile, mean
+ws = [Value(float(i)) for i in range(1, 5)]
+f = compile(lambda xs: mean([w * x for w, x in zip(ws, xs)]))
+for _ in range(4):
+    value = f.mean([[1.0] * 4] * 32)
+value.backward()
+print(value.data, [w.grad for w in ws])
+"""
+UPDATE = {  # numbers and gradients change places, in the caller and in the callee: files that are not the kernel's own
+    "codegen.py": (
+        "return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))",
+        "return numba.carray(operands, (1 << 40,)), numba.carray(g, (1 << 40,)), numba.carray(v, (1 << 40,))",
+    ),
+    "runtime.py": (
+        "operands, repeats, count, width, uniform, v, g)\n\n",
+        "operands, repeats, count, width, uniform, g, v)\n\n",
+    ),
+}
+
+
+@pytest.mark.slow
+def test_two_versions_share_a_cache(tmp_path):
+    """An update changes files, in place, and is then taken back; each time there is what the others have kept."""
+    shutil.copytree(ROOT / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__"))
+    here, cache = tmp_path / "engine" / "compiler", str(tmp_path / "cache")
+    printed = [run(tmp_path, PROGRAM, CHALKGRAD_CACHE=cache)]
+    assert not list((tmp_path / "engine").rglob("*.nb[ic]")), "it is kept in the folder of the version"
+    before = {name: (here / name).read_text() for name in UPDATE}
+    for name, (old, new) in UPDATE.items():
+        assert old in before[name]
+        (here / name).write_text(before[name].replace(old, new))
+    printed.append(run(tmp_path, PROGRAM, CHALKGRAD_CACHE=cache))
+    for name, text in before.items():
+        (here / name).write_text(text)
+    printed.append(run(tmp_path, PROGRAM, CHALKGRAD_CACHE=cache))
+    assert printed == ["2.5 [0.25, 0.25, 0.25, 0.25]\n"] * 3
 
 
 # Is numba there?

@@ -103,7 +103,7 @@ def test_pooling_takes_any_channels_but_wants_an_image():
 @pytest.mark.parametrize("layer", [Conv2d(1, 1, (2, 3)), MaxPool2d((2, 3)), AvgPool2d((2, 3))])
 @pytest.mark.parametrize(("rows", "columns"), [(1, 3), (2, 2)])
 def test_an_image_smaller_than_the_window_is_refused(layer, rows, columns):
-    with pytest.raises(ValueError, match=f"expects at least 2×3 rows and columns, got {rows}×{columns}"):
+    with pytest.raises(ValueError, match=f"expects at least 2 x 3 rows and columns, got {rows} x {columns}"):
         layer([[[1.0] * columns] * rows])
 
 

@@ -136,3 +136,26 @@ def test_a_function_that_gives_no_value_is_refused():
 def test_the_step_suits_the_size_of_the_number():
     for f, slope in ((log, 1e6), (sqrt, 500.0)):
         assert compare(f, 1e-6).derivatives["finite difference"] == pytest.approx(slope, rel=1e-6)
+
+
+EXTREME = [0.0, -0.0, 5e-324, 1e-320, -1e-320, 1e-308, 1e-160, 1e160, 1e300, -1.7976931348623157e308, 800.0]
+EXTREME += [math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("x", EXTREME)
+def test_extreme_points_are_compared_too(x):
+    functions = [*(f for f, _, _ in FUNCTIONS.values()), lambda x: x**2, lambda x: 1 / x, lambda x: x**-0.5]
+    for f in functions:
+        report = compare(f, x)
+        assert len(str(report).splitlines()) == 7
+        assert report.latex
+        assert report.html
+        fig, ax = plt.subplots()
+        report.plot(ax)
+        plt.close(fig)
+
+
+def test_the_step_of_a_finite_difference_is_never_0():
+    assert compare(lambda x: 3 * x, 1e-320).derivatives["finite difference"] == pytest.approx(3.0, rel=1e-2)
+    assert compare(lambda x: 3 * x, 5e-324).derivatives["finite difference"] == 3.0

@@ -9,7 +9,8 @@ from operator import add
 import pytest
 from hypothesis import given, settings
 
-from engine import Rule, Value, dot, gradients
+from engine import Rule, Value, dot, gradients, logsumexp, mean, softmax
+from engine import max as largest
 from engine import sum as total
 from engine.graph import topological_order
 from engine.names import node_names
@@ -416,3 +417,41 @@ def test_prose_in_latex_can_break_over_lines():
     assert r"\text{1} & " in report.latex
     assert "x &= 1 = 2" in report.latex
     assert str(report) == repr(report) == "50 % of x_1\na  b\n1\nx = 1 = 2"
+
+
+MANY = {
+    "sum": total,
+    "mean": mean,
+    "logsumexp": logsumexp,
+    "softmax[3]": lambda xs: softmax(xs)[3],
+    "max": largest,
+    "dot": lambda xs: dot(xs[: len(xs) // 2], xs[len(xs) // 2 :]),
+}
+
+
+@pytest.mark.parametrize("count", [70, 500, 5000])
+@pytest.mark.parametrize("name", MANY)
+def test_an_operation_of_many_operands_is_written_with_dots(name, count):
+    xs = [Value(i / count, f"x{i}") for i in range(count)]
+    y = MANY[name](xs)
+    y.label = "y"
+    report = formula(y, wrt=xs[1])
+    assert str(report).splitlines()[0] == f"y = {name}(x0, x1, x2, …, x{count - 1})"
+    assert "∂y/∂x1 = " in str(report)
+    assert "…" in report.latex
+    ElementTree.fromstring(f"<page>{report.html.replace('&#x2061;', '')}</page>")
+    assert explain(y, xs[1]).gradient == pytest.approx(gradients(y, [xs[1]])[0])
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [lambda v: v.tanh(), lambda v: v * v * 0.5 + 0.1, lambda v: 1 / (1 + v), lambda v: -v, lambda v: v.sqrt()],
+)
+def test_a_chain_of_thousands_of_operations_is_no_deeper_than_python_goes(operation):
+    x = y = Value(0.5, "x")
+    for _ in range(3000):
+        y = operation(y)
+    for report in (formula(y, wrt=x), explain(y, x), nudge(y, x, 0.1), backward_in_order(y, "topological")):
+        assert str(report)
+        assert report.latex
+        assert report.html

@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from functools import cache
 
+import mpmath
 import pytest
 import sympy as sp
 from hypothesis import given, settings
@@ -77,6 +78,10 @@ FUNCTIONS = {
     "atan2": math.atan2,
     "gather": lambda i, *xs: xs[round(i)],
     "cube": lambda x: x * x * x,
+    "sinc": mpmath.sincpi,
+    "sinc_slope": lambda x: float(mpmath.diff(mpmath.sincpi, x)),
+    "sinc_curvature": lambda x: float(mpmath.diff(mpmath.sincpi, x, 2)),
+    "sinc_third": lambda x: float(mpmath.diff(mpmath.sincpi, x, 3)),
     "σ": logistic, "Φ": integral, "φ": density,
 }  # fmt: skip
 
@@ -153,7 +158,14 @@ def pieces(rule, operands):
     return z, [as_expression(partial) for partial in rule.partials(z, *operands)]
 
 
-CONSTANTS = {"exp2", "log2", "log10", "degrees", "radians"}  # have a constant in them, which is shown to four digits
+CONSTANTS = {
+    "exp2",
+    "log2",
+    "log10",
+    "degrees",
+    "radians",
+    "sinc_third",
+}  # have a constant in them, which is shown to four digits
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLED, ids=[f"{n}-{len(s.points[0])}" for n, s in SAMPLED])
@@ -428,7 +440,7 @@ def test_numbers(number, text, latex, mathml):
 
 
 def test_sums_and_products_of_numbers_bracket_what_begins_with_a_sign():
-    assert TEXT.sum([-1.0, 2.0, -3.0, -0.0]) == "-1 + 2 + (-3) + (-0)"
+    assert TEXT.sum([-1.0, 2.0, -3.0, -0.0]) == "-1 + 2 + (-3) + 0"
     assert TEXT.product([-1.0, -2.0]) == "-1 · (-2)"
     assert value(LATEX.product([-1.0, -2.0, 1.5]), {}) == 3.0
     assert value(LATEX.sum([-1.0, -2.0, 1.5]), {}) == -1.5

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import xml.etree.ElementTree as ElementTree
+from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -233,6 +234,41 @@ def test_a_picture_that_cannot_be_drawn_leaves_no_file(tmp_path, monkeypatch):
 
 def test_a_notebook_shows_svg():
     assert draw_dot(graph())._repr_mimebundle_()["image/svg+xml"].startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("format", "media", "begin"),
+    [
+        ("svg", "image/svg+xml", "<?xml"),
+        ("png", "image/png", b"\x89PNG"),
+        ("jpg", "image/jpeg", b"\xff\xd8"),
+        ("pdf", "application/pdf", b"%PDF"),
+        ("dot", "image/svg+xml", "<?xml"),  # which no notebook shows: a picture is what is wanted there
+    ],
+)
+def test_a_notebook_shows_the_format_that_was_asked_for(monkeypatch, format, media, begin):
+    monkeypatch.setattr(engines, "draw", lambda *args: {"svg": b"<?xml"}.get(args[1], begin))
+    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    shown, _ = formatter.format(draw_dot(graph(), format=format))
+    assert shown.pop(media)[: len(begin)] == begin
+    assert set(shown) == {"text/plain"}
+    assert draw_dot(graph(), format=format)._repr_mimebundle_(include={"image/png"}).keys() == {"image/png"}
+    assert draw_dot(graph(), format=format)._repr_mimebundle_(exclude={media}) == {}
+
+
+@pytest.mark.skipif(not engines.engines(), reason="no engine draws PNG here")
+def test_a_notebook_with_png_can_be_made_a_paper():
+    """nbconvert takes PNG into LaTeX as it is; SVG it hands to Inkscape, which few have."""
+    exporter = pytest.importorskip("nbconvert").LatexExporter()
+    nbformat = pytest.importorskip("nbformat")
+    drawn = draw_dot(graph(), format="png")._repr_mimebundle_()
+    data = {media: b64encode(data).decode() for media, data in drawn.items()}
+    output = nbformat.v4.new_output("display_data", data)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("draw_dot(y)", outputs=[output])])
+    text, resources = exporter.from_notebook_node(notebook)
+    (name,) = resources["outputs"]
+    assert name.endswith(".png")
+    assert f"{{{name}}}" in text
 
 
 @pytest.mark.parametrize("rankdir", ["LR", "TB", "RL", "BT"])

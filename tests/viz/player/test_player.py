@@ -656,6 +656,18 @@ def test_where_there_are_few_leaves_parameters_have_sliders_too_that_recompute_b
         assert page.evaluate("player.gradients") == pytest.approx(states[-1], rel=1e-12, abs=1e-14)
 
 
+def test_a_slider_at_zero_shows_no_sign_and_its_zero_has_none(opened):
+    x = Value(-3.0, "x")
+    page = opened(play(labelled(1.0 / (x * 2.0 - 5.0) * -0.0, "y")))
+    page.locator("summary").click()
+    for number_of_x in ("-0", "0"):
+        page.locator("#sliders input").first.fill(number_of_x)
+        assert page.locator("#sliders output").first.text_content() == "0"
+        page.evaluate("player.go(player.last)")
+        shown_now = " ".join(line for rows in boxes(page).values() for line in rows) + text(page, "#formula")
+        assert not re.search(r"[-−]0(?![.\w])", shown_now), shown_now
+
+
 @pytest.mark.parametrize(
     ("inputs", "parameters", "name", "count"),
     [(3, 5, "inputs and parameters", 8), (3, 6, "inputs", 3), (10, 0, "inputs", 10), (0, 10, "parameters", 10)],

@@ -11,6 +11,7 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from engine import rules
+from engine.console import printable
 from engine.graph import local_derivatives, topological_order
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep
@@ -22,6 +23,7 @@ from viz.formulas.orders import Operands, breadth_first, depth_first, naive_recu
 Fit = Callable[[Case], bool]
 
 
+@printable
 @dataclass(frozen=True)
 class Diagnosis:
     """The likely mistake.

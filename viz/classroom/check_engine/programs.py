@@ -11,7 +11,10 @@ from itertools import product
 from string import ascii_lowercase
 from typing import Any
 
+from engine.console import printable
 
+
+@printable
 @dataclass(frozen=True)
 class Kind:
     """A kind of line.
@@ -99,6 +102,7 @@ _RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 NUMBERS = (3.0, 2.0, -2.0, 0.5, 1.5, -3.0, -0.5, 4.0)  # the simplest first; 0 and 1 hide mistakes
 
 
+@printable
 @dataclass(frozen=True)
 class Line:
     """A line of a program: its kind, and the indices of its operands among the numbers before it."""
@@ -107,6 +111,7 @@ class Line:
     operands: tuple[int, ...]
 
 
+@printable
 @dataclass(frozen=True)
 class Program:
     """Leaves, lines, and the indices of the numbers whose backward pass is run as soon as they have been made.

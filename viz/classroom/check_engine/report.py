@@ -29,6 +29,7 @@ from io import StringIO
 from itertools import islice
 from typing import Any
 
+from engine.console import printable
 from engine.names import number
 from viz.classroom.check_engine.diagnosis import Diagnosis, diagnose
 from viz.classroom.check_engine.failure import draw_failure
@@ -60,6 +61,7 @@ CHAIN, DOUBLINGS = 5000, 40  # operations in a row; numbers added to themselves,
 _NOT_YET = (TypeError, AttributeError, AssertionError, NotImplementedError)
 
 
+@printable
 @dataclass(frozen=True)
 class EngineReport:
     """How an engine compares with ours: a short text when printed, with a picture of what goes wrong in a notebook.

@@ -12,6 +12,7 @@ from threading import Event, Lock, Thread, get_ident
 from time import process_time
 from typing import Any
 
+from engine.console import printable
 from engine.value import Value
 from viz.classroom.check_engine.programs import Kind, Program
 
@@ -78,6 +79,7 @@ class Watchdog:
                     pythonapi.PyThreadState_SetAsyncExc(c_ulong(self._watched), py_object(EndlessError))
 
 
+@printable
 @dataclass(frozen=True)
 class Error:
     """An error that an engine raised: its type, and a text with the function it came from."""
@@ -109,6 +111,7 @@ def read(node: Any, name: str) -> Any:
     return float(x) if isinstance(x, Real) else x
 
 
+@printable
 @dataclass(frozen=True)
 class Case:
     """A program, its numbers in our engine, and what it did in theirs.

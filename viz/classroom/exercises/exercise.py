@@ -27,10 +27,11 @@ from functools import cached_property
 from importlib import import_module
 from math import isclose, isnan
 from numbers import Real
-from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Literal
 
 from engine import Value
+from engine.console import printable
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
@@ -44,6 +45,7 @@ _LOOKS = {  # a sign, a word and a colour for each state; the colours are told a
 }
 
 
+@printable
 @dataclass(frozen=True)
 class Verdict:
     """The verdict on an answer: one line when printed, a box in a notebook. It never contains the right answer.
@@ -72,6 +74,7 @@ class Verdict:
         return {"text/plain": str(self), "text/html": self.html}
 
 
+@printable
 @dataclass(frozen=True)
 class Mistake:
     """A wrong answer that students really give.
@@ -85,6 +88,7 @@ class Mistake:
     hint: str
 
 
+@printable
 @dataclass(frozen=True)
 class Exercise:
     """An exercise: what is right, which mistakes are known, and how answers are compared.
@@ -158,7 +162,8 @@ def check(name: str, answer: Any) -> Verdict:
     Raises:
         ValueError: if there is no such exercise.
     """
-    lessons = sorted(path.stem.removeprefix("lesson_") for path in Path(__file__).parent.glob("lesson_*.py"))
+    found = [module.name for module in iter_modules(import_module("viz.classroom.exercises").__path__)]
+    lessons = sorted(name.removeprefix("lesson_") for name in found if name.startswith("lesson_"))
     lesson = str(name).partition(".")[0]
     if lesson not in lessons:
         raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')

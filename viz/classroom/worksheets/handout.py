@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
+from importlib.resources import files
 
 from engine import Value
 from viz.classroom.worksheets.problem import exact, nodes_of
@@ -12,7 +12,7 @@ from viz.graph import layout
 from viz.graph.picture import Arrow, Box, operands_matter
 
 _BLANK = "_" * 7
-STYLE = Path(__file__).with_name("worksheet.css")
+STYLE = files("viz.classroom.worksheets") / "worksheet.css"
 
 
 def page(sheet: Sheet, name: str, number: int) -> str:

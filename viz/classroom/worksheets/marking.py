@@ -8,6 +8,7 @@ from math import isclose
 from numbers import Rational, Real
 from typing import Any, Literal
 
+from engine.console import printable
 from viz.classroom.mistakes import Mistake
 from viz.formulas.notation import in_page
 
@@ -16,6 +17,7 @@ _FRACTION = re.compile(r"([+-]?) ?(?:(\d{1,9}) )?(\d{1,9}) ?/ ?([+-]?\d{1,9})")
 _DECIMAL = re.compile(r"([+-]?) ?(?=[.,]?\d)(\d{0,9})(?:[.,](\d{0,20}))?")
 
 
+@printable
 @dataclass(frozen=True)
 class Answer:
     """A number as it was written down; a decimal of three digits or more may be rounded or cut off.
@@ -63,6 +65,7 @@ class Answer:
         return off < 1e-6 or (self.digits >= digits and off < room)
 
 
+@printable
 @dataclass(frozen=True)
 class Verdict:
     """What is said about one blank.
@@ -88,6 +91,7 @@ class Verdict:
         return "\n    ".join([f"{self.blank}: {self.line}", *self.causes.values()])
 
 
+@printable
 @dataclass(frozen=True)
 class Marks:
     """The verdicts on a worksheet, in the order in which it is worked; `marks["grad a"]` is one of them."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from engine import Value
+from engine.console import printable
 from engine.steps import as_python
 from viz.classroom.worksheets.problem import exact, nodes_of
 
 
+@printable
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """A graph with blanks.

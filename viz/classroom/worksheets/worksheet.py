@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import BackwardStep
+from engine.console import printable
 from engine.graph import topological_order
 from engine.steps import builtin_name
 from viz.classroom.mistakes import MISTAKES, backward_with, forward_with, steps_by_receiver
@@ -46,6 +47,7 @@ from viz.classroom.worksheets.sheet import Sheet
 from viz.graph.dot import write
 
 
+@printable
 @dataclass(frozen=True, eq=False)
 class Worksheet(Sheet):
     """A worksheet that can mark answers and be printed: made by `worksheet`. Its contents are a `Sheet`."""
@@ -186,6 +188,7 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
     return Worksheets(tuple(sheets.values()), names)
 
 
+@printable
 @dataclass(frozen=True)
 class Worksheets:
     """Worksheets to print, one to a page: made by `worksheets`.
