@@ -52,7 +52,7 @@ def test_buffers_are_state_and_no_parameters():
     running = Running()
     assert [name for name, _ in running.named_parameters()] == ["weight.0", "weight.1"]
     assert running.state_dict() == {"weight": [1.0, 2.0], "mean": [0.0, 0.5], "count": 0.0}
-    assert {type(value) for value in (*running.mean, running.count)} == {Value}
+    assert {value.__class__ for value in (*running.mean, running.count)} == {Value}
     running.mean = [Value(1.0), Value(1.0)]  # the name is what counts
     running.register_buffer("mean", [3.0, 3.0])
     assert len(running.parameters()) == 2
