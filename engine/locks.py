@@ -5,6 +5,7 @@ before a fork we wait until nobody is in the middle of changing what the locks g
 too; and should that take too long, the child's locks are made anew. Where there is no fork, these are plain locks.
 """
 
+import logging  # noqa: F401 - it takes its lock before a fork, too: after ours, if it is imported before ours are made
 import os
 import sys
 from collections.abc import Iterator

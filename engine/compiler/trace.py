@@ -264,7 +264,7 @@ def why_no_machine() -> str:
         return "NUMBA_DISABLE_JIT is set, without which it makes machine code"
     try:
         with _importing:
-            for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar"):
+            for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar", "engine.compiler.list_items"):
                 import_module(module)
     except Exception as error:  # it does not fit to NumPy, say
         return f"numba can't be imported: {error!s:.200}"
@@ -283,7 +283,6 @@ def _machine_or_warning() -> bool:
 
 def _is_compilable(tape: Tape) -> bool:
     """Whether its rules can be machine code; if not, a warning says why."""
-    import engine.compiler.list_items  # noqa: F401 - guards use it from now on
     from engine.compiler.runtime import why_uncompilable
 
     reason = why_uncompilable(tape)
