@@ -15,6 +15,7 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any
 
+from engine.conversion import array_shape
 from engine.modes import mode
 from engine.nested import tree_leaves
 from engine.value import Value
@@ -41,7 +42,7 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
         leaves.append(tree)
         return NUMBER
     if isinstance(tree, (list, tuple)):
-        if type(tree) is not list and hasattr(tree, "_fields"):
+        if type(tree) is not list and hasattr(type(tree), "_fields"):
             return ("named", type(tree), *[flatten(branch, leaves) for branch in tree])
         if tree and {*map(type, tree)} <= _PLAIN:
             leaves += tree
@@ -54,12 +55,12 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
     if isinstance(tree, Real) and not isinstance(tree, bool):
         leaves.append(float(tree))
         return NUMBER
-    if hasattr(tree, "to_numpy"):  # a table or a column of pandas
+    if hasattr(type(tree), "to_numpy"):  # a table or a column of pandas
         return flatten(tree.to_numpy(), leaves)
     if is_array(tree):
         leaves.extend(tree.ravel().tolist())
         return of_array(tree.shape)
-    if hasattr(tree, "tolist"):  # an array of Values
+    if hasattr(type(tree), "tolist"):  # an array of Values
         return flatten(tree.tolist(), leaves)
     if isinstance(tree, Hashable):
         return "as it is", type(tree), tree
@@ -70,7 +71,7 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
 
 def is_array(tree: Any) -> bool:
     """Whether this is an array of numbers."""
-    return getattr(getattr(tree, "dtype", None), "kind", "none") in "fiub"
+    return hasattr(type(tree), "dtype") and getattr(tree.dtype, "kind", "none") in "fiub"
 
 
 def of_array(shape: tuple[int, ...]) -> Signature:
@@ -190,9 +191,9 @@ class Batch:
     def __init__(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         self.args, self.options = list(args), options
         if not all(map(is_array, args)):
-            self.args = [arg.to_numpy() if hasattr(arg, "to_numpy") else arg for arg in args]
+            self.args = [arg.to_numpy() if hasattr(type(arg), "to_numpy") else arg for arg in args]
         for arg in self.args:
-            if not hasattr(arg, "__len__") or isinstance(arg, (dict, str)) or getattr(arg, "shape", None) == ():
+            if not hasattr(type(arg), "__len__") or isinstance(arg, (dict, str)) or array_shape(arg) == ():
                 raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
         sizes = [len(arg) for arg in self.args]
         if len(set(sizes)) != 1 or not sizes[0]:

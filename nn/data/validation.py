@@ -33,11 +33,11 @@ def check_X_y(X: Any, y: Any, ragged: bool) -> tuple[Any, Any]:
 
 def check_array(name: str, examples: Any, ragged: bool = False) -> Any:
     """Examples as a list or an array, once it is certain that they are alike and hold finite numbers."""
-    if hasattr(examples, "to_numpy"):  # a pandas table, or a column of one
+    if hasattr(type(examples), "to_numpy"):  # a pandas table, or a column of one
         examples = examples.to_numpy()
     if not is_list_like(examples):
         raise TypeError(f"{name} must be a list or an array of examples, got {examples!r:.40}")
-    mixed = hasattr(examples, "dtype") and not is_array(examples)  # a table with columns of several types
+    mixed = hasattr(type(examples), "dtype") and not is_array(examples)  # a table with columns of several types
     if not is_array(examples):
         examples = list(examples.tolist() if mixed else examples)
     if not len(examples):
