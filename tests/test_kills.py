@@ -1,6 +1,6 @@
 """A process is killed at any moment while it writes machine code, weights or a checkpoint; the next one finds its way.
 
-``pytest -m slow tests/test_kills.py`` kills 8 of each; ``CHALKGRAD_KILLS=500`` as many as that.
+``pytest -m slow tests/test_kills.py`` kills 3 of each; ``CHALKGRAD_KILLS=500`` as many as that.
 """
 
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from tests.paths import ROOT
 
-KILLS = int(os.environ.get("CHALKGRAD_KILLS", "8"))
+KILLS = int(os.environ.get("CHALKGRAD_KILLS", "3"))
 COLD = 20  # every so many starts there is no machine code at all, and it is killed while the first is made
 
 # Each reads what is there, says so, and writes until it is killed.

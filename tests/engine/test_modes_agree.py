@@ -118,9 +118,8 @@ def test_four_ways_to_the_second_derivatives_give_the_same(name: str, operands: 
     ids=lambda given: str(given),
 )
 def test_compiled_slopes_are_the_same(name: str, operands: int) -> None:
-    for i in range(operands):
-        plain = grad(SHAPES["times x"](NAMED[name]), i)
-        compiled = compile(plain)
-        for xs in points(AWKWARD, operands, 256):
-            if not any(map(isnan, xs)):
-                assert agree([plain(*xs), compiled(*xs).data], 1e-300), (xs, i)
+    plain = grad(SHAPES["times x"](NAMED[name]), operands - 1)
+    compiled = compile(plain)
+    for xs in points(AWKWARD, operands, 256):
+        if not any(map(isnan, xs)):
+            assert agree([plain(*xs), compiled(*xs).data], 1e-300), xs

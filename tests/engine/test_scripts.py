@@ -103,8 +103,8 @@ def points_in_a_plane(number, steps):
     [
         (language_model, 4),
         (points_in_a_plane, 10),
-        pytest.param(language_model, 40, marks=pytest.mark.slow),
-        pytest.param(points_in_a_plane, 100, marks=pytest.mark.slow),
+        pytest.param(language_model, 20, marks=pytest.mark.slow),
+        pytest.param(points_in_a_plane, 60, marks=pytest.mark.slow),
     ],
 )
 def test_a_script_trains_to_the_same_losses(script, steps):

@@ -790,7 +790,7 @@ def test_random_functions_over_random_surroundings(machine, program, wrapped, st
 
 
 @pytest.mark.slow
-@settings(max_examples=int(os.environ.get("CHALKGRAD_PROGRAMS", "400")))  # 2000 before a release
+@settings(max_examples=int(os.environ.get("CHALKGRAD_PROGRAMS", "150")))  # 2000 before a release
 @given(PROGRAMS, *RANDOM)
 def test_more_random_functions_over_random_surroundings(program, wrapped, steps, update):
     with pytest.MonkeyPatch.context() as monkeypatch:
