@@ -112,7 +112,8 @@ class Protocols:
     # Copies and pickles.
 
     def _copy_onto(self, parents: tuple[Any, ...], copied: Callable[[Any], Any] = dict) -> Self:
-        copy = object.__new__(type(self))
+        kind = type(self)
+        copy: Self = object.__new__(getattr(kind, "_unbuffered", kind))
         for slot in ("_data", "grad", "rule", "label", "role", "_version"):
             setattr(copy, slot, getattr(self, slot))
         x, y = parents if len(parents) == 2 else (parents[0] if len(parents) == 1 else parents, None)

@@ -46,6 +46,7 @@ class BufferedValue(Leaf):
     """
 
     __slots__ = ()
+    _unbuffered = Leaf  # what a copy is, which is in no buffer
     _copy_onto, __reduce__ = _materialized(Value._copy_onto), _materialized(Value.__reduce__)
 
 
