@@ -248,7 +248,10 @@ CASES = {
     "a namedtuple": ("P = namedtuple('P', 'k')\np = [P(2.0)]\ndef f(x): return x * p[0].k",
         "p[0] = p[0]._replace(k=3.0)"),
     "an array of NumPy": ("a = np.array([2.0, 1.0])\ndef f(x): return x * float(a[0])", "a[0] = 3.0"),
-    "the shape of an array": ("a = np.ones((2, 3))\ndef f(x): return x * a.shape[0]", "a.resize((3, 2), refcheck=False)"),
+    "the shape of an array": (
+        "a = np.ones((2, 3))\ndef f(x): return x * a.shape[0]",
+        "a.resize((3, 2), refcheck=False)",
+    ),
     "a view of an array": ("b = np.ones(4); a = b[::2]\ndef f(x): return x * float(a[1])", "b[2] = 3.0"),
     "an array of objects": ("a = np.array([w, 2.0], object)\ndef f(x): return x * a[1]", "a[1] = 3.0"),
     "an array of Python's": ("a = array('d', [2.0])\ndef f(x): return x * a[0]", "a[0] = 3.0"),
