@@ -10,6 +10,7 @@ from typing import Any
 Step = Callable[[], Any]  # one training step; it returns the loss before its update, as something that float() takes
 
 WARM = 2  # steps before the clock starts: at the first there is no garbage yet, at the second `compile` checks its tape
+WARM_COMPILED = 129  # the same of a compiled function, whose calls 2, 3, 5, 9, ..., 129 are compared with plain Python
 CHECKED = 10  # steps whose losses must agree: far on, roundings decide on which side of a kink one stands
 
 
@@ -42,7 +43,9 @@ class Race:
         for _ in range(rounds):
             for collecting in collector:
                 for name, start in contestants.items():
-                    time, losses[name] = turn(start(), steps, seconds, collecting)
+                    time, losses[name] = turn(
+                        start(), steps, seconds, collecting, WARM_COMPILED if "compiled" in name else WARM
+                    )
                     self.times.setdefault((name, collecting), []).append(time)
         longest = max(losses, key=lambda name: len(losses[name]))
         for name in losses:
@@ -59,7 +62,9 @@ class Race:
         return median(slow / fast for slow, fast in pairs)
 
 
-def turn(step: Step, steps: int = 2, seconds: float = 0.01, collecting: bool = True) -> tuple[float, list[float]]:
+def turn(
+    step: Step, steps: int = 2, seconds: float = 0.01, collecting: bool = True, warm: int = WARM
+) -> tuple[float, list[float]]:
     """The time of one step of several in a row, and the losses of the first steps.
 
     Whoever is done too soon goes on with twice as many steps, and the last ones count: the quick are a hundred thousand
@@ -70,7 +75,7 @@ def turn(step: Step, steps: int = 2, seconds: float = 0.01, collecting: bool = T
     if not collecting:
         gc.disable()
     try:
-        losses = [step() for _ in range(WARM)]
+        losses = [step() for _ in range(warm)]
         while True:
             start = process_time()
             losses += [step() for _ in range(steps)]
