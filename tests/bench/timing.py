@@ -68,7 +68,8 @@ def turn(
     """The time of one step of several in a row, and the losses of the first steps.
 
     Whoever is done too soon goes on with twice as many steps, and the last ones count: the quick are a hundred thousand
-    times as fast as the slow, and a few of their steps would be too short to be timed.
+    times as fast as the slow, and a few of their steps would be too short to be timed. Of a compiled function it is the
+    median of five times, since a comparison with plain Python may fall into one of them.
     """
     gc.collect()  # nobody pays for the garbage of the one before
     gc.freeze()  # nor for the packages of the peers, that the collector would look through again and again
@@ -76,13 +77,16 @@ def turn(
         gc.disable()
     try:
         losses = [step() for _ in range(warm)]
-        while True:
+
+        def batch() -> float:
             start = process_time()
-            losses += [step() for _ in range(steps)]
-            time = process_time() - start
-            if time >= seconds:
-                return time / steps, [float(loss) for loss in losses[:CHECKED]]
+            losses.extend([step() for _ in range(steps)])
+            return process_time() - start
+
+        while (time := batch()) < seconds:
             steps *= 2
+        times = [time, *(batch() for _ in range(4 * (warm > WARM)))]  # into one of them a comparison may fall
+        return median(times) / steps, [float(loss) for loss in losses[:CHECKED]]
     finally:
         gc.enable()
         gc.unfreeze()
