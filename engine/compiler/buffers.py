@@ -212,6 +212,8 @@ class Binding:
 
     def add_gradients(self, gradients: Any) -> None:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are in buffers."""
+        if not self.values:
+            return
         with lock:
             if self.in_buffers(adopt=True):
                 self._machine.add_at(self.grad, gradients)
