@@ -209,8 +209,8 @@ class Binding:
         if not self.values:
             return False
         if self.in_buffers():
-            return any([buffer.latest > version for buffer in self.buffers])
-        return any([value._version > version for value in self.values])
+            return any(buffer.latest > version for buffer in self.buffers)
+        return any(value._version > version for value in self.values)
 
     def add_gradients(self, gradients: Any) -> None:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are in buffers."""
