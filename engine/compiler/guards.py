@@ -204,7 +204,7 @@ def _function(names: tuple[str, ...], condition: str) -> Any:
         except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
             return False
     return holds"""
-    exec(text, globals(), made)
+    exec(compile(text, "made by guards.py", "exec"), globals(), made)
     return made["make"]
 
 

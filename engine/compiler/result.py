@@ -24,6 +24,10 @@ class CompiledRule(Rule):
     __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
     constants = ()
     jumps = False
+    by_arguments: list[float]
+    by_parameters: Any
+    parameters: Binding
+    finite: bool
 
     def value(self, *xs: float) -> float:
         """Refuse: machine code keeps nothing between calls."""
