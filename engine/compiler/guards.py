@@ -90,38 +90,39 @@ class Guard:
         self._sizes = [*map(len, self._spaces)]
         self._attributes = [variables.copy() for variables in self._modules]
         self._version = module_version
-        functions, keys = [each.function for each in self._lookups], [each.keys for each in self._lookups]
-        live = [each.items for each in self._rows]
-
-        def now() -> Iterator[Any]:
-            return chain(*map(map, functions, keys), *live, _AT_END)
-
-        self._now = now
-        self._remembered = [*now()]
-        self.holds = self._make_holds(sum(map(len, keys)))
-
-    def _make_holds(self, count: int) -> Callable[[], bool]:
-        """What `holds` is, which is asked at each call: a function made for what there is to ask, as ``f.a is r0``.
-
-        Args:
-            count: of the references that lookups give.
-        """
+        references = [[*map(each.function, each.keys)] for each in self._lookups]
+        items = [[*row.items, _END] for row in self._rows]
+        self._remembered = [*chain(*references, *items)]
         lists, machine = self._lists, self._list_checker
         self._lists_hold = machine(lists) if machine is not None else partial(list.__eq__, lists, self._copies)
+        self.holds = self._make_holds(references, items)
+
+    def _now(self) -> Iterator[Any]:
+        """What there is now in the places of what is remembered."""
+        lookups = [map(each.function, each.keys) for each in self._lookups]
+        return chain(*lookups, *[chain(row.items, _AT_END) for row in self._rows])
+
+    def _make_holds(self, references: list[list[Any]], items: list[list[Any]]) -> Callable[[], bool]:
+        """What `holds` is, which is asked at each call: a function made for what there is to ask, as ``f.a is r0``."""
+        values: dict[str, Any] = {"guard": self}
         terms = ["(guard._version == module_version or guard._modules_hold())"] if self._modules else []
-        values: dict[str, Any] = {"guard": self, "lists_hold": self._lists_hold}
-        terms += ["lists_hold()"] if lists else []
-        few = count <= _FEW
-        if few:
-            terms += _terms(self._lookups, self._remembered, values)
-        if self._spaces:
-            values |= {"spaces": self._spaces, "sizes": self._sizes}
-            terms.append("[*map(len, spaces)] == sizes")
-        if self._rows or not few:
-            asked = [] if few else self._lookups
-            values |= {"functions": [each.function for each in asked], "keys": [each.keys for each in asked]}
-            values |= {"rows": [each.items for each in self._rows], "remembered": self._remembered[count * few :]}
-            terms.append("all(map(is_, chain(*map(map, functions, keys), *rows, _AT_END), remembered))")
+        if self._lists:
+            values["lists_hold"] = self._lists_hold
+            terms.append("lists_hold()")
+        if sum(map(len, references)) + len(self._spaces) + len(items) > _FEW:
+            values |= {"sizes": self._sizes, "spaces": self._spaces, "remembered": self._remembered}
+            terms += "sizes == [*map(len, spaces)]", "all(map(is_, guard._now(), remembered))"
+        else:
+            for i, (lookup, held) in enumerate(zip(self._lookups, references)):
+                terms += _terms(i, lookup, held, values)
+            for i, (space, size) in enumerate(zip(self._spaces, self._sizes)):
+                values[f"space{i}"] = space
+                terms.append(f"len(space{i}) == {size}")
+            for i, (row, held) in enumerate(zip(self._rows, items)):
+                values[f"row{i}"], values[f"items{i}"] = row.items, held
+                texts = all(type(item) is str for item in held[:-1])
+                same = "[*row{0}, _END] == items{0}" if texts else "all(map(is_, chain(row{0}, _AT_END), items{0}))"
+                terms.append(same.format(i))
         return _function(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
 
     def _modules_hold(self) -> bool:
@@ -153,7 +154,9 @@ class Guard:
             for item in row.items:
                 if item is not next(at):
                     return row.name
-        return "" if next(at) is _END else "an item of a container"
+            if next(at) is not _END:
+                return row.name
+        return ""
 
     def renewed(self) -> "Guard":
         """A guard of what is there now; quickly, where only numbers or texts were put in the place of others."""
@@ -177,20 +180,24 @@ class _Lookup(NamedTuple):
     keys: list[Any]
     words: Callable[[Any], str]  # a key, in words
     attribute: str = ""  # if it is an attribute of the key: which
+    space: Mapping[str, Any] | None = None  # if it is an item with that key: of what
 
 
-_FEW = 200  # references: so many are compared in one expression of Python's, in half the time
+_FEW = 200  # references and containers: so many are compared in one expression of Python's, in a third of the time
 
 
-def _terms(lookups: list[_Lookup], remembered: list[Any], values: dict[str, Any]) -> Iterator[str]:
-    """Expressions that are true if each key refers to what is remembered; `values` gets what they need."""
-    n = 0
-    for i, lookup in enumerate(lookups):
-        values[f"f{i}"] = lookup.function
-        for key in lookup.keys:
-            values[f"k{n}"], values[f"r{n}"] = key, remembered[n]
-            yield f"k{n}.{lookup.attribute} is r{n}" if lookup.attribute else f"f{i}(k{n}) is r{n}"
-            n += 1
+def _terms(i: int, lookup: _Lookup, held: list[Any], values: dict[str, Any]) -> Iterator[str]:
+    """Expressions that are true if each key of the i-th lookup refers to what is held; `values` gets what they need."""
+    values[f"f{i}"], values[f"s{i}"] = lookup.function, lookup.space
+    for n, (key, reference) in enumerate(zip(lookup.keys, held)):
+        values[f"k{i}_{n}"], values[f"r{i}_{n}"] = key, reference
+        if lookup.attribute:
+            asked = f"k{i}_{n}.{lookup.attribute}"
+        elif lookup.space is not None and key in lookup.space:
+            asked = f"s{i}[k{i}_{n}]"
+        else:
+            asked = f"f{i}(k{i}_{n})"
+        yield f"{asked} is r{i}_{n}"
 
 
 @lru_cache(256)
@@ -201,7 +208,7 @@ def _function(names: tuple[str, ...], condition: str) -> Any:
     def holds():
         try:
             return {condition}
-        except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
+        except (KeyError, ValueError, RuntimeError):  # a name is gone, a cell empty; or another thread changes one
             return False
     return holds"""
     exec(compile(text, "made by guards.py", "exec"), globals(), made)
@@ -241,7 +248,7 @@ class _Walk:
         self._functions: list[FunctionType] = []
         self._cells: list[CellType] = []
         self._instances: list[Any] = []
-        self._slots: list[_Lookup] = []
+        self._found: list[_Lookup] = []  # in slots and small dictionaries
         self._variables: list[ContextVar[Any]] = []
         # Of globals and installed modules, and of classes, objects and other modules: the names that count.
         self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
@@ -261,7 +268,7 @@ class _Walk:
 
     def lookups(self) -> list[_Lookup]:
         """What was collected, but for containers."""
-        found = [*self._slots]
+        found = [*self._found]
         if self._functions:
             words: Callable[[Any], str] = "the code of {0.__name__}".format
             found.append(_Lookup(attrgetter("__code__"), self._functions, words, "__code__"))
@@ -283,7 +290,7 @@ class _Walk:
         named = [*self._globals.values(), *self._spaces.values()]
         for name, space, names in named:
             if keys := [key for key in names if key not in _MAKING or key in space]:
-                found.append(_Lookup(space.get, keys, partial("{}{}".format, name)))
+                found.append(_Lookup(space.get, keys, partial("{}{}".format, name), space=space))
         return found
 
     def spaces(self) -> list[Any]:
@@ -316,7 +323,7 @@ class _Walk:
         elif issubclass(kind, Rule):
             if is_users(x):  # in the table nothing changes
                 for slot in _RULE:
-                    self._slots.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
+                    self._found.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
                     self._wait_for([_in_slot(slot, x)])
         elif _is_array(x):
             self.rows.append(_Row(_Content(x), f"what is in a {kind.__name__}"))
@@ -410,7 +417,9 @@ class _Walk:
         elif issubclass(kind, dict):
             ordered: Any = OrderedDict if kind is OrderedDict else dict  # the former has an order of its own
             self.rows.append(_Row(ordered.keys(x), "a key of a dictionary"))
-            if dict.__len__(x):
+            if kind is dict and len(x) < _FEW // 4 and {*map(type, x)} == {str}:
+                self._found.append(_Lookup(x.get, [*x], lambda _: "an entry of a dictionary", space=x))
+            elif dict.__len__(x):
                 self.rows.append(_Row(ordered.values(x), "an entry of a dictionary"))
             self._wait_for(dict.values(x))
         for wrapper, names in _WRAPPERS.items():
@@ -450,7 +459,7 @@ class _Walk:
                 self._users.add(id(variables))
         self._visit_class(kind, made=False)
         for slot in chain.from_iterable(() if of_package else map(_slots, kind.__mro__)):
-            self._slots.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
+            self._found.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
             self._wait_for([_in_slot(slot, x)])
 
     def _visit_foreign(self, x: Any, kind: type, variables: dict[str, Any] | None) -> None:
