@@ -7,9 +7,9 @@
 6.0
 
 Read `graph`, `rules`, `value` and `functions` in this order: they are the whole of reverse mode. What a Value needs in
-daily life is beside them: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`,
-`console` (text that any console can show), `locks` (which a forked process can take). `functional`, `check`, `steps`
-and `names` are built on top; `compiler` turns a recorded graph into machine code. What is in `__all__` is public.
+daily life is beside them: `ieee` (floats that never raise), `versions`, `anomaly`, `protocols`, `modes`; and in `utils`
+what has nothing to do with derivatives. `functional`, `check`, `steps` and `names` are built on top; `compiler` turns a
+recorded graph into machine code. What is in `__all__` is public.
 """
 
 from engine.check import GradientCheck, GradientError, check_gradients

@@ -9,8 +9,8 @@ from math import inf
 from typing import Any
 
 from engine import rules
-from engine.conversion import to_float
 from engine.modes import switched
+from engine.utils.conversion import to_float
 from engine.value import Value
 
 

@@ -8,13 +8,13 @@ from copy import deepcopy
 from typing import Any, NoReturn, Self
 
 from engine.anomaly import source_lines
-from engine.console import printable
-from engine.conversion import to_float
 from engine.graph import topological_order
 from engine.ieee import UNSET
 from engine.modes import leaves_graph, mode
 from engine.rules import Rule
 from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps, running_totals
+from engine.utils.console import printable
+from engine.utils.conversion import to_float
 from engine.versions import checked_order
 
 # What NumPy calls an operator, and the method of a Value on its right.

@@ -23,8 +23,8 @@ from inspect import CO_VARARGS
 from typing import Any
 
 from engine import ieee
-from engine.console import printable
 from engine.ieee import DEGREES, LN2, LN10, PI, Float, nan
+from engine.utils.console import printable
 
 
 @printable

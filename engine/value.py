@@ -13,13 +13,13 @@ from typing import Any, Self, TypeVar
 
 from engine import rules, versions
 from engine.anomaly import check_gradients_finite, evaluate, finite_local_derivatives, source_lines, warn_of_gradients
-from engine.conversion import answers_itself, to_float
 from engine.graph import chain_rule, local_derivatives, topological_order
 from engine.ieee import UNSET
-from engine.locks import new_lock
 from engine.modes import NORMAL, callers_line, leaves_graph, mode
 from engine.protocols import Protocols, of_micrograd
 from engine.rules import Rule
+from engine.utils.conversion import answers_itself, to_float
+from engine.utils.locks import new_lock
 
 ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are operations
 

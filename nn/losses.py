@@ -11,7 +11,7 @@ from typing import Any
 
 from engine import Value, dot, log_softmax, mean, rules, select, where
 from engine.modes import mode
-from engine.nested import is_list_like, tree_leaves
+from engine.utils.nested import is_list_like, tree_leaves
 from engine.value import as_value
 from nn.checks import as_index, as_integer, check, check_at_least_0, check_number, is_number
 from nn.tensors import format_shape, shape

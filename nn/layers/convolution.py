@@ -17,7 +17,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, rules
-from engine.nested import is_list_like, tree_leaves, tree_map
+from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import record
 from nn.checks import as_integer, check_integer, check_rng
 from nn.layers.activations import as_input
