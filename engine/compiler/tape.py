@@ -14,7 +14,8 @@ from itertools import zip_longest
 
 from engine.graph import topological_order
 from engine.names import in_brackets, number
-from engine.rules import Rule, total
+from engine.nary_rules import total
+from engine.rules import Rule
 from engine.steps import as_python
 from engine.utils.console import printable
 from engine.value import Value, new
