@@ -36,7 +36,7 @@ from engine.compiler.pytree import (
     unflatten,
     unflatten_args,
 )
-from engine.compiler.result import CompiledRule, compiled_value
+from engine.compiler.result import compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import TraceError, mode, no_grad, switched
@@ -158,8 +158,9 @@ class Compiled:
             if given is not leaves:
                 by_inputs = [derivative for derivative, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
             finite = values_finite == grads_finite == 1
-            rule = CompiledRule(self.__name__, by_inputs, by_parameters, parameters, finite)
-            value = compiled_value(results[0], version, given, rule)
+            value = compiled_value(
+                self.__name__, results[0], version, given, by_inputs, parameters, by_parameters, finite
+            )
         return (value, unflatten(specialization.result, iter(results))[1]) if self._aux else value
 
     def mean(self, *args: Any, **options: Any) -> Value:
@@ -220,8 +221,8 @@ class Compiled:
                 outputs, *_ = specialization.run_batch(group, 0.0, keep=True)
                 data = float(sum((outputs[0] * share).tolist()))
             if learning:
-                rule = CompiledRule(f"{self.__name__}.{how}", [], gradient, specialization.parameters, finite)
-                parts.append(compiled_value(data, version, [], rule))
+                name, parameters = f"{self.__name__}.{how}", specialization.parameters
+                parts.append(compiled_value(name, data, version, [], [], parameters, gradient, finite))
             else:
                 parts.append(Value(data))
         return parts[0] if len(parts) == 1 else as_value(functions.sum(parts))

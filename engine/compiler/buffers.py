@@ -206,6 +206,8 @@ class Binding:
 
     def may_have_changed_since(self, version: int) -> bool:
         """Whether any of the numbers, or of others in the same buffers, was changed after that."""
+        if not self.values:
+            return False
         if self.in_buffers():
             return any(buffer.latest > version for buffer in self.buffers)
         return any(value._version > version for value in self.values)

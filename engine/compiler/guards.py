@@ -97,39 +97,32 @@ class Guard:
             return chain(*map(map, functions, keys), *live, _AT_END)
 
         self._now = now
-        self._remembered = [*self._now()]
-        self.holds = self._checker(functions, keys, live)
+        self._remembered = [*now()]
+        self.holds = self._make_holds(sum(map(len, keys)))
 
-    def _checker(self, functions: list[Any], keys: list[Any], live: list[Any]) -> Callable[[], bool]:
-        """What `holds` is: with everything in variables of its own, for it is asked at each call."""
-        count = sum(map(len, keys))
-        if count <= _FEW:
-            references_hold = _few_hold(self._lookups, self._remembered[:count])
-            functions, keys, remembered = [], [], self._remembered[count:]
-        else:
-            references_hold, remembered = _nothing_to_ask, self._remembered
-        nothing = not functions and not live
-        lists, spaces, sizes, modules = self._lists, self._spaces, self._sizes, self._modules
-        by_machine = self._list_checker
-        lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, self._copies)
-        self._lists_hold: Callable[[], bool] = lists_hold
+    def _make_holds(self, count: int) -> Callable[[], bool]:
+        """What `holds` is, which is asked at each call: a function made for what there is to ask, as ``f.a is r0``.
 
-        if not (modules or lists or spaces or count or live):
-            return _nothing_to_ask
-
-        def holds() -> bool:
-            try:
-                return (
-                    (not modules or self._version == module_version or self._modules_hold())
-                    and (not lists or lists_hold())
-                    and references_hold()
-                    and (not spaces or [*map(len, spaces)] == sizes)
-                    and (nothing or all(map(is_, chain(*map(map, functions, keys), *live, _AT_END), remembered)))
-                )
-            except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
-                return False
-
-        return holds
+        Args:
+            count: of the references that lookups give.
+        """
+        lists, machine = self._lists, self._list_checker
+        self._lists_hold = machine(lists) if machine is not None else partial(list.__eq__, lists, self._copies)
+        terms = ["(guard._version == module_version or guard._modules_hold())"] if self._modules else []
+        values: dict[str, Any] = {"guard": self, "lists_hold": self._lists_hold}
+        terms += ["lists_hold()"] if lists else []
+        few = count <= _FEW
+        if few:
+            terms += _terms(self._lookups, self._remembered, values)
+        if self._spaces:
+            values |= {"spaces": self._spaces, "sizes": self._sizes}
+            terms.append("[*map(len, spaces)] == sizes")
+        if self._rows or not few:
+            asked = [] if few else self._lookups
+            values |= {"functions": [each.function for each in asked], "keys": [each.keys for each in asked]}
+            values |= {"rows": [each.items for each in self._rows], "remembered": self._remembered[count * few :]}
+            terms.append("all(map(is_, chain(*map(map, functions, keys), *rows, _AT_END), remembered))")
+        return _function(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
 
     def _modules_hold(self) -> bool:
         version = module_version
@@ -189,31 +182,30 @@ class _Lookup(NamedTuple):
 _FEW = 200  # references: so many are compared in one expression of Python's, in half the time
 
 
-def _few_hold(lookups: list[_Lookup], remembered: list[Any]) -> Callable[[], bool]:
-    """A function that tells whether each key refers to what is remembered: ``f0('k') is r0 and …``."""
-    values: dict[str, Any] = {f"r{n}": reference for n, reference in enumerate(remembered)}
-    terms: list[str] = []
+def _terms(lookups: list[_Lookup], remembered: list[Any], values: dict[str, Any]) -> Iterator[str]:
+    """Expressions that are true if each key refers to what is remembered; `values` gets what they need."""
+    n = 0
     for i, lookup in enumerate(lookups):
         values[f"f{i}"] = lookup.function
         for key in lookup.keys:
-            n = len(terms)
-            if type(key) is not str:
-                values[f"k{n}"] = key
-            if lookup.attribute:
-                asked = f"k{n}.{lookup.attribute}"
-            else:
-                asked = f"f{i}({key!r})" if type(key) is str else f"f{i}(k{n})"
-            terms.append(f"{asked} is r{n}")
-    return _expression(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
+            values[f"k{n}"], values[f"r{n}"] = key, remembered[n]
+            yield f"k{n}.{lookup.attribute} is r{n}" if lookup.attribute else f"f{i}(k{n}) is r{n}"
+            n += 1
 
 
 @lru_cache(256)
-def _expression(names: tuple[str, ...], text: str) -> Any:
-    return eval(f"lambda {', '.join(names)}: lambda: {text}")
-
-
-def _nothing_to_ask() -> bool:
-    return True
+def _function(names: tuple[str, ...], condition: str) -> Any:
+    """A function that makes, for values of these names, one that tells whether the condition holds."""
+    made: dict[str, Any] = {}
+    text = f"""def make({", ".join(names)}):
+    def holds():
+        try:
+            return {condition}
+        except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
+            return False
+    return holds"""
+    exec(compile(text, "made by guards.py", "exec"), globals(), made)
+    return made["make"]
 
 
 class _Row(NamedTuple):
