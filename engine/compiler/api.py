@@ -39,9 +39,9 @@ from engine.compiler.pytree import (
 from engine.compiler.result import compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
-from engine.console import printable
-from engine.locks import new_lock
 from engine.modes import TraceError, mode, no_grad, switched
+from engine.utils.console import printable
+from engine.utils.locks import new_lock
 from engine.value import Value, as_value
 
 # How many are kept of each function, for as many signatures of arguments; the least recently used go first. One takes

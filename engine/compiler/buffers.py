@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine.ieee import UNSET
-from engine.locks import new_lock
+from engine.utils.locks import new_lock
 from engine.value import Leaf, Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))

@@ -15,9 +15,9 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any
 
-from engine.conversion import array_shape
 from engine.modes import mode
-from engine.nested import tree_leaves
+from engine.utils.conversion import array_shape
+from engine.utils.nested import tree_leaves
 from engine.value import Leaf, Value
 
 # NUMBER; (n, signature) of n alike; ("list", signature, ...); ("dict", (name, signature), ...);

@@ -14,8 +14,8 @@ from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_once
 from engine.compiler.tape import Tape
-from engine.conversion import to_float
-from engine.rules import dot
+from engine.nary_rules import dot
+from engine.utils.conversion import to_float
 
 
 class ScalarProgram(Program):
