@@ -88,7 +88,7 @@ class Guard:
     def _remember(self) -> None:
         self._copies = [part.copy() for part in self._lists]
         self._sizes = [*map(len, self._spaces)]
-        self._attributes = [variables.copy() for variables in self._modules]
+        self._attributes = [(_variables(module) or {}).copy() for module in self._modules]
         self._version = module_version
         references = [[*map(each.function, each.keys)] for each in self._lookups]
         items = [[*row.items, _END] for row in self._rows]
@@ -127,7 +127,8 @@ class Guard:
 
     def _modules_hold(self) -> bool:
         version = module_version
-        for before, now in zip(self._attributes, self._modules):
+        for before, module in zip(self._attributes, self._modules):
+            now = _variables(module) or {}
             if len(before) != len(now) or not all(map(is_, before.values(), map(now.get, before))):
                 return False
         self._version = version  # it was another Module
@@ -135,7 +136,8 @@ class Guard:
 
     def difference(self) -> str:
         """Where something else is now, in words; empty where the guard holds."""
-        for before, now in zip(self._attributes, self._modules):
+        for before, module in zip(self._attributes, self._modules):
+            now = _variables(module) or {}
             for name in before.keys() | now.keys():
                 if before.get(name, _END) is not now.get(name, _END):
                     return f"the attribute {name} of a module"
@@ -230,7 +232,7 @@ class _Walk:
         rows: the items of containers.
         lists: those of objects that are equal only to themselves, such as Values: ``==`` compares them quickly.
         mixed_lists: all others.
-        modules: the attributes of each Module.
+        modules: all Modules.
     """
 
     def __init__(self, roots: Iterable[Any]) -> None:
@@ -239,7 +241,7 @@ class _Walk:
         self.rows: list[_Row] = []
         self.lists: list[list[Any]] = []
         self.mixed_lists: list[list[Any]] = []
-        self.modules: list[dict[str, Any]] = []
+        self.modules: list[Any] = []
         self._visited: set[int] = set()
         self._waiting: list[tuple[Any, int]] = [(root, 0) for root in roots]
         self._depth = 0  # how many references ago an installed package's object was entered
@@ -447,7 +449,7 @@ class _Walk:
             return
         self._depth = 0
         if is_module:
-            self.modules.append(variables or {})
+            self.modules.append(x)
         elif not of_package:
             self._instances.append(x)
         if is_module and of_package:  # how it computes, and from what, is no user's
@@ -457,6 +459,7 @@ class _Walk:
             self._add_space(f"the {kind.__name__}'s ", variables)
             if not of_package:
                 self._users.add(id(variables))
+                self._found.append(_Lookup(_dict_slot(kind).__get__, [x], lambda _: "the attributes of an object"))
         self._visit_class(kind, made=False)
         for slot in chain.from_iterable(() if of_package else map(_slots, kind.__mro__)):
             self._found.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
@@ -577,12 +580,15 @@ def _or_end(function: Callable[[Any], Any], key: Any) -> Any:
 
 def _variables(x: Any) -> dict[str, Any] | None:
     """The attributes of an object, without asking it: it may answer in a way of its own."""
-    for kind in type(x).__mro__:
-        slot = kind.__dict__.get("__dict__")
-        if isinstance(slot, GetSetDescriptorType):
-            found = slot.__get__(x)
-            return found if isinstance(found, dict) else None
-    return None
+    slot = _dict_slot(type(x))
+    found = None if slot is None else slot.__get__(x)
+    return found if isinstance(found, dict) else None
+
+
+def _dict_slot(kind: type) -> Any:
+    """Where objects of this class have their attributes."""
+    slots = [base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__]
+    return next((slot for slot in slots if isinstance(slot, GetSetDescriptorType)), None)
 
 
 def _slots(kind: type) -> list[MemberDescriptorType]:
