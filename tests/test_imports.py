@@ -56,6 +56,7 @@ ORDER = [
     "notebooks/applications",
 ]
 PACKAGES = ("engine", "nn", "viz")
+HEART = ("graph", "rules", "value", "functions")  # what to read, in this order, to understand reverse mode
 MOST_FILES = 16  # in a folder: what is found at a glance
 
 
@@ -135,6 +136,12 @@ def test_circles_and_arrows_are_found():
 def test_a_folder_holds_no_more_than_one_finds_at_a_glance(folder):
     files = [*(ROOT / folder).glob("*.py"), *(ROOT / folder).glob("*.js"), *(ROOT / folder).glob("*.css")]
     assert len([path for path in files if path.name != "__init__.py"]) <= MOST_FILES
+
+
+def test_the_heart_is_read_in_an_evening():
+    lengths = {name: len((ROOT / f"engine/{name}.py").read_text().splitlines()) for name in HEART}
+    assert sum(lengths.values()) <= 750, lengths
+    assert lengths["value"] < 300
 
 
 @pytest.mark.parametrize("package", PACKAGES)

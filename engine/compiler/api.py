@@ -42,6 +42,7 @@ from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.utils.console import printable
 from engine.utils.locks import new_lock
+from engine.utils.recent import Recent
 from engine.value import Value, as_value
 
 # How many are kept of each function, for as many signatures of arguments; the least recently used go first. One takes
@@ -100,8 +101,9 @@ class Compiled:
         self._guard = Guard(function)
         self._arguments: tuple[Any, ...] = ()  # functions and other objects among them: what they see is seen too
         # By the signature of the arguments; and those of every mode, training or not, that modules were in.
-        self._specializations: dict[Signature, Specialization] = {}
-        self._by_modes = {training_modes(self._guard.seen): self._specializations}
+        self._specializations: Recent[Signature, Specialization] = Recent(MOST_SPECIALIZATIONS)
+        self._by_modes: Recent[tuple[bool, ...], Recent[Signature, Specialization]] = Recent(MOST_MODES)
+        self._by_modes.use(training_modes(self._guard.seen), self._specializations)
         self._changes = 0  # before how many calls in a row was something changed
         self._other_tapes = 0  # how many times in a row this has led to another tape
         self._latest: Specialization | None = None
@@ -308,13 +310,10 @@ class Compiled:
         return (found, expected) if found.compilable else (None, None)
 
     def _note_use(self, signature: Signature, found: Specialization) -> None:
-        """See that the least recently used of too many specializations, the first in the dictionary, goes."""
+        """Keep it as the one that was used last."""
         with self._lock:
             self._latest = found
-            self._specializations.pop(signature, None)
-            self._specializations[signature] = found
-            while len(self._specializations) > MOST_SPECIALIZATIONS:
-                del self._specializations[next(iter(self._specializations))]
+            self._specializations.use(signature, found)
 
     def _validate(
         self, found: Specialization, signature: Signature, leaves: list[Any]
@@ -359,10 +358,8 @@ class Compiled:
                     specialization.distrust()
             self._guard = self._guard.renewed()
             modes = training_modes(self._guard.seen)
-            self._specializations = self._by_modes.pop(modes, {})
-            self._by_modes[modes] = self._specializations
-            while len(self._by_modes) > MOST_MODES:
-                del self._by_modes[next(iter(self._by_modes))]
+            self._specializations = self._by_modes.get(modes) or Recent(MOST_SPECIALIZATIONS)
+            self._by_modes.use(modes, self._specializations)
 
     def _watch(self, signature: Signature) -> None:
         """Watch what functions and other objects among the arguments see, too; and refuse what can't be watched."""
