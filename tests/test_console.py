@@ -123,8 +123,8 @@ def test_a_script_can_make_all_that_it_prints_readable(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_the_demo_runs_on_every_console(encoding, tmp_path):
+def test_the_demo_runs_on_a_console_that_shows_little(tmp_path):
+    encoding = "ascii"  # what others show besides is in the tests above
     environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
     script = ROOT / "notebooks" / "demo.py"
     ran = subprocess.run([sys.executable, script], capture_output=True, env=environment, cwd=tmp_path, check=True)
