@@ -248,7 +248,7 @@ from engine import Value, compile, mean
 ws = [Value(float(i)) for i in range(1, 5)]
 f = compile(lambda xs: mean([w * x for w, x in zip(ws, xs)]))
 for _ in range(4):
-    value = f.mean([[1.0] * 4] * 32)
+    value = f([1.0] * 4)
 value.backward()
 print(value.data, [w.grad for w in ws])
 """
