@@ -280,6 +280,7 @@ def test_two_versions_share_a_cache(tmp_path):
         (here / name).write_text(text)
     printed.append(run(tmp_path, PROGRAM, CHALKGRAD_CACHE=cache))
     assert printed == ["2.5 [0.25, 0.25, 0.25, 0.25]\n"] * 3
+    assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 # Is numba there?
