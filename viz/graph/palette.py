@@ -7,7 +7,7 @@ https://jfly.uni-koeln.de/color/), and the sign stands in the box as well.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.names import number
@@ -39,6 +39,7 @@ class Palette:
             dark page alike.
         ink: of numbers and names.
         line: of arrows; its contrast with the ground is at least 4.5 to 1.
+        marked: of the border of a marked box.
         styles: the look of each role.
         negative: of the largest gradient below 0.
         zero: of a gradient of 0, and of none.
@@ -49,11 +50,17 @@ class Palette:
     ground: str
     ink: str
     line: str
+    marked: str
     negative: str
     zero: str
     positive: str
     norm: str
     styles: Mapping[str, Style] = field(repr=False)
+
+    def style(self, box: Box) -> Style:
+        """The look of a box."""
+        style = self.styles[box.role]
+        return replace(style, border=self.marked, width=4.0) if box.marked else style
 
     def colour(self, shade: float, of_norm: bool = False) -> str:
         """The colour of a shade between -1 and 1: a mixture of two colours in sRGB.
@@ -70,6 +77,7 @@ LIGHT = Palette(
     ground="#ffffff",
     ink="#1a1a1a",
     line="#767676",
+    marked="#d55e00",
     negative="#6fb1ea",
     zero="#ffffff",
     positive="#f59b5a",
@@ -87,6 +95,7 @@ DARK = Palette(
     ground="#14181d",
     ink="#f2f2f2",
     line="#808892",
+    marked="#ff9a3c",
     negative="#1f6fb2",
     zero="#232a32",
     positive="#a84e0c",
