@@ -1,5 +1,6 @@
 """Operands, neurons and weights stand in their order: read back from the picture, at every depth, from every engine."""
 
+import itertools
 import random
 import re
 from collections import defaultdict
@@ -14,7 +15,7 @@ from engine.graph import topological_order
 from nn import MLP, Neuron, mse_loss
 from viz import draw_dot
 from viz.graph import engines, folding
-from viz.graph.layout import svg
+from viz.graph.layout import layered, svg
 from viz.graph.picture import operands_matter, picture
 
 
@@ -48,7 +49,7 @@ def frames(drawn):
 
 
 def arrivals(drawn):
-    """For each box, where the arrows that arrive come from, from top to bottom: told from lines and rectangles alone."""
+    """The boxes from which arrows arrive at each box, from top to bottom; told from lines and rectangles alone."""
     boxes, found = frames(drawn), defaultdict(list)
     for curve in re.findall(r'<path d="(M[^"]*)"[^>]*marker-end', drawn):
         points = [tuple(map(float, point)) for point in re.findall(r"(-?\d+),(-?\d+)", curve)]
@@ -114,6 +115,40 @@ def programs(draw):
 def test_operands_stand_in_their_order_at_every_depth(root):
     for depth in (0, 1, 2, 3, None):
         check(arrivals(svg(*picture(root, depth=depth))), root, depth)
+
+
+TREES = st.recursive(
+    st.builds(lambda: Value(0.5, "x")),
+    lambda parts: st.one_of(st.builds(lambda a: a.tanh(), parts), st.builds(lambda a, b: a - b, parts, parts)),
+    max_leaves=10,
+)
+
+
+def heights(spline, xs):
+    """The height of a curve, straight between many of its points, at each x."""
+    points = [point for i in range(0, len(spline) - 1, 3) for point in along(*spline[i : i + 4])]
+    found = []
+    for x in xs:
+        (a, b), (c, d) = next(pair for pair in itertools.pairwise(points) if pair[0][0] <= x <= pair[1][0])
+        found.append(b + (d - b) * (x - a) / (c - a))
+    return found
+
+
+def along(*curve):
+    for t in (i / 40 for i in range(41)):
+        weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+        yield tuple(sum(w * point[k] for w, point in zip(weights, curve)) for k in (0, 1))
+
+
+@given(TREES)
+def test_no_arrows_cross_if_nothing_is_used_twice(root):
+    splines = layered(*picture(root)).splines
+    for one, other in itertools.combinations(splines, 2):
+        left, right = max(one[0][0], other[0][0]), min(one[-1][0], other[-1][0])
+        xs = [left + (right - left) * i / 20 for i in range(21)]
+        if left < right:
+            gaps = [a - b for a, b in zip(heights(one, xs), heights(other, xs))]
+            assert min(gaps) > -0.5 or max(gaps) < 0.5
 
 
 @pytest.fixture(params=["dot", "graphviz-pure", "none"])
