@@ -22,7 +22,7 @@ from engine.console import printable
 from engine.files import write_file
 from viz.graph import engines
 from viz.graph.layout import Point, layered, svg
-from viz.graph.palette import PALETTES, Legend, Look, Theme, by_gradient, by_role
+from viz.graph.palette import Legend, Look, Theme, by_gradient, by_role, palette_of
 from viz.graph.picture import Arrow, Box, Edges, picture
 
 _MEDIA_TYPES = {
@@ -45,7 +45,7 @@ def draw_dot(
     depth: int | None = None,
     names: Mapping[str, Any] | None = None,
     colour: Literal["role", "grad"] = "role",
-    theme: Theme = "light",
+    theme: Theme | None = None,
     color: None = None,
 ) -> "Drawing":
     """The graph behind a Value as a picture: shown by a notebook, or saved with ``.render("name")``.
@@ -66,7 +66,7 @@ def draw_dot(
         colour: what the colour of a box tells: ``"role"``, or ``"grad"``: the sign and the size of its gradient (orange
             above 0, blue below 0; a module's norm is purple), with a legend. After no backward pass there is nothing
             to colour, and the legend says so.
-        theme: ``"light"`` or ``"dark"``, like the page that the picture is for.
+        theme: ``"light"`` or ``"dark"``, like the page that the picture is for; if None, that of `set_theme`.
         color: not an option; it says how ``colour`` is spelt.
 
     Returns:
@@ -86,12 +86,11 @@ def draw_dot(
         raise TypeError(f"the option is spelt colour: write draw_dot(..., colour={color!r})")
     if colour not in ("role", "grad"):
         raise ValueError(f"colour must be 'role' or 'grad', got {colour!r}")
-    if theme not in PALETTES:
-        raise ValueError(f"theme must be 'light' or 'dark', got {theme!r}")
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
+    palette = palette_of(theme)
     boxes, arrows = picture(root, edges, max_nodes, depth, names)
-    look = (by_gradient if colour == "grad" else by_role)(boxes, PALETTES[theme])
+    look = (by_gradient if colour == "grad" else by_role)(boxes, palette)
     return Drawing(boxes, arrows, format, rankdir, look)
 
 

@@ -6,6 +6,7 @@ https://jfly.uni-koeln.de/color/), and the sign stands in the box as well.
 """
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -35,8 +36,8 @@ class Palette:
     """The colours of a picture, as ``#rrggbb``.
 
     Attributes:
-        ground: behind everything. Every picture has one: no grey for lines and numbers is readable on white and on a
-            dark page alike.
+        ground: behind everything, in the dark that of JupyterLab's pages. Every picture has one: no grey for lines and
+            numbers is readable on white and on a dark page alike.
         ink: of numbers and names.
         line: of arrows; its contrast with the ground is at least 4.5 to 1.
         marked: of the border of a marked box.
@@ -92,7 +93,7 @@ LIGHT = Palette(
     },
 )
 DARK = Palette(
-    ground="#14181d",
+    ground="#111111",
     ink="#f2f2f2",
     line="#808892",
     marked="#ff9a3c",
@@ -110,6 +111,26 @@ DARK = Palette(
     },
 )
 PALETTES: dict[Theme, Palette] = {"light": LIGHT, "dark": DARK}
+_chosen: Theme | None = None
+
+
+def palette_of(theme: Theme | None = None) -> Palette:
+    """The colours of a theme; if None, of the one that was chosen, or that the environment names, or the light one.
+
+    Raises:
+        ValueError: if there is no such theme.
+    """
+    named = theme or _chosen or os.environ.get("CHALKGRAD_THEME") or "light"
+    if named not in PALETTES:
+        raise ValueError(f"theme must be 'light' or 'dark', got {named!r}")
+    return PALETTES[named]
+
+
+def choose(theme: Theme) -> None:
+    """Make a theme the one of all pictures that do not say theirs."""
+    global _chosen
+    palette_of(theme)
+    _chosen = theme
 
 
 # These two are translated into JavaScript for the player, so they keep to what `javascript` can translate.
