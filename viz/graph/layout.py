@@ -23,7 +23,7 @@ _LINE_HEIGHT, _CHARACTER, _PADDING = (
 )  # for text of 14, all in the same unit: points, or pixels in a page
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
 _WIDEST_GAP = 220.0
-_PORT_GAP = 24.0  # room for a label between two arrows
+_LABEL_HEIGHT, _LABEL_WIDTH = 24.0, 44.0  # room for a label between two arrows: one above the other, side by side
 _LEGEND_NAME, _LEGEND_CELL = 60.0, 56.0
 _FULLY_ROUTED = 300  # boxes; in larger pictures long arrows get few dummy nodes
 _SWEEPS = 8
@@ -82,8 +82,10 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
     neighbours = _neighbours(routes)
     _order_layers(layers, routes)
     extents = _layer_extents(layers, sizes, arrows, rank, sideways)
-    across = _assign_positions(layers, sizes, gap, *neighbours)
-    ports = _ports(routes, across, sizes, {box.id for box in boxes if box.ordered})
+    apart = _LABEL_HEIGHT if sideways else _LABEL_WIDTH
+    lane = apart if any(arrow.label for arrow in arrows) else _BOX_GAP
+    across = _assign_positions(layers, sizes, gap, lane, *neighbours)
+    ports = _ports(routes, across, sizes, apart, {box.id for box in boxes if box.ordered})
     length = extents[-1][1] + _MARGIN
     breadth = max(across[name] + sizes.get(name, (0.0, 0.0))[1] / 2 for name in across) + _MARGIN
 
@@ -249,16 +251,24 @@ def _layer_extents(
         thickness = max(sizes[name][0] if name in sizes else 0.0 for name in layer)
         extents.append((edge, edge + thickness))
         label = longest[i] * _CHARACTER if sideways else _LINE_HEIGHT * (longest[i] > 0)
-        label += min(80.0, 10.0 * max(0, labelled[i] - 2))
+        label += min(90.0, 12.0 * max(0, labelled[i] - 2))
         edge += thickness + _LAYER_GAP + max(label, min(_WIDEST_GAP, crossing[i] * 0.8))
     return extents
 
 
 def _assign_positions(
-    layers: list[list[str]], sizes: dict[str, Point], gap: float, before: Neighbours, after: Neighbours
+    layers: list[list[str]],
+    sizes: dict[str, Point],
+    gap: float,
+    lane: float,
+    before: Neighbours,
+    after: Neighbours,
 ) -> dict[str, float]:
-    """The centre of each box and dummy node across the arrows, as near to its neighbours as there is room."""
-    room = {n: sizes[n][1] + gap if n in sizes else _BOX_GAP for layer in layers for n in layer}
+    """The centre of each box and dummy node across the arrows, as near to its neighbours as there is room.
+
+    Boxes are a gap apart, and an arrow that passes between them has a lane.
+    """
+    room = {n: sizes[n][1] + gap if n in sizes else lane for layer in layers for n in layer}
     across: dict[str, float] = {}
     for layer in layers:
         across.update(_isotonic(layer, room, dict.fromkeys(layer, 0.0)))
@@ -290,7 +300,7 @@ def _isotonic(layer: list[str], room: dict[str, float], wanted: dict[str, float]
 
 
 def _ports(
-    routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point], ordered: set[str]
+    routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point], apart: float, ordered: set[str]
 ) -> list[float]:
     """The ports, where the arrows meet their heads: side by side, so that ``x * x`` shows two.
 
@@ -301,7 +311,7 @@ def _ports(
         arriving[route[-1]].append(i)
     ports = [0.0] * len(routes)
     for head, arrows in arriving.items():
-        step = min(_PORT_GAP, 0.8 * sizes[head][1] / len(arrows))
+        step = min(apart, 0.8 * sizes[head][1] / len(arrows))
         for rank, i in enumerate(arrows if head in ordered else sorted(arrows, key=lambda i: across[routes[i][-2]])):
             ports[i] = across[head] + (rank - (len(arrows) - 1) / 2) * step
     return ports
@@ -323,7 +333,7 @@ def _label_centres(labels: Sequence[str], splines: Sequence[list[Point]], places
             grid[cell] += 100
     centres = []
     for label, curve in zip(labels, ends):
-        size = _width(label) + 6, _LINE_HEIGHT - 4
+        size = _width(label) + 4, _LINE_HEIGHT - 4
         centres.append(_least_covered(curve, size, grid) if label else curve[-1])
         grid.update({cell: 100 for cell in _cells(centres[-1], *size) if label})
     return centres
@@ -366,11 +376,11 @@ def _on_curve(curve: list[Point], t: float) -> Point:
 
 
 def _beside(curve: list[Point], t: float, side: int, width: float, height: float) -> Point:
-    """The centre of a rectangle that touches a curve from one side, beside the point t."""
+    """The centre of a rectangle on one side of a curve, beside the point t."""
     (x, y), (later_x, later_y) = _on_curve(curve, t), _on_curve(curve, t + 0.01)
     length = dist((x, y), (later_x, later_y))
     across, down = (later_y - y) / length, (x - later_x) / length
-    away = side * (abs(across) * width + abs(down) * height) / 2
+    away = side * (2 + (abs(across) * width + abs(down) * height) / 2)
     return x - across * away, y - down * away
 
 
