@@ -10,17 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import dist
+from math import dist, inf
 from statistics import fmean
 
 from viz.graph.palette import Legend, Look, Palette, by_role
 from viz.graph.picture import Arrow, Box
 
-_LINE_HEIGHT, _CHARACTER, _PADDING = (
-    21.0,
-    8.2,
-    13.0,
-)  # for text of 14, all in the same unit: points, or pixels in a page
+# All lengths are for text of 14, and in the same unit: points, or pixels in the player's page.
+_LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
 _WIDEST_GAP = 220.0
 _LABEL_HEIGHT, _LABEL_WIDTH = 24.0, 44.0  # room for a label between two arrows: one above the other, side by side
@@ -106,6 +103,7 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
         points.append((side(last, -1), port))
         splines.append(_spline(points, oriented))
     width, height = (length, breadth) if sideways else (breadth, length)
+    # No label lies on a box, or beyond the edge of the picture.
     around = [Place(width / 2, y, width, 1.0) for y in (-1.0, height + 1)]
     around += [Place(x, height / 2, 1.0, height) for x in (-1.0, width + 1)]
     label_centres = _label_centres([arrow.label for arrow in arrows], splines, [*places.values(), *around])
@@ -224,7 +222,7 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
     place: dict[str, float] = {}
     for layer in reversed(layers):
         wanted = {name: fmean(place[head] + shift for head, shift in uses[name]) for name in layer if uses[name]}
-        layer.sort(key=lambda name: wanted.get(name, len(layers)))
+        layer.sort(key=lambda name: wanted.get(name, inf))
         place.update({name: float(i) for i, name in enumerate(layer)})
 
 

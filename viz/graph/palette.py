@@ -149,9 +149,9 @@ def gradient_shade(gradient: float, limit: float) -> float:
     >>> [gradient_shade(gradient, 1.0) for gradient in (-1.0, 0.1, 0.001, 0.0)]
     [-1.0, 0.6666666666666667, 0.0, 0.0]
     """
-    if math.isnan(gradient) or gradient == 0.0:
+    if math.isnan(gradient) or abs(gradient) <= limit / 10.0**DECADES:
         return 0.0
-    return math.copysign(min(1.0, max(0.0, 1.0 + math.log10(abs(gradient) / limit) / DECADES)), gradient)
+    return math.copysign(min(1.0, 1.0 + math.log10(abs(gradient) / limit) / DECADES), gradient)
 
 
 def gradient_limit(largest: float) -> float:
@@ -160,7 +160,7 @@ def gradient_limit(largest: float) -> float:
     >>> gradient_limit(0.3), gradient_limit(100.0), gradient_limit(0.0)
     (1.0, 100.0, 1.0)
     """
-    return 10.0 ** math.ceil(math.log10(largest)) if largest > 0.0 else 1.0
+    return 10.0 ** min(308, math.ceil(math.log10(largest))) if largest > 0.0 else 1.0
 
 
 Legend = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # rows of a name and of sizes, each with its colour
