@@ -208,21 +208,28 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
     """Sort each layer, from the result back to the operands, by where the operations stand that use its members.
 
     So what one operation uses stands beside it, in the order of the operands, and what several use stands between them.
-    The order depends on nothing else: a picture reads as the expression does, and what is computed from it later, or
-    beside it, leaves it alone. Another sweep to and fro would save crossings, and would shuffle neurons and weights.
+    The operations of the next layer decide, and only where there are none an arrow that goes on: a picture reads as
+    the expression does, and what is computed from it later leaves it alone. Sweeps to and fro would save some
+    crossings, and would shuffle operands, neurons and weights.
     """
     arriving = Counter(route[-1] for route in routes)
     seen: Counter[str] = Counter()
-    uses: defaultdict[str, dict[tuple[str, float], None]] = defaultdict(dict)
+    uses: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    passes: dict[str, str] = {}
     for *passed, last, head in routes:
-        for one, other in itertools.pairwise([*passed, last]):
-            uses[one][other, 0.0] = None
-        uses[last][head, ((seen[head] + 0.5) / arriving[head] - 0.5) / 2] = None
+        passes.update(itertools.pairwise([*passed, last]))
+        shift = ((seen[head] + 0.5) / arriving[head] - 0.5) / 2
+        uses[last].append((head, shift))
         seen[head] += 1
     place: dict[str, float] = {}
+
+    def wanted(name: str) -> float:
+        if uses[name]:
+            return fmean(place[head] + shift for head, shift in uses[name])
+        return place[passes[name]] if name in passes else inf
+
     for layer in reversed(layers):
-        wanted = {name: fmean(place[head] + shift for head, shift in uses[name]) for name in layer if uses[name]}
-        layer.sort(key=lambda name: wanted.get(name, inf))
+        layer.sort(key={name: wanted(name) for name in layer}.__getitem__)
         place.update({name: float(i) for i, name in enumerate(layer)})
 
 

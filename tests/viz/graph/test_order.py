@@ -214,7 +214,14 @@ def positions(root):
 def test_a_graph_that_grows_keeps_what_was_there_where_it_was():
     a, b, c, f = (Value(float(i), name) for i, name in enumerate("abcf"))
     steps = [a * b]
-    for grow in (lambda y: y + c, lambda y: y * f, lambda y: y.tanh(), lambda y: y - 1, lambda y: 2 * y):
+    for grow in (
+        lambda y: y + c,
+        lambda y: y * f,
+        lambda y: y.tanh(),
+        lambda y: y - 1,
+        lambda y: 2 * y,
+        lambda y: y / a,
+    ):
         steps[-1].label = f"step {len(steps)}"
         steps.append(grow(steps[-1]))
     steps[-1].label = "the last"
@@ -225,6 +232,15 @@ def test_a_graph_that_grows_keeps_what_was_there_where_it_was():
         assert len(shifts) == 1  # as one
         assert shifts.pop()[0] == 0
         earlier = now
+
+
+def test_what_is_used_again_later_stays_where_it_was(drawn):
+    a, b = Value(2.0, "a"), Value(-3.0, "b")
+    product = a * b
+    for root in (product, product + 10, (product + 10) * a, b - (product + 10) * a):
+        names = {box.id: box.rows[0] for box in draw_dot(root).boxes}
+        tops = {names[id]: top for id, top in drawn(root)[1].items()}
+        assert tops["a"] < tops["b"]
 
 
 def test_the_same_graph_gives_the_same_picture_however_often_and_after_whatever(drawn):
