@@ -18,8 +18,8 @@ from typing import Any, Literal
 import graphviz
 
 from engine import Value
-from engine.console import printable
-from engine.files import write_file
+from engine.utils.console import printable
+from engine.utils.files import write_file
 from viz.graph import engines
 from viz.graph.layout import Point, layered, svg
 from viz.graph.palette import Legend, Look, Theme, by_gradient, by_role, palette_of

@@ -209,24 +209,27 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
 
     So what one operation uses stands beside it, in the order of the operands, and what several use stands between them.
     The operations of the next layer decide, and only where there are none an arrow that goes on: a picture reads as
-    the expression does, and what is computed from it later leaves it alone. Sweeps to and fro would save some
-    crossings, and would shuffle operands, neurons and weights.
+    the expression does, and what is computed from it later leaves it alone. For a dummy node both count. Sweeps to and
+    fro would save some crossings, and would shuffle operands, neurons and weights.
     """
     arriving = Counter(route[-1] for route in routes)
     seen: Counter[str] = Counter()
     uses: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
-    passes: dict[str, str] = {}
+    goes_on: dict[str, str] = {}
+    dummies: set[str] = set()
     for *passed, last, head in routes:
-        passes.update(itertools.pairwise([*passed, last]))
+        goes_on.update(itertools.pairwise([*passed, last]))
+        dummies.update([*passed, last][1:])
         shift = ((seen[head] + 0.5) / arriving[head] - 0.5) / 2
         uses[last].append((head, shift))
         seen[head] += 1
     place: dict[str, float] = {}
 
     def wanted(name: str) -> float:
-        if uses[name]:
-            return fmean(place[head] + shift for head, shift in uses[name])
-        return place[passes[name]] if name in passes else inf
+        places = [place[head] + shift for head, shift in uses[name]]
+        if name in goes_on and (name in dummies or not places):
+            places.append(place[goes_on[name]])
+        return fmean(places) if places else inf
 
     for layer in reversed(layers):
         layer.sort(key={name: wanted(name) for name in layer}.__getitem__)

@@ -220,7 +220,6 @@ def test_a_graph_that_grows_keeps_what_was_there_where_it_was():
         lambda y: y.tanh(),
         lambda y: y - 1,
         lambda y: 2 * y,
-        lambda y: y / a,
     ):
         steps[-1].label = f"step {len(steps)}"
         steps.append(grow(steps[-1]))
