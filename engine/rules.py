@@ -11,9 +11,9 @@ Read a line as: *sin: z = sin(x), dz/dx = cos(x)*. An operation of your own is o
 >>> cube(2.0)
 8.0
 
-Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared in
-half. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows
-or cancels in floats is written in a form that does not: tanh' is sech², never 1 - tanh².
+Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared
+equally. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that
+overflows or cancels in floats is written in a form that does not: tanh' is sech², never 1 - tanh².
 """
 
 import operator
@@ -234,7 +234,7 @@ def _softmax(xs: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _except(i: int, xs: Sequence[Any]) -> Any:
-    """The sum of all but one: 1 - p of a probability p, without the cancelling."""
+    """The sum of all but one: 1 - p of a probability p, without cancellation."""
     return total(*xs[:i], *xs[i + 1 :])
 
 

@@ -85,7 +85,8 @@ outputs.forEach((output, i) => output.addEventListener("toggle", () => {
 </script>
 {%- endblock -%}
 {%- block output_group -%}
-{% if cell.metadata.fold %}<details class="output {{ cell.metadata.fold }}"><summary>Run</summary>{{ super() }}</details>
+{% if cell.metadata.fold %}
+<details class="output {{ cell.metadata.fold }}"><summary>Run</summary>{{ super() }}</details>
 {% else %}{{ super() }}{% endif %}
 {%- endblock -%}
 """

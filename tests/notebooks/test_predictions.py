@@ -44,12 +44,14 @@ def on_screen(cells):
 def given_away(cells, i, shown):
     """The numbers in what a cell shows that stand below it in the open, and nowhere above it."""
     above = "\n".join(cell.source for cell in cells[: i + 2])
-    new = [x for x in NUMBER.findall(shown) if float(x) not in {float(y) for y in NUMBER.findall(above)}]
-    return [
-        number
-        for number in NUMBER.findall(on_screen(cells[i + 2 :]))
-        if any(round(float(x), len(number.partition(".")[2])) == float(number) for x in new if "." in number or x == number)
-    ]
+    new = set(map(float, NUMBER.findall(shown))) - set(map(float, NUMBER.findall(above)))
+    return [number for number in NUMBER.findall(on_screen(cells[i + 2 :])) if any(stands_for(number, x) for x in new)]
+
+
+def stands_for(number, x):
+    """Whether this text is that number, or has some of its decimal places."""
+    places = len(number.partition(".")[2])
+    return float(number) == (round(x, places) if places else x)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

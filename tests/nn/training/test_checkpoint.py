@@ -424,7 +424,7 @@ def test_another_setting_of_a_module_is_refused(tmp_path, name):
     first, second = (lambda make=make: make(random.Random(1)) for make in MODELS[name])
     trained(path, 1, model=first)
     assert trained(path, 2, model=first).epoch == 2
-    with pytest.raises(ValueError, match="the model is another: "):
+    with pytest.raises(ValueError, match="the model is a different one: "):
         trained(path, 3, model=second)
 
 
