@@ -233,8 +233,8 @@ class Recorder:
 
     def _another(self, difference: str) -> TraceError:
         return TraceError(
-            f"{self._name} did something different when it was called again: {difference}. A compiled function does "
-            "the same at each call; hand over what changes as an argument, or call the function without compile"
+            f"{self._name} did something different when it was called again: {difference}. A compiled function must do "
+            "the same at each call; pass what changes as an argument, or call the function without compile"
         )
 
 

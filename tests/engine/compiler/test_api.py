@@ -609,7 +609,7 @@ def test_a_function_that_gives_nothing_is_told():
     def nothing(x):
         x * 2
 
-    with pytest.raises(TypeError, match="nothing gave no Value; is a return missing in it"):
+    with pytest.raises(TypeError, match="nothing returned no Value; is a return missing in it"):
         compile(nothing)(1.0)
 
 
@@ -646,7 +646,7 @@ LEAKS = {
     "the data of a parameter": (lambda x: x * W.data, "w = 1.5 was asked for its number"),
     "text": (lambda x: x * float(f"{x:.3f}"), "was made text"),
     "no_grad": (with_no_grad, r"was used in no_grad\(\) .* write x.detach\(\) instead"),
-    "random numbers": (lambda x: x * random.random(), r"reads random.random, which may be something else at the next"),
+    "random numbers": (lambda x: x * random.random(), r"reads random.random, which may be different at the next"),
     "an rng": (lambda x: x * RNG.random(), r"number 0\.\d+ in v1 = x \* 0\.\d+ is 0\.\d+ now, and it is no"),
     "a counter": (lambda x: x * counting(), r"the number \d+\.0 in v1 = x \* \d+ is \d+\.0 now, and it is not an"),
     "a power that changes": (lambda x: x ** counting(), r"v1 = x\*\*\d+ was recorded, and now it is v1 = x\*\*\d+\."),

@@ -433,7 +433,7 @@ def test_a_text_beside_the_value_is_todays(notebook):
     changing = iter("aabbbb")
     hidden = compile(lambda x: (x * 2, next(changing)), aux=True)
     assert hidden(1.0)[1] == "a"
-    with pytest.raises(TraceError, match=r"beside numbers it gave .'a'., and now it gives .'b'."):
+    with pytest.raises(TraceError, match=r"besides numbers it returned .'a'., and now it returns .'b'."):
         hidden(1.0)
 
 
