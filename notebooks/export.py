@@ -23,7 +23,7 @@ PLOTS = {"light": {}, "dark": {"MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # 
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
 # with letters that are read from the last row, with comments in code that are read on dark too, and with a way back.
-# What a class is to predict is folded away until somebody clicks; on paper it is all there, and no line is cut.
+# What a class is to predict is folded away until somebody asks for it; on paper it is all there, and no line is cut.
 # On a phone nothing is wider than the screen.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
@@ -55,7 +55,8 @@ summary { margin: 4px 0; width: fit-content; cursor: pointer; font: 16px var(--j
 @media (max-width: 600px) {
   .jp-RenderedHTMLCommon table, .jp-RenderedHTMLCommon :is(td, th) code { font-size: 14px }
   .jp-RenderedHTMLCommon :is(td, th, code) { overflow-wrap: anywhere; white-space: normal }
-  .jp-RenderedHTMLCommon pre, .jp-InputArea pre, .jp-OutputArea-output pre { white-space: pre-wrap; font-size: 13px }
+  .jp-RenderedHTMLCommon pre, .jp-InputArea pre, .jp-OutputArea-output pre {
+    white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }
 }
 @media print {
   :root { --jp-content-font-size1: 13px; --jp-code-font-size: 12px }

@@ -1,6 +1,11 @@
-"""What axe-core finds wrong with a page: contrast, names, landmarks, and whatever else makes it hard to use."""
+"""What makes a page hard to use: what axe-core finds (contrast, names, landmarks), and what a small window cuts off."""
 
 from axe_playwright_python.sync_playwright import Axe
+
+# What ends further right than the window, and is not inside something that scrolls by itself.
+CUT = """() => [...document.querySelectorAll('main *')]
+  .filter((each) => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest('[style*=overflow-x]'))
+  .map((each) => `${each.tagName}: ${each.textContent.trim().slice(0, 60)}`)"""
 
 
 def violations(page):

@@ -11,12 +11,8 @@ import nbformat
 import pytest
 
 from notebooks import export
-from tests.accessibility import violations
+from tests.accessibility import CUT, violations
 
-# What ends further right than the window, and is not inside something that scrolls by itself.
-CUT = """() => [...document.querySelectorAll('main *')]
-  .filter((each) => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest('[style*=overflow-x]'))
-  .map((each) => `${each.tagName}: ${each.textContent.trim().slice(0, 60)}`)"""
 LOADED = r"<script[^>]*src|<link[^>]*href|url\(.?http"  # from elsewhere
 
 NOTEBOOK = nbformat.v4.new_notebook(
@@ -167,7 +163,7 @@ WORDS = """# A page
 
 ## Words
 
-A [link](#x) in a line of `code`, *slanted*, **bold**; and a long one: `binary_cross_entropy_with_logits(scores, target)`.
+A [link](#x) in a line of `code`, *slanted*, **bold**; and a long name: `binary_cross_entropy_with_logits`.
 
 | idea | in code |
 | --- | --- |

@@ -585,7 +585,9 @@ def test_predictions_of_a_model_are_those_of_the_plain_model():
 def test_several_values_are_refused_where_one_is_due():
     f = compile(lambda x: [x, x * W])
     for call in (lambda: f(1.0), lambda: f.mean([1.0]), lambda: f.sum(np.ones(3))):
-        with pytest.raises(TypeError, match=r"<lambda> gives several Values, and a compiled call gives one; .*\.map\("):
+        with pytest.raises(
+            TypeError, match=r"<lambda> returns several Values, and a compiled call returns one; .*\.map\("
+        ):
             call()
     assert f.map([2.0]) == [[2.0, 3.0]]
 
@@ -598,7 +600,7 @@ def test_a_list_of_one_is_told_as_such_with_what_to_write(monkeypatch, machine):
     fast = compile(model)
     for call in (lambda: fast([1.0, 2.0]), lambda: fast.mean(ROWS), lambda: fast.sum(ROWS)):
         with pytest.raises(
-            TypeError, match=r"Sequential gives a list of one Value, .* compile\(lambda x: model\(x\)\[0\]\)"
+            TypeError, match=r"Sequential returns a list of one Value, .* compile\(lambda x: model\(x\)\[0\]\)"
         ):
             call()
     assert len(model([1.0, 2.0])) == len(fast.map([[1.0, 2.0]])[0]) == 1
@@ -1361,7 +1363,7 @@ def test_a_second_derivative_is_refused_and_the_first_is_given():
 def test_computing_again_is_refused():
     w = Value(2.0)
     value = compile(lambda x: w * x)(3.0)
-    with pytest.raises(RuntimeError, match=r"<lambda> was compiled: call it again, forward\(\) has no graph to go"):
+    with pytest.raises(RuntimeError, match=r"<lambda> was compiled, so forward\(\) has no graph to go"):
         (value + 1).forward()
     assert value.data == 6.0
     with pytest.raises(AttributeError, match="was computed, and its data follows from its operands"):
