@@ -179,9 +179,10 @@ def test_the_player_plays_in_the_html_that_nbconvert_makes(browser, tmp_path, mo
 
 @pytest.mark.filterwarnings("default")
 def test_an_answer_in_a_lesson_is_folded_until_it_is_asked_for(lab):
-    explained = lab.locator(".jp-RenderedMarkdown details em")
+    rendered = lab.locator(".jp-RenderedMarkdown")
+    explained = rendered.locator("details em")
     explained.wait_for(state="attached")
-    assert lab.get_by_text("Between.", exact=True).is_visible()
+    rendered.locator("details + p").wait_for(state="visible")
     assert not explained.is_visible()
-    lab.get_by_text("Answer", exact=True).click()
+    rendered.locator("summary").click()
     explained.wait_for(state="visible")
