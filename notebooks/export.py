@@ -56,7 +56,7 @@ summary { margin: 4px 0; width: fit-content; cursor: pointer; font: 16px var(--j
   .jp-RenderedHTMLCommon table, .jp-RenderedHTMLCommon :is(td, th) code { font-size: 14px }
   .jp-RenderedHTMLCommon :is(td, th, code) { overflow-wrap: anywhere; white-space: normal }
   .jp-RenderedHTMLCommon pre, .jp-InputArea pre, .jp-OutputArea-output pre {
-    white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px }
+    white-space: break-spaces; overflow-wrap: anywhere; font-size: 13px }
 }
 @media print {
   :root { --jp-content-font-size1: 13px; --jp-code-font-size: 12px }

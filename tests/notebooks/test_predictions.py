@@ -15,7 +15,7 @@ from tests.lessons import NOTEBOOKS, NUMBERED
 PATHS = [*NUMBERED, NOTEBOOKS / "quickstart.ipynb", NOTEBOOKS / "machine_code.ipynb"]
 OPEN = "<details><summary>Answer</summary>\n\n"
 SCREEN = 30  # lines, about as many as a projector shows
-NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\w)")
+NUMBER = re.compile(r"(?<![\w.])(?<!e-)\d+(?:\.\d+)?(?![\w.]*\w)")
 
 
 def predictions(cells):
@@ -49,9 +49,9 @@ def given_away(cells, i, shown):
 
 
 def stands_for(number, x):
-    """Whether this text is that number, or that number rounded to two or more decimal places."""
+    """Whether this text is that number, or that number rounded to three or more decimal places."""
     places = len(number.partition(".")[2])
-    return float(number) == (round(x, places) if places > 1 else x)
+    return float(number) == (round(x, places) if places > 2 else x)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
