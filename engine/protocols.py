@@ -60,7 +60,7 @@ class Protocols:
         if self.rule is not None:
             raise AttributeError(
                 f"{self._name()} was computed, and its data follows from its operands; set the data of a leaf and call "
-                "forward(), or begin anew from a leaf: x.detach()"
+                "forward(), or start afresh from a leaf: x.detach()"
             )
         this: Any = self
         this._data = data if type(data) is float else to_float(data)
