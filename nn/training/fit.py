@@ -205,7 +205,7 @@ def _mean_loss(
     interrupt: DeferredInterrupt,
     history: History,
 ) -> float:
-    """The mean loss over the examples of an epoch, given the losses of so many mini-batches together.
+    """The mean loss over the examples of an epoch, given the losses of this many mini-batches together.
 
     It ends when training is stopped.
     """

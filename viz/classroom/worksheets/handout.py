@@ -31,7 +31,7 @@ def page(sheet: Sheet, name: str, number: int) -> str:
         "<p>Fill in the blanks: data is the result of the operation, and grad is the derivative of L with respect to "
         f"the node. <small>{_call(sheet)}</small></p>\n"
         f"{_picture(sheet, nodes, number)}"
-        f'<table><tr><th></th><th>data</th><th class="sum">contributions, added up</th><th>grad</th></tr>'
+        f'<table><tr><td></td><th>data</th><th class="sum">contributions, added up</th><th>grad</th></tr>'
         f"{rows}</table></section>\n"
     )
 
