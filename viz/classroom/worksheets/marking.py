@@ -15,8 +15,12 @@ from engine.console import printable
 from viz.classroom.mistakes import Mistake
 from viz.formulas.notation import in_page
 
-_TYPED = str.maketrans("０１２３４５６７８９．，／－＋−–⁄", "0123456789.,/-+--/")
-_TYPED |= str.maketrans({"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3"})
+_TYPED = str.maketrans(
+    {
+        **dict(zip("０１２３４５６７８９．，／－＋−–⁄", "0123456789.,/-+--/")),
+        **{"½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3"},
+    }
+)
 _FRACTION = re.compile(r"([+-]?) ?(?:(\d{1,9}) )?(\d{1,9}) ?/ ?([+-]?\d{1,9})", re.ASCII)
 _DECIMAL = re.compile(r"([+-]?) ?(?=[.,]?\d)(\d{0,9})(?:[.,](\d{0,20}))?", re.ASCII)
 
