@@ -13,7 +13,7 @@ import webbrowser
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import graphviz
 
@@ -21,7 +21,8 @@ from engine import Value
 from engine.console import printable
 from engine.files import write_file
 from viz.graph import engines, layout
-from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
+from viz.graph.palette import PALETTES, Legend, Look, Theme, by_gradient, by_role
+from viz.graph.picture import Arrow, Box, Edges, picture
 
 _MEDIA_TYPES = {
     "svg": "image/svg+xml",
@@ -41,6 +42,9 @@ def draw_dot(
     max_nodes: int = 300,
     depth: int | None = None,
     names: Mapping[str, Any] | None = None,
+    colour: Literal["role", "grad"] = "role",
+    theme: Theme = "light",
+    color: None = None,
 ) -> "Drawing":
     """The graph behind a Value as a picture: shown by a notebook, or saved with ``.render("name")``.
 
@@ -57,43 +61,73 @@ def draw_dot(
             with a box for the parameters of each, 4 everything; as far as `max_nodes` allows if None. What belongs to
             a module is read off the labels: ``L0.n3.w1`` is part of ``L0.n3``.
         names: what to call nodes without a label, such as ``locals()``.
+        colour: what the colour of a box tells: ``"role"``, or ``"grad"``: the sign and the size of its gradient (orange
+            above 0, blue below 0; a module's norm is purple), with a legend. After no backward pass there is nothing
+            to colour, and the legend says so.
+        theme: ``"light"`` or ``"dark"``, like the page that the picture is for.
+        color: not an option; it says how ``colour`` is spelt.
 
     Returns:
         A `graphviz.Digraph` that finds an engine by itself. The same graph always gives the same text.
 
     Raises:
-        TypeError: if `root` is not a Value.
+        TypeError: if `root` is not a Value, or ``colour`` is spelt ``color``.
         ValueError: if the graph is too large, or an option is unknown.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> draw_dot(y, colour="grad").look.legend[0][1][-1]  # a gradient of 10 has the full colour
+    ('10', '#f59b5a')
     """
+    if color is not None:
+        raise TypeError(f"the option is spelt colour: write draw_dot(..., colour={color!r})")
+    if colour not in ("role", "grad"):
+        raise ValueError(f"colour must be 'role' or 'grad', got {colour!r}")
+    if theme not in PALETTES:
+        raise ValueError(f"theme must be 'light' or 'dark', got {theme!r}")
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
-    return Drawing(*picture(root, edges, max_nodes, depth, names), format, rankdir)
+    boxes, arrows = picture(root, edges, max_nodes, depth, names)
+    look = (by_gradient if colour == "grad" else by_role)(boxes, PALETTES[theme])
+    return Drawing(boxes, arrows, format, rankdir, look)
 
 
 @printable
 class Drawing(graphviz.Digraph):  # type: ignore[misc]
     """A `graphviz.Digraph` that draws with the system's `dot`, else with graphviz-pure, else, for SVG, by itself."""
 
-    def __init__(self, boxes: list[Box], arrows: list[Arrow], format: str = "svg", rankdir: str = "LR") -> None:
+    def __init__(
+        self,
+        boxes: list[Box],
+        arrows: list[Arrow],
+        format: str = "svg",
+        rankdir: str = "LR",
+        look: Look | None = None,
+    ) -> None:
+        look = look or by_role(boxes)
+        palette = look.palette
         crowding = min(
             10.0, max(0.0, len(arrows) / len(boxes) - 2)
         )  # dense layers need room for what runs between them
         ranksep = f"{0.45 + 0.2 * crowding:.2f}"
+        text = {"fontname": FONT, "fontcolor": palette.ink}
+        legend = {**text, "label": _legend(look.legend), "labelloc": "b"} if look.legend else {}
         super().__init__(
             format=format,
-            graph_attr={"rankdir": rankdir, "bgcolor": GROUND, "nodesep": "0.2", "ranksep": ranksep},
-            node_attr={"fontname": FONT, "fontsize": "14", "fontcolor": INK, "style": "filled", "margin": "0.16,0.06"},
-            edge_attr={"fontname": FONT, "fontsize": "13", "fontcolor": INK, "color": LINE, "arrowsize": "0.8"},
+            graph_attr={"rankdir": rankdir, "bgcolor": palette.ground, "nodesep": "0.2", "ranksep": ranksep, **legend},
+            node_attr={**text, "fontsize": "14", "style": "filled", "margin": "0.16,0.06"},
+            edge_attr={**text, "fontsize": "13", "color": palette.line, "arrowsize": "0.8"},
         )
-        self.boxes, self.arrows = boxes, arrows
+        self.boxes, self.arrows, self.look = boxes, arrows, look
         for box in boxes:
             rows = "|".join(map(escape, box.rows))
-            style = STYLES[box.role]
+            style = palette.styles[box.role]
             self.node(
                 box.id,
                 label=rows if rankdir in ("LR", "RL") else f"{{{rows}}}",
                 shape="Mrecord" if style.rounded else "record",
-                fillcolor=style.fill,
+                fillcolor=look.fills[box.id],
                 color=style.border,
                 penwidth=str(style.width),
                 style="filled,dashed" if style.dashed else "filled",
@@ -131,7 +165,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         format = format or self.format
         drawn = engines.draw(self.source, format, options.get("engine") or self.engine)
         if drawn is None and format == "svg":
-            drawn = layout.svg(self.boxes, self.arrows, self.graph_attr["rankdir"]).encode()
+            drawn = layout.svg(self.boxes, self.arrows, self.graph_attr["rankdir"], self.look).encode()
         if drawn is None:
             raise RuntimeError(f"no engine here can draw {format}; {engines.REMEDY}, or draw svg, which needs none")
         return drawn.decode(encoding) if encoding else drawn
@@ -164,6 +198,18 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         if view:
             webbrowser.open(target.resolve().as_uri())
         return str(target)
+
+
+def _legend(legend: Legend) -> str:
+    """A legend as a table in Graphviz's HTML-like language."""
+    columns = max(len(sizes) for _, sizes in legend)
+    rows = (
+        f'<TR><TD BORDER="0" ALIGN="RIGHT" COLSPAN="{1 + columns - len(sizes)}">{name}</TD>'
+        + "".join(f'<TD BGCOLOR="{colour}" WIDTH="44">{size}</TD>' for size, colour in sizes)
+        + "</TR>"
+        for name, sizes in legend
+    )
+    return f'<<TABLE BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="4">{"".join(rows)}</TABLE>>'
 
 
 def escape(text: str, longest: int = 60) -> str:

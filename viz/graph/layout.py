@@ -13,11 +13,13 @@ from html import escape
 from math import dist
 from statistics import fmean
 
-from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box
+from viz.graph.palette import Legend, Look, Palette, by_role
+from viz.graph.picture import Arrow, Box
 
 _LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0  # pixels, for text of 14
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
 _WIDEST_GAP = 220.0
+_LEGEND_NAME, _LEGEND_CELL = 60.0, 56.0
 _FULLY_ROUTED = 300  # boxes; in larger pictures long arrows get few dummy nodes
 _SWEEPS = 8
 
@@ -94,19 +96,44 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
     return Layout(*((length, breadth) if sideways else (breadth, length)), places, curves, list(label_centres))
 
 
-def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR") -> str:
-    """The picture as the text of an SVG file; the arguments are those of `layered`."""
-    layout = layered(boxes, arrows, rankdir)
-    drawn = [_arrow(*each) for each in zip(arrows, layout.curves, layout.label_centres)]
-    drawn += [_box(box, layout.places[box.id]) for box in boxes]
-    size = f"{layout.width:.0f}", f"{layout.height:.0f}"
+def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", look: Look | None = None) -> str:
+    """The picture as the text of an SVG file; the arguments are those of `layered`, and the colours."""
+    look, layout = look or by_role(boxes), layered(boxes, arrows, rankdir)
+    palette = look.palette
+    drawn = [_arrow(*each, palette) for each in zip(arrows, layout.curves, layout.label_centres)]
+    drawn += [_box(box, layout.places[box.id], look) for box in boxes]
+    drawn += _legend(look.legend, layout.height, palette)
+    width = max([layout.width, *(_LEGEND_NAME + len(sizes) * _LEGEND_CELL + 2 * _MARGIN for _, sizes in look.legend)])
+    size = f"{width:.0f}", f"{layout.height + len(look.legend) * _LINE_HEIGHT + _MARGIN * bool(look.legend):.0f}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" viewBox="0 0 {" ".join(size)}" '
         f'font-family="Helvetica,Arial,sans-serif" font-size="14">\n'
         f'<defs><marker id="tip" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto">'
-        f'<path d="M0,0 L9,4 L0,8 z" fill="{LINE}"/></marker></defs>\n'
-        f'<rect width="100%" height="100%" fill="{GROUND}"/>\n' + "\n".join(drawn) + "\n</svg>\n"
+        f'<path d="M0,0 L9,4 L0,8 z" fill="{palette.line}"/></marker></defs>\n'
+        f'<rect width="100%" height="100%" fill="{palette.ground}"/>\n' + "\n".join(drawn) + "\n</svg>\n"
     )
+
+
+def _legend(legend: Legend, top: float, palette: Palette) -> list[str]:
+    drawn = []
+    columns = max((len(sizes) for _, sizes in legend), default=0)
+    for i, (name, sizes) in enumerate(legend):
+        y = top + i * _LINE_HEIGHT
+        left = _MARGIN + _LEGEND_NAME + (columns - len(sizes)) * _LEGEND_CELL  # rows end at the same size
+        anchor = "end" if sizes else "start"
+        x = left - 8 if sizes else _MARGIN
+        drawn.append(f'<text x="{x:.1f}" y="{y + 15:.1f}" text-anchor="{anchor}" fill="{palette.ink}">{name}</text>')
+        for j, (size, colour) in enumerate(sizes):
+            x = left + j * _LEGEND_CELL
+            drawn.append(
+                f'<rect x="{x:.1f}" y="{y:.1f}" width="{_LEGEND_CELL}" height="{_LINE_HEIGHT}" fill="{colour}" '
+                f'stroke="{palette.line}"/>{_text(x + _LEGEND_CELL / 2, y + 15, size, palette)}'
+            )
+    return drawn
+
+
+def _text(x: float, y: float, text: str, palette: Palette, more: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" fill="{palette.ink}"{more}>{escape(text)}</text>'
 
 
 def _size(box: Box) -> Point:
@@ -290,28 +317,26 @@ def _spline(points: list[Point], oriented: Callable[[Point], Point]) -> str:
     return path
 
 
-def _arrow(arrow: Arrow, curve: str, middle: Point) -> str:
-    drawn = f'<path d="{curve}" fill="none" stroke="{LINE}" marker-end="url(#tip)"/>'
+def _arrow(arrow: Arrow, curve: str, middle: Point, palette: Palette) -> str:
+    drawn = f'<path d="{curve}" fill="none" stroke="{palette.line}" marker-end="url(#tip)"/>'
     if arrow.label:
-        x, y = middle
-        drawn += f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle" fill="{INK}">{escape(arrow.label)}</text>'
+        drawn += _text(middle[0], middle[1] - 7, arrow.label, palette)
     return drawn
 
 
-def _box(box: Box, place: Place) -> str:
-    style = STYLES[box.role]
+def _box(box: Box, place: Place, look: Look) -> str:
+    style = look.palette.styles[box.role]
     left, top = place.x - place.width / 2, place.y - place.height / 2
     dash = ' stroke-dasharray="5,3"' if style.dashed else ""
     frame = (
-        f'width="{place.width:.1f}" height="{place.height:.1f}" rx="{10 if style.rounded else 0}" fill="{style.fill}" '
-        f'stroke="{style.border}" stroke-width="{style.width}"{dash}/>'
+        f'width="{place.width:.1f}" height="{place.height:.1f}" rx="{10 if style.rounded else 0}" '
+        f'fill="{look.fills[box.id]}" stroke="{style.border}" stroke-width="{style.width}"{dash}/>'
     )
     drawn = f'<g id="{box.id}">'
     for shift in (5, 0) if style.stacked else (0,):
         drawn += f'<rect x="{left + shift:.1f}" y="{top + shift:.1f}" {frame}'
     for i, row in enumerate(box.rows):
-        line = top + 3 + (i + 0.5) * _LINE_HEIGHT + 5
         weight = ' font-weight="bold"' if i == 0 and len(box.rows) > 2 else ""
-        text = escape("".join(c if c.isprintable() else " " for c in row))
-        drawn += f'<text x="{place.x:.1f}" y="{line:.1f}" text-anchor="middle" fill="{INK}"{weight}>{text}</text>'
+        text = "".join(c if c.isprintable() else " " for c in row)
+        drawn += _text(place.x, top + 3 + (i + 0.5) * _LINE_HEIGHT + 5, text, look.palette, weight)
     return drawn + "</g>"

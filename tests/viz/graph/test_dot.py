@@ -130,7 +130,7 @@ def test_a_picture_is_dark_on_a_white_ground_of_its_own_whatever_the_page(engine
     picture = ElementTree.fromstring(draw_dot(graph(), edges="local").pipe())
     shapes = [node for node in picture.iter() if node.tag.endswith(("}polygon", "}rect"))]
     ground, width = shapes[0], float(picture.get("viewBox").split()[2])
-    assert ground.get("fill") == "white"
+    assert ground.get("fill") == "#ffffff"
     corners = [float(point.split(",")[0]) for point in ground.get("points", "").split()]
     assert ground.get("width") == "100%" or max(corners) - min(corners) > width - 1
     texts = list(picture.iter("{http://www.w3.org/2000/svg}text"))
