@@ -15,9 +15,9 @@ import sympy
 from engine import Value, no_grad
 from engine.graph import topological_order
 from viz import worksheet, worksheets
-from viz.classroom.mistakes import MISTAKES
 from viz.classroom.worksheets.drawing import BLANK, drawing
 from viz.classroom.worksheets.marking import Answer
+from viz.formulas.mistakes import MISTAKES
 
 LEVELS = ("easy", "medium", "hard")
 HOSTILE = [
@@ -123,7 +123,6 @@ PARTS = {
         ("Div",), lambda made, i, data, user: -data[made[1]] / data[made[2]] if i else data[made[2]]
     ),
     "closed gate": swapped_slopes(("relu", "max"), lambda made, i, data, user: 1),
-    "data for derivative": swapped_slopes(("Add", "Sub", "neg"), lambda made, i, data, user: data[made[1 + i]]),
     "upstream forgotten": lambda up, local, made, i, data, user: local,
     "local forgotten": lambda up, local, made, i, data, user: up,
     "added along the path": lambda up, local, made, i, data, user: up + local,
@@ -136,7 +135,8 @@ TOTALS = {
     "stale gradient": lambda parts, right, data: right + sum(parts),
     "data for gradient": lambda parts, right, data: data,
 }
-LOCALS = {"minus forgotten", "swapped", "own data", "square", "quotient", "closed gate", "data for derivative"}
+LOCALS = {"minus forgotten", "swapped", "own data", "square", "quotient", "closed gate"}
+ONLY_LOCAL = {"upstream included", "data for derivative"}
 VALUES = {
     "sign": {kind: (lambda *xs, f=f: -f(*xs)) for kind, f in VALUE.items()},
     "operation swapped": {
@@ -379,8 +379,8 @@ def test_unknown_blanks_and_other_things_than_a_dictionary_are_refused():
 
 
 def test_the_table_and_the_wrong_passes_here_have_the_same_names():
-    assert {m.name for m in MISTAKES} == {*PARTS, *TOTALS, *VALUES, "upstream included"}
-    assert {m.name for m in MISTAKES if m.local} == {*LOCALS, "sign", "upstream included"}
+    assert {m.name for m in MISTAKES} == {*PARTS, *TOTALS, *VALUES, *ONLY_LOCAL}
+    assert {m.name for m in MISTAKES if m.local} == {*LOCALS, "sign", *ONLY_LOCAL}
 
 
 def mistakes():
@@ -427,7 +427,10 @@ def test_a_wrong_local_derivative_is_recognised(level):
             head = blank.partition("->")[2].removesuffix(" (2)")
             local = Fraction(SLOPES[made[0]](*(data[x] for x in made[1:]))[i])
             wrong = {name: PARTS[name](Fraction(1), local, made, i, data, head) for name in LOCALS}
-            for name, number in {**wrong, "sign": -local, "upstream included": local * right[head]}.items():
+            wrong |= {"sign": -local, "upstream included": local * right[head]}
+            if made[0] in ("Add", "Sub", "neg"):
+                wrong["data for derivative"] = data[made[1 + i]]
+            for name, number in wrong.items():
                 if number != local:
                     verdict = sheet.check({blank: number})[blank]
                     assert (verdict.state, name in verdict.causes) == ("wrong", True), (seed, str(verdict))

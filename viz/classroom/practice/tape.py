@@ -9,9 +9,9 @@ from typing import Any
 
 from engine import Rule, Value
 from engine.modes import switched
-from viz.classroom.mistakes import MISTAKES
 from viz.classroom.worksheets import Worksheet
 from viz.classroom.worksheets.work import Task, work
+from viz.formulas.mistakes import MISTAKES
 
 
 class Tape:

@@ -11,7 +11,7 @@ from viz.classroom.worksheets.problem import exact, nodes_of
 from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.formulas.notation import in_page
 from viz.graph.layout import svg
-from viz.graph.picture import GROUND, LINE
+from viz.graph.palette import LIGHT
 
 _BLANK = "_" * 5
 STYLE = files("viz.classroom.worksheets") / "worksheet.css"
@@ -58,7 +58,7 @@ def _picture(sheet: Sheet, number: int) -> str:
     drawn, (width, height) = drawing(sheet.root, rows, f"sheet{number}", "TB"), BLANK
     blanks = "".join(
         f'<rect class="blank" x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width}" height="{height}" '
-        f'rx="4" fill="{GROUND}" stroke="{LINE}"/>'
+        f'rx="4" fill="{LIGHT.ground}" stroke="{LIGHT.line}"/>'
         for x, y in drawn.blanks
     )
     text = svg(drawn.boxes, drawn.arrows, "TB").replace("</svg>", f"{blanks}</svg>")

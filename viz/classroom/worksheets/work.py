@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from engine import BackwardStep, Value
 from engine.graph import topological_order
 from engine.steps import builtin_name
-from viz.classroom.mistakes import MISTAKES, backward_with, forward_with, partials, steps_by_receiver
 from viz.classroom.worksheets.marking import Suspect
 from viz.classroom.worksheets.sheet import local_blank
+from viz.formulas.mistakes import MISTAKES, backward_with, forward_with, partials, steps_by_receiver
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,12 @@ from typing import Any
 
 from engine.console import printable
 from engine.graph import topological_order
-from viz.classroom.mistakes import steps_by_receiver
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
 from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.classroom.worksheets.work import Task, work
+from viz.formulas.mistakes import steps_by_receiver
 from viz.graph.dot import write
 
 _OF_ITS_OWN = """@page { margin: 12mm } body { margin: 0; background: #fff }
