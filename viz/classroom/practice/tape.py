@@ -77,7 +77,7 @@ def _blank(sheet: Worksheet, task: Task, tape: Tape, place: Mapping[str, int]) -
     suspects = []
     for mistake, here, everywhere in task.suspects:
         # what leads to the same number as no mistake at all is never named
-        wrong = [place for place in map(tape.reference, here) if place != following]
+        wrong = [number for number in map(tape.reference, here) if number != following]
         last = tape.reference(everywhere)
         if wrong or last != following:
             suspects.append([MISTAKES.index(mistake), wrong, last])

@@ -44,8 +44,8 @@ function judge(given, key, suspects, following = key, before = false) {
   const answer = readNumber(given);
   if (!answer) return said("unreadable", following, ["unreadable"]);
   if (isNear(answer, key)) return said("right", key);
-  const differs = (x) => Math.abs(x - following) > 1e-9 * Math.max(1, Math.abs(x), Math.abs(following));
-  const gives = (x) => isNear(answer, x) && differs(x);
+  const isClose = (x, y) => Number.isFinite(y) && Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
+  const gives = (x) => isNear(answer, x) && !isClose(x, following);
   const causes = suspects.filter(([, numbers]) => [numbers].flat().some(gives)).map(([name]) => name);
   for (const [name, , last] of suspects) {
     if (last !== undefined && gives(last) && !causes.includes(name)) { causes.push(name); everywhere.push(name); }
