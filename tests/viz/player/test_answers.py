@@ -6,8 +6,8 @@ from importlib.resources import files
 
 import pytest
 
-from viz.formulas.mistakes import Mistake
 from viz.classroom.worksheets.marking import Answer, judge
+from viz.formulas.mistakes import Mistake
 
 SCRIPT = (files("viz.player") / "page" / "answers.js").read_text(encoding="utf-8")
 FORMS = [

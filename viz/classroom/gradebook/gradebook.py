@@ -234,6 +234,7 @@ class Gradebook:
             f'<span class="{state if state != "not yet" else ""}">{looks[0][0]} {words[state]}</span>'
             for state, looks in LOOKS.items()
         )
+        key += f"<span>– {words['absent']}</span>"
         return f'<p class="key">{key}</p>\n{_scrolling(head, rows, words["table"], foot, "class")}'
 
     def _mistakes(self) -> str:
