@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections import Counter
+from copy import deepcopy
 from html.parser import HTMLParser
 from importlib import import_module
 
@@ -20,7 +21,7 @@ from viz.classroom.gradebook import Gradebook, mark
 from viz.classroom.gradebook.languages import LANGUAGES
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</style><script>alert(2)</script>"
-LESSON = NUMBERED[1]
+LESSON = nbformat.read(NUMBERED[1], as_version=4)
 EXERCISES = import_module("viz.classroom.exercises.lesson_01").EXERCISES
 
 
@@ -31,7 +32,7 @@ def output(verdict):
 
 def notebook(verdicts):
     """The lesson, with these verdicts under its exercises, by the number of the exercise."""
-    lesson = nbformat.read(LESSON, as_version=4)
+    lesson = deepcopy(LESSON)
     for cell in code_cells(lesson):
         for tag in tags(cell):
             if tag.startswith("exercise-") and int(tag[-1]) in verdicts:
@@ -70,7 +71,7 @@ def school(tmp_path_factory):
     told[HOSTILE.replace("/", "∕")] = {1: hostile}
     told['=HYPERLINK("evil")'] = {1: Verdict("wrong", '=cmd|"calc"!A1', "01.1"), 2: Verdict("right", "", "01.2")}
     for student, verdicts in told.items():
-        (folder / f"{student}.ipynb").write_text(nbformat.writes(notebook(verdicts)), encoding="utf-8")
+        (folder / f"{student}.ipynb").write_text(json.dumps(notebook(verdicts)), encoding="utf-8")
     for name, (content, _) in DAMAGED.items():
         (folder / name).write_bytes(content)
     checkpoints = folder / ".ipynb_checkpoints"

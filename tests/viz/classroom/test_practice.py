@@ -235,9 +235,11 @@ def test_no_barrier_is_found(browser, tmp_path, lang, scheme):
     path = practice(1, lang=lang).save(tmp_path / "practice.html")
     page = browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 720})
     page.goto(f"{path.as_uri()}#easy-1")
+    page.locator("#reveal").click()
     page.keyboard.type("1000")
     page.keyboard.press("Enter")
     page.keyboard.press("?")
+    assert page.locator(".graph .right, .graph .wrong").count() == 2
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()

@@ -629,6 +629,25 @@ def test_every_sheet_fills_one_page_of_paper(browser, tmp_path, paper):
     page.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_barrier_is_found_on_the_screen(browser, tmp_path, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    path = tmp_path / "class.html"
+    worksheets(["Ada", "Emmy"], seed=1, difficulty="medium").save(path, keys=True)
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(path.as_uri())
+    ground, ink = page.locator("tbody th").first.evaluate(
+        "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    )
+    assert (ground, ink) == {
+        "light": ("rgb(255, 255, 255)", "rgb(0, 0, 0)"),
+        "dark": ("rgb(20, 20, 20)", "rgb(240, 240, 240)"),
+    }[scheme]
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
+
+
 def test_a_page_without_key_does_not_hold_the_answers():
     sheet = worksheet(3, "hard")
     shown = [t for t in Page(sheet.html().split("</style>")[1]).texts if re.search(r"grad|data", t)]
