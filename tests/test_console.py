@@ -17,7 +17,7 @@ import engine
 import nn
 import viz
 from engine import Rule, Value, check_gradients, compile, record_lines
-from engine.console import make_output_readable, readable
+from engine.utils.console import make_output_readable, readable
 from nn import MLP, SGD, History, Module, fit, mse_loss
 from tests.paths import ROOT
 from viz.classroom.exercises.exercise import Verdict

@@ -16,6 +16,8 @@ from tests.paths import ROOT
 # The folders from the bottom up: each may import those above it in this list. A folder's `__init__.py` is its front
 # door: it shows what is in the folder and in the folders within, and so it stands above them all.
 ORDER = [
+    "engine/utils",
+    "engine/utils/__init__",
     "engine",
     "engine/compiler",
     "engine/compiler/__init__",
@@ -57,7 +59,7 @@ ORDER = [
     "notebooks/applications",
 ]
 PACKAGES = ("engine", "nn", "viz")
-MOST_FILES = 18  # in a folder: what is found at a glance
+MOST_FILES = 16  # in a folder: what is found at a glance
 
 
 def module_of(name):

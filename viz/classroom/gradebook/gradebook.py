@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from engine.console import printable
+from engine.utils.console import printable
 from viz.classroom.exercises.exercise import LOOKS, Verdict
 from viz.classroom.gradebook.languages import LANGUAGES
 from viz.classroom.gradebook.notebook import DamagedNotebook, better, verdicts_in

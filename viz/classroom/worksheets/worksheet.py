@@ -35,8 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.console import printable
 from engine.graph import topological_order
+from engine.utils.console import printable
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem

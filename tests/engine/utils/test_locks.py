@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from engine import Value, locks, versions
+from engine import Value, versions
 from engine.compiler import buffers
-from engine.locks import new_lock
+from engine.utils import locks
+from engine.utils.locks import new_lock
 from engine.value import grad_lock
 from tests.paths import ROOT
 
