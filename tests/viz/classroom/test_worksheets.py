@@ -14,8 +14,8 @@ import sympy
 from engine import Value, no_grad
 from engine.graph import topological_order
 from viz import worksheet, worksheets
-from viz.classroom.mistakes import MISTAKES
 from viz.classroom.worksheets.marking import Answer
+from viz.formulas.mistakes import MISTAKES
 
 LEVELS = ("easy", "medium", "hard")
 HOSTILE = [

@@ -9,7 +9,7 @@ from numbers import Rational, Real
 from typing import Any, Literal
 
 from engine.console import printable
-from viz.classroom.mistakes import Mistake
+from viz.formulas.mistakes import Mistake
 from viz.formulas.notation import in_page
 
 _TYPED = str.maketrans({"−": "-", "–": "-", "⁄": "/", "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3"})

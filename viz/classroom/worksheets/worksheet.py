@@ -39,11 +39,11 @@ from engine import BackwardStep
 from engine.console import printable
 from engine.graph import topological_order
 from engine.steps import builtin_name
-from viz.classroom.mistakes import MISTAKES, backward_with, forward_with, steps_by_receiver
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Suspect, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
 from viz.classroom.worksheets.sheet import Sheet
+from viz.formulas.mistakes import MISTAKES, backward_with, forward_with, steps_by_receiver
 from viz.graph.dot import write
 
 

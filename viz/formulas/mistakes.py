@@ -4,10 +4,9 @@ The numbers come from the engine's own steps, added up under a wrong rule.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
-from engine import rules
 from engine.rules import Rule
 from engine.steps import BackwardStep, backward_steps
 from engine.value import Value
@@ -15,6 +14,7 @@ from engine.value import Value
 Numbers = Mapping[Value, float]
 Contribution = Callable[[BackwardStep, float, Numbers], float]
 Total = Callable[[list[float], list[BackwardStep], Numbers], Sequence[float]]
+Partials = Callable[..., tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Mistake:
         total: the gradient, from its contributions, their steps, and the data. If the mistake has several forms, so
             has the result, the plainest first.
         value: the data of an operation, from its rule and operands; several likewise.
+        partials: the wrong local derivatives, by the name of the rule, if that is the mistake; see `wrong_partials`.
     """
 
     name: str
@@ -36,15 +37,29 @@ class Mistake:
     contribution: Contribution = lambda s, upstream, data: upstream * s.local
     total: Total = lambda contributions, steps, data: [sum(contributions)]
     value: Callable[[Rule, Sequence[float]], Sequence[float]] = lambda rule, xs: [rule.evaluate(*xs)]
+    partials: Mapping[str, Partials] = field(default_factory=dict)
 
     def gradients(self, steps: list[BackwardStep], upstream: Numbers, data: Numbers) -> Sequence[float]:
         """The gradient of the node that receives these steps, if the mistake is made."""
         return self.total([self.contribution(step, upstream[step.node], data) for step in steps], steps, data)
 
 
-def _local(names: str, wrong: Callable[[BackwardStep, Numbers], float]) -> Contribution:
-    """A contribution with a wrong local derivative for the rules of these names."""
-    return lambda s, upstream, data: upstream * (wrong(s, data) if s.node.rule.name in names.split() else s.local)
+def wrong_partials(name: str, hint: str, **wrong: Partials) -> Mistake:
+    """Wrong lines in the table of derivatives: the partials as functions of (z, x, y) and the constants of the rule.
+
+    >>> swapped = wrong_partials("swapped", "The other operand.", mul=lambda z, x, y: (x, y))
+    >>> swapped.partials["mul"](6.0, 2.0, 3.0)
+    (2.0, 3.0)
+    """
+
+    def contribution(s: BackwardStep, upstream: float, data: Numbers) -> float:
+        partials, rule = wrong.get(s.node.rule.name), s.node.rule
+        if partials is None:
+            return upstream * s.local
+        xs = [data[parent] for parent in s.node.parents]
+        return upstream * partials(data[s.node], *xs, *rule.constants)[s.operand]
+
+    return Mistake(name, hint, contribution, partials=wrong)
 
 
 _CONFUSED_WITH: dict[str, Callable[..., list[float]]] = {  # the results of the operations it is confused with
@@ -74,22 +89,26 @@ MISTAKES = (
             total=lambda contributions, steps, data: _sums_of_some(contributions)),
     Mistake("= for +=", "Only the last contribution was kept: add each one to what is already there (+=, not =).",
             total=lambda contributions, steps, data: contributions[-1:]),
-    Mistake("minus forgotten", "A minus is missing: there is one in the local derivatives of -x, and of x - y and "
-            "x / y with respect to y.",
-            _local("sub neg div", lambda s, data: -s.local if s.operand or s.node.rule is rules.neg else s.local)),
+    wrong_partials("minus forgotten", "A minus is missing: there is one in the local derivatives of -x, and of x - y "
+                   "and x / y with respect to y.",
+                   sub=lambda z, x, y: (1.0, 1.0), neg=lambda z, x: (1.0,), div=lambda z, x, y: (1.0 / y, z / y)),
     Mistake("sign", "The sign is wrong: check the minuses again.",
             total=lambda contributions, steps, data: [-sum(contributions)],
             value=lambda rule, xs: [-rule.evaluate(*xs)]),
-    Mistake("swapped", "The wrong operand: the local derivative of x * y with respect to x is y, the other operand.",
-            _local("mul", lambda s, data: data[s.parent])),
-    Mistake("own data", "The result of the operation was used as its local derivative.",
-            _local("mul div power relu maximum", lambda s, data: data[s.node])),
-    Mistake("square", "The local derivative of x**2 is 2 * x: the exponent comes down in front, and x stays.",
-            _local("power", lambda s, data: data[s.parent])),
-    Mistake("quotient", "The local derivatives of x / y are 1 / y with respect to x, and -x / y**2 with respect to y.",
-            _local("div", lambda s, data: -data[s.node] if s.operand else data[s.node.parents[1]])),
-    Mistake("closed gate", "The local derivative is 0 for relu of a number below 0, and for the smaller one of a max.",
-            _local("relu maximum", lambda s, data: 1.0)),
+    wrong_partials("swapped", "The wrong operand: the local derivative of x * y with respect to x is y, the other "
+                   "operand.",
+                   mul=lambda z, x, y: (x, y)),
+    wrong_partials("own data", "The result of the operation was used as its local derivative.",
+                   mul=lambda z, x, y: (z, z), div=lambda z, x, y: (z, z), power=lambda z, x, n: (z,),
+                   relu=lambda z, x: (z,), maximum=lambda z, x, y: (z, z)),
+    wrong_partials("square", "The local derivative of x**2 is 2 * x: the exponent comes down in front, and x stays.",
+                   power=lambda z, x, n: (x,)),
+    wrong_partials("quotient", "The local derivatives of x / y are 1 / y with respect to x, and -x / y**2 with respect "
+                   "to y.",
+                   div=lambda z, x, y: (y, -z)),
+    wrong_partials("closed gate", "The local derivative is 0 for relu of a number below 0, and for the smaller one of "
+                   "a max.",
+                   relu=lambda z, x: (1.0,), maximum=lambda z, x, y: (1.0, 1.0)),
     Mistake("upstream forgotten", "This is the local derivative alone: multiply it by the upstream gradient.",
             lambda s, upstream, data: s.local),
     Mistake("local forgotten", "The gradient was passed on unchanged: multiply it by the local derivative.",
