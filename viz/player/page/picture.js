@@ -137,7 +137,7 @@ function focusNext(by) {
 // ---- Sizes. All is shown, if it can be read at that size; otherwise what changes is kept in view.
 
 const fittingScale = () => Math.min(stage.clientWidth / (view.size[0] + 8), stage.clientHeight / (view.size[1] + 36));
-const initialScale = () => Math.max(stage.clientWidth < 560 ? LEAST_ON_A_PHONE : LEAST, Math.min(2.4, fittingScale()));
+const initialScale = () => Math.max(innerWidth <= 560 ? LEAST_ON_A_PHONE : LEAST, Math.min(2.4, fittingScale()));
 function sized() {
   svg.setAttribute("width", view.size[0] * scale);
   svg.setAttribute("height", (view.size[1] + 28) * scale);

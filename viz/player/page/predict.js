@@ -34,7 +34,7 @@ function suspects(stop) { // what the common mistakes give in place of the local
 }
 function answer(given) {
   const stop = stops[passes.at], { state, causes } = judge(given, localOf(stop), suspects(stop));
-  if (state === "right") return settle(!missed);
+  if (state === "right") return settle(true);
   missed ||= state === "wrong";
   verdict.replaceChildren();
   for (const cause of causes) make(verdict, "li", {}, G.hints[cause] ?? W.hints[cause]);
@@ -44,7 +44,7 @@ function answer(given) {
 function settle(right) {
   if (!asking) return;
   score.asked++;
-  if (right) score.right++;
+  if (right && !missed) score.right++;
   asking = false;
   verdict.replaceChildren();
   const gone = document.activeElement?.closest("#question");
