@@ -80,7 +80,11 @@ class Page:
 
     def evaluate(self, expression, argument=None):
         """The value of an expression, or of a function called with the argument; infinities and nan are kept."""
-        called = f"({expression})({json.dumps(argument)})" if re.match(r"[\w, ()\[\]]* =>", expression) else expression
+        called = (
+            f"({expression})({json.dumps(argument)})"
+            if re.match(r"(\w+|\([\w, \[\]]*\)) =>", expression)
+            else expression
+        )
         number = "(k, x) => typeof x === 'number' && !Number.isFinite(x) ? `\\u0000${x}` : x"
         text = self._script(f"(async () => JSON.stringify(await {called}, {number}))()").get("value")
         return None if text is None else json.loads(re.sub(r'"\\u0000(-?)(\w+)"', r"\1\2", text))

@@ -126,22 +126,11 @@ def rule_functions(
         else script.entry(rule, operands)
         for rule, operands in used
     ]
-    return script.text("RULES", ["return [", *[f"  {entry}," for entry in entries], "];"])
-
-
-def functions(name: str, **given: Callable[..., Any]) -> str:
-    """The source of a constant of that name, an object with the given functions.
-
-    >>> print(functions("AREA", square=lambda x: x * x))
-    const AREA = (() => {
-      "use strict";
-      const square_0 = ($x) => $x * $x;
-      return {square: square_0};
-    })();
-    """
-    script = _Script()
-    listed = ", ".join(f"{key}: {script.reference(function, key)}" for key, function in given.items())
-    return script.text(name, [f"return {{{listed}}};"])
+    text = "".join(f"  {line}\n" for line in [*script.definitions, "return [", *[f"  {e}," for e in entries], "];"])
+    for name, source in reversed(_HELPERS.items()):
+        if re.search(rf"\b{name}\b", text):
+            text = f"  const {name} = {source};\n{text}"
+    return f'const RULES = (() => {{\n  "use strict";\n{text}}})();'
 
 
 def exportable(rule: Rule, operands: int | None = None) -> bool:
@@ -182,14 +171,6 @@ class _Script:
             return f"{{value: {value}, partials: {partials or self.reference(rule.partials, rule.name)}{more}}}"
 
         return self.attempt(write) or "null"
-
-    def text(self, name: str, body: Sequence[str]) -> str:
-        """The definition of a constant: all that was asked for, and the helpers it needs, in a scope of its own."""
-        text = "".join(f"  {line}\n" for line in [*self.definitions, *body])
-        for helper, source in reversed(_HELPERS.items()):
-            if re.search(rf"\b{helper}\b", text):
-                text = f"  const {helper} = {source};\n{text}"
-        return f'const {name} = (() => {{\n  "use strict";\n{text}}})();'
 
     def attempt(self, write: Callable[[], str]) -> str | None:
         """The result of `write`; if it fails, None, and everything is as it was before."""

@@ -30,11 +30,11 @@ from viz.formulas.symbols import Expression, Name, as_expression, textbook_form
 from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
-from viz.graph.palette import DARK, LIGHT, gradient_limit, gradient_shade
+from viz.graph.palette import DARK, LIGHT
 from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
 from viz.player.firing import firing_order, module_by_module
-from viz.player.javascript import functions, rule_functions
-from viz.player.languages import HINTS, LANGUAGES
+from viz.player.javascript import rule_functions
+from viz.player.languages import HINTS, LANGUAGES, ORDERS
 from viz.player.squeeze import squeezed_script, squeezed_style
 
 MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
@@ -109,7 +109,7 @@ def play(
             f"this graph has {len(graph):,} Values, too many to step through (at most {MOST_NODES:,}); "
             "play a smaller part, such as one neuron or one example"
         )
-    wrong = {} if order is None else _wrong_order(graph, order, LANGUAGES[lang])
+    wrong = {} if order is None else _wrong_order(graph, order, ORDERS[lang])
     return Player({**_graph(graph, names, depth, lang, bool(wrong)), **wrong}, _rule_pairs(graph), lang, height)
 
 
@@ -145,14 +145,14 @@ class Player:
             [
                 "(() => {",
                 rule_functions(self.rules, wrong),
-                functions("SCALE", shade=gradient_shade, limit=gradient_limit),
                 *((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in parts),
                 "})();",
             ]
         )
         theme = squeezed_script((_HERE / "theme.js").read_text(encoding="utf-8"))
         style, script = squeezed_style(style), squeezed_script(script)
-        data = _json({**self.graph, "words": LANGUAGES[self.lang], "lang": self.lang})
+        words = LANGUAGES[self.lang] | (ORDERS[self.lang] if "firing" in self.graph else {})
+        data = _json({**self.graph, "words": words, "lang": self.lang})
         scripts = f"'{_hash(theme)}' '{_hash(script)}'"
         policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
         return (
@@ -192,13 +192,15 @@ def _hash(text: str) -> str:
 
 def _palette() -> str:
     """The colours of the roles and of gradients, as CSS variables."""
-    rules = []
-    for selector, palette in ((":root", LIGHT), ('[data-theme="dark"]', DARK)):
-        colours = {name: getattr(palette, name) for name in ("negative", "zero", "positive", "norm")}
-        for role, style in palette.styles.items():
-            colours |= {f"{role}-fill": style.fill, f"{role}-line": style.border}
-        rules.append(selector + " {" + "".join(f"--{name}: {colour};" for name, colour in colours.items()) + "}")
-    return "{}\n@media screen {{{}}}\n".format(*rules)
+    text = ""
+    for palette, theme in ((LIGHT, ""), (DARK, "[data-theme=dark]")):
+        ends = "".join(f"--{name}:{getattr(palette, name)};" for name in ("negative", "zero", "positive", "norm"))
+        rules = [f"{theme or ':root'}{{{ends}}}"]
+        rules += [
+            f"{theme} .{role}{{--fill:{style.fill};--edge:{style.border}}}" for role, style in palette.styles.items()
+        ]
+        text += f"@media screen{{{''.join(rules)}}}" if theme else "".join(rules)
+    return text
 
 
 def _number(x: float) -> float | str:
@@ -210,7 +212,7 @@ def _rule_pairs(order: Sequence[Value]) -> list[tuple[Rule, int]]:
 
 
 def _wrong_order(
-    graph: Sequence[Value], order: str | Order | Sequence[Value], words: Mapping[str, Any]
+    graph: Sequence[Value], order: str | Order | Sequence[Value], words: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the page needs to know of a backward pass in another order, or with ``=`` for ``+=``."""
     index = {node: i for i, node in enumerate(graph)}
@@ -387,5 +389,5 @@ class _Drawing:
         if vertex.role == "constant":
             return (self.name[vertex],)
         title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
-        beside = f", {self.words['true']} -0.000" if self.compares else ""
+        beside = ", -0.00000000" if self.compares else ""
         return title, "data -0.00000", f"grad -0.0000{beside or '0'}"

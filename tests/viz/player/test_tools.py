@@ -16,6 +16,7 @@ from tests.viz.player.graphs import labelled, network
 from viz import backward_in_order, explain, nudge, play
 from viz.classroom.worksheets.marking import judge
 from viz.formulas.mistakes import MISTAKES
+from viz.graph.palette import gradient_limit, gradient_shade
 from viz.player.languages import LANGUAGES
 
 
@@ -249,7 +250,11 @@ def test_an_unknown_order_is_refused(wrong):
         play(shared(), order=wrong)
 
 
-TYPED = ["3", "3.0", "6/2", "-1/4", "0,25", "1 1/2", "-1 1/2", "½", "2½", "−5", "0.667", "0,666", "0.668", "0.67", ".5", "5.", "+7", "- 7", "", "   ", "x", "1e5", "nan", "1/0", "--2", "12345678901", "0.0000001", "3 / 4", "３", "1/3", "0.333", "0.3333"]
+TYPED = [
+    *("3", "3.0", "6/2", "-1/4", "0,25", "1 1/2", "-1 1/2", "½", "2½", "−5", "0.667", "0,666", "0.668", "0.67", ".5"),
+    *("5.", "+7", "- 7", "", "   ", "x", "1e5", "nan", "1/0", "--2", "12345678901", "0.0000001", "3 / 4", "３", "1/3"),
+    *("0.333", "0.3333"),
+]
 KEYS = [3.0, -0.25, 2 / 3, 1.5, 0.5, -5.0, 7.0, 0.0, 1 / 3, 0.0625, 1e-9, 12.5, math.tanh(0.3)]
 
 
@@ -292,6 +297,11 @@ def test_colours_are_those_of_the_pictures(page):
     filled = page.evaluate("[...document.querySelectorAll('.box rect.body')].map((rect) => rect.style.fill)")
     assert any("--norm" in fill or "color" in fill for fill in filled)
     assert "grad" in read(page, "#legend b")
+    numbers = [0.0, 1e-9, -0.004, 0.3, -1.0, 7.0, -99.0, 1e20]
+    shades = page.evaluate("xs => xs.map((x) => player.shade(x, 10))", numbers)
+    assert shades == pytest.approx([gradient_shade(x, 10.0) for x in numbers])
+    limits = page.evaluate("xs => xs.map((x) => player.limitOf(x))", numbers)
+    assert limits == pytest.approx([gradient_limit(x) for x in numbers])
     assert "‖grad‖" in read(page, "#legend b")
     page.evaluate("document.querySelector('#colour').click()")
     assert not any(page.evaluate("[...document.querySelectorAll('.box rect.body')].map((rect) => rect.style.fill)"))

@@ -3,7 +3,7 @@
 const TYPED = { "−": "-", "–": "-", "⁄": "/", "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3" };
 
 function readNumber(given) { // a fraction, the unit of its last decimal, and its digits; null if it is no number
-  const text = given.replace(/[−–⁄½¼¾⅓⅔]/g, (c) => TYPED[c]).replace(/[０-９]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0))
+  const text = given.replace(/[−–⁄½¼¾⅓⅔]/g, c => TYPED[c]).replace(/[０-９]/g, c => String.fromCharCode(c.charCodeAt(0) - 0xfee0))
     .trim().split(/\s+/).join(" ");
   const decimal = /^([+-]?) ?(?=[.,]?\d)(\d{0,9})(?:[.,](\d{0,20}))?$/.exec(text);
   if (decimal) {
@@ -23,11 +23,11 @@ function exactly(x) { // a float as a fraction
   for (; !Number.isInteger(x); x *= 2) bottom *= 2n;
   return [BigInt(x), bottom];
 }
-const magnitude = (x) => (x < 0n ? -x : x);
+const magnitude = x => (x < 0n ? -x : x);
 const less = ([a, b], [c, d]) => a * d < c * b;
 
 function isNear({ top, bottom, unit, digits }, number, enough = 3) { // it is this number or, with enough digits, this number rounded or cut off
-  if (!Number.isFinite(number)) return false;
+  if (!isFinite(number)) return false;
   const [n, d] = exactly(number), off = [magnitude(top * d - n * bottom), bottom * d];
   const halves = less([magnitude(top), bottom], [magnitude(n), d]) ? 1n : 2n;
   return less(off, exactly(1e-6)) || (digits >= enough && less(off, [unit[0], unit[1] * halves]));
@@ -37,7 +37,7 @@ function judge(given, key, suspects) { // suspects: [name, number]; the causes a
   const answer = readNumber(given);
   if (!answer) return { state: "unreadable", causes: ["unreadable"] };
   if (isNear(answer, key)) return { state: "right", causes: [] };
-  const differs = (x) => Math.abs(x - key) > 1e-9 * Math.max(1, Math.abs(x), Math.abs(key));
+  const differs = x => Math.abs(x - key) > 1e-9 * Math.max(1, Math.abs(x), Math.abs(key));
   const causes = suspects.filter(([, number]) => isNear(answer, number) && differs(number)).map(([name]) => name);
   if (isNear(answer, key, 0)) causes.unshift("rounded");
   return { state: "wrong", causes: causes.length ? causes : ["unknown"] };

@@ -9,30 +9,31 @@ const passes = {
   enter() { this.last = stops.length - 1; },
   frame(k) {
     const state = stateAfter(stops, asking ? k - 1 : k), stop = stops[k], { box: from, kind, sent } = stop;
-    const receivers = new Set(sent.map(({ parent }) => boxOf[parent]).filter((id) => id !== from));
-    const lit = new Map(sent.map((message) => [arrowOf.get(arrowId(boxOf, message)), message]));
+    const receivers = new Set(sent.map(({ parent }) => boxOf[parent]).filter(id => id !== from));
+    const lit = new Map(sent.map(message => [arrowOf.get(arrowId(boxOf, message)), message]));
     const fill = fills(state);
     if (G.firing) order.draw(state);
     return {
-      box: (id) => {
-        const classes = [], nodes = nodesIn(id), module = id < 0 ? G.modules[-1 - id] : null;
-        const awaited = nodes.filter((node) => !isConstant(node)), done = awaited.length > 0 && awaited.every((node) => complete(state, node));
-        if (nodes.some((node) => !state.known[node])) classes.push("waiting");
+      box: id => {
+        const classes = [], nodes = nodesIn(id), module = id < 0 ? moduleOf(id) : null;
+        const awaited = nodes.filter(node => !isConstant(node)), done = awaited.length > 0 && awaited.every(node => complete(state, node));
+        if (nodes.some(node => !state.known[node])) classes.push("waiting");
         if (done) classes.push("done");
         if (id === from && kind !== "seed") classes.push(kind === "backward" ? "sender" : "receiver");
         if (receivers.has(id) || (kind === "seed" && id === from)) classes.push("receiver");
         const wrong = G.firing ? verdictOn(state, id) : "";
         if (wrong) classes.push("early");
         const badge = kind !== "backward" ? "" : id === from ? `${W.sends} ↓` : receivers.has(id) ? `↓ ${W.receives}` : "";
-        const node = module ? module.outputs[0] : id, data = state.known[node] ? shown(numbers.values[node]) : "—";
+        const node = module ? module.outputs[0] : id, row = dataRow(id), data = state.known[node] ? row : row.replace(/\s.*/, " —");
         const gradient = state.has[node] ? shown(state.gradient[node]) : "—";
-        const texts = module ? { data: `out ${data}, grad ${gradient}`, gradient: `‖grad‖ ${module.parameters.some((p) => state.has[p]) ? shown(normOf(state, module)) : "—"}` }
-          : isConstant(id) ? { data } : { data: `data ${data}`, gradient: G.firing ? besideTruth(state, id) : `grad ${gradient}` };
+        const norm = () => (module.parameters.some(p => state.has[p]) ? shown(normOf(state, module)) : "—");
+        const texts = module ? { data: `${data}, grad ${gradient}`, gradient: `‖grad‖ ${norm()}` }
+          : { data, gradient: G.firing ? besideTruth(state, id) : `grad ${gradient}` };
         return { classes, ...texts, mark: done && !wrong ? "✓" : "", badge: wrong && !badge ? wrong : badge, fill: fill(id) };
       },
-      arrow: (arrow) => {
+      arrow: arrow => {
         const message = lit.get(arrowOf.get(arrow.g.id));
-        if (arrow.operand < 0 || arrow.count) return { active: Boolean(message) };
+        if (arrow.operand < 0 || isConstant(arrow.tail)) return { active: Boolean(message) };
         const local = () => `× ${shown(numbers.locals[arrow.head][arrow.operand])}`;
         const passed = message ? !asking : arrows.length <= 40 && complete(state, arrow.head) && state.fired[arrow.head];
         return { active: Boolean(message), text: passed ? local() : "" };
@@ -48,9 +49,8 @@ const passes = {
   },
   counter(k) {
     const phase = k === 0 ? "" : stops[k].kind === "forward" ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`;
-    return filled(W.counter, { k, n: this.last }) + phase;
+    return [filled(W.counter, { k, n: this.last }), phase];
   },
-  choose(id) { runTo(id); },
 };
 let scene = passes;
 
@@ -58,7 +58,9 @@ function show() {
   const k = scene.at;
   paint(scene.frame(k));
   const these = scene.describe(k);
-  counter.textContent = scene.counter(k);
+  const [count, phase = ""] = [scene.counter(k)].flat();
+  counter.textContent = count;
+  make(counter, "span", {}, phase);
   if (scene !== passes) { question.hidden = verdict.hidden = legend.hidden = true; }
   follow(these);
   clearTimeout(addressing);
@@ -69,12 +71,12 @@ function go(to) { scene.at = Math.max(0, Math.min(scene.last, to)); if (scene ==
 // ---- Opening and closing boxes.
 
 function openView(index, inside = null) {
-  const before = stops, wasEnd = before && passes.at === passes.last;
+  const before = stops && stateAfter(stops, passes.at), wasEnd = before && passes.at === passes.last;
   drawView(index);
   passes.enter();
-  passes.at = wasEnd ? passes.last : before ? sameState(before, passes.at, stops) : 0;
+  passes.at = wasEnd ? passes.last : before ? sameState(before, stops) : 0;
   if (scene !== passes) scene.enter();
-  if (inside) focusable(view.boxes.map(([id]) => id).find((id) => inside.has(nodesIn(id)[0])) ?? focused);
+  if (inside) focusable(view.boxes.map(([id]) => id).find(id => inside.has(nodesIn(id)[0])) ?? focused);
   ask();
   closeButton.disabled = view.up === undefined || view.up === index;
   openButton.disabled = view.down === undefined;
@@ -83,16 +85,16 @@ function openView(index, inside = null) {
 }
 function choose(id) { // a click on a box
   stopPlaying();
-  if (id >= 0) return (tool && TOOLS[tool].choose ? TOOLS[tool] : scene).choose(id);
+  if (id >= 0) return TOOLS[tool]?.choose ? leaves.includes(id) && TOOLS[tool].pick(id) : runTo(id);
   const had = document.activeElement?.closest?.(".box");
-  openView(G.modules[-1 - id].opens, new Set(G.modules[-1 - id].nodes));
+  openView(moduleOf(id).opens, new Set(moduleOf(id).nodes));
   if (had) focusBox(focused);
 }
 function closeView() {
   if (closeButton.disabled) return;
   const had = document.activeElement?.closest?.(".box"), nodes = new Set(nodesIn(focused));
   openView(view.up);
-  focusable([...boxes.keys()].find((id) => nodesIn(id).some((node) => nodes.has(node))) ?? focused);
+  focusable([...boxes.keys()].find(id => nodesIn(id).some(node => nodes.has(node))) ?? focused);
   if (had) focusBox(focused);
 }
 
@@ -107,8 +109,8 @@ function forward() {
 }
 function back() { go(scene.at - 1); }
 function runTo(node) {
-  const computed = stops.findIndex((stop) => stop.nodes.includes(node));
-  const finished = node === ROOT ? stops.findIndex((stop) => stop.kind === "seed") : stops.findLastIndex((stop) => stop.sent.some(({ parent }) => parent === node));
+  const computed = stops.findIndex(stop => stop.nodes.includes(node));
+  const finished = node === ROOT ? stops.findIndex(stop => stop.kind === "seed") : stops.findLastIndex(stop => stop.sent.some(({ parent }) => parent === node));
   if (computed < 0 && finished < 0) return; // a constant
   go(passes.at < computed || finished < 0 ? computed : finished);
 }
@@ -126,21 +128,19 @@ function togglePlay() { timer === null ? startPlaying() : stopPlaying(); }
 
 // ---- The tools: one at a time; most have a column beside the picture.
 
-const TOOLS = { predict: {}, nudge, paths, slope: sliders, ...(G.firing ? { order } : {}) };
+const TOOLS = { predict: {}, ...(leaves.length ? { nudge, paths, slope: sliders } : {}), ...(G.firing ? { order } : {}) };
 let tool = null;
 function open(name) {
   stopPlaying();
   tool = name;
   predicting = name === "predict";
-  scene = name === "nudge" && unknown < 0 && leaves.length ? nudge : name === "paths" && leaves.length ? paths : passes;
+  scene = name === "nudge" && unknown < 0 ? nudge : name === "paths" ? paths : passes;
   aside.replaceChildren();
-  const build = leaves.length ? TOOLS[name]?.build : null;
-  aside.hidden = !build;
-  aside.setAttribute("aria-label", name ? W[name] : "");
-  if (build) TOOLS[name].build(aside);
+  aside.hidden = !TOOLS[name]?.build;
+  if (!aside.hidden) TOOLS[name].build(aside);
   if (scene !== passes) scene.enter();
   ask();
-  for (const each in TOOLS) document.getElementById(each).setAttribute("aria-pressed", each === name);
+  for (const each in TOOLS) set(byId(each), { "aria-pressed": each === name });
   toggleMenu(false);
   show();
   if (asking) typed.focus({ preventScroll: true });
@@ -149,14 +149,13 @@ function open(name) {
 // ---- The bar.
 
 const group = (parent, kind) => make(parent, "div", { class: `group ${kind}` });
-const word = (label) => label.replace(/\s\(.*/, ""); // without the keyboard shortcut
+const word = label => label.replace(/\s\(.*/, ""); // without the keyboard shortcut
 function says(element, label) {
   element.textContent = word(label);
-  element.title = label;
-  element.setAttribute("aria-label", label);
+  set(element, { title: label, "aria-label": label });
 }
 const walking = group(bar, "walking");
-const then = (act) => () => { stopPlaying(); act(); };
+const then = act => () => { stopPlaying(); act(); };
 button(walking, "first", "|◀", W.first, then(() => go(0)));
 button(walking, "back", "◀", W.back, then(back));
 const playButton = button(walking, "play", word(W.play), W.play, togglePlay);
@@ -168,17 +167,14 @@ const closeButton = button(folding, "close", "⊟", W.close, closeView);
 const openButton = button(folding, "open", "⊞", W.open, () => { if (view.down !== undefined) openView(view.down); });
 const tools = group(bar, "tools");
 for (const name in TOOLS) {
-  if (name !== "predict" && !leaves.length && name !== "order") continue;
-  button(tools, name, W[name], W[`${name}Hint`], () => open(tool === name ? null : name)).setAttribute("aria-pressed", false);
+  set(button(tools, name, W[name], W[`${name}Hint`], () => open(tool === name ? null : name)), { "aria-pressed": false });
 }
-for (const name in TOOLS) if (!document.getElementById(name)) delete TOOLS[name];
 const more = button(bar, "more", "⋯", W.more, () => toggleMenu(menu.hidden));
 const menu = make(bar, "div", { class: "menu", id: "menu", hidden: "" });
-more.setAttribute("aria-expanded", false);
-more.setAttribute("aria-controls", "menu");
-function toggleMenu(to) { menu.hidden = !to; more.setAttribute("aria-expanded", to); }
+set(more, { "aria-controls": "menu", "aria-expanded": false });
+function toggleMenu(to) { menu.hidden = !to; set(more, { "aria-expanded": to }); }
 const pace = make(make(menu, "label", { class: "group" }, `${W.speed} `), "input", { type: "range", id: "speed", min: -2, max: 2, step: 1, value: 0 });
-pace.addEventListener("input", () => { if (timer !== null) { stopPlaying(); startPlaying(); } });
+on(pace, "input", () => { if (timer !== null) { stopPlaying(); startPlaying(); } });
 const looking = group(menu, "looking");
 button(looking, "smaller", "−", W.smaller, () => zoom(scale / 1.25));
 button(looking, "fit", "⤢", W.fit, () => zoom(Math.min(2.4, fittingScale())));
@@ -187,13 +183,13 @@ button(looking, "theme", "◐", W.theme, theme.switch);
 const colourButton = button(menu, "colour", W.colour, W.colourHint, () => setColour(!colouring));
 function setColour(to) {
   colouring = to;
-  colourButton.setAttribute("aria-pressed", to);
+  set(colourButton, { "aria-pressed": to });
   show();
 }
 const narrow = matchMedia("(max-width: 820px)"); // there the bar has room for the steps alone
 function arrange() { narrow.matches ? menu.prepend(tools, folding) : more.before(folding, tools); }
-narrow.addEventListener("change", arrange);
-addEventListener("pointerdown", ({ target }) => { if (!menu.hidden && !target.closest("#menu, #more")) toggleMenu(false); });
+on(narrow, "change", arrange);
+on(window, "pointerdown", ({ target }) => { if (!menu.hidden && !target.closest("#menu, #more")) toggleMenu(false); });
 
 // ---- Keys.
 
@@ -202,13 +198,13 @@ const KEYS = {
   ArrowDown: () => focusNext(1), ArrowUp: () => focusNext(-1), Enter() { if (asking) typed.focus(); },
   Escape() { menu.hidden ? closeView() : (toggleMenu(false), more.focus()); },
 };
-addEventListener("keydown", (event) => {
+on(window, "keydown", event => {
   const { key, target } = event;
   if (event.ctrlKey || event.altKey || event.metaKey || !(key in KEYS)) return;
-  const box = target.closest?.(".box"), activates = key === " " || key === "Enter";
-  if (activates && box) {
+  const activates = key === " " || key === "Enter";
+  if (activates && target.closest?.(".box")) {
     event.preventDefault();
-    return choose(Number(box.id.slice(1)) * (box.id[0] === "n" ? 1 : -1) - (box.id[0] === "n" ? 0 : 1));
+    return choose(focused);
   }
   if (target.matches?.("select, input") && (target.type !== "range" || /^(Arrow|Home|End)/.test(key))) return key === "Escape" ? target.blur() : undefined;
   if (target.tagName === "BUTTON" && activates) return;
@@ -220,40 +216,30 @@ addEventListener("keydown", (event) => {
 // ---- The address: #12, and after it what is open, such as #12&view=3&nudge=0,0.1.
 
 function address() {
-  const parts = [String(scene.at)];
-  if (view !== G.views[G.first]) parts.push(`view=${G.views.indexOf(view)}`);
-  if (tool === "nudge") parts.push(`nudge=${nudge.leaf},${nudge.by}`);
-  else if (tool === "paths") parts.push(`paths=${paths.leaf}`);
-  else if (tool && tool !== (G.firing ? "order" : null)) parts.push(tool);
-  if (colouring) parts.push("colour");
-  return `#${parts.join("&")}`;
+  const at = G.views.indexOf(view), named = tool && tool !== "order" ? `&${tool}${TOOLS[tool].link?.() ?? ""}` : "";
+  return `#${scene.at}${at === G.first ? "" : "&view=" + at}${named}${colouring ? "&colour" : ""}`;
 }
 function writeAddress() { if (location.hash !== address()) history.replaceState(null, "", address()); }
 function readAddress(start) {
-  if (!start && location.hash === address()) return;
-  const [at, ...parts] = location.hash.slice(1).split("&"), given = Object.fromEntries(parts.map((part) => part.split("=")));
-  const own = (name) => Object.hasOwn(given, name), leafOf = (text) => (leaves.includes(Number(text)) ? Number(text) : leaves[0]);
-  const index = Number(given.view ?? G.first), opened = index in G.views ? index : G.first;
-  if (start || G.views[opened] !== view && parts.length) openView(opened);
-  if (own("nudge")) {
-    const [leaf, by] = String(given.nudge).split(",");
-    Object.assign(nudge, { leaf: leafOf(leaf), by: Number.isFinite(Number(by)) && by ? Number(by) : 0.1 });
+  const [at, ...parts] = location.hash.slice(1).split("&"), to = Number(at);
+  if (start) openView(G.first);
+  for (const part of parts) {
+    const [name, ...values] = part.split(/[=,]/);
+    if (name === "view" && G.views[Number(values[0])]) openView(Number(values[0]));
+    if (Object.hasOwn(TOOLS, name)) { TOOLS[name].choose?.(...values.map(Number)); open(name); }
+    if (name === "colour") setColour(true);
   }
-  if (own("paths")) paths.leaf = leafOf(given.paths);
-  const wanted = Object.keys(TOOLS).find(own) ?? (start && G.firing ? "order" : null);
-  if (wanted && wanted !== tool) open(wanted);
-  if (own("colour") !== colouring && (own("colour") || parts.length)) setColour(own("colour"));
-  const to = Number(at);
-  if (Number.isInteger(to) && (to !== scene.at || start)) go(to);
+  if (start && G.firing && !tool) open("order");
+  if (Number.isInteger(to) && (start || to !== scene.at)) go(to);
 }
-addEventListener("hashchange", () => readAddress(false));
+on(window, "hashchange", () => { if (location.hash !== address()) readAddress(false); });
 
 arrange();
 readAddress(true);
 
 // The state of the page, for use from outside: by tests, or in a console in class.
 window.player = {
-  go, judge, get last() { return scene.last; }, get step() { return scene.at; },
+  go, judge, shade, limitOf, get last() { return scene.last; }, get step() { return scene.at; },
   get values() { return [...numbers.values]; },
   get gradients() { return [...stateAfter(stops, passes.at).gradient]; },
   get nudge() { return nudge.outcome(); },

@@ -1,12 +1,15 @@
 // The numbers: as Python computed them, or computed here with `RULES`, the graph's rules as functions; null stands for
 // one that could not be translated.
 
-const given = { values: G.values.map(decoded), locals: G.locals.map((row) => row.map(decoded)) };
+const given = { values: G.values.map(decoded), locals: G.locals.map(row => row.map(decoded)) };
 let numbers = given;
 const moved = new Map(); // leaf -> the number that its slider has given it
-const isConstant = (node) => G.roles[node] === "constant";
-const leaves = [...G.names.keys()].filter((node) => node !== ROOT && /input|parameter/.test(G.roles[node]));
-const unknown = G.rules.findIndex((rule) => rule >= 0 && RULES[rule] === null); // its rule cannot be computed here
+const isConstant = node => G.roles[node] === "constant";
+const ofRole = role => [...G.names.keys()].filter(node => node !== ROOT && G.roles[node] === role);
+const inputs = ofRole("input"), parameters = ofRole("parameter"), leaves = [...inputs, ...parameters];
+const nameOf = node => plain(G.names[node]);
+const ROOT_NAME = nameOf(ROOT);
+const unknown = G.rules.findIndex(rule => rule >= 0 && RULES[rule] === null); // its rule cannot be computed here
 
 function evaluated(changes) { // all values, if these leaves have these numbers
   const values = given.values.slice();
@@ -16,7 +19,7 @@ function evaluated(changes) { // all values, if these leaves have these numbers
   }
   return values;
 }
-const operandsOf = (node, values) => G.parents[node].map((parent) => values[parent]);
+const operandsOf = (node, values) => G.parents[node].map(parent => values[parent]);
 function recompute() {
   if (moved.size === 0) { numbers = given; return; }
   const values = evaluated(moved);

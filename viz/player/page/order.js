@@ -29,18 +29,18 @@ const order = {
     make(parent, "table", { id: "totals" });
   },
   draw(state) {
-    const table = document.getElementById("totals");
+    const table = byId("totals");
     if (!table) return;
     table.replaceChildren();
     const head = make(table, "tr");
     for (const words of ["", W.thisOrder, W.true]) make(head, words ? "th" : "td", words ? { scope: "col" } : {}, words);
     for (const leaf of leaves) {
       const row = make(table, "tr"), wrong = passes.at === passes.last && !same(state.gradient[leaf], trueGradients()[leaf]);
-      make(row, "th", { scope: "row" }, plain(G.names[leaf]));
+      make(row, "th", { scope: "row" }, nameOf(leaf));
       make(row, "td", { class: wrong ? "wrong" : "" }, `${state.has[leaf] ? shown(state.gradient[leaf]) : passes.at === passes.last ? "0" : "—"}${wrong ? " ✗" : ""}`);
       make(row, "td", {}, shown(trueGradients()[leaf]));
     }
-    const missing = G.names.map((_, node) => node).filter((node) => G.parents[node].length && !state.fired[node]);
-    if (passes.at === passes.last) for (const node of missing) make(make(table, "tr"), "td", { colspan: 3, class: "wrong" }, `✗ ${filled(W.neverFired, { node: plain(G.names[node]) })}`);
+    const missing = G.names.map((_, node) => node).filter(node => G.parents[node].length && !state.fired[node]);
+    if (passes.at === passes.last) for (const node of missing) make(make(table, "tr"), "td", { colspan: 3, class: "wrong" }, `✗ ${filled(W.neverFired, { node: nameOf(node) })}`);
   },
 };

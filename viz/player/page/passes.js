@@ -13,7 +13,9 @@ const expected = new Int32Array(N), sentBy = G.names.map(() => []);
 for (const operands of G.parents) for (const parent of operands) expected[parent]++;
 for (const message of messages) sentBy[message.node].push(message);
 
-const nodesIn = (id) => (id >= 0 ? [id] : G.modules[-1 - id].nodes);
+const moduleOf = id => G.modules[-1 - id];
+const dataRow = id => (id < 0 ? `out ${shown(numbers.values[moduleOf(id).outputs[0]])}` : `${isConstant(id) ? "" : "data "}${shown(numbers.values[id])}`);
+const nodesIn = id => (id >= 0 ? [id] : moduleOf(id).nodes);
 
 function boxesOf(view) { // the box that each node is in
   const boxOf = new Int32Array(N);
@@ -27,15 +29,15 @@ function arrowId(boxOf, { node, operand, parent }) {
 function stopsOf(view) {
   const boxOf = boxesOf(view), stops = [{ kind: "start", nodes: [], sent: [] }];
   for (const [box] of view.boxes) {
-    const nodes = nodesIn(box).filter((node) => G.parents[node].length);
+    const nodes = nodesIn(box).filter(node => G.parents[node].length);
     if (nodes.length) stops.push({ kind: "forward", box, nodes, sent: [] });
   }
   stops.push({ kind: "seed", box: boxOf[ROOT], nodes: [], sent: [] });
   const backward = (box, sent) => stops.push({ kind: "backward", box, nodes: [], sent });
-  if (G.firing) messages.forEach((message) => backward(message.node, [message]));
+  if (G.firing) messages.forEach(message => backward(message.node, [message]));
   else for (const [box] of [...view.boxes].reverse()) {
     const groups = new Map();
-    for (const message of [...nodesIn(box)].reverse().flatMap((node) => sentBy[node])) {
+    for (const message of [...nodesIn(box)].reverse().flatMap(node => sentBy[node])) {
       const arrow = box >= 0 ? arrowId(boxOf, message) : "all";
       if (groups.has(arrow)) groups.get(arrow).push(message);
       else groups.set(arrow, [message]);
@@ -48,18 +50,17 @@ function stopsOf(view) {
 function stateAfter(stops, k) {
   const state = {
     known: new Uint8Array(N), gradient: new Float64Array(N), has: new Uint8Array(N), received: new Int32Array(N),
-    fired: new Int32Array(N), early: new Map(), started: false,
+    fired: new Int32Array(N), early: new Map(), sent: new Uint8Array(messages.length), started: false,
   };
-  const sent = new Uint8Array(messages.length);
   for (let node = 0; node < N; node++) if (!G.parents[node].length) state.known[node] = 1;
   for (const stop of stops.slice(0, k + 1)) {
     for (const node of stop.nodes) state.known[node] = 1;
-    for (const { index } of stop.sent) sent[index] = 1;
+    for (const { index } of stop.sent) state.sent[index] = 1;
     if (stop.kind === "seed") { state.started = true; state.gradient[ROOT] = 1; state.has[ROOT] = 1; }
   }
   let last = -1;
   for (const { node, operand, parent, firing, index } of messages) {
-    if (!sent[index]) continue;
+    if (!state.sent[index]) continue;
     if (firing !== last) {
       if (state.received[node] < expected[node] && !state.early.has(node)) state.early.set(node, state.received[node]);
       state.fired[node]++;
@@ -74,14 +75,8 @@ function stateAfter(stops, k) {
 }
 const complete = (state, node) => state.started && (node === ROOT || (expected[node] > 0 && state.received[node] >= expected[node]));
 
-function sameState(from, k, to) { // the last of these stops by which nothing has happened that had not there
-  const known = new Set(), sent = new Set();
-  for (const stop of from.slice(0, k + 1)) {
-    for (const node of stop.nodes) known.add(node);
-    for (const { index } of stop.sent) sent.add(index);
-  }
-  const seeded = from.slice(0, k + 1).some((stop) => stop.kind === "seed");
-  const had = (stop) => stop.nodes.every((node) => known.has(node)) && stop.sent.every(({ index }) => sent.has(index)) && (stop.kind !== "seed" || seeded);
-  const next = to.findIndex((stop) => !had(stop));
+function sameState(state, to) { // the last of these stops by which nothing has happened that is not in the state
+  const had = ({ kind, nodes, sent }) => nodes.every(node => state.known[node]) && sent.every(({ index }) => state.sent[index]) && (kind !== "seed" || state.started);
+  const next = to.findIndex(stop => !had(stop));
   return (next < 0 ? to.length : next) - 1;
 }

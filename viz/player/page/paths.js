@@ -37,9 +37,9 @@ const paths = {
     }
     const gradient = k === this.last ? shown(gradients()[this.leaf]) : "—";
     return {
-      box: (id) => ({
+      box: id => ({
         classes: on.has(id) ? [id === boxOf[this.leaf] ? "sender" : "receiver"] : path ? ["waiting"] : [],
-        data: id >= 0 ? `${isConstant(id) ? "" : "data "}${shown(numbers.values[id])}` : `out ${shown(numbers.values[G.modules[-1 - id].outputs[0]])}`,
+        data: dataRow(id),
         gradient: id === this.leaf ? `grad ${gradient}` : "",
       }),
       arrow: ({ g, operand, count }) => (lit.has(g.id) ? { active: true, text: operand < 0 ? count : `× ${shown(lit.get(g.id))}` } : {}),
@@ -51,42 +51,33 @@ const paths = {
   },
   describe(k) {
     clear();
-    const path = this.all[k - 1], root = seenName(ROOT), leaf = seenName(this.leaf), named = { leaf, root, count: this.count.toLocaleString(G.lang) };
+    const path = this.all[k - 1], root = ROOT_NAME, leaf = nameOf(this.leaf), named = { leaf, root, count: this.count.toLocaleString(G.lang) };
     if (k === 0) say(filled(this.count > MOST_PATHS ? W.pathsMany : this.count === 1 ? W.pathsOne : W.pathsStart, named));
     else if (path) {
-      const row = math(formula);
-      path.edges.forEach(({ node, parent }, i) => {
-        if (i) sign(row, "·");
-        if (i < 8) partialDerivative(row, seenName(node), seenName(parent));
-        else if (i === 8) make(row, "mtext", {}, "…");
-      });
-      sign(row, "=");
-      if (path.factors.length > 1 && path.factors.length <= 12) { mathProduct(row, path.factors); sign(row, "="); }
-      mathNumber(row, path.product);
+      const { edges, factors } = path, some = edges.length <= 8 ? edges : [];
+      const derivatives = product(some.map(({ node, parent }) => [seenName(node), seenName(parent)]));
+      writeMath(math(formula), ...derivatives, "=", ...(factors.length > 1 && some.length ? [...product(factors), "="] : []), path.product);
       spoken.textContent = filled(W.path, { k, count: named.count, route: this.route(path), product: shown(path.product) });
     } else say(filled(W.pathsSum, { ...named, sum: shown(this.sum()) }));
     this.ledger(k);
     const on = path ? path.edges.flatMap(({ node, parent }) => [node, parent]) : [this.leaf];
-    return [...new Set(on.map((node) => boxes.get(boxOf[node])))];
+    return [...new Set(on.map(node => boxes.get(boxOf[node])))];
   },
   ledger(k) {
-    const table = document.getElementById("ledger");
+    const table = byId("ledger");
     table.replaceChildren();
     this.all.slice(0, k).forEach((path, i) => {
-      const row = make(table, "tr", { class: i === k - 1 ? "now" : "" });
-      make(row, "th", { scope: "row" }, this.route(path));
-      make(row, "td", {}, shown(path.product));
+      addRow(table, this.route(path), i === k - 1 ? "now" : "").textContent = shown(path.product);
     });
     if (k !== this.last || !this.last) return;
-    const row = make(table, "tr", { class: "sum" });
-    make(row, "th", { scope: "row" }, filled(W.sumOf, { leaf: seenName(this.leaf), root: seenName(ROOT) }));
-    make(row, "td", {}, shown(this.sum()));
+    addRow(table, filled(W.sumOf, { leaf: nameOf(this.leaf), root: ROOT_NAME }), "sum").textContent = shown(this.sum());
   },
   counter(k) { return filled(W.counter, { k, n: this.last }); },
-  choose(id) { if (leaves.includes(id)) this.pick(id); },
+  link() { return `=${this.leaf}`; },
+  choose(leaf) { if (leaves.includes(leaf)) this.leaf = leaf; },
   pick(leaf) { this.leaf = leaf; this.at = 0; open("paths"); },
   build(parent) {
-    choice(parent, "from", W.input, leaves.map((leaf) => [leaf, plain(G.names[leaf])]), (leaf) => this.pick(leaf)).value = this.leaf;
+    choice(parent, "from", W.input, leaves.map(leaf => [leaf, nameOf(leaf)]), leaf => this.pick(leaf)).value = this.leaf;
     make(parent, "table", { id: "ledger" });
   },
 };

@@ -50,13 +50,14 @@ function drawView(index) {
   }
   for (const box of view.boxes) boxes.set(box[0], drawnBox(above, box));
   focusable(boxes.keys().next().value);
-  scale = zoomed ? scale : initialScale();
+  zoomed = false;
+  scale = initialScale();
   sized();
 }
 
-const title = (node) => G.names[node].replace(/^\((.*)\)$/s, "$1"); // a formula needs the brackets of "(a + b)", a title does not
+const title = node => G.names[node].replace(/^\((.*)\)$/s, "$1"); // a formula needs the brackets of "(a + b)", a title does not
 function drawnBox(parent, [id, x, y, width, height]) {
-  const module = id < 0 ? G.modules[-1 - id] : null;
+  const module = id < 0 ? moduleOf(id) : null;
   const role = module ? "module" : G.roles[id];
   const g = make(parent, "g", { id: id < 0 ? `m${-1 - id}` : `n${id}`, class: `box ${role}`, role: "button", tabindex: -1 });
   const left = x - width / 2, top = y - height / 2, round = role === "operation" || role === "output" ? 10 : 0;
@@ -74,30 +75,28 @@ function drawnBox(parent, [id, x, y, width, height]) {
   });
   texts.mark = textSetter(make(g, "text", { x: left + width - 5, y: top + 17, class: "mark" }));
   texts.badge = textSetter(make(g, "text", { x, y: top - 6, class: "badge" }));
-  g.addEventListener("click", () => choose(id));
-  g.addEventListener("focus", () => {
+  on(g, "click", () => choose(id));
+  on(g, "focus", () => {
     focusable(id);
     const frame = { x: left - 5, y: top - 5, width: width + 10, height: height + 10, rx: round + 4 };
-    for (const [name, value] of Object.entries(frame)) ring.setAttribute(name, value);
-    ring.setAttribute("visibility", g.matches(":focus-visible") ? "visible" : "hidden");
-    if (g.matches(":focus-visible")) inView([boxes.get(id)]);
+    const seen = g.matches(":focus-visible");
+    set(ring, { ...frame, visibility: seen ? "visible" : "hidden" });
+    if (seen) inView([boxes.get(id)]);
   });
-  g.addEventListener("blur", () => ring.setAttribute("visibility", "hidden"));
+  on(g, "blur", () => set(ring, { visibility: "hidden" }));
   return { id, g, face, texts, x, y, width, height, classes: `box ${role}`, base: `box ${role}` };
 }
 const pen = document.createElement("canvas").getContext("2d"); // which measures texts
 function textSetter(element, width = Infinity) { // returns a function that sets the text, squeezed if it is too wide for the box
   const node = element.appendChild(document.createTextNode(""));
   let squeezed = false;
-  return (text) => {
+  return text => {
     if (text === node.data) return;
     node.data = text;
     pen.font = `${element.classList.contains("title") ? "bold " : ""}16px Helvetica, Arial, "Noto Sans", sans-serif`;
     const wide = text.length > 8 && pen.measureText(text).width > width - 12;
-    if (wide) {
-      element.setAttribute("textLength", width - 12);
-      element.setAttribute("lengthAdjust", "spacingAndGlyphs");
-    } else if (squeezed) element.removeAttribute("textLength");
+    if (wide) set(element, { textLength: width - 12, lengthAdjust: "spacingAndGlyphs" });
+    else if (squeezed) element.removeAttribute("textLength");
     squeezed = wide;
   };
 }
@@ -125,8 +124,8 @@ function paint(frame) { // frame.box(id) and frame.arrow(arrow) say what is show
 // ---- The keyboard: one box is reached by Tab, the others from there.
 
 function focusable(id) {
-  boxes.get(focused)?.g.setAttribute("tabindex", -1);
-  boxes.get((focused = id))?.g.setAttribute("tabindex", 0);
+  for (const [one, tabindex] of [[focused, -1], [id, 0]]) if (boxes.has(one)) set(boxes.get(one).g, { tabindex });
+  focused = id;
 }
 function focusBox(id) { boxes.get(id)?.g.focus({ preventScroll: true }); }
 function focusNext(by) {
@@ -139,8 +138,7 @@ function focusNext(by) {
 const fittingScale = () => Math.min(stage.clientWidth / (view.size[0] + 8), stage.clientHeight / (view.size[1] + 36));
 const initialScale = () => Math.max(innerWidth <= 560 ? LEAST_ON_A_PHONE : LEAST, Math.min(2.4, fittingScale()));
 function sized() {
-  svg.setAttribute("width", view.size[0] * scale);
-  svg.setAttribute("height", (view.size[1] + 28) * scale);
+  set(svg, { width: view.size[0] * scale, height: (view.size[1] + 28) * scale });
 }
 function zoom(to) { zoomed = true; scale = Math.min(4, Math.max(0.02, to)); sized(); follow(); }
 function refit() {
@@ -152,10 +150,8 @@ function follow(these = followed) { inView((followed = these)); }
 function inView(these) { // these boxes: all of them, or if there is no room for that, the first
   if (!these.length) return;
   const { scrollLeft, scrollTop, clientWidth, clientHeight } = stage;
-  const edges = (some) => [
-    Math.min(...some.map(({ x, width }) => x - width / 2)) * scale - 12, Math.max(...some.map(({ x, width }) => x + width / 2)) * scale + 12,
-    Math.min(...some.map(({ y, height }) => y - height / 2 + 20)) * scale - 24, Math.max(...some.map(({ y, height }) => y + height / 2 + 20)) * scale + 12,
-  ];
+  const edge = (some, at, size, side) => Math.max(...some.map(box => side * box[at] + box[size] / 2)) * side * scale + 12 * side;
+  const edges = some => [edge(some, "x", "width", -1), edge(some, "x", "width", 1), edge(some, "y", "height", -1) + 20 * scale - 12, edge(some, "y", "height", 1) + 20 * scale];
   let [left, right, top, bottom] = edges(these);
   if (right - left > clientWidth || bottom - top > clientHeight) [left, right, top, bottom] = edges(these.slice(0, 1));
   const x = left < scrollLeft || right > scrollLeft + clientWidth ? (left + right - clientWidth) / 2 : scrollLeft;

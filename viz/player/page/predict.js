@@ -11,10 +11,10 @@ make(question, "button", { type: "submit", id: "check" }, W.check);
 button(question, "reveal", W.reveal, W.reveal, () => settle(false));
 const scored = make(question, "span", { id: "score" });
 const verdict = make(line, "ul", { class: "verdict", id: "verdict", role: "status", hidden: "" });
-question.addEventListener("submit", (event) => { event.preventDefault(); answer(typed.value); });
+on(question, "submit", event => { event.preventDefault(); answer(typed.value); });
 
 function asks(stop) {
-  return predicting && stop.kind === "backward" && stop.box >= 0 && stop.sent.length === 1 && Number.isFinite(localOf(stop));
+  return predicting && stop.kind === "backward" && stop.box >= 0 && stop.sent.length === 1 && isFinite(localOf(stop));
 }
 const localOf = ({ sent: [{ node, operand }] }) => numbers.locals[node][operand];
 
@@ -28,12 +28,14 @@ function suspects(stop) { // what the common mistakes give in place of the local
   const [{ node, operand, parent }] = stop.sent, local = localOf(stop);
   const upstream = stateAfter(stops, passes.at - 1).gradient[node], values = numbers.values;
   const wrong = RULES[G.rules[node]]?.wrong ?? {};
-  const found = Object.keys(G.hints).filter((name) => name in wrong)
-    .map((name) => [name, wrong[name](values[node], ...operandsOf(node, values))[operand]]);
-  return [...found, ["sign", -local], ["product", times(upstream, local)], ["upstream", upstream], ["data", values[parent]]];
+  const found = Object.keys(G.hints).filter(name => name in wrong)
+    .map(name => [name, wrong[name](values[node], ...operandsOf(node, values))[operand]]);
+  return [[...found, ["sign", -local]], [["product", times(upstream, local)], ["upstream", upstream], ["data", values[parent]]]];
 }
 function answer(given) {
-  const stop = stops[passes.at], { state, causes } = judge(given, localOf(stop), suspects(stop));
+  const stop = stops[passes.at], [known, other] = suspects(stop), local = localOf(stop);
+  let { state, causes } = judge(given, local, known);
+  if (causes[0] === "unknown") ({ causes } = judge(given, local, other));
   if (state === "right") return settle(true);
   missed ||= state === "wrong";
   verdict.replaceChildren();
@@ -57,11 +59,10 @@ function showQuestion() {
   question.hidden = !predicting;
   verdict.hidden = !verdict.children.length;
   typed.disabled = !asking;
-  for (const id of ["check", "reveal"]) document.getElementById(id).disabled = !asking;
+  for (const id of ["check", "reveal"]) byId(id).disabled = !asking;
   scored.textContent = filled(W.score, score);
-  asked.replaceChildren();
-  if (!asking) { asked.textContent = W.noQuestion; return; }
-  const [{ node, parent }] = stops[passes.at].sent, row = math(asked);
-  partialDerivative(row, seenName(node), seenName(parent));
-  sign(row, "=");
+  asked.textContent = asking ? "" : W.noQuestion;
+  if (!asking) return;
+  const [{ node, parent }] = stops[passes.at].sent;
+  writeMath(math(asked), [seenName(node), seenName(parent)], "=");
 }

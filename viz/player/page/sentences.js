@@ -3,11 +3,11 @@
 
 function seenName(node) {
   const box = boxOf[node];
-  if (box >= 0) return plain(G.names[node]);
-  const { name, outputs } = G.modules[-1 - box];
+  if (box >= 0) return nameOf(node);
+  const { name, outputs } = moduleOf(box);
   return plain(outputs.length === 1 || !outputs.includes(node) ? name : `${name}[${outputs.indexOf(node)}]`);
 }
-const boxName = (box) => plain(box >= 0 ? G.names[box] : G.modules[-1 - box].name);
+const boxName = box => plain(box >= 0 ? G.names[box] : moduleOf(box).name);
 
 function mathName(parent, name) {
   const found = /^(\p{L})[_[]?(\d+)\]?$/u.exec(name);
@@ -39,11 +39,16 @@ function partialDerivative(parent, of, by) {
     mathName(row, name);
   }
 }
-const sign = (parent, text) => make(parent, "mo", {}, text);
-const math = (parent) => make(make(parent, "math", { displaystyle: "true" }), "mrow");
-function mathProduct(row, factors) { // 2 · (−3) = −6
-  factors.forEach((x, i) => { if (i) sign(row, "·"); mathNumber(row, x, i === 0); });
+const math = parent => make(make(parent, "math", { displaystyle: "true" }), "mrow");
+function writeMath(row, ...parts) { // signs, numbers, derivatives as [of, by], and undefined for what is not told
+  parts.forEach((part, i) => {
+    if (typeof part === "string") make(row, "mo", {}, part);
+    else if (Array.isArray(part)) partialDerivative(row, ...part);
+    else if (part === undefined) make(row, "mtext", { class: "asked" }, "?");
+    else mathNumber(row, part, !/^[·+]$/.test(parts[i - 1]));
+  });
 }
+const product = factors => factors.flatMap((x, i) => (i ? ["·", x] : [x]));
 
 // A rule's formula, with the operands' names or numbers in place of its placeholders.
 function ruleFormula(parent, node, part, fill) {
@@ -83,14 +88,11 @@ function describe(stop, state, before) { // the state after the stop, and the st
   source.textContent = line ? plain(line) : "";
   if (kind === "start") return say(W.start);
   if (kind === "seed") {
-    const row = math(formula);
-    partialDerivative(row, seenName(ROOT), seenName(ROOT));
-    sign(row, "=");
-    mathNumber(row, 1);
-    spoken.textContent = filled(W.seed, { root: seenName(ROOT) });
+    writeMath(math(formula), [ROOT_NAME, ROOT_NAME], "=", 1);
+    spoken.textContent = filled(W.seed, { root: ROOT_NAME });
     make(formula, "span", { class: "said" }, spoken.textContent);
   } else if (kind === "forward" && box < 0) {
-    const { name, outputs } = G.modules[-1 - box];
+    const { name, outputs } = moduleOf(box);
     const computed = { node: plain(name), value: shown(numbers.values[outputs[0]]), count: outputs.length };
     say(filled(outputs.length === 1 ? W.computes : W.computesMany, computed));
   } else if (kind === "forward") describeOperation(nodes[0]);
@@ -100,13 +102,12 @@ function describe(stop, state, before) { // the state after the stop, and the st
 function describeOperation(node) {
   const row = math(formula);
   mathName(row, seenName(node));
-  sign(row, "=");
+  writeMath(row, "=");
   if (ruleFormula(row, node, 0, byName)) {
-    sign(row, "=");
+    writeMath(row, "=");
     ruleFormula(row, node, 0, byNumber);
   } else make(row, "mtext", {}, `${plain(G.operations[node])}( ${filled(W.operands, { count: G.parents[node].length })} )`);
-  sign(row, "=");
-  mathNumber(row, numbers.values[node]);
+  writeMath(row, "=", numbers.values[node]);
   spoken.textContent = filled(W.computes, { node: seenName(node), value: shown(numbers.values[node]) });
 }
 function describeModule(box, sent) {
@@ -119,52 +120,30 @@ function describeModule(box, sent) {
   say(words.join(" ") || filled(W.through, { node: boxName(box) }));
 }
 function describeMessage({ node, operand, parent }, state, before) {
-  const upstream = before.gradient[node], local = numbers.locals[node][operand], product = times(upstream, local);
-  const root = seenName(ROOT), from = seenName(node), to = seenName(parent);
-  const answer = (row, x, first) => (asking ? make(row, "mtext", { class: "asked" }, "?") : mathNumber(row, x, first));
-  const row = math(formula);
-  partialDerivative(row, root, to);
-  sign(row, G.assigned ? "=" : "+=");
-  partialDerivative(row, root, from);
-  sign(row, "·");
-  partialDerivative(row, from, to);
-  sign(row, "=");
-  mathNumber(row, upstream);
-  sign(row, "·");
-  answer(row, local, false);
-  sign(row, "=");
-  answer(row, product);
+  const upstream = before.gradient[node], local = numbers.locals[node][operand], sent = times(upstream, local), old = before.gradient[parent];
+  const from = seenName(node), to = seenName(parent), told = x => (asking ? undefined : x);
+  writeMath(math(formula), [ROOT_NAME, to], G.assigned ? "=" : "+=", [ROOT_NAME, from], "·", [from, to], "=", upstream, "·", told(local), "=", told(sent));
   const received = before.received[parent] + (asking ? 0 : 1), total = expected[parent];
   if (!asking) {
-    cell(W.rule, (dd) => {
+    cell(W.rule, dd => {
       const rule = math(dd);
-      partialDerivative(rule, from, to);
-      sign(rule, "=");
+      writeMath(rule, [from, to], "=");
       const start = rule.textContent;
-      if (!ruleFormula(rule, node, operand + 1, byName)) return mathNumber(rule, local);
+      if (!ruleFormula(rule, node, operand + 1, byName)) return writeMath(rule, local);
       const written = rule.textContent.slice(start.length).replace("−", "-");
-      if (written === shown(local)) return; // the derivative is a constant
-      sign(rule, "=");
-      mathNumber(rule, local);
+      if (written !== shown(local)) writeMath(rule, "=", local); // unless the derivative is a constant
     });
   }
-  cell(W.upstream, (dd) => mathNumber(math(dd), upstream));
-  cell(W.product, (dd) => answer(math(dd), product));
-  cell(G.assigned ? W.assigned : W.sum, (dd) => {
-    const sum = math(dd);
-    mathNumber(sum, before.gradient[parent]);
-    sign(sum, G.assigned ? "→" : "+");
-    answer(sum, product, Boolean(G.assigned));
-    if (G.assigned) return;
-    sign(sum, "=");
-    answer(sum, before.gradient[parent] + product);
-  });
-  cell(filled(W.gradientOf, { node: to }), (dd) => {
+  cell(W.upstream, dd => writeMath(math(dd), upstream));
+  cell(W.product, dd => writeMath(math(dd), told(sent)));
+  if (G.assigned) cell(W.assigned, dd => writeMath(math(dd), old, "→", told(sent)));
+  else cell(W.sum, dd => writeMath(math(dd), old, "+", told(sent), "=", told(old + sent)));
+  cell(filled(W.gradientOf, { node: to }), dd => {
     const dots = total <= 10 && received <= total ? "●".repeat(received) + "○".repeat(total - received) : "";
     dd.textContent = [filled(W.received, { received, expected: total }), dots, received === total ? W.complete : ""].filter(Boolean).join(" ");
   });
   const said = { node: from, parent: to, upstream: shown(upstream), local: shown(local) };
   spoken.textContent = asking ? filled(W.asks, said)
-    : filled(W.passes, { ...said, product: shown(product), total: shown(G.assigned ? product : before.gradient[parent] + product), received, expected: total });
+    : filled(W.passes, { ...said, product: shown(sent), total: shown(G.assigned ? sent : old + sent), received, expected: total });
   if (!asking && G.firing) describeMistake(node, state, before);
 }
