@@ -396,8 +396,10 @@ def _trace_partials(
     steps: dict[str, str] = {}
     z, *xs = [_Traced(script, steps, source) for source in ("z", *[f"x[{i}]" for i in range(operands)])]
     partials = [z.text(partial) for partial in function(z, *xs, *constants)]
-    start = f"const {', '.join(f'{name} = {step}' for step, name in steps.items())}; " if steps else ""
-    return f"(z, ...x) => {{ {start}return [{', '.join(partials)}]; }}"
+    listed = f"[{', '.join(partials)}]"
+    if not steps:
+        return f"(z, ...x) => {listed}"
+    return f"(z, ...x) => {{ const {', '.join(f'{name} = {step}' for step, name in steps.items())}; return {listed}; }}"
 
 
 def _operator(form: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:

@@ -8,6 +8,7 @@ applying all the steps up to it, so that going back and forth cannot drift.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -179,9 +180,9 @@ class Player:
 
 
 def _json(data: Any) -> str:
-    """JSON that is safe in a page: nothing in it can end the script element or a line."""
+    """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
+    for character in "<&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text.encode("utf-8", "replace").decode()
 
@@ -275,7 +276,10 @@ def _formulas(rule: Rule, arity: int) -> list[str]:
 
 
 def _short(formula: Expression) -> str:
-    return MATHML.write(formula) if formula.size <= LONGEST else ""
+    if formula.size > LONGEST:
+        return ""
+    text = MATHML.write(formula).replace("&#x2061;", "\u2061")
+    return re.sub(r"<mrow>(<mi>□-?\d+</mi>)</mrow>", r"\1", text)
 
 
 def _views(

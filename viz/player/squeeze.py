@@ -1,7 +1,7 @@
 """The page's script and style, without what only the readers of their sources need: comments and space.
 
 The script is written so that this can be simple: statements end with a semicolon, a division has a space after it and a
-regular expression none at its beginning, and no template literal stands in another. A test of the player looks for that.
+regular expression none at its beginning, and no template literal stands in another. A test looks for that.
 """
 
 import re

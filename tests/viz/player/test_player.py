@@ -750,7 +750,7 @@ def test_where_there_are_few_leaves_parameters_have_sliders_too_that_recompute_b
     w, b = Value(0.5, "w", role="parameter"), Value(-1.0, "b", role="parameter")
     page = opened(play(sum_of_squares(Value(2.0, "x"), Value(7.0, "target"), w, b)))
     page.locator("#slope").click()
-    assert page.locator(".sliders label span").all_text_contents() == ["x", "target", "w", "b"]
+    assert page.locator("#sliders label span").all_text_contents() == ["x", "target", "w", "b"]
     page.evaluate("player.go(player.last)")
     for number_of_w in (0.5, 1.25, -0.5):  # down to the least loss, and past it
         leaf = next(int(id[1:]) for id, rows in boxes(page).items() if rows[0] == "w")
@@ -782,7 +782,7 @@ def test_which_leaves_have_sliders(opened, inputs, parameters, count):
     leaves += [Value(1.0, f"w{i}", role="parameter") for i in range(parameters)]
     page = opened(play(sum(leaves, Value(0.0, role="constant"))))
     page.locator("#slope").click()
-    assert page.locator(".sliders input").count() == count
+    assert page.locator("#sliders input").count() == count
 
 
 def test_a_rule_the_page_cannot_know_is_named_in_place_of_the_sliders(opened):
@@ -791,7 +791,7 @@ def test_a_rule_the_page_cannot_know_is_named_in_place_of_the_sliders(opened):
     x = Value(1.0, "x")
     page = opened(play(strange(x) * x))
     page.locator("#slope").click()
-    assert page.locator(".sliders input").count() == 0
+    assert page.locator("#sliders input").count() == 0
     assert "look up" in text(page, "#aside p")
     page.keyboard.press("End")
     assert page.evaluate("player.gradients")[0] == 3.0
@@ -1004,10 +1004,10 @@ CONTRAST = """() => {
       found[`${box.getAttribute("class")} ${kind}`] = contrast(getComputedStyle(text).fill, behind);
     }
   }
-  for (const part of document.querySelectorAll(".panel, .panel dt, .bar, .source, .bar button"))
-    found[part.className || part.tagName] = contrast(
+  for (const part of document.querySelectorAll("#panel, #panel dt, #bar, #source, #bar button"))
+    found[part.id || part.tagName] = contrast(
       getComputedStyle(part).color,
-      getComputedStyle(part.closest("button, .panel, .bar")).backgroundColor,
+      getComputedStyle(part.closest("button, #panel, #bar")).backgroundColor,
     );
   return found;
 }"""
@@ -1152,11 +1152,11 @@ def test_a_phone_shows_the_picture_first_then_one_row_of_controls(opened):
     page = opened(play(made(shared)), "#10", has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    stage, bar, panel = (page.locator(part).bounding_box() for part in ("#stage", ".bar", ".panel"))
+    stage, bar, panel = (page.locator(part).bounding_box() for part in ("#stage", "#bar", "#panel"))
     assert stage["y"] == 0
     assert stage["height"] > 400
     assert stage["height"] <= bar["y"] <= panel["y"]
-    rows = {round(button.bounding_box()["y"]) for button in page.locator(".bar button:visible").all()}
+    rows = {round(button.bounding_box()["y"]) for button in page.locator("#bar button:visible").all()}
     assert len(rows) == 1
     page.locator("#forward").tap()
     assert at(page) == 11
@@ -1210,7 +1210,7 @@ def test_the_picture_is_fitted_anew_when_its_room_changes(opened):
     for tool in ("slope", "predict", "nudge", "paths", "paths"):
         page.locator(f"#{tool}").click()
         until(page, f"({fits})()")
-    height = lambda: page.locator(".panel").bounding_box()["height"]  # noqa: E731
+    height = lambda: page.locator("#panel").bounding_box()["height"]  # noqa: E731
     low = height()
     page.evaluate("player.go(player.last)")
     assert height() > low  # as high as what it says

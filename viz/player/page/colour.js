@@ -5,7 +5,7 @@ const shade = (x, limit) => (x ? Math.sign(x) * Math.min(1, Math.max(0, 1 + Math
 const limitOf = largest => (largest > 0 ? 10 ** Math.ceil(Math.log10(largest)) : 1);
 
 let colouring = false;
-const legend = make(main, "div", { class: "legend", id: "legend", hidden: "" });
+const legend = div(main, "legend", { hidden: "" });
 main.insertBefore(legend, panel);
 
 const shadeOf = (x, limit, norm = false) =>

@@ -161,7 +161,7 @@ button(walking, "back", "◀", W.back, then(back));
 const playButton = button(walking, "play", word(W.play), W.play, togglePlay);
 button(walking, "forward", "▶", W.forward, then(forward));
 button(walking, "last", "▶|", W.last, then(() => go(scene.last)));
-const counter = make(bar, "div", { class: "counter", id: "counter" });
+const counter = div(bar, "counter");
 const folding = group(bar, "folding");
 const closeButton = button(folding, "close", "⊟", W.close, closeView);
 const openButton = button(folding, "open", "⊞", W.open, () => { if (view.down !== undefined) openView(view.down); });
@@ -170,7 +170,7 @@ for (const name in TOOLS) {
   set(button(tools, name, W[name], W[`${name}Hint`], () => open(tool === name ? null : name)), { "aria-pressed": false });
 }
 const more = button(bar, "more", "⋯", W.more, () => toggleMenu(menu.hidden));
-const menu = make(bar, "div", { class: "menu", id: "menu", hidden: "" });
+const menu = div(bar, "menu", { hidden: "" });
 set(more, { "aria-controls": "menu", "aria-expanded": false });
 function toggleMenu(to) { menu.hidden = !to; set(more, { "aria-expanded": to }); }
 const pace = make(make(menu, "label", { class: "group" }, `${W.speed} `), "input", { type: "range", id: "speed", min: -2, max: 2, step: 1, value: 0 });

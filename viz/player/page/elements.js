@@ -12,6 +12,7 @@ function make(parent, tag, attributes = {}, text = "") {
   if (text !== "") element.textContent = text;
   return parent.appendChild(element);
 }
+const div = (parent, id, more) => make(parent, "div", { id, ...more });
 function set(element, attributes) { for (const name in attributes) element.setAttribute(name, attributes[name]); }
 const on = (target, event, act) => target.addEventListener(event, act);
 const byId = id => document.getElementById(id);

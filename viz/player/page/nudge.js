@@ -8,7 +8,7 @@ const nudge = {
     this.tangent = tangents(leaf);
     this.reached = new Uint8Array(N);
     this.reached[leaf] = 1;
-    for (let node = 0; node < N; node++) if (G.parents[node].some(parent => this.reached[parent])) this.reached[node] = 1;
+    for (const node of G.names.keys()) if (G.parents[node].some(parent => this.reached[parent])) this.reached[node] = 1;
     this.path = view.boxes.map(([id]) => id).filter(id => this.nodesOf(id).length);
     this.last = this.path.length;
     this.at = Math.min(this.at, this.last);

@@ -14,7 +14,7 @@ const unknown = G.rules.findIndex(rule => rule >= 0 && RULES[rule] === null); //
 function evaluated(changes) { // all values, if these leaves have these numbers
   const values = given.values.slice();
   for (const [leaf, value] of changes) values[leaf] = value;
-  for (let node = 0; node < N; node++) {
+  for (const node of G.names.keys()) {
     if (G.rules[node] >= 0) values[node] = RULES[G.rules[node]].value(...operandsOf(node, values));
   }
   return values;
@@ -27,6 +27,7 @@ function recompute() {
     (G.rules[node] < 0 ? row : RULES[G.rules[node]].partials(values[node], ...operandsOf(node, values))));
   numbers = { values, locals };
 }
+const localAt = ({ node, operand }) => numbers.locals[node][operand];
 const times = (upstream, local) => (upstream === 0 ? 0 : upstream * local); // where 0 arrives, 0 is sent on
 
 function gradients() { // of the root, with respect to every node
@@ -40,7 +41,7 @@ function gradients() { // of the root, with respect to every node
 function tangents(leaf) { // the derivative of every node with respect to one
   const tangent = new Float64Array(N);
   tangent[leaf] = 1;
-  for (let node = 0; node < N; node++) {
+  for (const node of G.names.keys()) {
     G.parents[node].forEach((parent, i) => { tangent[node] += times(tangent[parent], numbers.locals[node][i]); });
   }
   return tangent;

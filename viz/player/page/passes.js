@@ -52,7 +52,7 @@ function stateAfter(stops, k) {
     known: new Uint8Array(N), gradient: new Float64Array(N), has: new Uint8Array(N), received: new Int32Array(N),
     fired: new Int32Array(N), early: new Map(), sent: new Uint8Array(messages.length), started: false,
   };
-  for (let node = 0; node < N; node++) if (!G.parents[node].length) state.known[node] = 1;
+  for (const node of G.names.keys()) if (!G.parents[node].length) state.known[node] = 1;
   for (const stop of stops.slice(0, k + 1)) {
     for (const node of stop.nodes) state.known[node] = 1;
     for (const { index } of stop.sent) state.sent[index] = 1;

@@ -7,7 +7,7 @@ const paths = {
   enter() {
     const leads = new Float64Array(N); // how many paths there are from the input to a node
     leads[this.leaf] = 1;
-    for (let node = 0; node < N; node++) for (const parent of G.parents[node]) leads[node] += leads[parent];
+    for (const node of G.names.keys()) for (const parent of G.parents[node]) leads[node] += leads[parent];
     this.count = leads[ROOT];
     this.all = [];
     const stack = this.count <= MOST_PATHS ? [[ROOT, null]] : [];
@@ -25,14 +25,14 @@ const paths = {
   unlinked(taken) {
     const edges = [];
     for (; taken; taken = taken.taken) edges.push(taken.edge);
-    const factors = edges.map(({ node, operand }) => numbers.locals[node][operand]); // from the input to the result
+    const factors = edges.map(localAt); // from the input to the result
     return { edges, factors, product: factors.reduceRight((product, local) => times(product, local), 1) };
   },
   sum() { return this.all.reduceRight((sum, { product }) => sum + product, 0); },
   frame(k) {
     const path = this.all[k - 1], lit = new Map(), on = new Set();
     for (const edge of path?.edges ?? []) {
-      lit.set(arrowId(boxOf, edge), numbers.locals[edge.node][edge.operand]);
+      lit.set(arrowId(boxOf, edge), localAt(edge));
       on.add(boxOf[edge.node]).add(boxOf[edge.parent]);
     }
     const gradient = k === this.last ? shown(gradients()[this.leaf]) : "—";

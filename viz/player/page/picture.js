@@ -7,15 +7,15 @@ const LEAST_ON_A_PHONE = 1;
 const body = document.body;
 const main = make(body, "main");
 make(main, "h1", { class: "spoken" }, document.title);
-const bar = make(main, "div", { class: "bar", role: "toolbar", "aria-label": W.controls });
-const middle = make(main, "div", { class: "middle" });
-const stage = make(middle, "div", { class: "stage", id: "stage" });
-const aside = make(middle, "div", { class: "aside", id: "aside", hidden: "" });
-const panel = make(main, "div", { class: "panel" });
-const line = make(panel, "div", { class: "line" });
-const formula = make(line, "div", { class: "formula", id: "formula" });
+const bar = div(main, "bar", { role: "toolbar", "aria-label": W.controls });
+const middle = div(main, "middle");
+const stage = div(middle, "stage");
+const aside = div(middle, "aside", { hidden: "" });
+const panel = div(main, "panel");
+const line = div(panel, "line");
+const formula = div(line, "formula");
 const cells = make(panel, "dl", { class: "cells", id: "cells" });
-const source = make(panel, "div", { class: "source", id: "source" });
+const source = div(panel, "source");
 const spoken = make(main, "div", { class: "spoken", id: "spoken", "aria-live": "polite", role: "status" });
 
 let view, boxOf, stops; // of the view that is open

@@ -4,19 +4,19 @@
 let predicting = false, asking = false, missed = false; // a question is open; it has been answered wrongly before
 const score = { right: 0, asked: 0 };
 
-const question = make(line, "form", { class: "question", id: "question", hidden: "" });
+const question = make(line, "form", { id: "question", hidden: "" });
 const asked = make(question, "label", { for: "answer", id: "asked" });
 const typed = make(question, "input", { id: "answer", type: "text", autocomplete: "off", size: 9, "aria-describedby": "verdict" });
 make(question, "button", { type: "submit", id: "check" }, W.check);
 button(question, "reveal", W.reveal, W.reveal, () => settle(false));
 const scored = make(question, "span", { id: "score" });
-const verdict = make(line, "ul", { class: "verdict", id: "verdict", role: "status", hidden: "" });
+const verdict = make(line, "ul", { id: "verdict", role: "status", hidden: "" });
 on(question, "submit", event => { event.preventDefault(); answer(typed.value); });
 
 function asks(stop) {
   return predicting && stop.kind === "backward" && stop.box >= 0 && stop.sent.length === 1 && isFinite(localOf(stop));
 }
-const localOf = ({ sent: [{ node, operand }] }) => numbers.locals[node][operand];
+const localOf = ({ sent: [message] }) => localAt(message);
 
 function ask() { // the question of this stop, if it has one
   asking = asks(stops[passes.at]);

@@ -10,9 +10,9 @@ const sliders = {
   },
   build(parent) {
     if (unknown >= 0) return make(parent, "p", {}, filled(W.fixed, { rule: plain(G.operations[unknown]) }));
-    this.chart = make(parent, "svg", { class: "chart", id: "chart", viewBox: "0 0 360 250", role: "img" });
+    this.chart = make(parent, "svg", { id: "chart", viewBox: "0 0 360 250", role: "img" });
     make(parent, "p", { id: "slopeIs", role: "status" });
-    const rows = make(parent, "div", { class: "sliders", id: "sliders" });
+    const rows = div(parent, "sliders");
     this.inputs = new Map();
     for (const leaf of this.leaves.slice(0, MOST_SLIDERS)) {
       if (!isFinite(given.values[leaf])) continue;
