@@ -57,7 +57,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "show the answer",
         "right": "Right.",
         "shown": "There it is.",
-        "noQuestion": "Step on: the next local derivative is yours.",
+        "noQuestion": "Step on to the next question.",
         "score": "{right} of {asked} right the first time",
         "hints": {
             "rounded": "Right so far: write a fraction, or at least three digits.",
@@ -146,7 +146,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "mostrar la respuesta",
         "right": "Correcto.",
         "shown": "Aquí está.",
-        "noQuestion": "Avanza: la siguiente derivada local es tuya.",
+        "noQuestion": "Avanza hasta la siguiente pregunta.",
         "score": "{right} de {asked} a la primera",
         "hints": {
             "rounded": "Vas bien: escribe una fracción o al menos tres cifras.",
@@ -199,7 +199,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "open": "展開する",
         "theme": "明るさを切り替え",
         "colour": "色分け",
-        "colourHint": "勾配の符号と大きさで箱を色分けする",
+        "colourHint": "箱を勾配で色分けする",
         "parameterCount": "パラメーター {count} 個",
         "values": "値 {count} 個",
         "model": "モデル",
@@ -235,7 +235,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "答えを見る",
         "right": "正解です。",
         "shown": "これが答えです。",
-        "noQuestion": "先に進むと、次の局所的な微分が問題になります。",
+        "noQuestion": "先に進むと問題が出ます。",
         "score": "{asked} 問中 {right} 問を一度で正解",
         "hints": {
             "rounded": "ここまでは合っています。分数か、三桁以上で書いてください。",
@@ -246,10 +246,10 @@ LANGUAGES: dict[str, dict[str, Any]] = {
             "data": "これはオペランドの値で、それに関する微分ではありません。",
         },
         "nudge": "摂動",
-        "nudgeHint": "入力を少し変えて、変化が伝わる様子を見る",
+        "nudgeHint": "入力を少し変えて変化を見る",
         "by": "変化量",
         "nudgeKey": "Δ は実際の変化、≈ は微分による予測です。",
-        "nudgeStart": "{node} を {by} だけ変えます。進むと、変化が伝わる様子が見られます。",
+        "nudgeStart": "{node} を {by} だけ変えます。進むと変化が伝わります。",
         "changeFirst": "{node} は {change} だけ変わります。",
         "change": "{node} は {change} だけ変わります。微分による予測は {predicted} です。",
         "changeMany": "{node} では {count} 個の値が変わります。",
@@ -260,7 +260,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "pathsHint": "入力から結果までの経路を足し合わせる",
         "pathsStart": "{leaf} から {root} までの経路は {count} 本です。それぞれが局所的な微分の積を寄与します。",
         "pathsOne": "{leaf} から {root} までの経路は 1 本です。局所的な微分の積がそのまま勾配です。",
-        "pathsMany": "{leaf} から {root} までの経路は {count} 本で、一本ずつ追うには多すぎます。"
+        "pathsMany": "{leaf} から {root} までの経路は {count} 本で、一本ずつは追えません。"
         "逆伝播は、列挙せずに足し合わせます。",
         "path": "経路 {k} / {count}：{route}。積は {product} です。",
         "pathsSum": "全経路の和 {sum} が、{root} の {leaf} に関する勾配です。",

@@ -122,19 +122,22 @@ class Player:
 
     @property
     def step_count(self) -> int:
-        """The number of steps with all modules open: each operation, the start of the backward pass, and each
-        contribution is one."""
+        """The number of steps if all modules are open.
+
+        Each operation is one, the start of the backward pass is one, and so is each contribution.
+        """
         parents, roles = self.graph["parents"], self.graph["roles"]
         forward = sum(1 for operands in parents if operands)
         firing = self.graph.get("firing", range(len(parents)))
-        return forward + 1 + sum(roles[parent] != "constant" for node in firing for parent in parents[node])
+        contributions = [parent for node in firing for parent in parents[node] if roles[parent] != "constant"]
+        return forward + 1 + len(contributions)
 
     @property
     def title(self) -> str:
         """The title of the page."""
         root = self.graph["names"][-1].encode("utf-8", "replace").decode()
         root = "".join(c if c.isprintable() else " " for c in root)
-        return LANGUAGES[self.lang]["title"].format(root=root)
+        return str(LANGUAGES[self.lang]["title"]).format(root=root)
 
     @property
     def html(self) -> str:
