@@ -2,25 +2,31 @@
 
 import json
 import math
+import re
 import warnings
 from fractions import Fraction
 from importlib.resources import files
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine import Value
 from engine.graph import topological_order
 from engine.steps import backward_steps
-from nn import MLP, mse_loss
+from nn import MLP, GRUCell, Linear, mse_loss
+from tests.paths import ROOT
 from tests.viz.player.graphs import labelled, network
 from viz import backward_in_order, explain, nudge, play
 from viz.classroom.worksheets.marking import judge
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.palette import gradient_limit, gradient_shade
 from viz.player.languages import LANGUAGES
+from viz.player.player import PARTS
+from viz.player.squeeze import TOKEN, squeezed_script
 
 
-@pytest.fixture(params=["chromium", "firefox"])
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
 def page(request, tmp_path):
     """A page in one of the browsers, with `page.play(player, address)`; in the end, nothing was complained about."""
     driver = request.getfixturevalue("browser" if request.param == "chromium" else "firefox")
@@ -342,11 +348,41 @@ def test_axe_finds_nothing(browser, tmp_path, axe, theme, size):
     context.close()
 
 
+# The page.
+
+
+def neuron():
+    """Ten nodes."""
+    x1, x2 = Value(2.0, "x1"), Value(0.0, "x2")
+    w1, w2, b = (Value(w, name, role="parameter") for w, name in ((-3.0, "w1"), (1.0, "w2"), (6.88, "b")))
+    return labelled((x1 * w1 + x2 * w2 + b).tanh(), "o")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_page_of_ten_nodes_is_small(lang):
+    assert len(topological_order(neuron())) == 10
+    assert len(play(neuron(), lang=lang).html.encode()) <= 60_000
+
+
+def test_the_script_is_written_so_that_it_can_be_squeezed():
+    for part in (*PARTS, "theme"):
+        text = (ROOT / "viz" / "player" / "page" / f"{part}.js").read_text(encoding="utf-8")
+        templates = [match[0] for match in TOKEN.finditer(text) if match["kept"] and match[0].startswith("`")]
+        assert all(template.count("{") == template.count("}") for template in templates)
+        assert not re.search(r"[\w)\]] ?/[\w(]", re.sub(r"//.*|/\*.*?\*/", "", strings_out(text)))
+        assert strings_out(squeezed_script(text)) == strings_out(squeezed_script(squeezed_script(text)))
+
+
+def strings_out(text):
+    """A script without what it keeps as it is."""
+    return "".join("" if match["kept"] else match[0] for match in TOKEN.finditer(text))
+
+
 # The order of the boxes.
 
 
-def fires_right(root, depth):
-    """Each box after all that it uses, and every operation in exactly one box."""
+def fires_right(root, depth=1):
+    """In every view each box after all that it uses, and every node in exactly one box; the page's data."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         graph = play(root, depth=depth).graph
@@ -362,19 +398,24 @@ def fires_right(root, depth):
     return graph
 
 
-@pytest.mark.parametrize("fused", [True, False])
-def test_boxes_stand_in_an_order_in_which_they_can_fire(fused):
-    model = MLP(2, [4, 4, 1], fused=fused)
-    root = mse_loss([model([Value(1.0), Value(2.0)]), model([Value(-1.0), Value(0.5)])], [1.0, 0.0])
-    graph = fires_right(root, 1)
-    names = [
-        graph["names"][box] if box >= 0 else graph["modules"][-1 - box]["name"]
-        for box, *_ in graph["views"][4]["boxes"]
-    ]
+@settings(max_examples=25)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(1, 2), st.booleans(), st.booleans())
+def test_boxes_stand_in_an_order_in_which_each_can_fire_once(sizes, examples, fused, shared_input):
+    model = MLP(2, [*sizes, 1], fused=fused)
+    xs = [Value(1.0), Value(2.0)]
+    inputs = [xs if shared_input else [Value(float(i)), Value(0.5)] for i in range(examples)]
+    graph = fires_right(mse_loss([model(x) for x in inputs], [1.0] * examples))
+    everything = graph["views"][max(range(len(graph["views"])), key=lambda i: len(graph["views"][i]["boxes"]))]
+    names = [graph["names"][box] for box, *_ in everything["boxes"]]
     layers = [name.split(".")[0] for name in names if name.startswith("L") and "." in name]
-    assert layers == sorted(layers)  # even with everything open
+    assert examples > 1 or layers == sorted(layers)  # with everything open too
 
 
-def test_every_language_has_words_for_orders():
-    for lang in LANGUAGES:
-        assert play(shared(), lang=lang, order="=").html
+def test_modules_that_come_back_to_one_another_are_played_too():
+    cell, scale = GRUCell(1, 2, label="cell"), Linear(2, 1, label="out")
+    hidden, x = None, [Value(0.5, "x")]
+    for _ in range(3):
+        hidden = cell(x, hidden)
+        x = scale(hidden)
+    graph = fires_right(labelled(x[0] * 2, "y"))
+    assert len(graph["views"]) > 3
