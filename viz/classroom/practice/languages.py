@@ -1,9 +1,11 @@
 """What the page of practice says, in each of its languages. The page fills in the parts in braces.
 
-The mistakes speak English by themselves.
+The mistakes speak English by themselves, and those in a local derivative are translated with the player.
 """
 
 from typing import Any
+
+from viz.player.languages import HINTS
 
 LANGUAGES: dict[str, dict[str, Any]] = {
     "en": {
@@ -60,17 +62,10 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "unknown": "Ninguno de los errores habituales da este número: vuelve a calcularlo.",
         "unreadable": "Esto no se puede leer como número: escríbelo como 3, -0,5, 3/4 o 1 1/2.",
         "everywhere": "Quizá en todos los pasos: {hint}",
-        "mistakes": {
+        "mistakes": HINTS["es"]
+        | {
             "path forgotten": "Falta un camino: cada uso de un nodo le envía una contribución, y todas se suman.",
             "= for +=": "Solo ha quedado la última contribución: suma cada una a lo que ya hay (+=, no =).",
-            "minus forgotten": "Falta un menos: lo hay en las derivadas locales de -x, y en las de x - y y x / y "
-            "respecto a y.",
-            "sign": "El signo no es correcto: revisa los menos.",
-            "swapped": "El operando equivocado: la derivada local de x * y respecto a x es y, el otro operando.",
-            "own data": "Se ha usado el resultado de la operación como su derivada local.",
-            "square": "La derivada local de x**2 es 2 * x: el exponente baja delante y x se queda.",
-            "quotient": "Las derivadas locales de x / y son 1 / y respecto a x, y -x / y**2 respecto a y.",
-            "closed gate": "La derivada local es 0 para relu de un número menor que 0, y para el menor de un max.",
             "upstream included": "Esta es la contribución completa: sin el gradiente entrante queda la derivada local.",
             "data for derivative": "Este es el valor de un operando, pero las derivadas locales de x + y, x - y y -x "
             "no dependen de ningún valor.",
@@ -110,17 +105,10 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "unknown": "よくある間違いからはこの数になりません。もう一度計算してみましょう。",
         "unreadable": "数として読めません。3、-0.5、3/4、1 1/2 のように書いてください。",
         "everywhere": "すべてのステップで間違えているかもしれません：{hint}",
-        "mistakes": {
+        "mistakes": HINTS["ja"]
+        | {
             "path forgotten": "経路が一つ抜けています。ノードは使われるたびに寄与を受け取り、それらを足し合わせます。",
             "= for +=": "最後の寄与しか残っていません。すでにある値に足していきましょう（= ではなく +=）。",
-            "minus forgotten": "マイナスが抜けています。-x の微分と、x - y や x / y の y に関する微分には"
-            "マイナスが付きます。",
-            "sign": "符号が違います。マイナスをもう一度確かめましょう。",
-            "swapped": "オペランドが逆です。x * y の x に関する局所的な微分は、もう一方の y です。",
-            "own data": "演算の結果を、その局所的な微分として使っています。",
-            "square": "x**2 の局所的な微分は 2 * x です。指数が前に出て、x が残ります。",
-            "quotient": "x / y の局所的な微分は、x に関しては 1 / y、y に関しては -x / y**2 です。",
-            "closed gate": "負の数の relu と、max の小さい方では、局所的な微分は 0 です。",
             "upstream included": "これは寄与の全体です。上流の勾配を除くと、局所的な微分が残ります。",
             "data for derivative": "これはオペランドの値ですが、x + y、x - y、-x の局所的な微分は値によりません。",
             "upstream forgotten": "これは局所的な微分だけです。上流の勾配を掛けましょう。",

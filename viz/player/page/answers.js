@@ -3,8 +3,8 @@
 const TYPED = { "−": "-", "–": "-", "⁄": "/", "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3" };
 
 function readNumber(given) { // a fraction, the unit of its last decimal, and its digits; null if it is no number
-  const text = given.replace(/[−–⁄½¼¾⅓⅔]/g, (c) => TYPED[c])
-    .replace(/[０-９．，／－＋]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0)).trim().split(/\s+/).join(" ");
+  const text = given.replace(/[−–⁄½¼¾⅓⅔]/g, c => TYPED[c])
+    .replace(/[０-９．，／－＋]/g, c => String.fromCharCode(c.charCodeAt(0) - 0xfee0)).trim().split(/\s+/).join(" ");
   const decimal = /^([+-]?) ?(?=[.,]?\d)(\d{0,9})(?:[.,](\d{0,20}))?$/.exec(text);
   if (decimal) {
     const [, minus, whole, decimals = ""] = decimal, digits = (whole + decimals).replace(/^0+/, "");
@@ -23,11 +23,11 @@ function exactly(x) { // a float as a fraction
   for (; !Number.isInteger(x); x *= 2) bottom *= 2n;
   return [BigInt(x), bottom];
 }
-const magnitude = (x) => (x < 0n ? -x : x);
+const magnitude = x => (x < 0n ? -x : x);
 const less = ([a, b], [c, d]) => a * d < c * b;
 
 function isNear({ top, bottom, unit, digits }, number, enough = 3) { // it is this number or, with enough digits, this number rounded or cut off
-  if (!Number.isFinite(number)) return false;
+  if (!isFinite(number)) return false;
   const [n, d] = exactly(number), off = [magnitude(top * d - n * bottom), bottom * d];
   const halves = less([magnitude(top), bottom], [magnitude(n), d]) ? 1n : 2n;
   return less(off, exactly(1e-6)) || (digits >= enough && less(off, [unit[0], unit[1] * halves]));
@@ -44,8 +44,8 @@ function judge(given, key, suspects, following = key, before = false) {
   const answer = readNumber(given);
   if (!answer) return said("unreadable", following, ["unreadable"]);
   if (isNear(answer, key)) return said("right", key);
-  const isClose = (x, y) => Number.isFinite(y) && Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
-  const gives = (x) => isNear(answer, x) && !isClose(x, following);
+  const isClose = (x, y) => isFinite(y) && Math.abs(x - y) <= 1e-9 * Math.max(1, Math.abs(x), Math.abs(y));
+  const gives = x => isNear(answer, x) && !isClose(x, following);
   const causes = suspects.filter(([, numbers]) => [numbers].flat().some(gives)).map(([name]) => name);
   for (const [name, , last] of suspects) {
     if (last !== undefined && gives(last) && !causes.includes(name)) { causes.push(name); everywhere.push(name); }
