@@ -229,6 +229,24 @@ def test_fields_are_large_enough_on_a_projector_and_on_a_phone(page, width, heig
     page.set_viewport_size({"width": 1280, "height": 720})
 
 
+def test_in_the_frame_of_a_notebook_it_works_and_moves_nothing(browser, tmp_path):
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(error))
+    (tmp_path / "notebook.html").write_text(f"<p style='height: 3000px'>A cell</p>{PRACTICE._repr_html_()}", "utf-8")
+    page.goto((tmp_path / "notebook.html").as_uri())
+    inside = page.frame_locator("iframe")
+    field = inside.locator(".graph input").first
+    field.wait_for()
+    assert page.evaluate("[scrollY, document.activeElement.tagName]") == [0, "BODY"]
+    field.fill("1000")
+    field.press("Enter")
+    assert "Not right." in inside.locator(".said").inner_text()
+    inside.locator("#new").click()
+    assert inside.locator(".graph .wrong").count() == 0
+    page.close()
+    assert errors == []
+
+
 @pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("es", "dark"), ("ja", "light")])
 def test_no_barrier_is_found(browser, tmp_path, lang, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -32,8 +32,8 @@ const buttons = make(panel, "div", { class: "buttons" });
 const hint = button(buttons, "hint", W.hint, () => { hinted.add(current); tell(); fields[current].focus(); });
 const reveal = button(buttons, "reveal", W.reveal, show);
 
-let problem, fields, given, verdicts, current, hinted, revealed; // the graph, and what is known of its blanks
-const counted = new WeakMap(); // the blanks of each graph that count already
+let problem, fields, given, verdicts, current; // the graph, and what is known of its blanks
+let hinted, revealed, counted; // sets of blanks: with a hint, with the answer shown, and those in the score already
 const total = { right: 0, asked: 0 }, drawn = [];
 
 // ---- Which graph.
@@ -49,15 +49,14 @@ function begin(name) {
   drawn.push(name);
   level.value = which;
   problem = levels[which][number - 1];
-  history.replaceState(null, "", `#${name}`);
+  if (self === top) history.replaceState(null, "", `#${name}`); // the frame in a notebook has no address
   given = problem.blanks.map(() => "");
   verdicts = current = undefined;
-  hinted = new Set();
-  revealed = new Set();
-  counted.set(problem, new Set());
+  [hinted, revealed, counted] = [new Set(), new Set(), new Set()];
   lay();
+  current = 0;
   mark();
-  focus(0);
+  if (self === top || document.hasFocus()) focus(0); // a page that opens in a notebook must not move it
 }
 function focus(i) {
   fields[i].focus({ preventScroll: true });
@@ -150,9 +149,9 @@ function answer(i) { // what stands in a field counts once it is left, or Enter 
   given[i] = fields[i].value;
   current = i;
   mark();
-  const { state } = verdicts[i], before = counted.get(problem);
-  if ((state === "right" || state === "wrong") && !before.has(i)) {
-    before.add(i);
+  const { state } = verdicts[i];
+  if ((state === "right" || state === "wrong") && !counted.has(i)) {
+    counted.add(i);
     total.asked++;
     if (state === "right") total.right++;
     dress();
@@ -170,10 +169,10 @@ function onward(i) { // to the next blank that is not right yet
   if (open.length) focus(open.find((j) => j > i) ?? open[0]);
 }
 function show() { // the answer; it counts as not known
-  const i = current, before = counted.get(problem);
+  const i = current;
   if (verdicts[i].state === "right") return;
-  if (!before.has(i)) total.asked++;
-  before.add(i);
+  if (!counted.has(i)) total.asked++;
+  counted.add(i);
   revealed.add(i);
   given[i] = problem.blanks[i].right;
   mark();
