@@ -19,7 +19,8 @@ from engine.utils.console import make_output_readable
 
 HERE = Path(__file__).parent
 LESSONS = [*sorted((HERE / "lessons").glob("*.ipynb")), HERE / "glossary.ipynb"]
-PLOTS = {"light": {}, "dark": {"CHALKGRAD_THEME": "dark", "MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # the environment of a kernel
+# The environment of a kernel.
+PLOTS = {"light": {}, "dark": {"CHALKGRAD_THEME": "dark", "MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
 # with letters that are read from the last row, with comments in code that are read on dark too, and with a way back.

@@ -49,11 +49,26 @@ def browser(tmp_path_factory):
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    """The machine's Firefox, headless. Without one the test is skipped, unless BROWSER_REQUIRED is set, as in CI."""
+    path = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
+    if path is None:
+        if os.environ.get("BROWSER_REQUIRED"):
+            pytest.fail("BROWSER_REQUIRED is set, and no Firefox is installed")
+        pytest.skip("no Firefox is installed: what runs in a browser was not tested in Firefox")
+    from tests.firefox import Firefox
+
+    running = Firefox(path, tmp_path_factory.mktemp("firefox"))
+    yield running
+    running.close()
+
+
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
 def pytest_collection_modifyitems(items):
-    """What needs the browser is slow. Files with slow tests come first, for no core is to wait for the last of them."""
+    """What needs a browser is slow. Files with slow tests come first, for no core is to wait for the last of them."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        if {"browser", "firefox"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     tests = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
@@ -125,6 +140,7 @@ WAYS = {
     "torch": "pip install torch",
     "numba": "pip install 'chalkgrad[fast]'",
     "chromium": "install Chromium or Google Chrome",
+    "firefox": "install Firefox",
 }
 
 

@@ -1,8 +1,8 @@
 """Gradients in formulas and words: expression trees, their printers, and the reports made of them.
 
 `explain`, `formula`, `nudge`, `compare` and `backward_in_order` are public. Read `symbols` first (formulas as trees),
-then `notation` (printers for text, LaTeX and MathML), `report` (sentences, equations, tables), `explain`, `compare` and
-`orders`.
+then `notation` (printers for text, LaTeX and MathML), `report` (sentences, equations, tables), `explain`, `compare`,
+`orders` and `mistakes` (those that students make).
 """
 
 from viz.formulas.compare import Comparison, compare

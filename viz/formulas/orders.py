@@ -103,6 +103,34 @@ ORDERS: dict[str, Order] = {
 }
 
 
+def order_rule(order: str | Order | Sequence[Value]) -> Order | Sequence[Value]:
+    """The order of that name, or the one that was given.
+
+    Raises:
+        TypeError: if it is no order.
+        ValueError: if there is none of that name.
+    """
+    if isinstance(order, str) and order not in ORDERS:
+        raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
+    rule = ORDERS[order] if isinstance(order, str) else order
+    if not callable(rule) and not is_list_like(rule):
+        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
+    return rule
+
+
+def firing_in(rule: Order | Sequence[Value], graph: Sequence[Value]) -> list[Value]:
+    """The nodes of a graph in the order in which they send their gradient on.
+
+    Raises:
+        ValueError: if there is a node among them that is not in the graph.
+    """
+    firing = list(rule(graph[-1]) if callable(rule) else rule)
+    known = set(graph)
+    if strangers := [node for node in firing if node not in known]:
+        raise ValueError(f"the loss does not depend on {strangers[0]!r}; list only nodes of its graph")
+    return firing
+
+
 def backward_in_order(
     loss: Value, order: str | Order | Sequence[Value], names: Mapping[str, Any] | None = None
 ) -> OrderReport:
@@ -130,16 +158,10 @@ def backward_in_order(
     """
     if not isinstance(loss, Value):
         raise TypeError(f"expected a Value, got {type(loss).__name__} {loss!r:.40}")
-    if isinstance(order, str) and order not in ORDERS:
-        raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
-    rule = ORDERS[order] if isinstance(order, str) else order
-    if not callable(rule) and not is_list_like(rule):
-        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
+    rule = order_rule(order)
     graph = checked_order(loss)
     name = node_names(graph, names)
-    firing = list(rule(loss) if callable(rule) else rule)
-    if strangers := [node for node in firing if node not in name]:
-        raise ValueError(f"the loss does not depend on {strangers[0]!r}; list only nodes of its graph")
+    firing = firing_in(rule, graph)
     steps = list(backward_steps(graph, local_derivatives, source_lines, names, firing))
     expected = {step.parent: step.expected for step in steps}
     received: Counter[Value] = Counter()

@@ -12,6 +12,7 @@ needs more is not exportable.
 import ast
 import builtins
 import inspect
+import json
 import linecache
 import math
 import operator
@@ -24,6 +25,7 @@ from typing import Any
 
 from engine import ieee
 from engine.rules import Rule
+from engine.steps import builtin_name
 
 # What JavaScript lacks, or does differently. An entry uses only those above it. `erfc` is the trapezoidal
 # rule on its integral over the line (C. Chiarella and A. Reichel, 1968), and `series` the sum for erf in M. Abramowitz
@@ -91,11 +93,18 @@ _CALLS: dict[type[ast.AST], str] = {ast.Pow: "pow", ast.Mod: "mod", ast.FloorDiv
 _IEEE_TOTAL: CodeType = ieee.exp.__code__
 
 
-def rule_functions(used: Sequence[tuple[Rule, int]]) -> str:
+def rule_functions(
+    used: Sequence[tuple[Rule, int]], wrong: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None
+) -> str:
     """The source of ``const RULES``, a list with an entry for each given pair of a rule and a number of operands.
 
     An entry has ``value(...xs)``, a number, and ``partials(z, ...xs)``, a list of numbers. It is null if the rule is
     not exportable.
+
+    Args:
+        used: the rules, each with its number of operands.
+        wrong: wrong partials, by the name of the mistake and that of the rule; as functions of (z, *xs) and the rule's
+            constants. An entry has those for its rule as ``wrong``.
 
     >>> cube = Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,))
     >>> print(rule_functions([(cube, 1)]))
@@ -109,7 +118,14 @@ def rule_functions(used: Sequence[tuple[Rule, int]]) -> str:
     })();
     """
     script = _Script()
-    entries = [script.entry(rule, operands) for rule, operands in used]
+    entries = [
+        script.entry(
+            rule, operands, {name: by_rule[rule.name] for name, by_rule in wrong.items() if rule.name in by_rule}
+        )
+        if wrong and builtin_name(rule)
+        else script.entry(rule, operands)
+        for rule, operands in used
+    ]
     text = "".join(f"  {line}\n" for line in [*script.definitions, "return [", *[f"  {e}," for e in entries], "];"])
     for name, source in reversed(_HELPERS.items()):
         if re.search(rf"\b{name}\b", text):
@@ -141,13 +157,18 @@ class _Script:
         self.names: dict[FunctionType, str] = {}
         self.definitions: list[str] = []
 
-    def entry(self, rule: Rule, operands: int) -> str:
-        """A rule as an object of two functions, or null."""
+    def entry(self, rule: Rule, operands: int, wrong: Mapping[str, Callable[..., Any]] | None = None) -> str:
+        """A rule as an object of two functions, and of wrong partials where there are some; or null."""
 
         def write() -> str:
             value = self.reference(rule)
-            partials = self.attempt(lambda: _trace_partials(self, rule, operands))
-            return f"{{value: {value}, partials: {partials or self.reference(rule.partials, rule.name)}}}"
+            partials = self.attempt(lambda: _trace_partials(self, rule.partials, operands))
+            others = (
+                f"{json.dumps(name)}: {_trace_partials(self, partials, operands, rule.constants)}"
+                for name, partials in (wrong or {}).items()
+            )
+            more = f", wrong: {{{', '.join(others)}}}" if wrong else ""
+            return f"{{value: {value}, partials: {partials or self.reference(rule.partials, rule.name)}{more}}}"
 
         return self.attempt(write) or "null"
 
@@ -368,13 +389,17 @@ class _Scope:
 # Partials: traced.
 
 
-def _trace_partials(script: _Script, rule: Rule, operands: int) -> str:
+def _trace_partials(
+    script: _Script, function: Callable[..., Any], operands: int, constants: Sequence[float] = ()
+) -> str:
     """The partials as JavaScript, with a constant for each intermediate result."""
     steps: dict[str, str] = {}
     z, *xs = [_Traced(script, steps, source) for source in ("z", *[f"x[{i}]" for i in range(operands)])]
-    partials = [z.text(partial) for partial in rule.partials(z, *xs)]
-    start = f"const {', '.join(f'{name} = {step}' for step, name in steps.items())}; " if steps else ""
-    return f"(z, ...x) => {{ {start}return [{', '.join(partials)}]; }}"
+    partials = [z.text(partial) for partial in function(z, *xs, *constants)]
+    listed = f"[{', '.join(partials)}]"
+    if not steps:
+        return f"(z, ...x) => {listed}"
+    return f"(z, ...x) => {{ const {', '.join(f'{name} = {step}' for step, name in steps.items())}; return {listed}; }}"
 
 
 def _operator(form: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:

@@ -1,14 +1,16 @@
 """The step player: a page that plays the forward and the backward pass of a graph, step by step.
 
-The page is a single file that loads nothing from elsewhere. It holds the graph, the engine's steps, the layout, and the
-rules as JavaScript, so that its sliders can recompute both passes. Each step is a small change of state; `player.js`
-computes the state it shows by applying all the steps up to that one, so that going back and forth cannot drift.
+The page is a single file that loads nothing from elsewhere. It holds the graph, its layouts, and the rules as
+JavaScript, so that it can recompute both passes. Its script, in the folder `page`, computes the state that it shows by
+applying all the steps up to it, so that going back and forth cannot drift.
 """
 
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from math import isfinite
@@ -20,17 +22,21 @@ from engine.anomaly import source_lines
 from engine.graph import local_derivatives
 from engine.names import node_names
 from engine.rules import Rule
-from engine.steps import backward_steps
+from engine.steps import backward_steps, builtin_name
 from engine.versions import checked_order
+from viz.formulas.mistakes import MISTAKES
 from viz.formulas.notation import MATHML
+from viz.formulas.orders import Order, firing_in, order_rule
 from viz.formulas.symbols import Expression, Name, as_expression, textbook_form
 from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
-from viz.graph.palette import LIGHT
+from viz.graph.palette import DARK, LIGHT
 from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
+from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
-from viz.player.languages import LANGUAGES
+from viz.player.languages import HINTS, LANGUAGES, ORDERS
+from viz.player.squeeze import squeezed_script, squeezed_style
 
 MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
 MOST_NODES = 10_000
@@ -46,18 +52,33 @@ _SEND_INK = (
     " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
 )
 
-_HERE = files("viz.player")
+_HERE = files("viz.player") / "page"
+
+# The parts of the page's script, each of which needs only those before it when it begins.
+PARTS = (
+    "elements", "numbers", "passes", "picture", "sentences", "answers", "predict", "nudge", "paths", "slope", "order",
+    "colour", "controls",
+)  # fmt: skip
 
 
 def play(
-    root: Value, names: Mapping[str, Any] | None = None, depth: int | None = None, lang: str = "en", height: int = 620
+    root: Value,
+    names: Mapping[str, Any] | None = None,
+    depth: int | None = None,
+    lang: str = "en",
+    height: int = 620,
+    order: str | Order | Sequence[Value] | None = None,
 ) -> "Player":
     """A player that steps through the forward and the backward pass of the graph behind a Value.
 
     A notebook shows it, light or dark like the notebook itself; ``play(loss).save("chain.html")`` writes a single file
     that needs no network. The arrow keys step, space plays, Home and End jump, and ``#12`` in the address is step 12. A
-    click on a node runs to it, a click on a module expands it. The sliders change the inputs and, if there are at most
-    8 inputs and parameters together, the parameters.
+    click on a node runs to it, a click on a module opens it; up and down lead from box to box, Enter opens one. A
+    folded module takes one step in each pass.
+
+    Its buttons: *predict* asks for each local derivative; *nudge* sends a small change of an input forward, beside what
+    the derivatives predict; *paths* adds up the paths from an input to the result; *slope* has sliders for the inputs
+    (and, if there are at most 8 of both, the parameters), and the curve of the result with its tangent.
 
     Args:
         root: the last Value of the graph, such as a loss.
@@ -65,10 +86,13 @@ def play(
         depth: how far to expand modules at first, as in `draw_dot`; if None, as far as is readable.
         lang: the language of the buttons and sentences, ``"en"``, ``"es"`` or ``"ja"``.
         height: the height of the frame in a notebook, in pixels.
+        order: a wrong order for the backward pass, as in `backward_in_order`; or ``"="``, the right order with
+            contributions that replace one another. The page marks who fires too early, and shows the true gradients.
 
     Raises:
-        TypeError: if `root` is not a Value.
-        ValueError: if the language is unknown, `depth` is negative, or the graph has more than 10,000 Values.
+        TypeError: if `root` is not a Value, or `order` is no order.
+        ValueError: if the language or the order is unknown, `depth` is negative, or the graph has more than 10,000
+            Values.
         RuntimeError: if a leaf was changed after the forward pass.
 
     >>> x = Value(3.0, "x")
@@ -80,13 +104,14 @@ def play(
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
     folding.check_depth(depth)
-    order = checked_order(root)
-    if len(order) > MOST_NODES:
+    graph = checked_order(root)
+    if len(graph) > MOST_NODES:
         raise ValueError(
-            f"this graph has {len(order):,} Values, too many to step through (at most {MOST_NODES:,}); "
+            f"this graph has {len(graph):,} Values, too many to step through (at most {MOST_NODES:,}); "
             "play a smaller part, such as one neuron or one example"
         )
-    return Player(_graph(order, names, depth, LANGUAGES[lang]), _rule_pairs(order), lang, height)
+    wrong = {} if order is None else _wrong_order(graph, order, ORDERS[lang])
+    return Player({**_graph(graph, names, depth, lang, bool(wrong)), **wrong}, _rule_pairs(graph), lang, height)
 
 
 class Player:
@@ -97,29 +122,48 @@ class Player:
 
     @property
     def step_count(self) -> int:
-        """The number of steps: each operation, the start of the backward pass, and each contribution is one."""
-        forward = sum(1 for operands in self.graph["parents"] if operands)
-        return forward + 1 + len(self.graph["backward"])
+        """The number of steps if all modules are open.
+
+        Each operation is one, the start of the backward pass is one, and so is each contribution.
+        """
+        parents, roles = self.graph["parents"], self.graph["roles"]
+        forward = sum(1 for operands in parents if operands)
+        firing = self.graph.get("firing", range(len(parents)))
+        contributions = [parent for node in firing for parent in parents[node] if roles[parent] != "constant"]
+        return forward + 1 + len(contributions)
 
     @property
     def title(self) -> str:
         """The title of the page."""
         root = self.graph["names"][-1].encode("utf-8", "replace").decode()
         root = "".join(c if c.isprintable() else " " for c in root)
-        return LANGUAGES[self.lang]["title"].format(root=root)
+        return str(LANGUAGES[self.lang]["title"]).format(root=root)
 
     @property
     def html(self) -> str:
         """The whole page. Its content security policy allows only its own script and style, by their hashes."""
-        style = _palette() + (_HERE / "player.css").read_text(encoding="utf-8")
-        script = rule_functions(self.rules) + "\n" + (_HERE / "player.js").read_text(encoding="utf-8")
-        data = _json({**self.graph, "words": LANGUAGES[self.lang]})
-        policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'"
+        style = _palette() + (_HERE / "page.css").read_text(encoding="utf-8")
+        wrong = {mistake.name: mistake.partials for mistake in MISTAKES if mistake.partials}
+        parts = [name for name in PARTS if name != "order" or "firing" in self.graph]
+        script = "\n".join(
+            [
+                "(() => {",
+                rule_functions(self.rules, wrong),
+                *((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in parts),
+                "})();",
+            ]
+        )
+        theme = squeezed_script((_HERE / "theme.js").read_text(encoding="utf-8"))
+        style, script = squeezed_style(style), squeezed_script(script)
+        words = LANGUAGES[self.lang] | (ORDERS[self.lang] if "firing" in self.graph else {})
+        data = _json({**self.graph, "words": words, "lang": self.lang})
+        scripts = f"'{_hash(theme)}' '{_hash(script)}'"
+        policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
         return (
             f'<!DOCTYPE html>\n<html lang="{self.lang}">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(self.title)}</title>\n<style>{style}</style>\n"
+            f"<title>{escape(self.title)}</title>\n<style>{style}</style>\n<script>{theme}</script>\n"
             f'</head>\n<body>\n<script type="application/json" id="graph">{data}</script>\n'
             f"<script>{script}</script>\n</body>\n</html>\n"
         )
@@ -139,9 +183,9 @@ class Player:
 
 
 def _json(data: Any) -> str:
-    """JSON that is safe in a page: nothing in it can end the script element or a line."""
+    """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
+    for character in "<&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text.encode("utf-8", "replace").decode()
 
@@ -151,12 +195,16 @@ def _hash(text: str) -> str:
 
 
 def _palette() -> str:
-    """The colours of the roles, as CSS variables."""
-    return (
-        ":root {\n"
-        + "".join(f"  --{r}-fill: {s.fill}; --{r}-line: {s.border};\n" for r, s in LIGHT.styles.items())
-        + "}\n"
-    )
+    """The colours of the roles and of gradients, as CSS variables."""
+    text = ""
+    for palette, theme in ((LIGHT, ""), (DARK, "[data-theme=dark]")):
+        ends = "".join(f"--{name}:{getattr(palette, name)};" for name in ("negative", "zero", "positive", "norm"))
+        rules = [f"{theme or ':root'}{{{ends}}}"]
+        rules += [
+            f"{theme} .{role}{{--fill:{style.fill};--edge:{style.border}}}" for role, style in palette.styles.items()
+        ]
+        text += f"@media screen{{{''.join(rules)}}}" if theme else "".join(rules)
+    return text
 
 
 def _number(x: float) -> float | str:
@@ -167,34 +215,56 @@ def _rule_pairs(order: Sequence[Value]) -> list[tuple[Rule, int]]:
     return list(dict.fromkeys((node.rule, len(node.parents)) for node in order if node.rule))
 
 
+def _wrong_order(
+    graph: Sequence[Value], order: str | Order | Sequence[Value], words: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the page needs to know of a backward pass in another order, or with ``=`` for ``+=``."""
+    index = {node: i for i, node in enumerate(graph)}
+    if isinstance(order, str) and order == "=":
+        firing, name = list(reversed(graph)), "="
+    else:
+        firing = firing_in(order_rule(order), graph)
+        name = order if isinstance(order, str) else words["ownOrder"]
+    return {"firing": [index[node] for node in firing], "assigned": name == "=", "orderName": name}
+
+
 def _graph(
-    order: Sequence[Value], names: Mapping[str, Any] | None, depth: int | None, words: Mapping[str, str]
+    order: Sequence[Value], names: Mapping[str, Any] | None, depth: int | None, lang: str, unfolded: bool
 ) -> dict[str, Any]:
     """Everything the page needs to know, as plain data. Nodes are numbered in topological order."""
     index = {node: i for i, node in enumerate(order)}
     rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
-    steps = list(backward_steps(order, local_derivatives, source_lines))
-    slopes: dict[Value, list[float | str]] = {node: [] for node in order}
-    for step in steps:
-        slopes[step.node].append(_number(step.local))
     lines = [source_lines.get(node) for node in order]
     name = node_names(order, names)
-    views, clusters, first = _views(order, name, depth, words)
+    views, clusters, first = _views(order, name, depth, LANGUAGES[lang], unfolded)
     return {
         "names": [name[node] for node in order],
         "operations": [node.op for node in order],
         "roles": ["output" if node is order[-1] and node.rule else node.role for node in order],
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
-        "locals": [slopes[node] for node in order],
+        "locals": _local_derivatives(order),
         "rules": [rules[node.rule, len(node.parents)] if node.rule else -1 for node in order],
         "formulas": [_formulas(rule, arity) for rule, arity in rules],
-        "backward": [[index[step.node], step.operand] for step in steps if step.parent.role != "constant"],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
+        "hints": _hints({builtin_name(rule) for rule, _ in rules}, lang),
         "modules": clusters,
         "views": views,
         "first": first,
     }
+
+
+def _local_derivatives(order: Sequence[Value]) -> list[list[float | str]]:
+    slopes: dict[Value, list[float | str]] = {node: [] for node in order}
+    for step in backward_steps(order, local_derivatives, source_lines):
+        slopes[step.node].append(_number(step.local))
+    return list(slopes.values())
+
+
+def _hints(rules: set[str], lang: str) -> dict[str, str]:
+    """What is said of the mistakes that give a wrong local derivative for one of these rules."""
+    possible = [m for m in MISTAKES if m.name == "sign" or any(rule in m.partials for rule in rules)]
+    return {mistake.name: HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in possible}
 
 
 def _formulas(rule: Rule, arity: int) -> list[str]:
@@ -209,106 +279,122 @@ def _formulas(rule: Rule, arity: int) -> list[str]:
 
 
 def _short(formula: Expression) -> str:
-    return MATHML.write(formula) if formula.size <= LONGEST else ""
+    if formula.size > LONGEST:
+        return ""
+    text = MATHML.write(formula).replace("&#x2061;", "\u2061")
+    return re.sub(r"<mrow>(<mi>□-?\d+</mi>)</mrow>", r"\1", text)
 
 
 def _views(
-    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, words: Mapping[str, str]
+    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, words: Mapping[str, Any], unfolded: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """The views that the page offers, with different modules expanded; the modules; and the view to begin with.
 
     There is one view for each depth, and one for each module, in which it and the modules around it are expanded.
     """
-    paths, index = folding.module_paths(order), {node: i for i, node in enumerate(order)}
+    paths = {} if unfolded else folding.module_paths(order)
     modules = sorted(
         {prefix for path in paths.values() for prefix in folding.prefixes(path)}, key=lambda p: (len(p), p)
     )
-    if not modules:
-        return [_view(folding.collapse(order, paths, folding.expanded_to(None)), index, name, {}, words)], [], 0
     number = {path: i for i, path in enumerate(modules)}
+    drawing = _Drawing({node: i for i, node in enumerate(order)}, name, number, words, unfolded)
+    arranged = module_by_module(order, paths)
+    if not modules:
+        return [drawing.view(*folding.collapse(order, paths, folding.expanded_to(None)), arranged)], [], 0
     clusters: list[dict[str, Any]] = [{} for _ in modules]
     views: list[dict[str, Any]] = []
     of_module: dict[folding.ModulePath, int] = {}
 
-    def add(is_expanded: Callable[[folding.ModulePath], bool], **more: Any) -> None:
+    def add(is_expanded: Callable[[folding.ModulePath], bool], **more: int) -> None:
         collapsed = folding.collapse(order, paths, is_expanded)
         for vertex in collapsed[0]:
             if isinstance(vertex, folding.Cluster):
-                clusters[number[vertex.path]] = clusters[number[vertex.path]] or _cluster(vertex, index, words)
-        views.append({**_view(collapsed, index, name, number, words), **more})
+                clusters[number[vertex.path]] = clusters[number[vertex.path]] or drawing.cluster(vertex)
+        views.append({**drawing.view(*collapsed, arranged), **more})
 
     depths = len(modules[-1]) + 2
     for level in range(depths):
         add(folding.expanded_to(level), up=max(0, level - 1))
     of_module[()] = 1
+    levels = [*range(depths)]
     for path in modules[1:]:
         if sum(len(view["boxes"]) + len(view["arrows"]) for view in views) <= MOST_DRAWN:
             of_module[path] = len(views)
-            add(folding.expanded_along(path), up=of_module[path[:-1]], path=".".join(path))
+            levels.append(len(path) + 1)
+            add(folding.expanded_along(path), up=of_module[path[:-1]])
     for path in modules:
         clusters[number[path]]["opens"] = of_module.get(path, len(path) + 1)
-    fitting = [i for i in range(depths) if len(views[i]["boxes"]) <= MOST_BOXES_AT_FIRST]
+    sizes = [len(view["boxes"]) for view in views]
+    for view, level, size in zip(views, levels, sizes):  # the next depth at which there is more to see
+        if deeper := [i for i in range(level, depths) if sizes[i] > size]:
+            view["down"] = deeper[0]
+    fitting = [i for i in range(depths) if sizes[i] <= MOST_BOXES_AT_FIRST]
     return views, clusters, min(depth, depths - 1) if depth is not None else max(fitting, default=0)
 
 
-def _view(
-    collapsed: tuple[list[folding.Vertex], dict[Value, folding.Vertex]],
-    index: Mapping[Value, int],
-    name: Mapping[Value, str],
-    number: Mapping[folding.ModulePath, int],
-    words: Mapping[str, str],
-) -> dict[str, Any]:
-    """The layout of a view. The id of a node's box is the node's number, that of module i is -1 - i."""
-    vertices, vertex_of = collapsed
-    ids = {vertex: index[vertex] if isinstance(vertex, Value) else -1 - number[vertex.path] for vertex in vertices}
-    boxes = [
-        Box(str(ids[vertex]), _widest_rows(vertex, name, words), "", operands_matter(vertex)) for vertex in vertices
-    ]
-    edges = collapsed_edges(vertices, vertex_of)
-    local = "× -0.0000" if len(edges) <= MOST_LABELLED else ""
-    labels = [local if edge.operand is not None else edge.count_label for edge in edges]
-    arrows = [Arrow(str(ids[edge.tail]), str(ids[edge.head]), label) for edge, label in zip(edges, labels)]
-    layout = layered(boxes, arrows, gap=28)
-    return {
-        "size": [round(layout.width), round(layout.height)],
-        "path": None,
-        "boxes": [
-            [ids[vertex], *(round(x) for x in (place.x, place.y, place.width, place.height))]
-            for vertex, place in zip(vertices, layout.places.values())
-        ],
-        "arrows": [
-            [ids[edge.tail], ids[edge.head], curve, round(x), round(y), -1 if edge.operand is None else edge.operand]
-            + ([edge.values] if edge.count_label else [])
-            for edge, curve, (x, y) in zip(edges, layout.curves, layout.label_centres)
-        ],
-    }
+@dataclass(frozen=True)
+class _Drawing:
+    """How boxes are numbered and what is written in them; the id of a node's box is its number, of module i -1 - i."""
 
+    index: Mapping[Value, int]
+    name: Mapping[Value, str]
+    number: Mapping[folding.ModulePath, int]
+    words: Mapping[str, Any]
+    compares: bool  # a gradient with the true one
 
-def _cluster(cluster: folding.Cluster, index: Mapping[Value, int], words: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "name": cluster.name or words["model"],
-        "size": _size(cluster, words),
-        "nodes": [index[node] for node in cluster.nodes],
-        "parameters": [index[node] for node in cluster.parameters],
-        "output": index[cluster.outputs[0]] if len(cluster.outputs) == 1 else -1,
-    }
+    def view(
+        self, vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value, folding.Vertex], arranged: Sequence[Value]
+    ) -> dict[str, Any]:
+        """The layout of a view, its boxes in the order in which they fire in the forward pass."""
+        ids = {v: self.index[v] if isinstance(v, Value) else -1 - self.number[v.path] for v in vertices}
+        boxes = [Box(str(ids[v]), self.widest_rows(v), "", operands_matter(v)) for v in vertices]
+        edges = collapsed_edges(vertices, vertex_of)
+        local = "× -0.0000" if len(edges) <= MOST_LABELLED else ""
+        labels = [local if edge.operand is not None else edge.count_label for edge in edges]
+        arrows = [Arrow(str(ids[edge.tail]), str(ids[edge.head]), label) for edge, label in zip(edges, labels)]
+        layout = layered(boxes, arrows, gap=28)
+        places = dict(zip(vertices, layout.places.values()))
+        return {
+            "size": [round(layout.width), round(layout.height)],
+            "boxes": [
+                [ids[v], *(round(x) for x in (places[v].x, places[v].y, places[v].width, places[v].height))]
+                for v in firing_order(vertices, vertex_of, arranged)
+            ],
+            "arrows": [
+                [
+                    ids[edge.tail],
+                    ids[edge.head],
+                    curve,
+                    round(x),
+                    round(y),
+                    -1 if edge.operand is None else edge.operand,
+                ]
+                + ([edge.values] if edge.count_label else [])
+                for edge, curve, (x, y) in zip(edges, layout.curves, layout.label_centres)
+            ],
+        }
 
+    def cluster(self, cluster: folding.Cluster) -> dict[str, Any]:
+        """What the page needs to know of a module."""
+        return {
+            "name": cluster.name or self.words["model"],
+            "size": self.size(cluster),
+            "nodes": [self.index[node] for node in cluster.nodes],
+            "parameters": [self.index[node] for node in cluster.parameters],
+            "outputs": [self.index[node] for node in cluster.outputs],
+        }
 
-def _size(cluster: folding.Cluster, words: Mapping[str, str]) -> str:
-    return size_line(cluster, words["parameterCount"].format(count=len(cluster.parameters)))
+    def size(self, cluster: folding.Cluster) -> str:
+        """A line of text on the size of a module."""
+        return size_line(cluster, self.words["parameterCount"].format(count=len(cluster.parameters)))
 
-
-def _widest_rows(vertex: folding.Vertex, name: Mapping[Value, str], words: Mapping[str, str]) -> tuple[str, ...]:
-    """The rows of a box, with the widest numbers that have to fit."""
-    if isinstance(vertex, folding.Cluster):
-        title = vertex.name or words["model"]
-        return (
-            title,
-            _size(vertex, words),
-            *(["out -0.0000, grad -0.0"] if len(vertex.outputs) == 1 else []),
-            "‖grad‖ 0.0000",
-        )
-    if vertex.role == "constant":
-        return (name[vertex],)
-    title = f"{name[vertex]}: {vertex.op}" if vertex.op else name[vertex]
-    return title, "data -0.00000", "grad -0.00000"
+    def widest_rows(self, vertex: folding.Vertex) -> tuple[str, ...]:
+        """The rows of a box, with the widest numbers that have to fit."""
+        if isinstance(vertex, folding.Cluster):
+            signal = ["out -0.0000, grad -0.0"] if len(vertex.outputs) == 1 else []
+            return vertex.name or self.words["model"], self.size(vertex), *signal, "‖grad‖ 0.0000"
+        if vertex.role == "constant":
+            return (self.name[vertex],)
+        title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
+        beside = ", -0.00000000" if self.compares else ""
+        return title, "data -0.00000", f"grad -0.0000{beside or '0'}"

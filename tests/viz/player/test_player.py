@@ -17,13 +17,14 @@ from engine import Rule, Value, atan2, dot, exp, logsumexp, mean, record_lines, 
 from engine.graph import local_derivatives, topological_order
 from engine.names import number
 from engine.steps import backward_steps
-from nn import MLP, mse_loss
 from tests.conftest import PATIENCE
+from tests.viz.player.graphs import labelled, network
 from viz import play
-from viz.player.languages import LANGUAGES
+from viz.formulas.mistakes import MISTAKES
+from viz.player.languages import HINTS, LANGUAGES
 
 # What a page shows: the picture with all its texts and classes, the formulas, the sentences.
-SHOWN = """() => ["svg", "#formula", "#cells", "#source", "#spoken", "#counter"].map(
+SHOWN = """() => ["#stage svg", "#formula", "#cells", "#source", "#spoken", "#counter"].map(
   (part) => document.querySelector(part).outerHTML).join("\\n")"""
 
 BOXES = """() => [...document.querySelectorAll(".box")].map(
@@ -68,6 +69,14 @@ def opened(window, tmp_path):
     assert set(asked) <= addresses
 
 
+def set_speed(page, speed):
+    page.evaluate(
+        """speed => { const slider = document.querySelector("#speed");
+      slider.value = speed; slider.dispatchEvent(new Event("input")); }""",
+        speed,
+    )
+
+
 def at(page):
     return page.evaluate("player.step")
 
@@ -105,11 +114,6 @@ def same(xs, ys):
 
 def classes(page, box):
     return set(page.locator(f"#{box}").get_attribute("class").split())
-
-
-def labelled(value, label):
-    value.label = label
-    return value
 
 
 # Graphs, each for something that can go wrong.
@@ -157,12 +161,6 @@ def made(graph):
         root = graph()
         root.backward()
     return root
-
-
-def network(sizes=(16, 16, 1), fused=True, seed=0):
-    model = MLP(2, list(sizes), activation="tanh", fused=fused, rng=random.Random(seed))
-    loss = mse_loss([model([Value(0.5, "x1"), Value(-0.25, "x2")])], [1.0])
-    return labelled(loss, "loss"), model
 
 
 def sharing(n, seed=0):
@@ -326,14 +324,15 @@ def test_every_button_does_what_it_says(opened):
     for button, step in (("forward", 1), ("forward", 2), ("back", 1), ("last", player.step_count), ("first", 0)):
         page.locator(f"#{button}").click()
         assert at(page) == step
-    width = page.locator("svg").bounding_box()["width"]
+    page.locator("#more").click()
+    width = page.locator("#stage svg").bounding_box()["width"]
     page.locator("#larger").click()
-    assert page.locator("svg").bounding_box()["width"] == pytest.approx(width * 1.25, abs=1)
+    assert page.locator("#stage svg").bounding_box()["width"] == pytest.approx(width * 1.25, abs=1)
     page.locator("#smaller").click()
     page.locator("#smaller").click()
-    assert page.locator("svg").bounding_box()["width"] == pytest.approx(width / 1.25, abs=1)
+    assert page.locator("#stage svg").bounding_box()["width"] == pytest.approx(width / 1.25, abs=1)
     page.locator("#fit").click()
-    whole, stage = page.locator("svg").bounding_box(), page.locator("#stage").bounding_box()
+    whole, stage = page.locator("#stage svg").bounding_box(), page.locator("#stage").bounding_box()
     assert whole["width"] <= stage["width"]
     assert whole["height"] <= stage["height"]
     for theme in ("dark", "light"):
@@ -344,8 +343,7 @@ def test_every_button_does_what_it_says(opened):
 def test_space_plays_to_the_end_and_stops(opened):
     player = play(made(square))
     page = opened(player)
-    page.locator("#speed").fill("2")
-    page.locator("#stage").focus()
+    set_speed(page, 2)
     page.keyboard.press("Space")
     assert text(page, "#play") == "pause"
     until(page, "player.step === player.last")
@@ -382,7 +380,7 @@ def test_the_speed_is_how_often_a_step_is_taken(opened):
     page.locator("#play").click()
     steps = []
     for speed in (-2, -1, 0, 1, 2):
-        page.locator("#speed").fill(str(speed))
+        set_speed(page, speed)
         before = at(page)
         page.clock.run_for(5650)
         steps.append(at(page) - before)
@@ -391,7 +389,8 @@ def test_the_speed_is_how_often_a_step_is_taken(opened):
 
 def test_an_arrow_key_on_a_slider_moves_the_slider(opened):
     page = opened(play(made(shared)), "#5")
-    page.locator("summary").click()
+    page.locator("#slope").click()
+    page.locator("#more").click()
     for slider in ("#speed", "#s0"):
         before = float(page.locator(slider).input_value())
         page.locator(slider).focus()
@@ -405,64 +404,134 @@ def test_an_arrow_key_on_a_slider_moves_the_slider(opened):
 
 
 def test_everything_can_be_reached_and_used_by_keys_alone(opened):
-    page = opened(play(network((2, 1))[0]))
-    page.locator("summary").focus()
-    page.keyboard.press("Enter")
-    assert page.locator("details").get_attribute("open") is not None
-    page.keyboard.press("Space")
-    assert page.locator("details").get_attribute("open") is None
-    assert text(page, "#play") == "play"
+    page = opened(play(network((2, 1))[0], depth=1))
     page.locator("#forward").focus()
     page.keyboard.press("Enter")
     assert at(page) == 1
+    page.locator("#more").focus()
+    page.keyboard.press("Enter")
     page.evaluate("document.activeElement.blur()")
     reached = set()
-    for _ in range(25):
+    for _ in range(30):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
     buttons = page.locator("button:visible:enabled").evaluate_all("all => all.map((button) => button.id)")
     assert {*buttons, "speed"} <= reached
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "more"
+    assert not page.locator("#menu").is_visible()
+
+
+def test_every_box_is_reached_and_opened_from_the_keyboard(opened):
+    page = opened(play(network((2, 1))[0], depth=1))
+    assert page.locator(".box[tabindex='0']").count() == 1
+    focus = "document.activeElement.id"
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate(focus) in boxes(page):
+            break
+    reached = [page.evaluate(focus)]
+    for _ in boxes(page):
+        page.keyboard.press("ArrowDown")
+        reached.append(page.evaluate(focus))
+    assert set(reached) == set(boxes(page))
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(focus) == reached[-3]
+    assert page.locator(".ring").get_attribute("visibility") == "visible"
+    assert at(page) == 0
+    while not page.evaluate(focus).startswith("m"):
+        page.keyboard.press("ArrowUp")
+    module = boxes(page)[page.evaluate(focus)][0]
+    page.keyboard.press("Enter")
+    assert boxes(page)[page.evaluate(focus)][0].startswith(module + ".")  # inside
+    page.keyboard.press("Escape")
+    assert boxes(page)[page.evaluate(focus)][0] == module
 
 
 # Predicting.
 
 
-def test_a_prediction_hides_the_product_and_the_sum_until_asked(opened):
-    a, b, c = Value(1.7, "a"), Value(3.1, "b"), Value(0.4, "c")
-    root = labelled(labelled(a * b, "d") * labelled(a + c, "f"), "L")
+def product(a=1.7, b=3.1, c=0.4):
+    a, b, c = Value(a, "a"), Value(b, "b"), Value(c, "c")
+    return labelled(labelled(a * b, "d") * labelled(a + c, "f"), "L")
+
+
+def test_a_prediction_hides_the_local_derivative_and_what_follows_from_it(opened):
+    root = product()
     page = opened(play(root))
     steps = list(root.backward_steps())
     first = page.evaluate("player.last") - len(steps) + 1
     page.locator("#predict").click()
     assert page.locator("#predict").get_attribute("aria-pressed") == "true"
-    secrets, bars = 0, {page.locator(".bar").bounding_box()["height"]}
+    secrets = 0
     for k, step in enumerate(steps, first):
-        page.evaluate("k => player.go(k - 1)", k)
-        page.keyboard.press("ArrowRight")
-        assert at(page) == k
-        known = [step.upstream, step.local, step.before, *(node.data for node in topological_order(root))]
+        page.evaluate("k => player.go(k)", k)
+        known = [step.upstream, step.before, *(node.data for node in topological_order(root)), 1.0, 2.0, 3.0, k]
+        known += [other.total for other in steps[: k - first]]
         visible = [row for rows in boxes(page).values() for row in rows]
-        visible = " ".join(visible + [text(page, part) for part in ("#formula", "#cells", "#spoken")])
-        for answer in {number(step.product), number(step.total)} - set(map(number, known)):
-            assert not re.search(rf"(?<![\d.]){re.escape(answer)}(?![\d.])", visible)
+        visible += [text(page, part) for part in ("#formula", "#cells", "#spoken")]
+        visible += page.locator(".arrow.active text").all_text_contents()
+        for answer in {number(step.local), number(step.product), number(step.total)} - set(map(number, known)):
+            assert not re.search(rf"(?<![\d.]){re.escape(answer)}(?![\d.])", " ".join(visible))
             secrets += 1
-        assert text(page, "#formula").endswith("=?")
-        assert page.locator("#formula .asked, #cells .asked").count() == 4  # the product three times, the new total
-        assert text(page, "#spoken").startswith("What does")
-        how = ("Enter", "ArrowRight", "#reveal")[k % 3]
-        page.locator(how).click() if how == "#reveal" else page.keyboard.press(how)
+        assert text(page, "#formula").endswith("·?=?")
+        assert text(page, "#spoken").startswith("What is the derivative of")
+        page.keyboard.press("ArrowRight")  # a question waits
         assert at(page) == k
+        if k % 2:
+            page.locator("#reveal").click()
+        else:
+            page.locator("#answer").fill(str(step.local))
+            page.keyboard.press("Enter")
         assert text(page, "#formula").endswith(f"={number(step.product)}")
-        assert f"which is {number(step.product)}, to" in text(page, "#spoken")
         assert f"now has {number(step.total)}, from" in text(page, "#spoken")
         assert page.locator("#reveal").is_disabled()
-        bars.add(page.locator(".bar").bounding_box()["height"])
-    assert len(bars) == 1  # or the picture would jump
     assert secrets >= 3
+    right = sum(k % 2 == 0 for k in range(first, first + len(steps)))
+    assert text(page, "#score") == f"{right} of {len(steps)} right the first time"
     page.locator("#predict").click()
-    page.evaluate("player.go(player.last - 1)")
-    page.keyboard.press("ArrowRight")
+    page.evaluate("player.go(player.last)")
     assert "?" not in text(page, "#formula")
+    assert not page.locator("#question").is_visible()
+
+
+def test_playing_waits_while_a_question_is_open(opened):
+    page = opened(play(made(shared)), "#7")
+    page.clock.install()
+    page.reload()
+    page.clock.pause_at("2100-01-01")
+    page.locator("#predict").click()
+    page.locator("#play").click()
+    page.clock.run_for(9000)
+    assert at(page) == 8
+    assert text(page, "#formula").endswith("?")
+    page.locator("#answer").fill("1")
+    page.locator("#check").click()
+    page.clock.run_for(1500)
+    assert at(page) == 9
+
+
+def test_a_wrong_prediction_stays_open_and_names_the_mistake(opened):
+    page = opened(play(product(2.0, 5.0, 1.0)), "#5&predict")  # d = 10, f = 3: L sends f to d
+    said = lambda: page.locator("#verdict li").all_text_contents()  # noqa: E731
+    known = {mistake.name: mistake.hint for mistake in MISTAKES}
+    for wrong, hint in (("10", known["swapped"]), ("30", known["own data"]), ("-3", known["sign"])):
+        page.locator("#answer").fill(wrong)
+        page.keyboard.press("Enter")
+        assert hint in said()
+        assert text(page, "#formula").endswith("?")
+    for wrong, start in (
+        ("x", "This can't be read"),
+        ("7", "None of the common mistakes"),
+        ("1", "This is the upstream"),
+    ):
+        page.locator("#answer").fill(wrong)
+        page.locator("#check").click()
+        assert said()[0].startswith(start)
+    page.locator("#answer").fill("6/2")
+    page.keyboard.press("Enter")
+    assert said() == ["Right."]
+    assert text(page, "#score") == "0 of 1 right the first time"
 
 
 def test_a_question_looks_the_same_however_one_came_to_it(opened):
@@ -470,11 +539,12 @@ def test_a_question_looks_the_same_however_one_came_to_it(opened):
     page.locator("#predict").click()  # asks at once
     asked = shown(page)
     assert "?" in text(page, "#formula")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowRight")
+    page.evaluate("player.go(8); player.go(9)")
     assert shown(page) == asked
-    page.keyboard.press("Enter")
-    assert "?" not in text(page, "#formula")
+    address = file_address(page)
+    page.goto("about:blank")
+    page.goto(f"{address}#9&predict")
+    assert shown(page) == asked
 
 
 # Folding.
@@ -490,49 +560,97 @@ WALK = """(key) => {
 }"""
 
 
-@pytest.mark.parametrize("depth", [0, 1, 2, *(pytest.param(depth, marks=pytest.mark.slow) for depth in (3, 4))])
+FIRES = """() => {
+  const found = { forward: [], backward: [], said: [] };
+  for (let k = 1; k <= player.last; k++) {
+    player.go(k);
+    const phase = document.querySelector("#counter").textContent.split(" · ")[1];
+    const box = document.querySelector(phase === "forward" ? ".box.receiver" : ".box.sender");
+    if (box && found[phase].at(-1) !== box.id) found[phase].push(box.id);
+    found.said.push(document.querySelector("#spoken").textContent);
+  }
+  return found;
+}"""
+
+
+def is_operation(page, id):
+    return page.locator(f"#{id}").evaluate("box => box.matches('.operation, .output')")
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_folded_network_fires_each_visible_box_once_in_each_pass(opened, depth, fused):
+    root, _ = network((3, 2, 1), fused=fused)
+    page = opened(play(root, depth=depth))
+    fired = page.evaluate(FIRES)
+    visible = boxes(page)
+    computing = {id for id in visible if is_operation(page, id) or (id[0] == "m" and "→" in visible[id][1])}
+    assert sorted(fired["forward"]) == sorted(computing)
+    assert sorted(fired["backward"]) == sorted(computing)
+    assert fired["backward"] == fired["forward"][::-1]
+    modules = [visible[id][0].split(".")[0] for id in fired["forward"]]
+    layers = [name for name in modules if re.fullmatch(r"L\d", name)]
+    assert layers == sorted(layers)  # layer by layer
+    names = {rows[0].split(":")[0] for rows in visible.values()} | {"loss"}
+    hidden = {node.label for node in topological_order(root) if node.label} - names
+    for sentence in fired["said"]:
+        assert not [name for name in hidden if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.\[])", sentence)], (
+            sentence
+        )
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 def test_a_network_plays_at_every_depth(opened, depth):
-    root, model = network()
+    root, model = network((3, 2, 1))
     page = opened(play(root, depth=depth))
     root.backward()
-    last = page.evaluate("player.last")
-    forwards = page.evaluate(WALK, "ArrowRight")
-    assert (forwards[0], forwards[-1]) == (0, last)
-    assert forwards == sorted(set(forwards))
-    assert depth < 4 or forwards == list(range(last + 1))
-    assert len(forwards) <= (20, 40, 200, last - 250, last + 1)[depth]  # no stop within a closed module
+    page.evaluate("player.go(player.last)")
     undone = page.evaluate("[...document.querySelectorAll('.box:not(.done):not(.constant)')].map((box) => box.id)")
     assert undone == []
+    assert same(
+        page.evaluate("player.gradients"), [n.grad if n.role != "constant" else 0 for n in topological_order(root)]
+    )
     neurons = {neuron.label: neuron for layer in model.layers for neuron in layer.neurons}
-    parameters = {f"{name}.parameters": neuron for name, neuron in neurons.items()}
+    parameters = {f"{name}.parameters": neuron for name, neuron in neurons.items() if len(neuron.parameters()) >= 3}
     layers = {f"L{i}": layer for i, layer in enumerate(model.layers)}
     modules = ({"model": model}, layers, neurons, parameters, {})[depth]
     norms = {rows[0]: row for rows in boxes(page).values() for row in rows if row.startswith("‖")}
     expected = {name: math.hypot(*[p.grad for p in module.parameters()]) for name, module in modules.items()}
     assert norms == {name: f"‖grad‖ {number(norm)}" for name, norm in expected.items()}
-    if depth < 4:
-        assert page.evaluate(WALK, "ArrowLeft") == forwards[::-1]
 
 
-def test_folding_leaves_the_step_as_it_is(opened):
+def test_opening_a_box_steps_inside_it(opened):
     root, _ = network((3, 2, 1), fused=False)
-    page = opened(play(root, depth=0))
+    page = opened(play(root, depth=1))
     count = page.evaluate("player.last")
-    for k in (0, 7, 30, count // 2, count - 3, count):
+    for k in (0, 2, count // 2, count - 1, count):
         page.evaluate("k => player.go(k)", k)
-        gradients = page.evaluate("player.gradients")
+        gradients, known = page.evaluate("player.gradients"), page.locator(".box:not(.waiting)").count()
         sizes = [page.locator(".box").count()]
         while page.locator("#open").is_enabled():
             page.locator("#open").click()
             sizes.append(page.locator(".box").count())
-            assert at(page) == k
             assert page.evaluate("player.gradients") == gradients
+            assert page.locator(".box:not(.waiting)").count() >= known
         assert sizes == sorted(set(sizes))
-        assert len(sizes) == 5
+        assert len(sizes) == 4
         while page.locator("#close").is_enabled():
             page.locator("#close").click()
-            assert at(page) == k
+        page.locator("#open").click()
         assert page.locator(".box").count() == sizes[0]
+        if k in (0, count):
+            assert at(page) == k
+
+
+def test_after_a_click_on_a_module_more_can_still_be_opened(opened):
+    page = opened(play(network((3, 2, 1))[0], depth=1))
+    page.locator(".box", has_text="L1").click()
+    counts = [page.locator(".box").count()]
+    while page.locator("#open").is_enabled():
+        page.locator("#open").click()
+        counts.append(page.locator(".box").count())
+    assert counts == sorted(set(counts))
+    assert counts[-1] == len(topological_order(network((3, 2, 1))[0]))
 
 
 def test_a_click_opens_a_module_and_escape_closes_it(opened):
@@ -600,7 +718,7 @@ def test_sliders_recompute_both_passes_as_python_does(opened):
     player = play(root)
     page = opened(player)
     leaves = {rows[0]: int(id[1:]) for id, rows in boxes(page).items() if rows[0] in "xyz"}
-    page.locator("summary").click()
+    page.locator("#slope").click()
     original = [page.evaluate("player.values"), (page.keyboard.press("End"), page.evaluate("player.gradients"))[1]]
     draw = random.Random(1)
     for k in (0, 10, player.step_count // 2, player.step_count - 1, player.step_count):
@@ -630,23 +748,11 @@ def test_sliders_recompute_both_passes_as_python_does(opened):
 @pytest.mark.parametrize(("start", "wanted"), [(7.0, "5"), (0.5, "0.35"), (-120.0, "-121"), (0.0, "0.25")])
 def test_a_slider_reaches_round_numbers(opened, start, wanted):
     page = opened(play(labelled(Value(start, "x") * 2, "L")))
-    page.locator("summary").click()
+    page.locator("#slope").click()
     page.locator("#s0").fill(wanted)
     assert page.evaluate("player.values[0]") == float(wanted)
     low, high = (float(page.locator("#s0").get_attribute(end)) for end in ("min", "max"))
     assert low <= start - max(1, abs(start)) < start + max(1, abs(start)) <= high
-
-
-def test_sliders_take_their_room_from_the_picture(opened):
-    page = opened(play(labelled(Value(2.0, "x") * Value(3.0, "y"), "L")))
-    page.set_viewport_size({"width": 1280, "height": 520})
-    fits = """() => { const [stage, picture] = ['#stage', '#stage svg'].map((each) => document.querySelector(each));
-      return [stage.clientHeight, picture.getBoundingClientRect().height <= stage.clientHeight]; }"""
-    until(page, f"({fits})()[1]")
-    before, _ = page.evaluate(fits)
-    page.locator("summary").click()
-    until(page, f"({fits})()[0] < {before}")
-    until(page, f"({fits})()[1]")
 
 
 def sum_of_squares(x, target, w, b):
@@ -656,9 +762,8 @@ def sum_of_squares(x, target, w, b):
 def test_where_there_are_few_leaves_parameters_have_sliders_too_that_recompute_both_passes(opened):
     w, b = Value(0.5, "w", role="parameter"), Value(-1.0, "b", role="parameter")
     page = opened(play(sum_of_squares(Value(2.0, "x"), Value(7.0, "target"), w, b)))
-    page.locator("summary").click()
-    assert text(page, "summary") == "inputs and parameters"
-    assert page.locator(".sliders label span").all_text_contents() == ["x", "target", "w", "b"]
+    page.locator("#slope").click()
+    assert page.locator("#sliders label span").all_text_contents() == ["x", "target", "w", "b"]
     page.evaluate("player.go(player.last)")
     for number_of_w in (0.5, 1.25, -0.5):  # down to the least loss, and past it
         leaf = next(int(id[1:]) for id, rows in boxes(page).items() if rows[0] == "w")
@@ -672,7 +777,7 @@ def test_where_there_are_few_leaves_parameters_have_sliders_too_that_recompute_b
 def test_a_slider_at_zero_shows_no_sign_and_its_zero_has_none(opened):
     x = Value(-3.0, "x")
     page = opened(play(labelled(1.0 / (x * 2.0 - 5.0) * -0.0, "y")))
-    page.locator("summary").click()
+    page.locator("#slope").click()
     for number_of_x in ("-0", "0"):
         page.locator("#sliders input").first.fill(number_of_x)
         assert page.locator("#sliders output").first.text_content() == "0"
@@ -682,15 +787,15 @@ def test_a_slider_at_zero_shows_no_sign_and_its_zero_has_none(opened):
 
 
 @pytest.mark.parametrize(
-    ("inputs", "parameters", "name", "count"),
-    [(3, 5, "inputs and parameters", 8), (3, 6, "inputs", 3), (10, 0, "inputs", 10), (0, 10, "parameters", 10)],
+    ("inputs", "parameters", "count"),
+    [(3, 5, 8), (3, 6, 3), (10, 0, 10), (0, 10, 10)],
 )
-def test_which_leaves_have_sliders(opened, inputs, parameters, name, count):
+def test_which_leaves_have_sliders(opened, inputs, parameters, count):
     leaves = [Value(1.0, f"x{i}") for i in range(inputs)]
     leaves += [Value(1.0, f"w{i}", role="parameter") for i in range(parameters)]
     page = opened(play(sum(leaves, Value(0.0, role="constant"))))
-    assert text(page, "summary") == name
-    assert page.locator(".sliders input").count() == count
+    page.locator("#slope").click()
+    assert page.locator("#sliders input").count() == count
 
 
 def test_a_rule_the_page_cannot_know_is_named_in_place_of_the_sliders(opened):
@@ -698,9 +803,9 @@ def test_a_rule_the_page_cannot_know_is_named_in_place_of_the_sliders(opened):
     strange = Rule("look up", lambda x: table.get(x, x), lambda z, x: (1.0,))
     x = Value(1.0, "x")
     page = opened(play(strange(x) * x))
-    page.locator("summary").click()
-    assert page.locator(".sliders input").count() == 0
-    assert "look up" in text(page, "#sliders p")
+    page.locator("#slope").click()
+    assert page.locator("#sliders input").count() == 0
+    assert "look up" in text(page, "#aside p")
     page.keyboard.press("End")
     assert page.evaluate("player.gradients")[0] == 3.0
 
@@ -753,7 +858,7 @@ def test_a_label_is_shown_as_text_and_nothing_else(opened, label):
             page.evaluate("k => player.go(k)", k)
             assert page.evaluate("window.owned === undefined")
             assert page.locator("img, iframe, object, a").count() == 0
-            assert page.locator("script").count() == 2
+            assert page.locator("script").count() == 3
     assert page.locator("[style], [onerror], [onclick]").count() == 0
     shown = " ".join(plain(label).split())
     titles = {" ".join(rows[0].split()) for rows in boxes(page).values()}
@@ -778,18 +883,6 @@ def test_a_rules_symbol_is_text_too(opened, symbol):
     assert boxes(page)["n1"][0].endswith(plain(symbol))
 
 
-def test_a_narrow_frame_of_a_notebook_shows_a_graph_of_five_columns_whole(browser, tmp_path):
-    a, b, c, f = (Value(x, label) for x, label in ((2.0, "a"), (-3.0, "b"), (10.0, "c"), (-2.0, "f")))
-    (tmp_path / "frame.html").write_text(play(((a * b + c) * f).tanh())._repr_html_(), encoding="utf-8")
-    page = browser.new_page(viewport={"width": 850, "height": 700})
-    page.goto((tmp_path / "frame.html").as_uri())
-    for box in page.frame_locator("iframe").locator(".box").all():
-        place = box.bounding_box()
-        assert min(place["x"], place["y"]) >= 0
-        assert place["x"] + place["width"] <= 850
-    page.close()
-
-
 class Frames(HTMLParser):
     def __init__(self, html):
         super().__init__()
@@ -807,10 +900,11 @@ def test_the_file_is_closed_to_the_outside():
     html = play(network((3, 1))[0]).html
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1]
     (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
-    for text, directive in ((style, "style-src"), (script, "script-src")):
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert len(scripts) == 2
+    for text in (style, *scripts):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        assert f"{directive} 'sha256-{digest}'" in policy
+        assert f"'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
     addresses = set(re.findall(r"(?:https?:)?//[\w.]+\.[\w/]+", html))
@@ -829,7 +923,12 @@ def test_the_same_graph_gives_the_same_file():
 def test_a_language_says_all_that_english_says(lang):
     words, english = LANGUAGES[lang], LANGUAGES["en"]
     assert list(words) == list(english)
-    for key, sentence in english.items():
+    assert set(words["hints"]) == set(english["hints"])
+    assert set(HINTS[lang]) == {m.name for m in MISTAKES if m.partials or m.name == "sign"}
+    for key, sentence in ({**english, **english["hints"]}).items():
+        words = {**words, **words.get("hints", {})}
+        if isinstance(sentence, dict):
+            continue
         assert set(re.findall(r"\{\w+\}", words[key])) == set(re.findall(r"\{\w+\}", sentence))
         assert words[key] != sentence
 
@@ -838,9 +937,10 @@ def test_a_language_says_all_that_english_says(lang):
 def test_a_page_speaks_one_language(opened, lang):
     page = opened(play(made(shared), lang=lang))
     assert page.locator("html").get_attribute("lang") == lang
-    own = "".join(LANGUAGES[lang].values())
-    foreign = [words for other in LANGUAGES if other != lang for words in LANGUAGES[other].values() if words not in own]
-    page.locator("summary").click()
+    own = "".join(map(str, LANGUAGES[lang].values()))
+    others = [words for other in LANGUAGES if other != lang for words in LANGUAGES[other].values()]
+    foreign = [words for words in others if isinstance(words, str) and words not in own]
+    page.locator("#slope").click()
     for k in range(page.evaluate("player.last") + 1):
         page.evaluate("k => player.go(k)", k)
         lines = [line.strip() for line in page.locator("body").inner_text().split("\n")]
@@ -859,7 +959,7 @@ def test_a_closed_module_speaks_the_language_of_the_page(opened, lang):
 
 def test_every_control_has_a_name_and_every_step_is_said(opened):
     page = opened(play(network((2, 1))[0], depth=3))
-    for control in page.locator("button, input, summary").all():
+    for control in page.locator("button, input, select").all():
         name = control.get_attribute("aria-label") or control.text_content() or control.locator("..").text_content()
         assert re.search(r"\w", name)
     live = page.locator("[aria-live=polite]")
@@ -869,7 +969,7 @@ def test_every_control_has_a_name_and_every_step_is_said(opened):
         said.append(live.text_content())
     assert all(said)
     assert len(set(said)) == len(said)
-    assert page.locator("#stage").get_attribute("aria-label") == page.title()
+    assert page.locator("#stage svg").get_attribute("aria-label") == text(page, "h1") == page.title()
 
 
 LOOK = """(box) => {
@@ -917,10 +1017,10 @@ CONTRAST = """() => {
       found[`${box.getAttribute("class")} ${kind}`] = contrast(getComputedStyle(text).fill, behind);
     }
   }
-  for (const part of document.querySelectorAll(".panel, .panel dt, .bar, .source, summary, .bar button:enabled"))
-    found[part.className || part.tagName] = contrast(
+  for (const part of document.querySelectorAll("#panel, #panel dt, #bar, #source, #bar button"))
+    found[part.id || part.tagName] = contrast(
       getComputedStyle(part).color,
-      getComputedStyle(part.closest("button, .panel, .bar, .sliders")).backgroundColor,
+      getComputedStyle(part.closest("button, #panel, #bar")).backgroundColor,
     );
   return found;
 }"""
@@ -992,6 +1092,7 @@ def test_a_frame_follows_its_page_until_its_button_is_pressed(framed):
     for theme in ("dark", "light"):
         page.evaluate("style => document.body.setAttribute('style', style)", PAGES[theme])
         until(player, is_theme(theme))
+    player.locator("#more").click()
     player.locator("#theme").click()
     page.evaluate("style => document.body.setAttribute('style', style)", PAGES["dark"])
     until(player, is_theme("dark"))
@@ -1049,26 +1150,95 @@ def test_on_paper_there_are_no_controls_and_the_page_is_white(opened, theme):
     page = opened(play(made(shared)), "#10", color_scheme=theme, reduced_motion="reduce")
     page.emulate_media(media="print", color_scheme=theme)
     assert page.locator("button:visible, input:visible").count() == 0
-    for part in ("svg", "#formula", "#cells", "#counter"):
+    for part in ("#stage svg", "#formula", "#cells", "#counter"):
         assert page.locator(part).is_visible()
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 26, 26)"
     assert (
         page.locator(".box.operation rect").first.evaluate("rect => getComputedStyle(rect).fill")
         == "rgb(255, 255, 255)"
     )
-    picture = page.locator("svg").bounding_box()
+    picture = page.locator("#stage svg").bounding_box()
     assert picture["width"] <= 1280
 
 
-def test_a_phone_shows_the_controls_the_picture_and_the_formula(opened):
-    page = opened(play(made(shared)), "#10")
-    page.set_viewport_size({"width": 400, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    assert page.locator("#stage").bounding_box()["height"] > 150
+def test_a_phone_shows_the_picture_first_then_one_row_of_controls(opened):
+    page = opened(play(made(shared)), "#10", has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    stage, bar, panel = (page.locator(part).bounding_box() for part in ("#stage", "#bar", "#panel"))
+    assert stage["y"] == 0
+    assert stage["height"] > 400
+    assert stage["height"] <= bar["y"] <= panel["y"]
+    rows = {round(button.bounding_box()["y"]) for button in page.locator("#bar button:visible").all()}
+    assert len(rows) == 1
+    page.locator("#forward").tap()
+    assert at(page) == 11
+    page.locator("#more").tap()
     for button in page.locator("button:visible").all():
         box = button.bounding_box()
         assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 400
+        assert box["x"] + box["width"] <= 390
+    page.locator("#paths").tap()
+    page.locator(".box.input").first.tap()
+    assert page.evaluate("player.paths.count") == 4
+
+
+TEXTS = """() => {
+  const scale = document.querySelector("#stage svg").getScreenCTM().a;
+  const view = document.querySelector("#stage").getBoundingClientRect();
+  const size = (text) => parseFloat(getComputedStyle(text).fontSize) * scale;
+  const texts = [...document.querySelectorAll("#stage text")].map(size);
+  const inside = (box) => {
+    const { left, right, top, bottom } = box.getBoundingClientRect();
+    return left >= view.left - 1 && right <= view.right + 1 && top >= view.top - 1 && bottom <= view.bottom + 1;
+  };
+  const active = [...document.querySelectorAll(".box.sender, .box.receiver")];
+  return [Math.min(...texts), !active.length || active.some(inside)];
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (850, 620)])
+def test_texts_can_be_read_from_the_back_row_and_what_changes_is_in_sight(opened, size):
+    page = opened(play(network((4, 4, 1))[0], depth=1), reduced_motion="reduce")
+    page.set_viewport_size(dict(zip(("width", "height"), size)))
+    for _ in range(4):
+        for k in range(0, page.evaluate("player.last") + 1, 1 + page.evaluate("player.last") // 12):
+            page.evaluate("k => player.go(k)", k)
+            least, seen = page.evaluate(TEXTS)
+            assert least >= 18 - 0.01
+            assert seen
+        if page.locator("#open").is_enabled():
+            page.locator("#open").click()
+    for tool in ("predict", "nudge", "paths", "slope"):
+        page.locator(f"#{tool}").click()
+        page.evaluate("player.go(2)")
+        assert page.evaluate(TEXTS) == [pytest.approx(18, abs=0.01), True]
+
+
+def test_the_picture_is_fitted_anew_when_its_room_changes(opened):
+    page = opened(play(labelled(Value(2.0, "x") * Value(3.0, "y"), "L")), "#1")
+    fits = """() => { const [stage, picture] = ['#stage', '#stage svg'].map((each) => document.querySelector(each));
+      const [room, size] = [stage, picture].map((each) => each.getBoundingClientRect());
+      return size.height <= room.height && size.width <= room.width; }"""
+    for tool in ("slope", "predict", "nudge", "paths", "paths"):
+        page.locator(f"#{tool}").click()
+        until(page, f"({fits})()")
+    height = lambda: page.locator("#panel").bounding_box()["height"]  # noqa: E731
+    low = height()
+    page.evaluate("player.go(player.last)")
+    assert height() > low  # as high as what it says
+    assert low < 60
+
+
+def test_a_page_is_dark_from_its_first_frame(opened):
+    page = opened(play(made(square)), color_scheme="dark")
+    page.add_init_script("""requestAnimationFrame(() => {
+      window.first = getComputedStyle(document.documentElement).getPropertyValue("--page"); })""")
+    page.reload()
+    until(page, "window.first !== undefined")
+    html = play(made(square)).html
+    assert html.index("prefers-color-scheme") < html.index("<body")
+    assert page.evaluate("first") in ("#14181d", "")
 
 
 # Sizes and times.

@@ -17,7 +17,14 @@ from engine.steps import BackwardStep
 from engine.utils.console import printable
 from engine.value import Value
 from viz.classroom.check_engine.trials import Case, agree
-from viz.classroom.mistakes import MISTAKES, Contribution, Mistake, Numbers, steps_by_receiver
+from viz.formulas.mistakes import (
+    MISTAKES,
+    Contribution,
+    Mistake,
+    Numbers,
+    steps_by_receiver,
+    wrong_partials,
+)
 from viz.formulas.orders import Operands, breadth_first, depth_first, naive_recursion
 
 Fit = Callable[[Case], bool]
@@ -43,19 +50,6 @@ class Diagnosis:
 
 # Mistakes in the contributions to a gradient: a wrong local derivative, or a contribution that gets lost. Those of the
 # worksheets, and the ones that are made in code.
-
-
-def _wrong_partials(name: str, hint: str, **wrong: Callable[..., tuple[float, ...]]) -> Mistake:
-    """Wrong lines in the table of derivatives: the partials as functions of (z, x, y) and the constants of the rule."""
-
-    def contribution(s: BackwardStep, upstream: float, data: Numbers) -> float:
-        partials, rule = wrong.get(s.node.rule.name), s.node.rule
-        if partials is None:
-            return upstream * s.local
-        xs = [data[parent] for parent in s.node.parents]
-        return upstream * partials(data[s.node], *xs, *rule.constants)[s.operand]
-
-    return Mistake(name, hint, contribution)
 
 
 def _multiplied(name: str, hint: str, *shares: int) -> Mistake:
@@ -112,30 +106,30 @@ GRADIENT_MISTAKES = (
     _COMMON["minus forgotten"],
     Mistake("sign", "The sign is wrong: check the minuses again.", lambda s, upstream, data: -upstream * s.local),
     _COMMON["swapped"],
-    _wrong_partials("power rule", f"{_POWER} the exponent comes down as a factor.",
+    wrong_partials("power rule", f"{_POWER} the exponent comes down as a factor.",
                     power=lambda z, x, n: (x ** (n - 1),)),
-    _wrong_partials("power rule", f"{_POWER} the exponent is reduced by one.", power=lambda z, x, n: (n * x**n,)),
-    _wrong_partials("power rule", f"{_POWER} the exponent comes down first, and is reduced by one afterwards.",
+    wrong_partials("power rule", f"{_POWER} the exponent is reduced by one.", power=lambda z, x, n: (n * x**n,)),
+    wrong_partials("power rule", f"{_POWER} the exponent comes down first, and is reduced by one afterwards.",
                     power=lambda z, x, n: ((n - 1) * x**n,)),
-    _wrong_partials("power rule", f"{_POWER} 2 * x is right only for the square.", power=lambda z, x, n: (2 * x,)),
-    _wrong_partials("power rule", f"{_POWER} the power is missing.", power=lambda z, x, n: (n * x,)),
-    _wrong_partials("input for output", _INPUT_OUTPUT, tanh=lambda z, x: (1 - x * x,),
+    wrong_partials("power rule", f"{_POWER} 2 * x is right only for the square.", power=lambda z, x, n: (2 * x,)),
+    wrong_partials("power rule", f"{_POWER} the power is missing.", power=lambda z, x, n: (n * x,)),
+    wrong_partials("input for output", _INPUT_OUTPUT, tanh=lambda z, x: (1 - x * x,),
                     sigmoid=lambda z, x: (x * (1 - x),), exp=lambda z, x: (x,), log=lambda z, x: (1 / z if z else 0.0,),
                     sqrt=lambda z, x: (0.5 / x,), power=lambda z, x, n: rules.power(n).evaluate_partials(0.0, z)),
     replace(_COMMON["own data"], contribution=lambda s, upstream, data: upstream * data[s.node]),
-    _wrong_partials("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: (1 - z,)),
-    _wrong_partials("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.",
+    wrong_partials("square forgotten", "The local derivative of tanh is 1 - tanh(x)**2.", tanh=lambda z, x: (1 - z,)),
+    wrong_partials("sign", "The local derivative of tanh is 1 - tanh(x)**2, with a minus.",
                     tanh=lambda z, x: (1 + z * z,)),
-    _wrong_partials("quotient", "The local derivative of x / y with respect to y is -x / y**2: the square is missing.",
+    wrong_partials("quotient", "The local derivative of x / y with respect to y is -x / y**2: the square is missing.",
                     div=lambda z, x, y: (1 / y, -z)),
-    _wrong_partials("quotient", "The local derivative of x / y with respect to y is -x / y**2: the x is missing.",
+    wrong_partials("quotient", "The local derivative of x / y with respect to y is -x / y**2: the x is missing.",
                     div=lambda z, x, y: (1 / y, -1 / y**2)),
-    _wrong_partials("quotient", "The local derivatives of x / y are 1 / y with respect to x, and -x / y**2 with "
+    wrong_partials("quotient", "The local derivatives of x / y are 1 / y with respect to x, and -x / y**2 with "
                     "respect to y; these are those of a product.", div=lambda z, x, y: (y, x)),
     _COMMON["closed gate"],
     Mistake("closed gate", "relu's gate looks at the upstream gradient; it must be open where the input is above 0.",
             _gate),
-    _wrong_partials("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is "
+    wrong_partials("closed gate", "relu's gate is the wrong way round: the local derivative is 1 where the input is "
                     "above 0.", relu=lambda z, x: (0.0 if x > 0 else 1.0,)),
     replace(_COMMON["upstream forgotten"], hint="This is the local derivative alone, or times the gradient of the "
             "result, which is 1: multiply it by the gradient of the node that sends it."),

@@ -10,7 +10,7 @@ from math import isclose, isfinite
 from engine import Rule, Value, rules
 from engine.graph import topological_order
 from engine.modes import switched
-from viz.classroom.mistakes import steps_by_receiver
+from viz.formulas.mistakes import steps_by_receiver
 
 
 @dataclass(frozen=True)
