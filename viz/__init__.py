@@ -23,6 +23,7 @@ from viz.player import Player, play
 from viz.plots import (
     plot_confusion,
     plot_decision_boundary,
+    plot_find_lr,
     plot_gradients,
     plot_history,
     plot_loss,
@@ -34,6 +35,6 @@ from viz.plots import (
 __all__ = [
     "Comparison", "Drawing", "EngineReport", "Explanation", "Nudge", "OrderReport", "Player", "Report", "Worksheet",
     "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot", "explain", "formula", "nudge", "play",
-    "plot_confusion", "plot_decision_boundary", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface",
-    "plot_neurons", "random_directions", "worksheet", "worksheets",
+    "plot_confusion", "plot_decision_boundary", "plot_find_lr", "plot_gradients", "plot_history", "plot_loss",
+    "plot_loss_surface", "plot_neurons", "random_directions", "worksheet", "worksheets",
 ]  # fmt: skip
