@@ -40,6 +40,8 @@ ORDER = [
     "viz/formulas/__init__",
     "viz/player",
     "viz/player/__init__",
+    "viz/training",
+    "viz/training/__init__",
     "viz/classroom",
     "viz/classroom/worksheets",
     "viz/classroom/worksheets/__init__",

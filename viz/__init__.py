@@ -1,7 +1,7 @@
 """Pictures of graphs, explanations of gradients, the step player, worksheets, and plots of networks.
 
-Each folder needs only those before it: graph, plots, formulas, player, classroom. Each folder's `__init__.py` says what
-is public in it, and in which order to read its files.
+Each folder needs only those before it: graph, plots, formulas, player, training, classroom. Each folder's `__init__.py`
+says what is public in it, and in which order to read its files.
 """
 
 from viz.classroom.check_engine import EngineReport, check_engine
@@ -31,10 +31,12 @@ from viz.plots import (
     plot_neurons,
     random_directions,
 )
+from viz.training import TrainingPlayer, play_training
 
 __all__ = [
-    "Comparison", "Drawing", "EngineReport", "Explanation", "Nudge", "OrderReport", "Player", "Report", "Worksheet",
-    "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot", "explain", "formula", "nudge", "play",
-    "plot_confusion", "plot_decision_boundary", "plot_find_lr", "plot_gradients", "plot_history", "plot_loss",
-    "plot_loss_surface", "plot_neurons", "random_directions", "worksheet", "worksheets",
+    "Comparison", "Drawing", "EngineReport", "Explanation", "Nudge", "OrderReport", "Player", "Report",
+    "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot",
+    "explain", "formula", "nudge", "play", "play_training", "plot_confusion", "plot_decision_boundary",
+    "plot_find_lr", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface", "plot_neurons",
+    "random_directions", "worksheet", "worksheets",
 ]  # fmt: skip

@@ -122,8 +122,9 @@ def plot_find_lr(found: Any, ax: "Axes | None" = None) -> "Axes":
         look: dict[str, Any] = {"markersize": 22, "markeredgecolor": ink(ax), "zorder": 4, "label": "suggestion"}
         ax.plot(found.suggestion, height, "*", color=COLOURS[5], **look)
     ax.set_xscale("log")
-    span = max(finite[0] - min(finite), 0.05 * abs(finite[0]), 1e-9)
-    ax.set_ylim(min(finite) - 0.15 * span, finite[0] + 0.6 * span)
+    low = min(y for y in [*finite, *losses] if isfinite(y))
+    span = max(finite[0] - low, 0.05 * abs(finite[0]), 1e-9)
+    ax.set_ylim(low - 0.1 * span, finite[0] + 0.5 * span)
     dress(ax, "learning rate", "loss", title)
     ax.grid(alpha=0.3)
     return ax
