@@ -11,7 +11,7 @@ _LAST = 2000  # milliseconds that the last picture stays, before all begins agai
 _LOOKED_AT = 12  # pictures from which the colours are chosen
 
 
-def save_gif(frames: Iterable[bytes], path: str | Path, seconds: float = 12.0) -> Path:
+def save_gif(frames: Iterable[bytes], path: str | Path, seconds: float = 10.0) -> Path:
     """Write an animated GIF, whole or not at all, and return its path. It is repeated without end.
 
     All frames have the same 256 colours, so that nothing flickers.

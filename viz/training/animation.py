@@ -1,6 +1,6 @@
 """The pictures of an animation: what the training page shows, drawn by matplotlib."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from math import isfinite, log10
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from viz.training.recording import Frame, Network, Run, View
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PER_SECOND = 6  # pictures
+_PER_SECOND = 5  # pictures
+_DOTS = 75  # per inch
+_JAPANESE = ("Noto Sans CJK JP", "Noto Sans JP", "Hiragino Sans", "Yu Gothic", "MS Gothic", "IPAexGothic")
 _PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3])  # the colours of the losses
 
 
@@ -24,14 +26,21 @@ def pictures(runs: Sequence[Run], lang: str, seconds: float) -> Iterator[bytes]:
         ImportError: if matplotlib is not installed.
     """
     try:
+        from matplotlib import font_manager, rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("animations need matplotlib; install it with `pip install 'chalkgrad[plot]'`") from error
-    words, last = LANGUAGES[lang], max(run.frames[-1].step for run in runs)
+    fonts = [name for name in _JAPANESE if name in font_manager.get_font_names()]
+    words = LANGUAGES[lang if lang != "ja" or fonts else "en"]
+    with rc_context({"font.family": ["DejaVu Sans", *fonts]}):
+        yield from _pictures(Figure(figsize=(12.8, 7.2), layout="constrained"), runs, words, seconds)
+
+
+def _pictures(figure: Any, runs: Sequence[Run], words: Mapping[str, str], seconds: float) -> Iterator[bytes]:
+    last = max(run.frames[-1].step for run in runs)
     stops = sorted({frame.step for run in runs for frame in run.frames})
     count = max(2, min(len(stops), round(_PER_SECOND * seconds)))
     chosen = sorted({stops[round(i * (len(stops) - 1) / (count - 1))] for i in range(count)})
-    figure = Figure(figsize=(12.8, 7.2), layout="constrained")
     grid = figure.add_gridspec(2, len(runs) + 1, height_ratios=(1, 0.85))
     columns = [(figure.add_subplot(grid[0, i]), figure.add_subplot(grid[1, i])) for i in range(len(runs))]
     loss = figure.add_subplot(grid[:, -1])
@@ -58,11 +67,12 @@ def pictures(runs: Sequence[Run], lang: str, seconds: float) -> Iterator[bytes]:
             dot.set_data([at], [run.losses[at]])
         loss.set_title(words["counter"].format(k=step, n=last), fontsize="x-large")
         file = BytesIO()
-        figure.savefig(file, format="png", dpi=75)
+        figure.savefig(file, format="png", dpi=_DOTS)
+        figure.set_layout_engine("none")  # each picture is laid out like the first one
         yield file.getvalue()
 
 
-def _draw_losses(ax: "Axes", runs: Sequence[Run], words: Any) -> tuple[Any, list[Any]]:
+def _draw_losses(ax: "Axes", runs: Sequence[Run], words: Mapping[str, str]) -> tuple[Any, list[Any]]:
     """The curves of the losses; returns the line and the dots that mark the step."""
     finite = [loss for run in runs for loss in run.losses if isfinite(loss)]
     dots = []
@@ -87,18 +97,20 @@ def _draw_view(ax: "Axes", view: View, frame: Frame) -> None:
     xs, ys = np.linspace(*view.across, view.shape[2]), np.linspace(*view.up, view.shape[1])
     low, high = value_range(view)
     points = np.array(view.points)
+    extent = (*view.across, *view.up)
+    smooth: dict[str, Any] = {"extent": extent, "interpolation": "bilinear", "origin": "lower", "aspect": "auto"}
     if view.kind == "curve":
         ax.plot(points[:, 0], points[:, 1], "o", color=COLOURS[0])
         ax.plot(xs, planes[0, 0], color=COLOURS[5], linewidth=3)
     elif view.kind == "surface":
         shades = LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[5]])
         look: dict[str, Any] = {"cmap": shades, "vmin": low, "vmax": high}
-        ax.contourf(xs, ys, planes[0].clip(low, high), np.linspace(low, high, 21), **look)
+        ax.imshow(planes[0], **smooth, **look)
         ax.scatter(points[:, 0], points[:, 1], c=points[:, 2], edgecolors=ink(ax), **look)
     else:
         if view.shape[0] == 1:
             shades = LinearSegmentedColormap.from_list("", [COLOURS[0], face, COLOURS[1]])
-            ax.contourf(xs, ys, np.tanh(planes[0] / 2), np.linspace(-1, 1, 21), cmap=shades, alpha=0.6)
+            ax.imshow(np.tanh(planes[0] / 2), cmap=shades, vmin=-1, vmax=1, alpha=0.6, **smooth)
             leads = [planes[0]]
         else:
             leads = [plane - np.delete(planes, i, axis=0).max(axis=0) for i, plane in enumerate(planes)]
@@ -116,7 +128,7 @@ def _draw_view(ax: "Axes", view: View, frame: Frame) -> None:
 
 
 def _draw_network(ax: "Axes", run: Run, network: Network, frame: Frame) -> None:
-    """The neurons. A line's width is the size of the weight, dashes say that it is below 0, its colour is the gradient."""
+    """The neurons. A line's width is the size of the weight, dashes that it is below 0, its colour the gradient."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgb
 

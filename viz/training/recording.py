@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from engine import TraceError, Value, no_grad
 from engine.compiler.api import compile
 from engine.compiler.trace import machine_is_available
-from engine.modes import switched
 from engine.nested import is_list_like
 from viz.plots.boundary import class_indices, class_scores, numbers
 from viz.plots.neurons import network_of, shown_neurons, weight_rows
@@ -117,14 +116,20 @@ def record(
     """Train for so many steps, with a new mini-batch for each, and record it."""
     from nn.training.arguments import labels_of
     from nn.training.objective import Objective
-    from nn.training.surroundings import Snapshot, batches_forever, collector_paused, preserve_training_mode
+    from nn.training.surroundings import (
+        Snapshot,
+        batches_forever,
+        collector_paused,
+        divergence_expected,
+        preserve_training_mode,
+    )
 
     fast = compiled is not False and machine_is_available()
     objective = Objective(model, loss, compiled, labels_of(loader))
     count = min(steps, MOST_FRAMES if fast else MOST_FRAMES_PLAIN)
     due = {round(i * steps / count) for i in range(count + 1)}
     batches = batches_forever(loader)
-    with preserve_training_mode(model) as train, collector_paused(), switched(warning=False):
+    with preserve_training_mode(model) as train, collector_paused(), divergence_expected():
         train(False)
         camera = _Camera(model, loader, fast)
         run = Run(name, steps, camera.view, camera.network, len(camera.classes))

@@ -152,7 +152,7 @@ class TrainingPlayer:
         style, script = (_HERE.joinpath(f"training.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
         return document(self.title, self.lang, style, script, data)
 
-    def save(self, path: str | Path, seconds: float = 12.0) -> Path:
+    def save(self, path: str | Path, seconds: float = 10.0) -> Path:
         """Write the page, or an animation, to a file, whole or not at all, and return its path.
 
         Args:
