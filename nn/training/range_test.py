@@ -11,14 +11,19 @@ from typing import Any
 
 from engine import Value
 from engine.console import printable
-from engine.modes import switched
 from engine.names import number
 from nn.checks import check_integer, check_number
 from nn.module import Module
 from nn.optim import Optimizer
 from nn.training.arguments import check_last_batch, check_parts, labels_of, loaders, try_loss
 from nn.training.objective import Objective
-from nn.training.surroundings import Snapshot, batches_forever, collector_paused, preserve_training_mode
+from nn.training.surroundings import (
+    Snapshot,
+    batches_forever,
+    collector_paused,
+    divergence_expected,
+    preserve_training_mode,
+)
 
 SMOOTHING = 0.9  # how much of the running mean of the losses is kept at each step
 DIVERGED = 4.0  # times the lowest loss
@@ -76,8 +81,7 @@ def find_lr(
     found, snapshot = LRRangeTest(), Snapshot(model, [optimizer], loader)
     objective = Objective(model, loss, compiled, labels_of(loader))
     try:
-        # It is meant to overflow, so nothing warns of that.
-        with preserve_training_mode(model) as train, collector_paused(), switched(warning=False):
+        with preserve_training_mode(model) as train, collector_paused(), divergence_expected():
             train(True)
             for rate, (xs, ys) in zip(rates, batches_forever(loader)):
                 optimizer.lr = rate

@@ -1,12 +1,14 @@
 """What is around a training: the modes of modules, the garbage collector, and the state of all that it changes."""
 
 import gc
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 from engine.compiler.guards import bump_module_version
+from engine.modes import switched
 from engine.nested import tree_leaves
 from nn.data import DataLoader
 from nn.module import Module, named_tensors
@@ -45,6 +47,14 @@ def collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def divergence_expected() -> Iterator[None]:
+    """A block in which nobody is warned that a loss or a gradient overflows, because the result says so itself."""
+    with switched(warning=False), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the gradient of .* is (inf|-inf|nan)", RuntimeWarning)
+        yield
 
 
 def batches_forever(loader: DataLoader) -> Iterator[tuple[Any, Any]]:

@@ -21,7 +21,7 @@ _ACTIVE, _INK, _LINE, _DONE = "#b3261e", "#1a1a1a", "#8a8a8a", "#e3f3e6"  # as i
 
 
 @dataclass
-class _State:
+class State:
     """What has been computed, and which gradients have arrived, by the numbers of the nodes."""
 
     known: set[int]
@@ -46,8 +46,8 @@ def pictures(graph: Mapping[str, Any], styles: Mapping[str, Any], words: Mapping
     view = graph["views"][graph["first"]]
     if len(view["boxes"]) > MOST_BOXES:
         raise ValueError(
-            f"an animation has room for {MOST_BOXES} boxes, and this view has {len(view['boxes'])}; play a smaller part, "
-            "or fold modules by play(..., depth=1)"
+            f"an animation has room for {MOST_BOXES} boxes, and this view has {len(view['boxes'])}; play a smaller "
+            "part, or fold modules by play(..., depth=1)"
         )
     try:
         from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def pictures(graph: Mapping[str, Any], styles: Mapping[str, Any], words: Mapping
     width, height = view["size"][0] + 24, view["size"][1] + 56
     figure = Figure(figsize=(width / _DOTS, height / _DOTS))
     ax = figure.add_axes((0, 0, 1, 1))
-    for state in _states(graph, view):
+    for state in states(graph, view):
         ax.clear()
         ax.set(xlim=(-12, width - 12), ylim=(height - 44, -12))
         ax.set_axis_off()
@@ -72,12 +72,12 @@ def _nodes_of(graph: Mapping[str, Any], box: int) -> list[int]:
     return [box] if box >= 0 else graph["modules"][-1 - box]["nodes"]
 
 
-def _states(graph: Mapping[str, Any], view: Mapping[str, Any]) -> Iterator[_State]:
-    """The beginning, and the state after each step."""
+def states(graph: Mapping[str, Any], view: Mapping[str, Any]) -> Iterator[State]:
+    """The beginning, and then after each step the same object, changed."""
     parents, root = graph["parents"], len(graph["names"]) - 1
     boxes = [box[0] for box in view["boxes"]]  # in the order in which they fire forward
     nodes = {box: sorted(_nodes_of(graph, box)) for box in boxes}
-    state = _State({node for node, operands in enumerate(parents) if not operands})
+    state = State({node for node, operands in enumerate(parents) if not operands})
     yield state
     for box in boxes:
         if any(parents[node] for node in nodes[box]):
@@ -102,16 +102,16 @@ def _states(graph: Mapping[str, Any], view: Mapping[str, Any]) -> Iterator[_Stat
 
 
 def _draw(
-    ax: "Axes", graph: Mapping[str, Any], view: Mapping[str, Any], styles: Mapping[str, Any], state: _State
+    ax: "Axes", graph: Mapping[str, Any], view: Mapping[str, Any], styles: Mapping[str, Any], state: State
 ) -> None:
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
     backward = state.phase == "backward"
-    for tail, head, curve, x, y, operand, *_ in view["arrows"]:
+    for _, head, curve, x, y, operand, *_ in view["arrows"]:
         lit = backward and head == state.firing
-        look = {"color": _ACTIVE if lit else _LINE, "linewidth": 3 if lit else 1, "zorder": 2 if lit else 1}
-        ends: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 12, "shrinkA": 0, "shrinkB": 0}
-        ax.add_patch(FancyArrowPatch(path=_path(curve), **ends, **look))
+        look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 12, "shrinkA": 0, "shrinkB": 0}
+        look |= {"color": _ACTIVE if lit else _LINE, "linewidth": 3 if lit else 1, "zorder": 2 if lit else 1}
+        ax.add_patch(FancyArrowPatch(path=_path(curve), **look))
         if lit and operand >= 0 and (head, operand) in state.sent:
             text = f"× {number(state.sent[head, operand])}"
             halo: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -122,10 +122,16 @@ def _draw(
         firing, known = box == state.firing, all(node in state.known for node in nodes)
         reached = role != "constant" and any(node in state.gradients for node in nodes)
         patch = FancyBboxPatch(
-            (x - width / 2, y - height / 2), width, height, boxstyle=f"round,pad=0,rounding_size={10 if box >= 0 else 2}",
-            facecolor=_DONE if reached else styles[role].fill, edgecolor=_ACTIVE if firing else styles[role].border,
-            linewidth=3.5 if firing else 1.5, alpha=1.0 if known else 0.45, zorder=4,
-        )  # fmt: skip
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle=f"round,pad=0,rounding_size={10 if box >= 0 else 2}",
+            facecolor=_DONE if reached else styles[role].fill,
+            edgecolor=_ACTIVE if firing else styles[role].border,
+            linewidth=3.5 if firing else 1.5,
+            alpha=1.0 if known else 0.45,
+            zorder=4,
+        )
         ax.add_patch(patch)
         rows = _rows(graph, box, state)
         for i, row in enumerate(rows):
@@ -134,7 +140,7 @@ def _draw(
             ax.text(x, place, row, fontsize=10, weight=weight, color=_INK, ha="center", va="center", zorder=5)
 
 
-def _rows(graph: Mapping[str, Any], box: int, state: _State) -> Sequence[str]:
+def _rows(graph: Mapping[str, Any], box: int, state: State) -> Sequence[str]:
     """What is written in a box."""
     if box < 0:
         module = graph["modules"][-1 - box]

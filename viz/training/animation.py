@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from viz.plots.boundary import COLOURS, DASHES, MARKERS, dress, ink
 from viz.training.languages import LANGUAGES
 from viz.training.packing import value_range
-from viz.training.recording import Frame, Network, Run, View
+from viz.training.recording import Frame, Network, Run, View, largest_loss
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,7 @@ def _pictures(figure: Any, runs: Sequence[Run], words: Mapping[str, str], second
     columns = [(figure.add_subplot(grid[0, i]), figure.add_subplot(grid[1, i])) for i in range(len(runs))]
     loss = figure.add_subplot(grid[:, -1])
     now, dots = _draw_losses(loss, runs, words)
+    most = largest_loss(runs)
     for step in chosen:
         for (answers, neurons), run in zip(columns, runs):
             frame = [frame for frame in run.frames if frame.step <= step][-1]
@@ -64,7 +65,7 @@ def _pictures(figure: Any, runs: Sequence[Run], words: Mapping[str, str], second
         now.set_xdata([step, step])
         for dot, run in zip(dots, runs):
             at = min(step, len(run.losses) - 1)
-            dot.set_data([at], [run.losses[at]])
+            dot.set_data([at], [min(run.losses[at], most)])
         loss.set_title(words["counter"].format(k=step, n=last), fontsize="x-large")
         file = BytesIO()
         figure.savefig(file, format="png", dpi=_DOTS)
@@ -74,10 +75,17 @@ def _pictures(figure: Any, runs: Sequence[Run], words: Mapping[str, str], second
 
 def _draw_losses(ax: "Axes", runs: Sequence[Run], words: Mapping[str, str]) -> tuple[Any, list[Any]]:
     """The curves of the losses; returns the line and the dots that mark the step."""
-    finite = [loss for run in runs for loss in run.losses if isfinite(loss)]
-    dots = []
+    most, dots = largest_loss(runs), []
+    finite = [min(loss, most) for run in runs for loss in run.losses if isfinite(loss)]
     for run, colour, dash in zip(runs, _PAIRS * len(runs), DASHES * len(runs)):
-        ax.plot(range(len(run.losses)), run.losses, dash, color=colour, linewidth=2.5, label=run.name)
+        ax.plot(
+            range(len(run.losses)),
+            [min(loss, most) for loss in run.losses],
+            dash,
+            color=colour,
+            linewidth=2.5,
+            label=run.name,
+        )
         dots += ax.plot([], [], "o", color=colour, markersize=10)
     if finite and 0 < min(finite) * 100 < max(finite):
         ax.set_yscale("log")

@@ -3,7 +3,6 @@
 LANGUAGES: dict[str, dict[str, str]] = {
     "en": {
         "title": "Training, step by step",
-        "controls": "controls",
         "step": "step",
         "counter": "step {k} of {n}",
         "loss": "loss",
@@ -29,7 +28,6 @@ LANGUAGES: dict[str, dict[str, str]] = {
     },
     "es": {
         "title": "El entrenamiento, paso a paso",
-        "controls": "controles",
         "step": "paso",
         "counter": "paso {k} de {n}",
         "loss": "pérdida",
@@ -55,7 +53,6 @@ LANGUAGES: dict[str, dict[str, str]] = {
     },
     "ja": {
         "title": "学習を一歩ずつ",
-        "controls": "操作",
         "step": "ステップ",
         "counter": "ステップ {k} / {n}",
         "loss": "損失",

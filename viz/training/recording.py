@@ -104,6 +104,11 @@ class Run:
     diverged: int | None = None
 
 
+def largest_loss(runs: Sequence[Run]) -> float:
+    """The largest loss that is drawn: of a training that diverges, the curve ends at the edge of the picture."""
+    return 1000 * max(abs(run.losses[0]) if isfinite(run.losses[0]) else 0.0 for run in runs) or 1.0
+
+
 def record(
     name: str,
     model: "Module",

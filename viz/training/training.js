@@ -1,7 +1,7 @@
 // The training page. It shows step k of one recorded training, or of several side by side: the state before step k + 1.
 "use strict";
 (() => {
-  const { words: W, runs: RUNS } = JSON.parse(document.getElementById("data").textContent);
+  const { words: W, runs: RUNS, most: MOST } = JSON.parse(document.getElementById("data").textContent);
   const SVG = "http://www.w3.org/2000/svg";
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]; // as in viz.plots.boundary
   const DASHES = ["", "10 6", "10 5 2 5", "2 5"];
@@ -398,7 +398,7 @@
     chart.replaceChildren();
     const width = chart.clientWidth, height = chart.clientHeight;
     if (!width || !height) { scale = null; return; }
-    const finite = RUNS.flatMap((run) => run.losses.filter(Number.isFinite));
+    const finite = RUNS.flatMap((run) => run.losses.filter(Number.isFinite).map((loss) => Math.min(loss, MOST)));
     if (!finite.length) return;
     let low = Math.min(...finite), high = Math.max(...finite);
     const log = low > 0 && high > 100 * low;
@@ -407,7 +407,7 @@
     if (!log && low > 0) low = Math.min(low, low - 0.05 * (high - low), 0.0) || 0;
     if (high === low) high = low + 1;
     const box = { left: 62, right: width - 24, top: 10, bottom: height - 56 };
-    const X = (step) => box.left + step / Math.max(1, LAST) * (box.right - box.left), Y = (loss) => box.bottom - (to(loss) - low) / (high - low) * (box.bottom - box.top);
+    const X = (step) => box.left + step / Math.max(1, LAST) * (box.right - box.left), Y = (loss) => box.bottom - (to(Math.min(loss, MOST)) - low) / (high - low) * (box.bottom - box.top);
     const marks = log ? Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, i) => 10 ** (Math.ceil(low) + i)) : ticks(low, high, 4);
     const every = Math.ceil(marks.length / 5);
     marks.filter((_, i) => i % every === 0).forEach((mark) => {

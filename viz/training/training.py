@@ -16,7 +16,7 @@ from viz.plots.gif import save_gif
 from viz.training.animation import pictures
 from viz.training.languages import LANGUAGES
 from viz.training.packing import packed
-from viz.training.recording import Run, record
+from viz.training.recording import Run, largest_loss, record
 
 if TYPE_CHECKING:
     from nn import Module, Optimizer
@@ -148,7 +148,11 @@ class TrainingPlayer:
     def html(self) -> str:
         """The whole page, which loads nothing from elsewhere."""
         shared = {name: PLAYER_LANGUAGES[self.lang][name] for name in _SHARED}
-        data = {"words": {**shared, **LANGUAGES[self.lang]}, "runs": [*map(packed, self.runs)]}
+        data = {
+            "words": {**shared, **LANGUAGES[self.lang]},
+            "runs": [*map(packed, self.runs)],
+            "most": largest_loss(self.runs),
+        }
         style, script = (_HERE.joinpath(f"training.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
         return document(self.title, self.lang, style, script, data)
 
