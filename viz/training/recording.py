@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # How much is recorded: enough for smooth pictures, and little enough for a page of 2 MB. In plain Python, where each
 # point takes a tenth of a millisecond and more, it is less.
-MOST_FRAMES, MOST_FRAMES_PLAIN = 200, 50
-GRID, GRID_PLAIN = 40, 24  # points in each direction, for a single score
+MOST_FRAMES, MOST_FRAMES_PLAIN = 200, 40
+GRID, GRID_PLAIN = 40, 20  # points in each direction, for a single score
 CURVE_POINTS = 121
 MOST_COUNTED = 500  # examples on which right answers are counted
 
@@ -117,10 +117,12 @@ def record(
     optimizer: "Optimizer",
     steps: int,
     compiled: bool | str,
+    progress: bool,
 ) -> Run:
     """Train for so many steps, with a new mini-batch for each, and record it."""
     from nn.training.arguments import labels_of
     from nn.training.objective import Objective
+    from nn.training.progress import Progress
     from nn.training.surroundings import (
         Snapshot,
         batches_forever,
@@ -134,7 +136,12 @@ def record(
     count = min(steps, MOST_FRAMES if fast else MOST_FRAMES_PLAIN)
     due = {round(i * steps / count) for i in range(count + 1)}
     batches = batches_forever(loader)
-    with preserve_training_mode(model) as train, collector_paused(), divergence_expected():
+    with (
+        preserve_training_mode(model) as train,
+        collector_paused(),
+        divergence_expected(),
+        Progress(progress, 1, 0, steps + 1, name) as bar,
+    ):
         train(False)
         camera = _Camera(model, loader, fast)
         run = Run(name, steps, camera.view, camera.network, len(camera.classes))
@@ -156,6 +163,7 @@ def record(
                 run.frames.append(frame)
             if snapshot is not None:
                 snapshot.restore()
+            bar.batch()
             if not isfinite(run.losses[-1]):
                 run.diverged = step
                 break

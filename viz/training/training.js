@@ -5,7 +5,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]; // as in viz.plots.boundary
   const DASHES = ["", "10 6", "10 5 2 5", "2 5"];
-  const LAST = Math.max(...RUNS.map((run) => run.frames.at(-1)));
+  const LAST = Math.max(...RUNS.map((run) => run.losses.length - 1));
 
   // ---- Small functions: elements, numbers, words.
 
@@ -45,7 +45,7 @@
       network[name] = { largest, shares: new Int16Array(bytes(shares)), most: Math.max(...largest) || 1 };
     }
   }
-  const stops = [...new Set(RUNS.flatMap((run) => run.frames))].sort((a, b) => a - b); // where there is something to see
+  const stops = [...new Set([LAST, ...RUNS.flatMap((run) => run.frames)])].sort((a, b) => a - b); // where there is something to see
   const frameAt = (run, step) => run.frames.findLastIndex((at) => at <= step);
   const lossAt = (run, step) => run.losses[Math.min(step, run.losses.length - 1)];
   function connection(network, name, frame, edge) { // a weight, or its gradient
@@ -477,8 +477,8 @@
   classes.forEach((label, i) => sign(shapeSign(i), filled(W.class, { label: plain(label) })));
   if (RUNS.some((run) => run.network)) {
     sign((svg) => { lineSign("var(--ink)", 5)(svg); }, W.width);
-    sign(lineSign("var(--raises)", 5), `${W.gradient} ${W.raises}`);
-    sign(lineSign("var(--lowers)", 5), `${W.gradient} ${W.lowers}`);
+    sign(lineSign("var(--raises)", 5), W.raises);
+    sign(lineSign("var(--lowers)", 5), W.lowers);
     note.textContent = `${W.choose} ${W.rounded}`;
   }
 

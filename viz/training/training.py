@@ -35,6 +35,7 @@ def play_training(
     *,
     compiled: bool | str = "auto",
     seed: int = 0,
+    progress: bool = True,
     lang: str = "en",
     height: int = 720,
 ) -> "TrainingPlayer":
@@ -51,7 +52,7 @@ def play_training(
     that the model has now: ``{"lr 0.1": SGD(model.parameters(), lr=0.1), "Adam": Adam(model.parameters())}``. Trainings
     of different models are put side by side by ``play_training(...).beside(play_training(...))``.
 
-    Of more than 200 steps, 200 that are evenly spaced can be looked at, and without numba 50; the loss is recorded at
+    Of more than 200 steps, 200 that are evenly spaced can be looked at, and without numba 40; the loss is recorded at
     every step. What is drawn is rounded: outputs to 8 bits (curves to 16) of their range, weights and gradients to 16
     bits of the largest one of that step, losses to six digits. 200 steps of `nn.moons` take less than 2 MB.
 
@@ -66,6 +67,7 @@ def play_training(
             own.
         compiled: True, False, or ``"auto"``, as for `fit`.
         seed: the same seed gives the same order of examples.
+        progress: show the progress, if tqdm is installed.
         lang: the language of the page, ``"en"``, ``"es"`` or ``"ja"``.
         height: the height of the frame in a notebook, in pixels.
 
@@ -100,11 +102,11 @@ def play_training(
     try_loss(model, loss, loader)
     if not several:
         name = f"{type(optimizer).__name__}, lr = {number(named[''].lr)}"
-        return TrainingPlayer([record(name, model, loader, loss, named[""], steps, compiled)], lang, height)
+        return TrainingPlayer([record(name, model, loader, loss, named[""], steps, compiled, progress)], lang, height)
     snapshot, runs = Snapshot(model, named.values(), loader), []
     for name, each in named.items():
         try:
-            runs.append(record(str(name), model, loader, loss, each, steps, compiled))
+            runs.append(record(str(name), model, loader, loss, each, steps, compiled, progress))
         finally:
             snapshot.restore()
     return TrainingPlayer(runs, lang, height)

@@ -78,7 +78,7 @@ def test_all_is_left_as_it_was(make, compiled):
     model = make().eval()
     optimizer = Adam(model.parameters(), lr=0.05)
     loader = DataLoader(X, Y, batch_size=16, shuffle=True)
-    fit(model, loader, binary_cross_entropy_with_logits, optimizer, epochs=2, progress=False)
+    fit(model, loader, binary_cross_entropy_with_logits, optimizer, epochs=2, compiled=compiled, progress=False)
     next(iter(loader))  # in the middle of an epoch
     optimizer.parameters[0].grad = None
     optimizer.parameters[1].grad = 5.0

@@ -264,7 +264,7 @@ def surface():
 def blind():
     model = MLP(3, [30, 1], rng=random.Random(0))
     rows = [[*x, 1.0] for x in X]
-    return play_training(model, (rows, Y), mse_loss, SGD(model.parameters(), lr=1e4), 40, compiled=False)
+    return play_training(model, (rows, Y), mse_loss, SGD(model.parameters(), lr=1e4), 400, compiled=False)
 
 
 INKS = """(all) => all.map((canvas) => {
@@ -279,6 +279,8 @@ def test_other_networks_have_their_pictures(opened, make):
     assert page.locator("canvas").count() == (make is not blind)
     assert page.locator("html").get_attribute("lang") == played.lang
     assert page.locator(".warning").is_visible() == (make is blind)
+    last = len(played.runs[0].losses) - 1  # also where it diverges between two frames
+    assert at(page) == last
     inks = page.locator("canvas").evaluate_all(INKS)
     assert all(ink > 10 for ink in inks)
 

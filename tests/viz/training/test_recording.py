@@ -150,7 +150,7 @@ def test_what_is_drawn_depends_on_inputs_and_targets():
     assert view_of(2, 1, (X, signs), mse_loss).labels == ["-1", "1"]
     view = view_of(2, 3, spirals(30), cross_entropy)
     assert (view.kind, view.shape[0], view.labels) == ("classes", 3, ["0", "1", "2"])
-    assert view.shape[0] * view.shape[1] ** 2 <= 2 * 24**2
+    assert view.shape[0] * view.shape[1] ** 2 <= 2 * 20**2
     view = view_of(2, 1, (X, [x[0] * x[1] for x in X]), mse_loss)
     assert (view.kind, view.points[0]) == ("surface", (*X[0], X[0][0] * X[0][1]))
     view = view_of(1, 1, (LINE, [[y] for y in CURVE]), mse_loss)
@@ -183,10 +183,10 @@ def test_inputs_may_be_numbers_arrays_and_compiled():
 
 def test_of_many_steps_the_frames_are_evenly_spaced():
     model = MLP(1, [1])
-    played = play_training(model, (LINE, CURVE), mse_loss, SGD(model.parameters(), lr=0.01), 175, compiled=False)
+    played = play_training(model, (LINE, CURVE), mse_loss, SGD(model.parameters(), lr=0.01), 150, compiled=False)
     (run,) = played.runs
     steps = [frame.step for frame in run.frames]
-    assert (len(steps), steps[0], steps[-1], len(run.losses)) == (51, 0, 175, 176)
+    assert (len(steps), steps[0], steps[-1], len(run.losses)) == (41, 0, 150, 151)
     assert {after - before for before, after in pairwise(steps)} == {3, 4}
 
 
