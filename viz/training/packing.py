@@ -1,9 +1,9 @@
 """A recorded training as plain data for the page, rounded so that 200 steps of two moons take less than half of 2 MB.
 
-Rounded is only what is drawn. A score s of classes is kept in 8 bits as s / (1 + abs(s)), which is finest near the
-boundary, where s is 0; of several classes, as the distance to their mean. Another output is kept in 8 bits of the range
-of the targets, a curve in 16 bits; weights and gradients in 16 bits of the largest one of their step; losses have six
-digits.
+Rounded is only what is drawn. A score of classes is divided by the median size in its frame, and this quotient s is
+kept in 8 bits as s / (1 + abs(s)), which is finest near the boundary, where s is 0; of several classes, their mean is
+taken away first. Another output is kept in 8 bits of the range of the targets, a curve in 16; weights and gradients in
+16 bits of the largest one of their step; losses have six digits.
 """
 
 import base64
@@ -11,6 +11,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from math import isfinite
+from statistics import median
 from typing import Any
 
 from viz.training.recording import Frame, Run, View, span
@@ -45,8 +46,11 @@ def value_range(view: View) -> tuple[float, float]:
 def _view(view: View, frames: Sequence[Frame]) -> dict[str, Any]:
     low, high = value_range(view)
     most = _FINE if view.kind == "curve" else _COARSE
+    scales = []
     if view.kind == "classes":
-        shares = (score / (1 + abs(score)) for frame in frames for score in _centred(frame.outputs, view.shape[0]))
+        rows = [_centred(frame.outputs, view.shape[0]) for frame in frames]
+        scales = [median(map(abs, row)) or 1.0 for row in rows]
+        shares = (score / (scale + abs(score)) for row, scale in zip(rows, scales) for score in row)
     else:
         shares = ((2 * x - low - high) / (high - low) for frame in frames for x in frame.outputs)
     return {
@@ -56,6 +60,7 @@ def _view(view: View, frames: Sequence[Frame]) -> dict[str, Any]:
         "shape": view.shape,
         "range": (low, high),
         "labels": view.labels,
+        "scales": [*map(_short, scales)],
         "points": [[*map(_short, point)] for point in view.points],
         "outputs": _base64("h" if most == _FINE else "b", [_whole(share, most) for share in shares]),
     }

@@ -174,11 +174,10 @@ class _Camera:
     """Takes the frames: which outputs, and which weights."""
 
     def __init__(self, model: "Module", loader: "DataLoader", fast: bool) -> None:
+        from nn.training.objective import listed
+
         self._model, self._compiled = model, compile(model) if fast else None
-        X, y = (
-            _listed(loader.X),
-            [each[0] if is_list_like(each) and len(each) == 1 else each for each in _listed(loader.y)],
-        )
+        X, y = listed(loader.X), [*map(_unwrapped, listed(loader.y))]
         self._lone = not is_list_like(X[0])  # an example is a number, and not a list of one
         rows = [numbers(x) for x in X]
         scores = len(numbers(self._outputs([rows[0]])[0]))
@@ -214,10 +213,6 @@ class _Camera:
 
 def _gradient(parameter: Value) -> float:
     return float(parameter.grad) if parameter.has_grad else 0.0
-
-
-def _listed(examples: Any) -> Any:
-    return examples.tolist() if hasattr(examples, "tolist") else examples
 
 
 def _unwrapped(target: Any) -> Any:
@@ -274,6 +269,6 @@ def _network(model: Any) -> tuple[Network | None, list[Value]]:
     edges = [(layer, i, j) for layer, (before, after) in enumerate(pairwise(columns)) for j in after for i in before]
     weights = [weight_rows(layer) for layer in layers]
     connections = [weights[layer][j][i] for layer, i, j in edges]
-    return (
-        (Network(sizes, columns, edges), connections) if all(isinstance(w, Value) for w in connections) else (None, [])
-    )
+    if not all(isinstance(weight, Value) for weight in connections):
+        return None, []
+    return Network(sizes, columns, edges), connections

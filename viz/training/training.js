@@ -35,10 +35,12 @@
     if (view) {
       const [low, high] = view.range, most = view.kind === "curve" ? 32767 : 127;
       const shares = view.kind === "curve" ? new Int16Array(bytes(view.outputs)) : new Int8Array(bytes(view.outputs));
-      // A score s of classes was packed as s / (1 + |s|), a number as its place in the range.
-      const score = (share) => share / (1.004 - Math.abs(share)), place = (share) => (low + high) / 2 + share * (high - low) / 2;
-      view.outputs = Float32Array.from(shares, (share) => (view.kind === "classes" ? score : place)(share / most));
       view.size = view.shape[0] * view.shape[1] * view.shape[2];
+      // A score of classes was packed as s / (scale + |s|), a number as its place in the range.
+      const score = (share, scale) => scale * share / (1.004 - Math.abs(share));
+      const place = (share) => (low + high) / 2 + share * (high - low) / 2;
+      const unpacked = view.kind === "classes" ? (share, i) => score(share / most, view.scales[Math.floor(i / view.size)]) : (share) => place(share / most);
+      view.outputs = Float32Array.from(shares, unpacked);
     }
     for (const name of network ? ["weights", "gradients"] : []) {
       const { largest, shares } = network[name];
@@ -297,10 +299,13 @@
     const lines = network.edges.map(() => make(below, "line", { class: "edge" }));
     const neurons = [];
     network.columns.forEach((column, layer) => {
-      if (column.length < network.sizes[layer]) for (const y of [-0.5, 0, 0.5]) neurons.push({ layer, y, dot: make(svg, "circle", { class: "dots" }) });
+      if (column.length < network.sizes[layer]) {
+        for (const y of [-0.5, 0, 0.5]) neurons.push({ layer, y, dot: make(svg, "circle", { class: "dots" }) });
+      }
       for (const [i, y] of column) {
         const name = layer === 0 ? `${W.input} ${i + 1}` : layer === network.columns.length - 1 ? `${W.output} ${i + 1}` : filled(W.neuron, { i: i + 1, layer });
-        const g = make(svg, "g", { class: "neuron", role: "button", "aria-pressed": "false", "aria-label": name, tabindex: neurons.some(({ g }) => g) ? -1 : 0 });
+        const tabindex = neurons.some(({ g }) => g) ? -1 : 0; // Tab leads to the first, arrows to the others
+        const g = make(svg, "g", { class: "neuron", role: "button", "aria-pressed": "false", "aria-label": name, tabindex });
         const circle = make(g, "circle");
         neurons.push({ layer, i, y, g, circle, name });
         g.addEventListener("click", () => select(layer, i));
@@ -376,9 +381,13 @@
       make(table, "caption", {}, RUNS.length > 1 ? `${found.name} · ${plain(run.name)}` : found.name);
       const title = make(make(table, "thead"), "tr"), body = make(table, "tbody");
       make(title, "td");
-      const rows = [W.weight, W.gradient].map((name) => make(body, "tr")).map((row, i) => (make(row, "th", { scope: "row" }, [W.weight, W.gradient][i]), row));
+      const rows = [W.weight, W.gradient].map((name) => {
+        const row = make(body, "tr");
+        make(row, "th", { scope: "row" }, name);
+        return row;
+      });
       for (const [[, i], edge] of into) {
-        make(title, "th", { scope: "col" }, net.neurons.find((one) => one.layer === selected[0] - 1 && one.i === i).layer === 0 ? `${W.input} ${i + 1}` : String(i + 1));
+        make(title, "th", { scope: "col" }, selected[0] === 1 ? `${W.input} ${i + 1}` : String(i + 1));
         ["weights", "gradients"].forEach((name, row) => make(rows[row], "td", {}, shown(connection(network, name, frame, edge))));
       }
     }
@@ -404,7 +413,7 @@
     const log = low > 0 && high > 100 * low;
     const to = log ? Math.log10 : (x) => x;
     [low, high] = [to(low), to(high)];
-    if (!log && low > 0) low = Math.min(low, low - 0.05 * (high - low), 0.0) || 0;
+    if (!log && low > 0) low = 0;
     if (high === low) high = low + 1;
     const box = { left: 62, right: width - 24, top: 10, bottom: height - 56 };
     const X = (step) => box.left + step / Math.max(1, LAST) * (box.right - box.left), Y = (loss) => box.bottom - (to(Math.min(loss, MOST)) - low) / (high - low) * (box.bottom - box.top);
@@ -412,7 +421,8 @@
     const every = Math.ceil(marks.length / 5);
     marks.filter((_, i) => i % every === 0).forEach((mark) => {
       make(chart, "line", { class: "grid", x1: box.left, x2: box.right, y1: Y(mark), y2: Y(mark) });
-      make(chart, "text", { x: box.left - 8, y: Y(mark) + 6, "text-anchor": "end" }, log && (mark >= 1e4 || mark < 1e-3) ? `1e${Math.round(Math.log10(mark))}`.replace("-", "−") : shown(mark));
+      const text = log && (mark >= 1e4 || mark < 1e-3) ? `1e${Math.round(Math.log10(mark))}`.replace("-", "−") : shown(mark);
+      make(chart, "text", { x: box.left - 8, y: Y(mark) + 6, "text-anchor": "end" }, text);
     });
     const across = ticks(0, LAST, width < 300 ? 2 : 4);
     for (const mark of across) if (Number.isInteger(mark)) make(chart, "text", { x: X(mark), y: box.bottom + 22, "text-anchor": "middle" }, String(mark));
@@ -431,7 +441,8 @@
     });
     const now = make(chart, "line", { class: "now", y1: box.top, y2: box.bottom });
     const dots = RUNS.map((_, i) => { const dot = make(chart, "circle", { r: 7 }); dot.style.fill = colourOf(i); return dot; });
-    const area = make(chart, "rect", { class: "scrubs", x: box.left, y: box.top, width: Math.max(0, box.right - box.left), height: Math.max(0, box.bottom - box.top) });
+    const size = { width: Math.max(0, box.right - box.left), height: Math.max(0, box.bottom - box.top) };
+    const area = make(chart, "rect", { class: "scrubs", x: box.left, y: box.top, ...size });
     const follow = (event) => go(Math.round((event.clientX - chart.getBoundingClientRect().left - box.left) / (box.right - box.left) * LAST));
     area.addEventListener("pointerdown", (event) => { area.setPointerCapture(event.pointerId); follow(event); });
     area.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });

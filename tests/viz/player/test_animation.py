@@ -22,7 +22,7 @@ from viz.player.languages import LANGUAGES
 
 def shared():
     a, b = Value(2.0, "a"), Value(-3.0, "b")
-    return ((a * b + a).tanh() * a - 1) * Value(0.0)
+    return ((a * b + a * 4).tanh() * a - 1) * Value(0.5)
 
 
 def network(depth=None):

@@ -1,7 +1,7 @@
 """A training as an animation: as many pictures as there is time for, from the first step to the last."""
 
-import builtins
 import random
+import sys
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -68,13 +68,7 @@ def test_the_ending_says_what_is_saved(tmp_path):
 
 
 def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
-    played, real = classes(), builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.split(".")[0] == "matplotlib":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    played = classes()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"animations need matplotlib; install it with `pip install 'chalkgrad\[pl"):
         played.save(tmp_path / "x.gif")

@@ -128,7 +128,9 @@ def test_outputs_are_the_models_and_are_packed_as_is_said():
     assert run.frames[-1].outputs.tolist() == pytest.approx(scores, rel=1e-5, abs=1e-6)
     data = json.loads(json.dumps(packed(run), allow_nan=False))
     shares = np.frombuffer(base64.b64decode(data["view"]["outputs"]), "i1")[-len(places) :] / 127
-    assert np.abs(shares - [s / (1 + abs(s)) for s in scores]).max() <= 0.51 / 127
+    scale = data["view"]["scales"][-1]
+    assert scale == pytest.approx(np.median(np.abs(scores)), rel=1e-5)
+    assert np.abs(shares - [s / (scale + abs(s)) for s in scores]).max() <= 0.51 / 127
     for kind in ("weights", "gradients"):
         rows = np.frombuffer(base64.b64decode(data["network"][kind]["shares"]), "<i2").reshape(len(run.frames), -1)
         found = rows * np.array(data["network"][kind]["largest"])[:, None] / 32767
