@@ -51,6 +51,7 @@ def test_no_pictures_and_no_time_are_refused(tmp_path):
 
 
 def test_without_pillow_it_says_what_to_install(tmp_path, monkeypatch):
+    picture = png("red")
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"animations need Pillow; install it with `pip install 'chalkgrad\[plot\]'`"):
-        save_gif([png("red")], tmp_path / "x.gif")
+        save_gif([picture], tmp_path / "x.gif")
