@@ -10,8 +10,8 @@ from math import inf, isfinite, log
 from typing import Any
 
 from engine import Value
-from engine.console import printable
 from engine.names import number
+from engine.utils.console import printable
 from nn.checks import check_integer, check_number
 from nn.module import Module
 from nn.optim import Optimizer

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.compiler.guards import bump_module_version
 from engine.modes import switched
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn.data import DataLoader
 from nn.module import Module, named_tensors
 from nn.optim import Optimizer

@@ -18,8 +18,8 @@ from typing import Any
 import graphviz
 
 from engine import Value
-from engine.console import printable
-from engine.files import write_file
+from engine.utils.console import printable
+from engine.utils.files import write_file
 from viz.graph import engines, layout
 from viz.graph.picture import GROUND, INK, LINE, STYLES, Arrow, Box, Edges, picture
 

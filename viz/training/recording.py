@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine import TraceError, Value, no_grad
 from engine.compiler.api import compile
 from engine.compiler.trace import machine_is_available
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from viz.plots.boundary import class_indices, class_scores, numbers
 from viz.plots.neurons import network_of, shown_neurons, weight_rows
 

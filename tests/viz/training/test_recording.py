@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine import no_grad
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn import (
     MLP,
     SGD,
