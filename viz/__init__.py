@@ -30,6 +30,7 @@ from viz.plots import (
     plot_loss_surface,
     plot_neurons,
     random_directions,
+    set_theme,
 )
 from viz.training import TrainingPlayer, play_training
 
@@ -38,5 +39,5 @@ __all__ = [
     "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot",
     "explain", "formula", "nudge", "play", "play_training", "plot_confusion", "plot_decision_boundary",
     "plot_find_lr", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface", "plot_neurons",
-    "random_directions", "worksheet", "worksheets",
+    "random_directions", "set_theme", "worksheet", "worksheets",
 ]  # fmt: skip

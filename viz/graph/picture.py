@@ -1,8 +1,9 @@
-"""What a picture of a graph shows: boxes for Values and collapsed modules, arrows for operands, a style for each role.
+"""What a picture of a graph shows: boxes for Values and collapsed modules, arrows for operands.
 
 Nothing is drawn here: `dot` writes the picture in Graphviz's language, and `layout` lays it out without Graphviz.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,42 +19,26 @@ from viz.graph import folding
 Edges = Literal["plain", "local"]
 
 
-@dataclass(frozen=True)
-class Style:
-    """How a role looks. Roles differ in fill and, for anyone who sees no colour, in corners and border."""
-
-    fill: str
-    border: str
-    rounded: bool = False
-    dashed: bool = False
-    stacked: bool = False
-    width: float = 1.2
-
-
-# Fills are pale tints and borders dark shades of colours that can be told apart with any form of colour blindness
-# (M. Okabe, K. Ito, 2008, https://jfly.uni-koeln.de/color/).
-STYLES = {
-    "input": Style("#d6ebf8", "#0b5c8f"),
-    "parameter": Style("#fde7bd", "#8a5a00", width=2.6),
-    "constant": Style("#ececec", "#6b6b6b", dashed=True),
-    "operation": Style("#ffffff", "#3d3d3d", rounded=True),
-    "output": Style("#cdeee1", "#00664b", rounded=True, width=2.6),
-    "module": Style("#f5e1ec", "#8a2f66", width=1.2, stacked=True),
-}
-GROUND = "white"  # behind every picture: no grey for lines and numbers is readable on white and on a dark page alike
-INK = "#1a1a1a"
-LINE = "#767676"  # a contrast of 4.5 to 1 with the ground
-
-
 @printable
 @dataclass(frozen=True)
 class Box:
-    """One Value or module: its lines of text, its role, and whether the order of its operands matters (a - b)."""
+    """One Value or module.
+
+    Attributes:
+        id: what the arrows call it.
+        rows: its lines of text.
+        role: ``"module"``, ``"output"``, or the role of its Value.
+        ordered: whether the order of its operands matters, as in ``a - b``.
+        gradient: its gradient, or the norm of a module's gradients; None if there is none.
+        marked: whether it has a thick orange border, because something in it is wrong.
+    """
 
     id: str
     rows: tuple[str, ...]
     role: str
     ordered: bool = False
+    gradient: float | None = None
+    marked: bool = False
 
 
 @printable
@@ -105,7 +90,8 @@ def picture(
     ids: dict[folding.Vertex, str] = {vertex: f"n{i}" for i, vertex in enumerate(vertices)}
     names_of = given_names(order, names)
     boxes = [
-        Box(ids[vertex], _rows(vertex, names_of), _role(vertex, root), operands_matter(vertex)) for vertex in vertices
+        Box(ids[vertex], _rows(vertex, names_of), _role(vertex, root), operands_matter(vertex), _gradient(vertex))
+        for vertex in vertices
     ]
     slopes = {
         vertex: vertex.local_gradients()
@@ -164,17 +150,31 @@ def collapsed_edges(vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value
     return found
 
 
-_COMMUTATIVE = {"add", "mul", "maximum", "minimum", "hypot"}
+_COMMUTATIVE = {
+    *("add", "mul", "zero_mul", "strong_mul", "maximum", "minimum", "hypot", "equal"),
+    *("total", "mean", "largest", "smallest", "logsumexp"),
+    "dot",  # whose operands are named w0, w1, ..., so that their order is plain
+}
 
 
 def operands_matter(vertex: folding.Vertex) -> bool:
-    """Whether the vertex is an operation of two operands that gives something else when they are swapped."""
+    """Whether the vertex is an operation that gives something else when its operands are swapped."""
     return (
         isinstance(vertex, Value)
         and vertex.rule is not None
-        and len(vertex.parents) == 2
+        and len(vertex.parents) > 1
         and builtin_name(vertex.rule) not in _COMMUTATIVE
     )
+
+
+def one_line(text: str, longest: int = 60) -> str:
+    """A label as one line of text that anything can draw: not too long, and without characters that control a device.
+
+    >>> one_line("two\\nlines")
+    'two lines'
+    """
+    text = "".join(c for c in " ".join(text.split("\n")) if unicodedata.category(c) not in ("Cc", "Cs"))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _role(vertex: folding.Vertex, root: Value) -> str:
@@ -183,19 +183,25 @@ def _role(vertex: folding.Vertex, root: Value) -> str:
     return "output" if vertex is root and vertex.rule is not None else vertex.role
 
 
+def _gradient(vertex: folding.Vertex) -> float | None:
+    if isinstance(vertex, folding.Cluster):
+        return vertex.gradient_norm
+    return vertex.grad if vertex.has_grad and vertex.role != "constant" else None
+
+
 def _rows(vertex: folding.Vertex, names_of: Mapping[Value, str]) -> tuple[str, ...]:
     if isinstance(vertex, folding.Cluster):
         signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in vertex.outputs]
         count = len(vertex.parameters)
         return (
-            vertex.name or "model",
+            one_line(vertex.name) or "model",
             size_line(vertex, f"{count:,} parameter{'s' * (count != 1)}"),
             *(signal if len(signal) == 1 else ()),
             f"‖grad‖ {number(vertex.gradient_norm)}",
         )
     if vertex.role == "constant":
         return (number(vertex.data),)
-    first = ": ".join(filter(None, (names_of[vertex], vertex.op)))
+    first = ": ".join(filter(None, (one_line(names_of[vertex]), vertex.op)))
     rows = (f"data {number(vertex.data)}", f"grad {number(vertex.grad)}")
     return (first, *rows) if first else rows
 

@@ -177,7 +177,7 @@
       const id = operand < 0 ? `a${tail}_${head}` : `a${tail}_${head}_${operand}`;
       const g = make(below, "g", { id, class: `arrow${dense}` });
       const path = make(g, "path", { d: curve, "marker-end": "url(#tip)" });
-      const label = make(g, "text", { x, y: y - 6 }, values ? filled(W.values, { count: values }) : "");
+      const label = make(g, "text", { x, y: y + 5 }, values ? filled(W.values, { count: values }) : "");
       arrowOf.set(id, arrows.length);
       arrows.push({ g, path, label, operand, head, fixed: Boolean(values), text: null, active: false });
     }

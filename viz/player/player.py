@@ -27,7 +27,8 @@ from viz.formulas.symbols import Expression, Name, as_expression, textbook_form
 from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
-from viz.graph.picture import STYLES, Arrow, Box, collapsed_edges, operands_matter, size_line
+from viz.graph.palette import LIGHT
+from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
 from viz.player.javascript import rule_functions
 from viz.player.languages import LANGUAGES
 
@@ -152,7 +153,9 @@ def _hash(text: str) -> str:
 def _palette() -> str:
     """The colours of the roles, as CSS variables."""
     return (
-        ":root {\n" + "".join(f"  --{r}-fill: {s.fill}; --{r}-line: {s.border};\n" for r, s in STYLES.items()) + "}\n"
+        ":root {\n"
+        + "".join(f"  --{r}-fill: {s.fill}; --{r}-line: {s.border};\n" for r, s in LIGHT.styles.items())
+        + "}\n"
     )
 
 
