@@ -45,9 +45,10 @@ from engine.utils.locks import new_lock
 from engine.utils.recent import Recent
 from engine.value import Value, as_value
 
-# How many are kept of each function, for as many signatures of arguments; the least recently used go first. One takes
-# 7 kB for a short function and 40 kB for a loss, so that all take 5 MB at most. A training run has one signature or a
-# few, or as many as its texts have lengths; what has gone is recorded anew. And for how many modes of its modules.
+# How many specializations are kept of each function, one for each signature of its arguments. The least recently used
+# goes first, and is recorded again if it is needed. One takes 7 kB for a short function and 40 kB for a loss, so that
+# all take 5 MB at most. A training run has one signature or a few, or as many as its texts have different lengths.
+# They are kept for up to MOST_MODES combinations of training and evaluation modes of its modules.
 MOST_SPECIALIZATIONS = 128
 MOST_MODES = 8
 
@@ -99,13 +100,13 @@ class Compiled:
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self._recorder = Recorder(function, self.__name__, aux)
         self._guard = Guard(function)
-        self._arguments: tuple[Any, ...] = ()  # functions and other objects among them: what they see is seen too
-        # By the signature of the arguments; and those of every mode, training or not, that modules were in.
+        self._arguments: tuple[Any, ...] = ()  # functions and other objects among them: what they see is guarded too
+        # By the signature of the arguments: for the present modes of the modules (training or not), and for all so far.
         self._specializations: Recent[Signature, Specialization] = Recent(MOST_SPECIALIZATIONS)
         self._by_modes: Recent[tuple[bool, ...], Recent[Signature, Specialization]] = Recent(MOST_MODES)
         self._by_modes.use(training_modes(self._guard.seen), self._specializations)
-        self._changes = 0  # before how many calls in a row was something changed
-        self._other_tapes = 0  # how many times in a row this has led to another tape
+        self._changes = 0  # how many calls in a row found that something had changed
+        self._other_tapes = 0  # how many times in a row the change led to another tape
         self._latest: Specialization | None = None
         self._batch: Batch | None = None
         self._lock = new_lock()
@@ -145,7 +146,7 @@ class Compiled:
         version, learning = versions.current, mode.get().recording
         try:
             given, numbers = leaves, [*map(_data, leaves)]
-        except AttributeError:  # there are plain numbers among them
+        except AttributeError:  # some are plain numbers
             given = [leaf for leaf in leaves if isinstance(leaf, Value)]
             numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
         parameters = specialization.parameters
@@ -220,7 +221,7 @@ class Compiled:
             seed = share if learning else 0.0
             _, gradient, total, finite = self._run_batch(specialization, expected, batch, group, seed)
             data = total * share
-            if not isfinite(data):  # perhaps the sum alone was too large
+            if not isfinite(data):  # perhaps only the sum overflowed, and the mean does not
                 outputs, *_ = specialization.run_batch(group, 0.0, keep=True)
                 data = float(sum((outputs[0] * share).tolist()))
             if learning:
@@ -301,7 +302,7 @@ class Compiled:
                     self._specializations[signature] = found
                     self._guard = Guard(self._function, *self._arguments)
                 if not self._guard.holds():
-                    self._guard = self._guard.renewed()  # what the function itself changes is no news
+                    self._guard = self._guard.renewed()  # what the function itself changed does not count
         found.calls += 1
         if expected is not None and not found.compilable:
             found.note_validation()
@@ -418,12 +419,12 @@ class Compiled:
         signature = flatten_args(args, options, leaves)
         refusal: Exception | None = None
         numbers, named = unflatten_args(signature, iter(leaves))
-        with switched(recording=False, warning=False):  # of plain numbers, for which a wrong target is told as such
+        with switched(recording=False, warning=False):  # with plain numbers, a wrong target gives its own error
             try:
                 self._function(*numbers, **named)
             except (ValueError, IndexError):
                 raise
-            except Exception as error:  # Values can do more than plain numbers
+            except Exception as error:  # some things work for Values, and not for plain numbers
                 refusal = error
         with switched(warning=bad and mode.get().warning):
             try:

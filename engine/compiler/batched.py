@@ -52,7 +52,7 @@ class BatchedProgram(Program):
         self.tape, self.columns = tape, columns
         instructions, outputs, uniform, rows = _placed(tape, varying)
         instructions = list(_ordered(instructions, uniform))
-        uniform = (uniform + 8) // 8 * 8  # one more, a place that stays 0; and rows begin at a cache line
+        uniform = (uniform + 8) // 8 * 8  # one extra place that stays 0, and room so that rows begin at a cache line
         stride = max(8, min(LANES, _ROOM // rows // 8 * 8))
 
         def absolute(places: list[int]) -> list[int]:
@@ -91,7 +91,7 @@ class BatchedProgram(Program):
             seed: what the gradient of the first output is in each example; 0 for no gradients.
         """
         if inputs is job.group and not job.examples_moved():
-            for array, column in job.copies:  # there may be other numbers in it now
+            for array, column in job.copies:  # its numbers may have changed
                 array[...] = column
         else:
             job.bind_examples(inputs)

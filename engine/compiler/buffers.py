@@ -23,8 +23,8 @@ from engine.value import Leaf, Value
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
 _class: Any = object.__dict__["__class__"]
 
-lock = new_lock(awaited=True)  # held while numbers move between Values and arrays, and while arrays are changed
-epoch = 0  # goes up whenever numbers have moved, so that a binding need not look for them in between
+lock = new_lock(awaited=True)  # held while numbers move between Values and arrays, and while arrays change
+epoch = 0  # rises whenever numbers move: until then a binding need not look for them again
 
 
 def _materialized(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +32,7 @@ def _materialized(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def method(self: Value, *args: Any) -> Any:
         with lock:
-            if type(self) is BufferedValue:  # no other thread was faster
+            if type(self) is BufferedValue:  # unless another thread was faster
                 buffer_of(self).materialize()
             return function(self, *args)
 
@@ -46,7 +46,7 @@ class BufferedValue(Leaf):
     """
 
     __slots__ = ()
-    _unbuffered = Leaf  # what a copy is, which is in no buffer
+    _unbuffered = Leaf  # the class of a copy, which is in no buffer
     _copy_onto, __reduce__ = _materialized(Value._copy_onto), _materialized(Value.__reduce__)
 
 
@@ -141,7 +141,7 @@ class ParameterBuffer:
 
     def _give_back(self) -> None:
         for p, data, grad in zip(self.values, self.data.tolist(), self.grad.tolist()):
-            if type(p) is BufferedValue:  # not so if this is the second attempt
+            if type(p) is BufferedValue:  # it is not if this is the second attempt
                 _grad.__set__(p, UNSET if p in self.without_grad else grad)
                 _version.__set__(p, max(self.version, _version.__get__(p)))
                 _data.__set__(p, data)
@@ -200,7 +200,7 @@ class Binding:
             data = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
             grad = data + [8 * len(owner.values) for owner in owners]
             zeros = np.zeros(len(owners))
-            # All or nothing, if a cell is interrupted: no signal comes between assignments.
+            # All or nothing, even if a cell is interrupted: no signal arrives in the middle of this assignment.
             self.data, self.grad, self._zeros, self._machine, self.buffers = data, grad, zeros, runtime, buffers
         return True
 

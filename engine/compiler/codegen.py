@@ -42,11 +42,11 @@ class Kernel:
     """One rule as machine code, forward and backward; `address` and `back_address` are where it begins."""
 
     def __init__(self, forward: Any, backward: Any) -> None:
-        self._alive = forward, backward  # the code is gone with them
+        self._alive = forward, backward  # the code lives as long as they do
         self.address, self.back_address = forward.address, backward.address
 
 
-MOST_KERNELS = 1024  # are kept; a program keeps those that it uses alive
+MOST_KERNELS = 1024  # in the cache; a program keeps alive those that it uses
 
 
 def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
@@ -75,7 +75,7 @@ def _kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
         names = {"value": value.code, "partials": partials.code, "as_arrays": as_arrays}
         functions = load_generated(text, text + value.identity + partials.identity, names)
         return Kernel(compile_kernel(functions["forward"]), compile_kernel(functions["backward"]))
-    except Exception as error:  # numba's own are of many kinds
+    except Exception as error:  # numba raises many kinds
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line and not line.startswith(("Failed in", "During", "File"))), error)
         raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason!s:.300}") from error
@@ -170,7 +170,7 @@ def to_numba(function: Any) -> NumbaFunction:
         return to_numba(function.value)
     if function in _OPERATORS:
         return to_numba(_OPERATORS[function])
-    if getattr(function, "__code__", None) is ieee.exp.__code__:  # machine code answers as IEEE 754 by itself
+    if getattr(function, "__code__", None) is ieee.exp.__code__:  # machine code follows IEEE 754 anyway
         return to_numba(inspect.getclosurevars(function).nonlocals["function"])
     if isinstance(function, BuiltinFunctionType):
         return NumbaFunction(function, f"{function.__module__}.{function.__name__}")
@@ -222,7 +222,7 @@ def _identity(thing: Any, names: Set[str] = frozenset()) -> str:
     if isinstance(thing, ModuleType):
         used = {name: vars(thing)[name] for name in sorted(names & vars(thing).keys())}
         return f"{thing.__name__} { {name: x for name, x in used.items() if isinstance(x, (int, float))} }"
-    if hasattr(thing, "tobytes"):  # the text of an array leaves out its middle
+    if hasattr(thing, "tobytes"):  # the repr of a long array leaves out its middle
         return f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
     text = repr(thing)
     return f"{text} {uuid4()}" if " at 0x" in text else text  # an address means nothing to another process

@@ -32,9 +32,9 @@ from numba.core.caching import FunctionCache
 
 from engine.modes import PACKAGES
 
-OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero is IEEE 754's, as in the plain engine
-DEVICE_ONLY = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what machine code alone calls
-MONTH = 30 * 24 * 3600.0  # seconds; what a version that was not used for as long has kept is removed
+OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero follows IEEE 754, as in the plain engine
+DEVICE_ONLY = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what only machine code calls
+MONTH = 30 * 24 * 3600.0  # in seconds; the cache of a version that was not used for so long is removed
 
 
 def jit_cached(make: Any, *args: Any, **options: Any) -> Callable[[Any], Any]:
@@ -100,7 +100,7 @@ def _file(name: str, text: str) -> Path:
             path = _folder_of_this_process() / name
             _write(path, text)
         except OSError:
-            pass  # without a file numba keeps nothing
+            pass  # without a file numba caches nothing
     return path
 
 
@@ -143,7 +143,7 @@ def version() -> str:
     found.update(repr((machine, made_by)).encode())
     name = found.hexdigest()[:32]
     with suppress(OSError):
-        os.utime(folder() / name)  # it is used
+        os.utime(folder() / name)  # marks it as used
     return name
 
 

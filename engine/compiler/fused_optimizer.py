@@ -63,11 +63,11 @@ class FusedOptimizer:
         self._refused = False
         self._rule: Compiled | None = None  # the update of one parameter
         self._guard = Guard()
-        self._kernel: UpdateKernel | None = None  # the same for all of them, once it was validated
+        self._kernel: UpdateKernel | None = None  # the same for all of them, once it is validated
         self._names: list[str] = []  # the optimizer's attributes that are numbers
         self._fixed: dict[str, Any] = {}  # all others
         self._memory: list[Any] = []
-        self._count = 0  # of the optimizer's attributes
+        self._count = 0  # how many attributes the optimizer has
         self._path: FastPath | None = None
 
     def zero_grad(self) -> None:
@@ -88,7 +88,7 @@ class FusedOptimizer:
             if kernel is not None:
                 own, numbers = vars(optimizer), kernel.numbers
                 with buffers.lock:
-                    if buffer.live:  # the update rule may have looked at a parameter, as may another thread
+                    if buffer.live:  # not if the update rule, or another thread, has read a parameter
                         for k, name in enumerate(self._names):
                             numbers[k] = own[name]
                         buffer.version = buffer.latest = versions.bump()
@@ -153,16 +153,16 @@ class FusedOptimizer:
             version = versions.current
             is_bound = job.epoch == buffers.epoch and job.update_kernel is kernel
             if not is_bound and not self._bind(job, parameters, kernel):
-                return None  # some number is in a Value
+                return None  # some numbers are in Values
             if not kernel.call_driver(program.address, job.address):
-                return None  # some number is not finite
+                return None  # some numbers are not finite
             number: float = job.total * seed
             if not isfinite(number):
                 return None
             own, numbers = vars(optimizer), kernel.numbers
             with buffers.lock:
                 if buffers.epoch != job.epoch:
-                    return None  # another thread has looked at a parameter
+                    return None  # another thread has read a parameter
                 for each in parameters.buffers:
                     if each.version > version:
                         return None  # another thread has made a step
@@ -233,7 +233,7 @@ class FusedOptimizer:
                 return None
             kernel = UpdateKernel(specialization.tape, len(columns))
             kernel.bind(columns)
-        except Exception:  # it does more than arithmetic, or what it does is wrong, as floats will tell
+        except Exception:  # it does more than arithmetic, or it is wrong: then the plain step says so
             self._refused = True
             return None
         specialization.note_validation()

@@ -131,7 +131,7 @@ class Guard:
             now = _variables(module) or {}
             if len(before) != len(now) or not all(map(is_, before.values(), map(now.get, before))):
                 return False
-        self._version = version  # it was another Module
+        self._version = version  # the change was in another Module
         return True
 
     def difference(self) -> str:
@@ -180,12 +180,12 @@ class _Lookup(NamedTuple):
 
     function: Callable[[Any], Any]
     keys: list[Any]
-    words: Callable[[Any], str]  # a key, in words
-    attribute: str = ""  # if it is an attribute of the key: which
-    space: Mapping[str, Any] | None = None  # if it is an item with that key: of what
+    words: Callable[[Any], str]  # describes a key
+    attribute: str = ""  # which attribute of the key is looked up, if one is
+    space: Mapping[str, Any] | None = None  # where the key is looked up, if it is an item's
 
 
-_FEW = 200  # references and containers: so many are compared in one expression of Python's, in a third of the time
+_FEW = 200  # references and containers: up to so many are compared in a single expression, in a third of the time
 
 
 def _terms(i: int, lookup: _Lookup, held: list[Any], values: dict[str, Any]) -> Iterator[str]:
@@ -210,7 +210,7 @@ def _function(names: tuple[str, ...], condition: str) -> Any:
     def holds():
         try:
             return {condition}
-        except (KeyError, ValueError, RuntimeError):  # a name is gone, a cell empty; or another thread changes one
+        except (KeyError, ValueError, RuntimeError):  # a name is gone, a cell empty, or another thread changes one
             return False
     return holds"""
     exec(compile(text, "made by guards.py", "exec"), globals(), made)
@@ -244,19 +244,19 @@ class _Walk:
         self.modules: list[Any] = []
         self._visited: set[int] = set()
         self._waiting: list[tuple[Any, int]] = [(root, 0) for root in roots]
-        self._depth = 0  # how many references ago an installed package's object was entered
-        self._asked = {"forward", "__call__", "__wrapped__"}  # attributes that code asks for
-        self._by_text = False  # whether code may ask for any attribute
+        self._depth = 0  # references since an object of an installed package was entered
+        self._asked = {"forward", "__call__", "__wrapped__"}  # attributes that the code asks for
+        self._by_text = False  # whether the code may ask for any attribute
         self._functions: list[FunctionType] = []
         self._cells: list[CellType] = []
         self._instances: list[Any] = []
         self._found: list[_Lookup] = []  # in slots and small dictionaries
         self._variables: list[ContextVar[Any]] = []
-        # Of globals and installed modules, and of classes, objects and other modules: the names that count.
+        # The names that count: of globals and installed modules; and of classes, objects and other modules.
         self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
         self._spaces: dict[int, tuple[str, Mapping[str, Any], set[str]]] = {}
         self._users: set[int] = set()  # those of them that are objects of a user's own
-        self._classes: dict[type, bool] = {}  # whether objects of it may be made
+        self._classes: dict[type, bool] = {}  # whether the code may make objects of it
         while self._waiting:
             while self._waiting:
                 thing, self._depth = self._waiting.pop()
@@ -323,7 +323,7 @@ class _Walk:
             self._variables.append(x)
             self._wait_for([_value(x)])
         elif issubclass(kind, Rule):
-            if is_users(x):  # in the table nothing changes
+            if is_users(x):  # those in the table never change
                 for slot in _RULE:
                     self._found.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
                     self._wait_for([_in_slot(slot, x)])
@@ -343,7 +343,7 @@ class _Walk:
         if function.__dict__:
             self._add_space(f"{function.__name__}.", function.__dict__)
         used = _used_names(code)
-        if _is_library(code.co_filename):  # a decorator of an installed package, perhaps, and what it was put on
+        if _is_library(code.co_filename):  # perhaps an installed package's decorator: go on to what it wraps
             self._wait_for(found)
         elif code.co_filename.startswith(PACKAGES):
             self._asked |= used.attributes
@@ -417,7 +417,7 @@ class _Walk:
         if issubclass(kind, _CONTAINERS):
             self._visit_items(x)
         elif issubclass(kind, dict):
-            ordered: Any = OrderedDict if kind is OrderedDict else dict  # the former has an order of its own
+            ordered: Any = OrderedDict if kind is OrderedDict else dict  # an OrderedDict keeps its own order
             self.rows.append(_Row(ordered.keys(x), "a key of a dictionary"))
             if kind is dict and len(x) < _FEW // 4 and {*map(type, x)} == {str}:
                 self._found.append(_Lookup(x.get, [*x], lambda _: "an entry of a dictionary", space=x))
@@ -431,7 +431,7 @@ class _Walk:
     def _visit_items(self, items: Any) -> None:
         base: Any = next(kind for kind in _CONTAINERS if issubclass(type(items), kind))
         kinds = {*map(type, base.__iter__(items))}
-        if not all(_is_plain(kind) or issubclass(kind, Leaf) for kind in kinds):  # parameters have their numbers
+        if not all(_is_plain(kind) or issubclass(kind, Leaf) for kind in kinds):  # parameters are read at each call
             self._wait_for(base.__iter__(items))
         if type(items) is list:
             by_identity = all(kind.__eq__ is object.__dict__["__eq__"] for kind in kinds)
@@ -452,7 +452,7 @@ class _Walk:
             self.modules.append(x)
         elif not of_package:
             self._instances.append(x)
-        if is_module and of_package:  # how it computes, and from what, is no user's
+        if is_module and of_package:  # how it computes is not the user's code
             self._wait_for(part for part in (variables or {}).values() if not isinstance(part, Leaf))
             return
         if variables is not None:
@@ -490,10 +490,10 @@ def is_constant(x: Any) -> bool:
     return type(x) in _UNCHANGING and type(x) is not BuiltinFunctionType
 
 
-_MANY_ITEMS = 500  # in lists: then machine code compares them
+_MANY_ITEMS = 500  # in lists; from there on machine code compares them
 
 
-# Makes a function that tells whether lists hold the same objects; set by list_items.py, where there is machine code.
+# Makes a function that says whether lists still hold the same objects; list_items.py sets it if there is machine code.
 list_checker: Callable[[list[list[Any]]], Callable[[], bool]] | None = None
 
 
@@ -509,7 +509,7 @@ _WRAPPERS: dict[type, tuple[str, ...]] = {
     cached_property: ("func",),
 }
 _CONTAINERS = (list, tuple, set, frozenset, deque)
-_KNOWN = {*_CONTAINERS, dict, OrderedDict, *_WRAPPERS}  # of which nothing but the parts matters
+_KNOWN = {*_CONTAINERS, dict, OrderedDict, *_WRAPPERS}  # only their parts matter
 _RULE = [Rule.__dict__[name] for name in ("value", "partials", "jumps")]
 _DEEPEST = 6  # references into an object of an installed package: to the numbers in a table of pandas, say
 _LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread", "_weakref", "weakref"}
@@ -522,7 +522,7 @@ _OF_EVERY_CLASS = {
     "__abstractmethods__",
 }  # fmt: skip
 
-_END = object()  # at the end of all references: what follows it, or comes too early, is news
+_END = object()  # ends the list of references: if more follows, or it comes too early, something changed
 _AT_END = (_END,)
 
 
@@ -609,7 +609,7 @@ class _Used(NamedTuple):
     """Names in a function and the functions inside it."""
 
     variables: tuple[str, ...]  # global ones
-    attributes: frozenset[str]  # asked for by a text too, as in ``getattr(x, "k")``
+    attributes: frozenset[str]  # also those named by a string, as in ``getattr(x, "k")``
     imports: tuple[str, ...]
 
 
@@ -619,7 +619,7 @@ def _used_names(code: CodeType) -> _Used:
     variables = [step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
     imports = [step.argval for step in steps if step.opname == "IMPORT_NAME"]
     texts = [constant for constant in code.co_consts if isinstance(constant, str) and constant.isidentifier()]
-    if "globals" in variables:  # looked up by a text
+    if "globals" in variables:  # looked up by a string
         variables += texts
     inner = [_used_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return _Used(
@@ -645,9 +645,9 @@ def _name_and_file(module: ModuleType) -> tuple[str, str]:
 
 def _is_installed(module: ModuleType) -> bool:
     name, file = _name_and_file(module)
-    if name == "__main__":  # whatever program runs there, such as a notebook's
+    if name == "__main__":  # the program itself, or a notebook
         return False
-    if not file:  # it is built in; or of a notebook
+    if not file:  # it is built in, or belongs to a notebook
         return name.partition(".")[0] in sys.stdlib_module_names
     return _is_library(file) or file.startswith(PACKAGES)
 
@@ -657,7 +657,7 @@ _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class of a user's own may 
 
 def _is_of_package(kind: type) -> bool:
     module = sys.modules.get(str(kind.__module__))
-    if module is builtins or module is None:  # a class without a home may say that it is built in
+    if module is builtins or module is None:  # a class without a module may claim to be built in
         return not kind.__flags__ & _WRITTEN_IN_PYTHON
     return _is_installed(module)
 
@@ -667,7 +667,7 @@ def _file_of(kind: type) -> str:
     return "" if module is None else _name_and_file(module)[1]
 
 
-# What is outside of the process.
+# What comes from outside the process.
 
 _OUTSIDE_BY_NAME = {
     *(f"time.{name}" for name in vars(time) if name.endswith("time") and name != "strptime" or name.endswith("_ns")),
@@ -679,7 +679,7 @@ _OUTSIDE_BY_NAME = {
 }  # fmt: skip
 _OUTSIDE = {
     id(getattr(module, name)): f"{module.__name__}.{name}"
-    for module in (random, uuid, time, os, builtins)  # functions that stand in several are named after the last
+    for module in (random, uuid, time, os, builtins)  # a function that is in several is named after the last
     for name in vars(module)
     if f"{module.__name__}.{name}" in _OUTSIDE_BY_NAME
 }

@@ -15,8 +15,8 @@ from engine.compiler import guards
 from engine.compiler.disk_cache import OPTIONS, jit_cached
 from engine.compiler.runtime import integers
 
-_SIZE = object.__basicsize__ // 8  # where in a list the number of its items is, behind the head of every object
-_ITEMS = _SIZE + 1  # and the address of its items, which are addresses of objects
+_SIZE = object.__basicsize__ // 8  # where a list keeps its length: after the header of every object
+_ITEMS = _SIZE + 1  # and where it keeps the address of its items, which are addresses of objects
 
 
 @jit_cached(numba.njit, "boolean(int64, int64, int64)", **OPTIONS)
@@ -30,7 +30,7 @@ def _hold(lists, count, items):
             return False
         items += 8
         found, expected, different = integers(fields[_ITEMS]), integers(items), 0
-        for j in range(size):  # without a way out in the middle, so that LLVM can use vectors
+        for j in range(size):  # no early exit, so that LLVM can vectorize it
             different |= found[j] ^ expected[j]
         if different != 0:
             return False
@@ -55,7 +55,7 @@ def checker(lists: list[list[Any]]) -> Callable[[], bool]:
     items = np.array([*chain.from_iterable([len(part), *map(id, part)] for part in lists)], np.int64)
     where, count, expected = addresses.ctypes.data, len(lists), items.ctypes.data
 
-    def holds(_: Any = (lists, addresses, items)) -> bool:  # which are kept alive so
+    def holds(_: Any = (lists, addresses, items)) -> bool:  # the default keeps them alive
         return _hold(where, count, expected)  # type: ignore[no-any-return]
 
     return holds

@@ -119,7 +119,7 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
     if width == 1:
         upstream = g[operands[0]]
         if upstream != 0.0:
-            if math.isfinite(upstream):  # and not 0: no product is 0 · inf
+            if math.isfinite(upstream):  # and so no product is 0 · inf
                 for k in range(1, n + 1):
                     g[operands[k]] += upstream * v[operands[n + k]]
                 for k in range(1, n + 1):
@@ -291,7 +291,7 @@ def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
         if upstream != 0.0:
             n, w, x = np.int64(operands[first + 1]), np.int64(operands[first + 2]), np.int64(operands[first + 3])
             upstreams = splat4(upstream)
-            whole = n - n % 4 if math.isfinite(upstream) else 0  # how many go four at a time
+            whole = n - n % 4 if math.isfinite(upstream) else 0  # how many are done four at a time
             for k in range(0, whole, 4):
                 store(g, w + k, fused_multiply_add(load4(g, w + k), upstreams, load4(v, x + k)))
                 store(g, x + k, fused_multiply_add(load4(g, x + k), upstreams, load4(v, w + k)))
@@ -446,7 +446,7 @@ def softmax(operands_, repeats, count, width, uniform, v_, g_):
     for lane in range(width):
         top = peak(operands, 1, n, lane, uniform, v, 1.0)
         rest, skipped = top - top, False
-        if count == 3 * n + 1:  # all outputs are in use: each can hold its exponential meanwhile
+        if count == 3 * n + 1:  # all outputs are in use: each can hold its exponential until the sum is known
             for k in range(n + 1, count, 2):
                 x = v[at(operands[1 + operands[k]], lane, uniform)]
                 power = exp_difference(x, top)

@@ -67,7 +67,7 @@ class CompiledValue(Value):
 
     def _copy_onto(self, parents: tuple[Value, ...], copied: Callable[[Any], Any] = dict) -> Any:
         copy: Any = super()._copy_onto(parents)
-        copy.__class__ = Value  # its parents may be copies too, which no buffer knows
+        copy.__class__ = Value  # its parents may be copies too, which are in no buffer
         return copy
 
 

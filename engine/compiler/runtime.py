@@ -42,7 +42,7 @@ class Column(ctypes.Structure):
 
     _fields_ = [
         ("address", c_int64),
-        ("step", c_int64),  # from one example to the next, in numbers
+        ("step", c_int64),  # the distance from one example to the next, in numbers
         ("count", c_int64),  # how many numbers an example has
     ]
 
@@ -54,7 +54,7 @@ class Job(ctypes.Structure):
         # The program: how many runs of instructions it has, and where in it each begins.
         ("program", c_int64), ("starts", c_int64), ("runs", c_int64),
         ("kernels", c_int64), ("back_kernels", c_int64),
-        # Numbers and gradients, how many they are, and how many of the first are no results.
+        # Numbers and gradients, how many they are, and how many of the first are leaves.
         ("numbers", c_int64), ("gradients", c_int64), ("size", c_int64), ("leaves", c_int64),
         # The parameters, and an address for each; 0 if their numbers are in place.
         ("first_parameter", c_int64), ("parameter_count", c_int64), ("parameter_addresses", c_int64),
@@ -95,12 +95,12 @@ class Job(ctypes.Structure):
         self.group: Group | None = None  # the examples,
         self.arrays: list[Any] = []  # their numbers as machine code reads them,
         self.copies: list[tuple[Any, Any]] = []  # those of these arrays that are copies, with their originals,
-        self.layouts: list[tuple[Any, int, Any, Any]] = []  # and where all others were: they may change in place
+        self.layouts: list[tuple[Any, int, Any, Any]] = []  # and where the others are, which may change in place
         self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
-        self.update_kernel: Any = None  # whose step the job was last bound for,
+        self.update_kernel: Any = None  # for whose step the job was last bound,
         self.epoch = -1  # and in which epoch of buffers
-        self.noted = False  # whether the parameters' having a gradient was noted since
+        self.noted = False  # whether it has been noted since that the parameters have gradients
         self.memory: Any = self.v.data
         first: int = self.first_parameter
         self.by_inputs: Any = self.g[:first].data
@@ -144,8 +144,8 @@ class Job(ctypes.Structure):
             self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
 
 
-# Where in an array of NumPy the pointer to its numbers is: behind the head of every object. To read it there takes
-# 30 ns, and to ask `array.ctypes.data` 2 µs.
+# Where a NumPy array keeps the pointer to its numbers: after the header of every object. Reading it there takes 30 ns,
+# and `array.ctypes.data` takes 2 µs.
 _POINTER_OFFSET = object.__basicsize__
 _FLOAT = np.dtype(float)
 
@@ -157,10 +157,10 @@ def _aligned_zeros(size: int) -> Any:
     return numbers[skipped : skipped + size]
 
 
-# Machine code: what an address stands for.
+# For machine code: what is at an address.
 
 JOB, COLUMN = np.dtype(Job), np.dtype(Column)
-MANY = 1 << 40  # the length of an array whose true length is not known where it is opened
+MANY = 1 << 40  # the length of an array whose true length is not known where it is used
 
 
 @intrinsic
@@ -255,7 +255,7 @@ def _backward(job, begin, end, width, uniform):
 def _finite(numbers):
     """Whether all of them are: 0 times any other number is nan."""
     total = 0.0
-    for i in range(numbers.size):  # without a way out in the middle, so that LLVM can use vectors
+    for i in range(numbers.size):  # no early exit, so that LLVM can vectorize it
         total += 0.0 * numbers[i]
     return total == 0.0
 
@@ -301,7 +301,7 @@ def run_batch(address):
     g[:uniform] = 0.0
     for begin in range(0, examples, stride):
         width, row = min(stride, examples - begin), uniform
-        lanes = (width + 7) // 8 * 8  # the last ones do the last example again, and get no gradient
+        lanes = (width + 7) // 8 * 8  # those left over repeat the last example, and get no gradient
         for k in range(job.column_count):
             column = columns[k]
             step = column.step
@@ -319,7 +319,7 @@ def run_batch(address):
                         bad = begin + lane
         if job.results != 0:
             for k in range(job.output_count):
-                for lane in range(width):  # as slices, numba would compile what it says of other shapes: 2 s
+                for lane in range(width):  # with slices, numba would also compile its error messages for shapes: 2 s
                     results[k * examples + begin + lane] = v[outputs[k] + lane]
         for lane in range(width):
             total += v[outputs[0] + lane]
@@ -351,7 +351,7 @@ def compile_driver(function: Any) -> Any:
     return jit_cached(numba.cfunc, types.int64(types.int64), nopython=True, **OPTIONS)(function)
 
 
-driver = cache(compile_driver)  # of this file's own: for good
+driver = cache(compile_driver)  # one for each function of this file, kept for good
 
 
 # What Python calls.

@@ -48,7 +48,7 @@ class ScalarProgram(Program):
         try:
             for i, x in enumerate(inputs):
                 memory[i] = x
-        except ValueError:  # of a memoryview, for an int that no float can hold
+        except ValueError:  # from the memoryview, for an int too large for a float
             to_float(inputs[i])
             raise
         if job.gradient is not seed:
@@ -65,7 +65,7 @@ class ScalarProgram(Program):
             all values are finite, and all gradients.
         """
         try:
-            job = self.free.pop()  # as `take` does, without a call
+            job = self.free.pop()  # like `take`, but without a call
         except IndexError:
             job = Job(self)
         self.bind(job, inputs, gradient)

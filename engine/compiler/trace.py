@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 
 class Expected(NamedTuple):
-    """What a plain run has given, for machine code to be compared with."""
+    """What plain Python computed, to compare machine code with."""
 
     outputs: list[float]
     slopes: list[float] | None  # of the first output, by the inputs and then by the parameters; None if it has none
-    largest: float  # of all numbers on the way
+    largest: float  # of all numbers computed on the way
 
 
 class Specialization:
@@ -104,7 +104,7 @@ class Specialization:
     def distrust(self) -> None:
         """Note that what the function sees has changed."""
         self.must_revalidate = True
-        if self.compilable:  # what runs in plain Python is right anyway
+        if self.compilable:  # plain Python needs no check
             self.trusted_until = 0
 
     def trust(self) -> None:
@@ -134,7 +134,7 @@ class Specialization:
             mine.extend(slopes)
             plain.extend(
                 expected.slopes[len(expected.slopes) - len(slopes) :]
-            )  # of a batch those by the parameters alone
+            )  # for a batch, only those by the parameters
         scale = 1e-9 * max([expected.largest, *map(abs, filter(isfinite, plain))])
         for a, b in zip(plain, mine):
             if not isclose(a, b, rel_tol=1e-6, abs_tol=scale) and (a == a or b == b):
@@ -165,7 +165,7 @@ class Recorder:
         tape, again = Tape(inputs, outputs), Tape(inputs_again, outputs_again)
         persistent: set[Value] | None = None
         known = set(tape.parameters) & set(again.parameters)
-        if len(known) < len(tape.parameters):  # the others are made in the function, anew at each call
+        if len(known) < len(tape.parameters):  # the others are made inside the function, anew at each call
             persistent = known
             tape, again = Tape(inputs, outputs, persistent), Tape(inputs_again, outputs_again, persistent)
         self._compare(tape, again, result, result_again)
@@ -242,14 +242,14 @@ def _expected(tape: Tape, inputs: Sequence[tuple[str, Value]], outputs: Sequence
     largest = max(map(abs, filter(isfinite, tape.numbers)), default=0.0)
     leaves = [*(leaf for _, leaf in inputs), *tape.parameters]
     slopes: list[float] | None = None
-    with switched(warning=False), suppress(Exception):  # a rule's partials may be wrong, as a backward pass will tell
+    with switched(warning=False), suppress(Exception):  # a rule's partials may be wrong: then the backward pass says so
         slopes = gradients(outputs[0], leaves)
     return Expected([tape.numbers[slot] for slot in tape.outputs], slopes, largest)
 
 
 # Is there machine code?
 
-_importing = new_lock(awaited=True)  # what is half imported in a thread could never be imported in a forked process
+_importing = new_lock(awaited=True)  # a process forked in the middle of an import could never finish it
 
 
 def machine_is_available() -> bool:
@@ -268,7 +268,7 @@ def why_no_machine() -> str:
         with _importing:
             for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar", "engine.compiler.list_items"):
                 import_module(module)
-    except Exception as error:  # it does not fit to NumPy, say
+    except Exception as error:  # such as a numba that does not fit the NumPy
         return f"numba can't be imported: {error!s:.200}"
     return ""
 

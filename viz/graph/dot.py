@@ -151,7 +151,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **options: Any
     ) -> dict[str, str | bytes]:
-        """What a notebook shows, and a notebook made a page or a paper: the format that was asked for, SVG if none is.
+        """What a notebook shows, also when it is exported: the format that was asked for, or SVG.
 
         Raises:
             RuntimeError: see `pipe`.

@@ -1,4 +1,4 @@
-"""Who turns a picture into a file: the system's `dot`, else the `graphviz-pure` of this Python environment.
+"""What turns a picture into a file: the system's `dot`, else the `graphviz-pure` of this Python environment.
 
 They draw everything where `layout` has placed it, so that pictures do not depend on who draws them. Neither is needed
 for SVG, which `layout` writes itself. Nothing is downloaded, and PATH is left as it is.
@@ -12,8 +12,8 @@ import subprocess
 import sysconfig
 import warnings
 
-TIME_LIMIT = 30.0  # seconds of the processor: dot takes 0.1 s for 300 boxes, and minutes for a few thousand
-BY_THE_CLOCK = 10  # how many times as long an engine may take where the processor's time can't be limited: on Windows
+TIME_LIMIT = 30.0  # seconds of processor time: dot takes 0.1 s for 300 boxes, and minutes for a few thousand
+BY_THE_CLOCK = 10  # on Windows, where processor time can't be limited: so many times as long by the clock
 
 REMEDY = (
     "install one with `pip install graphviz-pure` (svg, png), or Graphviz itself from https://graphviz.org/download"
@@ -51,10 +51,10 @@ def draw(source: str, format: str, layout: str | None = "dot", time_limit: float
             if layout is None and b"has no position" in error.stderr:
                 return draw(source, format, "dot", time_limit)
             if os.name == "posix" and error.returncode == -signal.SIGXCPU:
-                reason = f"took more than {seconds} s of the processor's time"
+                reason = f"took more than {seconds} s of processor time"
             else:
                 reason = error.stderr.decode(errors="replace").strip() or f"ended with status {error.returncode}"
-        except OSError as error:  # not to be run here: in a browser there are no processes
+        except OSError as error:  # it can't be run here: in a browser there are no processes
             reason = str(error)
         warnings.warn(f"{os.path.basename(command[0])} could not draw {format}: {reason}", RuntimeWarning, stacklevel=3)
     return None

@@ -115,7 +115,7 @@ _chosen: Theme | None = None
 
 
 def palette_of(theme: Theme | None = None) -> Palette:
-    """The colours of a theme; if None, of the one that was chosen, or that the environment names, or the light one.
+    """The colours of a theme; if None, of the one that was set, or the one in the environment, or the light one.
 
     Raises:
         ValueError: if there is no such theme.
@@ -127,7 +127,7 @@ def palette_of(theme: Theme | None = None) -> Palette:
 
 
 def choose(theme: Theme) -> None:
-    """Make a theme the one of all pictures that do not say theirs."""
+    """Set the theme of all pictures that do not name their own."""
     global _chosen
     palette_of(theme)
     _chosen = theme
