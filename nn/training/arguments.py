@@ -1,4 +1,4 @@
-"""What a training is given: a model, data, a loss and an optimizer, checked before anything is changed."""
+"""What a training run is given: a model, data, a loss and an optimizer, checked before anything is changed."""
 
 from typing import Any
 

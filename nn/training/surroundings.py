@@ -1,4 +1,4 @@
-"""What is around a training: the modes of modules, the garbage collector, and the state of all that it changes."""
+"""What surrounds a training run: the modes of modules, the garbage collector, and the state of all that it changes."""
 
 import gc
 import warnings
@@ -64,7 +64,7 @@ def batches_forever(loader: DataLoader) -> Iterator[tuple[Any, Any]]:
 
 
 class Snapshot:
-    """The state of all that a training changes, kept in memory: `restore` makes it as if there had been none.
+    """The state of all that a training run changes, kept in memory: `restore` makes it as if there had been none.
 
     That is, the parameters with their gradients, the buffers, what optimizers remember and their settings, the random
     generators, and the position in the data.

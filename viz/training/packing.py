@@ -1,4 +1,4 @@
-"""A recorded training as plain data for the page, rounded so that 200 steps of two moons take less than half of 2 MB.
+"""A recorded training run as plain data for the page, rounded: 200 steps of two moons take less than half of 2 MB.
 
 Rounded is only what is drawn. A score of classes is divided by the median size in its frame, and this quotient s is
 kept in 8 bits as s / (1 + abs(s)), which is finest near the boundary, where s is 0; of several classes, their mean is
@@ -20,7 +20,7 @@ _FINE, _COARSE = 32767, 127  # the largest numbers of 16 and of 8 bits, with a s
 
 
 def packed(run: Run) -> dict[str, Any]:
-    """What the page needs to know of a training."""
+    """What the page needs to know of a training run."""
     return {
         "name": run.name,
         "steps": run.steps,

@@ -1,4 +1,4 @@
-"""What is recorded of a training: at each step the loss, the weights with their gradients, and the outputs to draw."""
+"""What is recorded of a training run: at each step the loss, the weights, their gradients, and the outputs to draw."""
 
 from array import array
 from collections.abc import Callable, Sequence
@@ -84,7 +84,7 @@ class Network:
 
 @dataclass
 class Run:
-    """A recorded training.
+    """A recorded training run.
 
     Attributes:
         name: what the picture calls it.
@@ -105,7 +105,7 @@ class Run:
 
 
 def largest_loss(runs: Sequence[Run]) -> float:
-    """The largest loss that is drawn: of a training that diverges, the curve ends at the edge of the picture."""
+    """The largest loss that is drawn: of a training run that diverges, the curve ends at the edge of the picture."""
     return 1000 * max(abs(run.losses[0]) if isfinite(run.losses[0]) else 0.0 for run in runs) or 1.0
 
 

@@ -1,4 +1,4 @@
-// The training page. It shows step k of one recorded training, or of several side by side: the state before step k + 1.
+// The training page. It shows step k of one recorded training run, or of several side by side: the state before step k + 1.
 "use strict";
 (() => {
   const { words: W, runs: RUNS, most: MOST } = JSON.parse(document.getElementById("data").textContent);
@@ -368,7 +368,7 @@
     });
     for (const { g, layer, i } of net.neurons) g?.setAttribute("aria-pressed", selected !== null && layer === selected[0] && i === selected[1]);
   }
-  function drawWeights(step) { // of the chosen neuron, in each training
+  function drawWeights(step) { // of the chosen neuron, in each training run
     chosenWeights.replaceChildren();
     signs.hidden = selected !== null; // the weights take their place
     if (!selected) return;

@@ -1,4 +1,4 @@
-"""Training that one can watch: a page with the network's answers, the loss, the weights and gradients at each step."""
+"""Training to watch: a page with the network's answers, the loss, the weights and gradients at each step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -44,15 +44,15 @@ def play_training(
     A notebook shows the page; ``.save("training.html")`` writes it as a single file that needs no network, and
     ``.save("training.gif")`` as an animation for slides. It shows what the network answers (for two inputs the plane
     with the decision boundary, or for targets that are not classes a surface; for one input the curve), the loss, and
-    the neurons. In the picture of these a line is a weight: its width shows the size, dashes that it is below 0, and
-    its colour the gradient, as at that step: vermilion above 0, blue below. The arrow keys step, space plays, Home and
-    End jump, and ``#12`` in the address is step 12.
+    the neurons. Each line between neurons is a weight: its width shows its size, dashes that it is negative, and its
+    colour the gradient at that step: vermilion if positive, blue if negative. The arrow keys step, space plays, Home
+    and End jump, and ``#12`` in the address is step 12.
 
-    With a dictionary of optimizers, each of the same model, it shows their trainings side by side, all from the weights
-    that the model has now: ``{"lr 0.1": SGD(model.parameters(), lr=0.1), "Adam": Adam(model.parameters())}``. Trainings
-    of different models are put side by side by ``play_training(...).beside(play_training(...))``.
+    With a dictionary of optimizers, each of the same model, it shows their runs side by side, all from the weights that
+    the model has now: ``{"lr 0.1": SGD(model.parameters(), lr=0.1), "Adam": Adam(model.parameters())}``. Runs of
+    different models are put side by side by ``play_training(...).beside(play_training(...))``.
 
-    Of more than 200 steps, 200 that are evenly spaced can be looked at, and without numba 40; the loss is recorded at
+    Of more than 200 steps, 200 that are evenly spaced can be looked at (without numba 40); the loss is recorded at
     every step. What is drawn is rounded: outputs to 8 bits (curves to 16) of their range, weights and gradients to 16
     bits of the largest one of that step, losses to six digits. 200 steps of `nn.moons` take less than 2 MB.
 
@@ -113,10 +113,10 @@ def play_training(
 
 
 class TrainingPlayer:
-    """Recorded trainings. A notebook shows them; `save` writes a page or an animation.
+    """Recorded training runs. A notebook shows them; `save` writes a page or an animation.
 
     Attributes:
-        runs: what was recorded of each training.
+        runs: what was recorded of each training run.
     """
 
     def __init__(self, runs: list[Run], lang: str = "en", height: int = 720) -> None:
@@ -128,14 +128,14 @@ class TrainingPlayer:
 
     @property
     def losses(self) -> dict[str, list[float]]:
-        """The losses of each training, by its name: before each step, and after the last one; for `plot_loss`."""
+        """The losses of each training run, by its name: before each step, and after the last one; for `plot_loss`."""
         return {run.name: run.losses for run in self.runs}
 
     def beside(self, other: "TrainingPlayer") -> "TrainingPlayer":
         """Both, side by side.
 
         Raises:
-            TypeError: if `other` is not a training to play.
+            TypeError: if `other` is not a training run to play.
         """
         if not isinstance(other, TrainingPlayer):
             raise TypeError(f"beside takes what play_training returns, got {type(other).__name__}")
@@ -173,7 +173,7 @@ class TrainingPlayer:
         if path.suffix.lower() == ".gif":
             return save_gif(pictures(self.runs, self.lang, seconds), path, seconds)
         if path.suffix.lower() not in (".html", ".htm"):
-            raise ValueError(f"a training is saved as .html or .gif, got {path.name!r}; write save('training.html')")
+            raise ValueError(f"a run is saved as .html or .gif, got {path.name!r}; write save('training.html')")
         write(path, self.html.encode())
         return path
 

@@ -1,5 +1,5 @@
-"""Whole trainings against PyTorch's, which `data/make_torch_training.py` wrote down: 20 steps of every optimizer with
-every loss, with schedules, clipping, batch normalisation and penalties; in each of the ways in which one can train.
+"""Whole training runs against PyTorch's, which `data/make_torch_training.py` wrote down: 20 steps of every optimizer
+with every loss, with schedules, clipping, batch normalisation and penalties; in each of the ways to train.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""The plots of a training say what the data say, and their words are to be read."""
+"""The plots of a training run say what the data say, and their words are to be read."""
 
 from itertools import combinations
 from types import SimpleNamespace

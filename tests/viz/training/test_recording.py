@@ -1,4 +1,4 @@
-"""What is recorded of a training is what a loop written by hand does; what is packed for the page is that, rounded."""
+"""What is recorded of a run is what a loop written by hand does; what is packed for the page is that, rounded."""
 
 import base64
 import json

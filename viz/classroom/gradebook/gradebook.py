@@ -24,11 +24,11 @@ _OF_ITS_OWN = """body { margin: 1.5em; background: #fff; color: #1a1a1a }
 def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
     """A table of students and exercises, from what students' saved notebooks show; nothing in them is run.
 
-    A notebook directly in the folder belongs to the student whose name the file has; all notebooks in a folder within
-    it belong to the student whose name that folder has, and of two verdicts on the same exercise the better one
-    counts. A notebook shows the table; ``.save("class.html")`` and ``.save("class.csv")`` write it.
+    A notebook directly in the folder belongs to the student it is named after; all notebooks in a subfolder belong to
+    the student that the subfolder is named after, and of two verdicts on the same exercise the better one counts. A
+    notebook shows the table; ``.save("class.html")`` and ``.save("class.csv")`` write it.
 
-    Saved outputs can be edited by anyone: for a grade that counts, run the notebooks again.
+    Anyone can edit saved outputs: run the notebooks again before you give a grade that counts.
 
     Args:
         folder: the folder with the notebooks.
@@ -42,10 +42,10 @@ def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r:.40}")
     root = Path(folder)
     if not root.is_dir():
-        raise NotADirectoryError(f"expected a folder with students' notebooks, and {str(root)!r:.80} is none")
+        raise NotADirectoryError(f"expected a folder with students' notebooks, and {str(root)!r:.80} is not one")
     paths = [path for path in sorted(root.rglob("*.ipynb")) if not _is_hidden(path.relative_to(root))]
     if not paths:
-        raise ValueError(f"there is no notebook, no file that ends in .ipynb, in {str(root)!r:.80}")
+        raise ValueError(f"there is no notebook (a file that ends in .ipynb) in {str(root)!r:.80}")
     verdicts: dict[str, dict[str, Verdict]] = {}
     damaged: dict[str, str] = {}
     for path in paths:
@@ -142,7 +142,7 @@ class Gradebook:
     def csv(self) -> str:
         """The table as CSV: a row for each student, a column for each exercise, and a note on damaged files.
 
-        What a spreadsheet would take for a formula begins with an apostrophe.
+        Text that a spreadsheet would take for a formula gets an apostrophe in front.
         """
         words, text = LANGUAGES[self.lang], io.StringIO()
         notes: defaultdict[str, list[str]] = defaultdict(list)
