@@ -76,7 +76,8 @@ async def run(path):
             await client.async_execute_cell(cell, len(client.nb.cells) - 1)
             return cell.outputs
 
-        async with client.async_setup_kernel(env={**os.environ, "PYTHONPATH": str(ROOT)}):
+        # A progress bar appears after a second, and so only where the machine is busy.
+        async with client.async_setup_kernel(env={**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}):
             await outputs(STRICT)
             for cell in cells:
                 cell.outputs = await outputs(cell.source)

@@ -98,7 +98,7 @@ def draw_dot(
 class Drawing(graphviz.Digraph):  # type: ignore[misc]
     """A `graphviz.Digraph` that has its layout, and is drawn by the system's `dot`, else by graphviz-pure.
 
-    With neither, SVG is drawn without them. Another layout is had by asking for it, as in ``pipe(engine="circo")``.
+    With neither, SVG is drawn without them. ``pipe(engine="circo")`` asks for another layout.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """What turns a picture into a file: the system's `dot`, else the `graphviz-pure` of this Python environment.
 
-They draw everything where `layout` has placed it, so that pictures do not depend on who draws them. Neither is needed
+They draw everything where `layout` has placed it, so that pictures do not depend on which of them draws. Neither is needed
 for SVG, which `layout` writes itself. Nothing is downloaded, and PATH is left as it is.
 """
 
@@ -33,8 +33,8 @@ def draw(source: str, format: str, layout: str | None = "dot", time_limit: float
     Everything stands where the source says, if `layout` is None, and otherwise where that layout of Graphviz puts it.
     A source in which a node has no place, because a user has added it, is laid out by ``dot``.
 
-    An engine that fails, or takes more than `time_limit` seconds, is passed over with a warning. They are whole
-    seconds of processor time: how busy a machine is does not decide who draws, and so how a picture looks.
+    An engine that fails, or takes more than `time_limit` seconds, is passed over with a warning. What counts is whole
+    seconds of processor time, so that a busy machine does not change which engine draws.
     """
     how = ["-Kneato", "-n2"] if layout is None else [f"-K{layout}"]
     seconds = max(1, math.ceil(time_limit))

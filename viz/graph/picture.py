@@ -153,7 +153,7 @@ def collapsed_edges(vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value
 _COMMUTATIVE = {
     *("add", "mul", "zero_mul", "strong_mul", "maximum", "minimum", "hypot", "equal"),
     *("total", "mean", "largest", "smallest", "logsumexp"),
-    "dot",  # whose operands are named w0, w1, ..., so that their order is plain
+    "dot",  # its operands are named w0, w1, ...
 }
 
 
@@ -168,7 +168,7 @@ def operands_matter(vertex: folding.Vertex) -> bool:
 
 
 def one_line(text: str, longest: int = 60) -> str:
-    """A label as one line of text that anything can draw: not too long, and without characters that control a device.
+    """A label as one line of text that anything can draw: not too long, and without control characters.
 
     >>> one_line("two\\nlines")
     'two lines'

@@ -20,7 +20,7 @@ _PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3])  # the colours of the 
 
 
 def pictures(runs: Sequence[Run], lang: str, seconds: float) -> Iterator[bytes]:
-    """PNG files, evenly spaced over the steps, at most so many as are shown in so many seconds.
+    """PNG files, evenly spaced over the steps, no more than can be shown in that many seconds.
 
     Raises:
         ImportError: if matplotlib is not installed.
@@ -171,5 +171,5 @@ def _largest(rows: Any) -> float:
 
 
 def _strength(share: float) -> float:
-    """How strong a colour is for such a share of the largest gradient: it can still be seen at a thousandth."""
+    """How strong the colour of a gradient is, by its share of the largest one: it fades out at a thousandth."""
     return max(0.0, min(1.0, 1 + log10(share) / 3)) if share > 0 else 0.0

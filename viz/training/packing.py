@@ -1,4 +1,4 @@
-"""A recorded training run as plain data for the page, rounded: 200 steps of two moons take less than half of 2 MB.
+"""A recorded training run as plain data for the page, rounded: 200 steps of two moons take less than 1 MB.
 
 Rounded is only what is drawn. A score of classes is divided by the median size in its frame, and this quotient s is
 kept in 8 bits as s / (1 + abs(s)), which is finest near the boundary, where s is 0; of several classes, their mean is
@@ -67,7 +67,7 @@ def _view(view: View, frames: Sequence[Frame]) -> dict[str, Any]:
 
 
 def _centred(scores: Sequence[float], planes: int) -> Sequence[float]:
-    """Scores less the mean over the classes, plane by plane; a single score as it is, and all within what is finite."""
+    """Scores less the mean over the classes, plane by plane; a single score as it is; all of them finite."""
     scores = [max(-1e6, min(1e6, score)) for score in scores]
     if planes == 1:
         return scores

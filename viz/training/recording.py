@@ -34,7 +34,7 @@ class View:
         across: the range of the first input.
         up: the range of the second one; for a curve that of the targets, with some room.
         shape: how many numbers a frame has: planes (one for each score), rows, columns.
-        points: the inputs of each example, and its target: a number, or that of its class.
+        points: the inputs of each example, and its target: a number, or the index of its class.
         labels: the classes.
     """
 
@@ -54,7 +54,7 @@ class View:
 
 @dataclass
 class Frame:
-    """The state after so many steps.
+    """The state after a number of steps.
 
     Attributes:
         step: how many steps have been taken.
@@ -90,7 +90,7 @@ class Run:
         name: what the picture calls it.
         steps: how many steps were planned.
         losses: the loss before each step, and in the end that after the last one.
-        counted: the number of examples that `Frame.right` is of.
+        counted: on how many examples `Frame.right` is counted.
         diverged: the step at which the loss was no longer finite, if there was one. There the run ends.
     """
 
@@ -119,7 +119,7 @@ def record(
     compiled: bool | str,
     progress: bool,
 ) -> Run:
-    """Train for so many steps, with a new mini-batch for each, and record it."""
+    """Train for a number of steps, each on a new mini-batch, and record them."""
     from nn.training.arguments import labels_of
     from nn.training.objective import Objective
     from nn.training.progress import Progress
@@ -152,7 +152,7 @@ def record(
             snapshot = Snapshot(model, [optimizer], loader) if step == steps else None
             if snapshot is None:
                 run.losses.append(objective.minimize(optimizer, *next(batches)))
-            else:  # there is no step any more, and the picture is to show the end
+            else:  # no step is left, and the last frame is to show the end
                 value = objective(*next(batches))
                 optimizer.zero_grad()
                 value.backward()
@@ -224,7 +224,7 @@ def _spaced(low: float, high: float, count: int) -> list[float]:
 
 
 def span(numbers: Sequence[float], room: float) -> tuple[float, float]:
-    """From the least to the largest, with some room, which is a share of the span, on both sides."""
+    """From the smallest to the largest, with room on both sides: that share of the span."""
     low, high = min(numbers), max(numbers)
     if low == high:
         return low - 1.0, high + 1.0
@@ -239,7 +239,7 @@ def _class_indices(labels: list[Any] | None, scores: int) -> dict[Any, int]:
 
 
 def _view(rows: list[list[float]], y: list[Any], scores: int, indices: dict[Any, int], fast: bool) -> View | None:
-    """What can be drawn of a network with so many inputs and outputs; None if there are too many."""
+    """The view of a network with this many inputs and outputs; None if there are too many to draw."""
     inputs, side = len(rows[0]), GRID if fast else GRID_PLAIN
     if inputs == 1 and scores == 1:
         targets = [float(target) for target in y]

@@ -354,7 +354,7 @@
     const thin = Math.min(1, (60 / network.edges.length) ** 0.5); // where there are many lines
     net.thick = Math.max(2, Math.min(9, height / rows * 0.45) * thin);
   }
-  const strength = (share) => Math.max(0, Math.min(1, 1 + Math.log10(share) / 3)); // three powers of ten, to be seen also late
+  const strength = (share) => Math.max(0, Math.min(1, 1 + Math.log10(share) / 3)); // three powers of ten, so that the small ones late in training are seen too
   function drawNetwork({ run, net }, frame) {
     const { network } = run;
     network.edges.forEach(([layer, , j], edge) => {

@@ -38,7 +38,7 @@ const total = { right: 0, asked: 0 }, drawn = [];
 
 // ---- Which graph.
 
-function draw() { // one that has not been there lately
+function draw() { // one that has not been shown lately
   const all = levels[level.value].map((_, i) => `${level.value}-${i + 1}`), fresh = all.filter((name) => !drawn.includes(name));
   if (!fresh.length) drawn.length = 0;
   const among = fresh.length ? fresh : all;
@@ -113,7 +113,7 @@ function label(i) {
 
 const number = (fraction) => { const [top, bottom = 1] = fraction.split("/").map(Number); return top / bottom; };
 
-function mark() { // all blanks, in the order in which they are worked, each with the numbers that were had before it
+function mark() { // all blanks, in the order in which they are worked, each with the numbers answered before it
   const { blanks, tape } = problem, numbers = [], known = new Map();
   const at = (place) => {
     if (place < blanks.length) return numbers[place];
@@ -201,7 +201,7 @@ function tell() {
     make(list, "li", {}, everywhere.includes(cause) ? filled(W.everywhere, { hint: text }) : text);
   }
 }
-function start() { // what the address says, or any
+function start() { // the graph that the address names, or any
   const [, which, number] = /^#(\w+)-(\d+)$/.exec(location.hash) ?? [];
   begin(levels[which]?.[number - 1] ? `${which}-${number}` : draw());
 }

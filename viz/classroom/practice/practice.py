@@ -20,13 +20,13 @@ from viz.graph.palette import DARK, LIGHT
 from viz.player.document import document, frame
 from viz.player.javascript import rule_functions
 
-MOST = 200  # graphs of a level
+MOST = 200  # graphs for each level
 _HERE = files("viz.classroom.practice")
 _SHARED = files("viz.player") / "page"
 
 
 def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720) -> "Practice":
-    """A page to practise the chain rule on, by itself: small random graphs, with a blank for every number.
+    """A page for practising the chain rule on one's own: small random graphs, with a blank for every number.
 
     Each answer is judged as soon as it is typed, as by `worksheet(...).check`: right, or which mistake gives this
     number. There are hints, and a score. A notebook shows the page, and ``practice().save("practice.html")`` writes a
@@ -34,13 +34,13 @@ def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720
 
     Args:
         count: how many graphs of each of the three levels the page draws from; each adds about 9 kB to it.
-        seed: which ones; the same seed always gives the same page.
+        seed: which graphs; the same seed always gives the same page.
         lang: the language of the page, ``"en"``, ``"es"`` or ``"ja"``.
         height: the height of the frame in a notebook, in pixels.
 
     Raises:
         TypeError: if `count` or `seed` is not a whole number.
-        ValueError: if there are fewer than 1 or more than 200, or the language is unknown.
+        ValueError: if `count` is below 1 or above 200, or the language is unknown.
 
     >>> practice(2).sheets["hard"][0].difficulty
     'hard'

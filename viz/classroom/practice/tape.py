@@ -15,7 +15,7 @@ from viz.formulas.mistakes import MISTAKES
 
 
 class Tape:
-    """Instructions, each of them once. A number below the number of blanks refers to an answer, others to instructions.
+    """Instructions, without repetition. Numbers below the count of blanks refer to answers, the others to instructions.
 
     Attributes:
         instructions: a number, or a list of a rule and what it is applied to.
