@@ -1,7 +1,7 @@
 """What turns a picture into a file: the system's `dot`, else the `graphviz-pure` of this Python environment.
 
-They draw everything where `layout` has placed it, so that pictures do not depend on which of them draws. Neither is needed
-for SVG, which `layout` writes itself. Nothing is downloaded, and PATH is left as it is.
+They draw everything where `layout` has placed it, so that pictures do not depend on which of them draws. Neither is
+needed for SVG, which `layout` writes itself. Nothing is downloaded, and PATH is left as it is.
 """
 
 import math

@@ -36,8 +36,8 @@ class Palette:
     """The colours of a picture, as ``#rrggbb``.
 
     Attributes:
-        ground: behind everything; in the dark theme that of JupyterLab's pages. Every picture has one, because no grey for
-            lines and numbers is readable both on a white and on a dark page.
+        ground: behind everything; in the dark theme that of JupyterLab's pages. Every picture has one, because no
+            grey for lines and numbers is readable both on a white and on a dark page.
         ink: of numbers and names.
         line: of arrows; its contrast with the ground is at least 4.5 to 1.
         marked: of the border of a marked box.
