@@ -25,7 +25,8 @@ def test_a_notebook_has_no_outputs(path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of the kernel's own machinery
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in LESSONS], ids=lambda path: path.stem)
-def test_a_notebook_runs_from_top_to_bottom_and_once_more(path):
+def test_a_notebook_runs_from_top_to_bottom_and_once_more(path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # a progress bar appears after a second: only where the machine is busy
     notebook = nbformat.read(path, as_version=4)
     strict = nbformat.v4.new_code_cell("import warnings; warnings.simplefilter('error', RuntimeWarning)")
     again = [deepcopy(cell) for cell in notebook.cells if "measured" not in tags(cell)]  # times are never the same
