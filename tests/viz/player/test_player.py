@@ -553,7 +553,8 @@ FIRES = """() => {
     player.go(k);
     const phase = document.querySelector("#counter").textContent.split(" · ")[1];
     const box = document.querySelector(phase === "forward" ? ".box.receiver" : ".box.sender");
-    if (box && found[phase].at(-1) !== box.id) found[phase].push(box.id);
+    // An operation may send along several arrows, one stop each; a module makes one stop.
+    if (box && (box.matches(".module") || found[phase].at(-1) !== box.id)) found[phase].push(box.id);
     found.said.push(document.querySelector("#spoken").textContent);
   }
   return found;
