@@ -10,14 +10,14 @@ demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
 
 # Every rule, the engine, nn, compile and viz, on all cores; pytest keeps what it makes of the tests, whatever is set
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses logical --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test
 	$(PYTEST)
 
-# That, and then the slow tests, which are marked so: browsers, kernels, every lesson in every order, more points
-test-all: test
-	$(PYTEST) -m slow
+# These and the slow tests, which are marked so: browsers, kernels, every lesson in every order, more points
+test-all: $(VENV)/.test
+	$(PYTEST) -m ""
 
 # What CI runs
 check: lint types test-all

@@ -6,10 +6,11 @@
 >>> x.grad
 6.0
 
-Read `graph`, `rules`, `value` and `functions` in this order: they are the whole of reverse mode. What a Value needs in
-daily life is beside them: `ieee` (floats that never raise), `versions`, `anomaly`, `conversion`, `protocols`, `modes`,
-`console` (text that any console can show), `locks` (which a forked process can take). `functional`, `check`, `steps`
-and `names` are built on top; `compiler` turns a recorded graph into machine code. What is in `__all__` is public.
+Read `graph`, `rules`, `value` and `functions` in this order: they are the whole of reverse mode. More rules and more
+functions, in the same manner, are in `nary_rules` and `selection`. What a Value needs in daily life is beside them:
+`ieee` (floats that never raise), `versions`, `anomaly`, `protocols`, `modes`; and in `utils` what has nothing to do
+with derivatives. `functional`, `check`, `steps` and `names` are built on top; `compiler` turns a recorded graph into
+machine code. What is in `__all__` is public.
 """
 
 from engine.check import GradientCheck, GradientError, check_gradients
@@ -24,10 +25,8 @@ from engine.functions import (
     max,
     mean,
     min,
-    select,
     softmax,
     sum,
-    where,
 )
 from engine.modes import TraceError, detect_anomaly, no_grad, record_lines
 from engine.rules import (
@@ -78,6 +77,7 @@ from engine.rules import absolute as abs
 from engine.rules import equal as eq
 from engine.rules import greater as gt
 from engine.rules import less as lt
+from engine.selection import select, where
 from engine.steps import BackwardStep, ForwardStep
 from engine.value import Value
 

@@ -6,12 +6,12 @@ from math import ulp
 from sys import float_info
 from typing import Any
 
-from engine.console import printable
-from engine.conversion import to_float
 from engine.functional import value_and_grad
 from engine.modes import no_grad
 from engine.names import number
-from engine.nested import tree_leaves, tree_map
+from engine.utils.console import printable
+from engine.utils.conversion import to_float
+from engine.utils.nested import tree_leaves, tree_map
 from engine.value import Value
 
 

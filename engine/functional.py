@@ -17,7 +17,7 @@ from typing import Any
 from engine import rules
 from engine.graph import chain_rule, local_derivatives
 from engine.modes import switched
-from engine.nested import is_list_like, tree_leaves, tree_map
+from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import Value, as_value, grad_lock
 from engine.versions import checked_order
 

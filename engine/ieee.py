@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import console
+from engine.utils import console
 
 inf, nan = math.inf, math.nan
 LN2, LN10, DEGREES = math.log(2), math.log(10), 180 / math.pi

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.console import printable
+from engine.utils.console import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""What others ask of a Value: comparisons, text, copies and pickles, steps, NumPy, and scripts written for micrograd.
+"""What others ask of a Value: its number, comparisons, text, copies and pickles, steps, and what NumPy and scripts
+written for micrograd look for.
 
 Nothing here is about derivatives. Order is by data; ``==`` and ``hash`` are by identity, so that a node can be a key.
 """
@@ -7,15 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, NoReturn, Self
 
+from engine import versions
 from engine.anomaly import source_lines
-from engine.console import printable
-from engine.conversion import to_float
 from engine.graph import topological_order
 from engine.ieee import UNSET
 from engine.modes import leaves_graph, mode
 from engine.rules import Rule
 from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps, running_totals
-from engine.versions import checked_order
+from engine.utils.console import printable
+from engine.utils.conversion import to_float
 
 # What NumPy calls an operator, and the method of a Value on its right.
 _OPERATORS = {
@@ -45,6 +46,25 @@ class Protocols:
     role: str
     local_gradients: Any
     parents: Any
+
+    @property
+    def data(self) -> float:
+        """The number. It can be set on a leaf; what was computed from the old number then needs `forward()`."""
+        if mode.get().tracing:
+            instead = "keep to operations of Values (x.detach() has the same number and stops gradients)"
+            raise leaves_graph(self, "was asked for its number", instead)
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if self.rule is not None:
+            raise AttributeError(
+                f"{self._name()} was computed, and its data follows from its operands; set the data of a leaf and call "
+                "forward(), or begin anew from a leaf: x.detach()"
+            )
+        this: Any = self
+        this._data = data if type(data) is float else to_float(data)
+        this._version = versions.bump()
 
     @property
     def has_grad(self) -> bool:
@@ -166,13 +186,13 @@ class Protocols:
         Nodes without a label are named after the variables in `names`, such as ``locals()``. Raises what `backward`
         raises.
         """
-        order: list[Any] = checked_order(self)
+        order: list[Any] = versions.checked_order(self)
         steps = backward_steps(order, lambda node: zip(node.parents, node.local_gradients()), source_lines, names)
         return running_totals(order, list(steps))
 
     def forward_steps(self, names: Mapping[str, Any] | None = None) -> Iterator[ForwardStep]:
         """One record for each operation it was computed by, in the order of the forward pass; see `backward_steps`."""
-        return forward_steps(checked_order(self), source_lines, names)
+        return forward_steps(versions.checked_order(self), source_lines, names)
 
     # Scripts written for micrograd look for these.
 

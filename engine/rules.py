@@ -11,20 +11,22 @@ Read a line as: *sin: z = sin(x), dz/dx = cos(x)*. An operation of your own is o
 >>> cube(2.0)
 8.0
 
+Rules of more than two operands are in `nary_rules`.
+
 Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared in
 half. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows
 or cancels in floats is written in a form that does not: tanh' is sech², never 1 - tanh².
 """
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache, wraps
 from inspect import CO_VARARGS
 from typing import Any
 
 from engine import ieee
-from engine.console import printable
 from engine.ieee import DEGREES, LN2, LN10, PI, Float, nan
+from engine.utils.console import printable
 
 
 @printable
@@ -103,7 +105,7 @@ class Rule:
 
     def __reduce__(self) -> Any:
         if RULES.get(self.name) is self:
-            return self.name  # the table is pickled by name
+            return rule_named, (self.name,)
         return Rule, (self.symbol, self.value, self.partials)
 
 
@@ -195,17 +197,6 @@ binary_cross_entropy = Rule(
     lambda x, t: zero_mul(ieee.softplus(x), 1 - t) + zero_mul(ieee.softplus(-x), t),
     lambda z, x, t: (zero_mul(sigmoid(x), 1 - t) - zero_mul(sigmoid(-x), t), -x),
 )
-
-# Rules of any number of operands: `largest` is what `maximum` is of two. `dot` takes the weights, then as many inputs,
-# then perhaps a bias; `gather` an index, and what it is an index of.
-total = Rule("sum", lambda *xs: sum(xs), lambda z, *xs: (1.0,) * len(xs))
-mean = Rule("mean", ieee.mean, lambda z, *xs: (1 / len(xs),) * len(xs))
-dot = Rule("dot", ieee.dot, lambda z, *xs: _dot_partials(xs, len(xs) // 2))
-largest = Rule("max", ieee.largest, lambda z, *xs: _ties(z, xs))
-smallest = Rule("min", lambda *xs: -ieee.largest(*map(operator.neg, xs)), lambda z, *xs: _ties(z, xs))
-logsumexp = Rule("logsumexp", ieee.logsumexp, lambda z, *xs: _softmax(xs))
-where = Rule("where", lambda c, x, y: x if c > 0 else y if c == c else c, lambda z, c, x, y: (0.0, step(c), 1 - step(c)))  # noqa: E501
-gather = Rule("gather", ieee.gather, lambda z, i, *xs: (0.0, *[between(k - 0.5, k + 0.5)(i) for k in range(len(xs))]))
 # fmt: on
 
 
@@ -213,33 +204,13 @@ def _per_radius(number: Any, x: Any, y: Any) -> Any:
     return zero_div(number, hypot(x, y))
 
 
-def _dot_partials(xs: Sequence[Any], n: int) -> tuple[Any, ...]:
-    weights, inputs, bias = xs[:n], xs[n : 2 * n], xs[2 * n :]
-    return (*inputs, *weights, *[1.0 for _ in bias])
-
-
-def _normalized(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """Each part divided by the sum of all, so that they add up to 1."""
-    whole = total(*parts)
-    return tuple([part / whole for part in parts])
-
-
-def _ties(z: Any, xs: Sequence[Any]) -> tuple[Any, ...]:
-    return _normalized([equal(x, z) for x in xs])
-
-
-def _softmax(xs: Sequence[Any]) -> tuple[Any, ...]:
-    peak = stop_gradient(largest(*xs))  # any shift leaves the answer as it is; this one overflows nowhere
-    return _normalized([exp_difference(x, peak) for x in xs])
-
-
-def _except(i: int, xs: Sequence[Any]) -> Any:
-    """The sum of all but one: 1 - p of a probability p, without the cancelling."""
-    return total(*xs[:i], *xs[i + 1 :])
-
-
 # Families: one rule for each constant.
-def _family(make: Callable[..., Rule]) -> Callable[..., Rule]:
+FAMILIES: dict[str, Callable[..., Rule]] = {}
+
+
+def family(make: Callable[..., Rule]) -> Callable[..., Rule]:
+    """A decorator for what makes a rule of some constants: it makes each one once, and is listed in `FAMILIES`."""
+
     @lru_cache(maxsize=4096)
     @wraps(make)
     def member(*constants: Any) -> Rule:
@@ -247,10 +218,11 @@ def _family(make: Callable[..., Rule]) -> Callable[..., Rule]:
         rule.name, rule.constants = make.__name__, constants
         return rule
 
+    FAMILIES[make.__name__] = member
     return member
 
 
-@_family
+@family
 def power(n: float) -> Rule:
     """``x ** n`` with a constant exponent, correct for x ≤ 0 as well."""
     if n == 0:
@@ -260,13 +232,13 @@ def power(n: float) -> Rule:
     return Rule(f"**{n:g}", lambda x: ieee.pow(x, n), lambda z, x: (power_slope(x, n),))
 
 
-@_family
+@family
 def leaky_relu(slope: float) -> Rule:
     """``x`` above 0, ``slope · x`` below; the slope at 0 is `slope`."""
     return Rule("leaky_relu", lambda x: x if x > 0 else slope * x, lambda z, x: (slope + (1 - slope) * step(x),))
 
 
-@_family
+@family
 def clamp(low: float, high: float) -> Rule:
     """``x`` kept from `low` to `high`; the slope is 1 between them, and 0 at the ends and outside."""
     if not low <= high:
@@ -275,43 +247,25 @@ def clamp(low: float, high: float) -> Rule:
     return Rule("clamp", lambda x: ieee.minimum(ieee.maximum(x, low), high), lambda z, x: (inside(x),))
 
 
-@_family
+@family
 def between(low: float, high: float) -> Rule:
     """1 between `low` and `high`, and 0 at the ends and outside; its slope is 0."""
     return Rule("between", lambda x: x if x != x else 1.0 if low < x < high else 0.0, lambda z, x: (0.0,))
 
 
-@_family
-def softmax(i: int) -> Rule:
-    """The i-th of ``exp(x) / Σ exp(x)``: ``∂pᵢ/∂xⱼ = -pᵢ·pⱼ``, and pᵢ times the sum of all the other p for j = i."""
-
-    def partials(z: Any, *xs: Any) -> tuple[Any, ...]:
-        ps = _softmax(xs)
-        return (*(-z * p for p in ps[:i]), z * _except(i, ps), *(-z * p for p in ps[i + 1 :]))
-
-    return Rule("softmax", lambda *xs: ieee.softmax(i, xs), partials)
+RULES: dict[str, Rule] = {}
 
 
-@_family
-def log_softmax(i: int) -> Rule:
-    """The i-th of ``x - logsumexp(x)``: ``∂/∂xⱼ = -pⱼ``, and the sum of all the other p for j = i."""
-
-    def partials(z: Any, *xs: Any) -> tuple[Any, ...]:
-        ps = _softmax(xs)
-        return (*(-p for p in ps[:i]), _except(i, ps), *(-p for p in ps[i + 1 :]))
-
-    return Rule("log_softmax", lambda *xs: ieee.log_softmax(i, xs), partials)
+def rule_named(name: str) -> Rule:
+    """The rule that has this name in the table; a pickle holds the name."""
+    return RULES[name]
 
 
-@_family
-def select(i: int) -> Rule:
-    """The i-th of several, as a node that says which one was taken."""
-    return Rule(f"[{i}]", lambda x: x, lambda z, x: (1.0,))
+def register(table: dict[str, Any]) -> None:
+    """List the rules of a table, which are among the `globals()` of its file, in `RULES`, by their names there."""
+    for name, rule in table.items():
+        if isinstance(rule, Rule):
+            rule.name, RULES[name] = name, rule
 
 
-RULES: dict[str, Rule] = {name: rule for name, rule in globals().items() if isinstance(rule, Rule)}
-for _name, _rule in RULES.items():
-    _rule.name = _name
-FAMILIES: dict[str, Callable[..., Rule]] = {
-    f.__name__: f for f in (power, leaky_relu, clamp, between, softmax, log_softmax, select)
-}
+register(globals())

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any
 
-from engine.console import printable
 from engine.modes import SourceLine
 from engine.names import in_brackets, node_names, number
 from engine.rules import RULES, Rule
+from engine.utils.console import printable
 
 LocalDerivatives = Callable[[Any], Iterable[tuple[Any, float]]]
 

@@ -13,13 +13,13 @@ from typing import Any, Self, TypeVar
 
 from engine import rules, versions
 from engine.anomaly import check_gradients_finite, evaluate, finite_local_derivatives, source_lines, warn_of_gradients
-from engine.conversion import answers_itself, to_float
 from engine.graph import chain_rule, local_derivatives, topological_order
 from engine.ieee import UNSET
-from engine.locks import new_lock
-from engine.modes import NORMAL, callers_line, leaves_graph, mode
+from engine.modes import NORMAL, callers_line, mode
 from engine.protocols import Protocols, of_micrograd
 from engine.rules import Rule
+from engine.utils.conversion import answers_itself, to_float
+from engine.utils.locks import new_lock
 
 ROLES = ("input", "parameter", "constant")  # of leaves; all other nodes are operations
 
@@ -64,6 +64,7 @@ class Value(Protocols):
         role: what a leaf is to the graph: ``"input"``, ``"parameter"`` or ``"constant"``.
 
     Attributes:
+        data: the number; it can be set on a leaf.
         grad: ``∂root/∂self`` as a float; before any ``root.backward()`` it counts as 0 and shows as — (see `has_grad`).
             Leaves add up over calls, as in PyTorch.
         rule: the `Rule` it was made by; None for a leaf.
@@ -95,24 +96,6 @@ class Value(Protocols):
         self.label = label
         self.role = role
         self._version = versions.current
-
-    @property
-    def data(self) -> float:
-        """The number. It can be set on a leaf; what was computed from the old number then needs `forward()`."""
-        if mode.get().tracing:
-            instead = "keep to operations of Values (x.detach() has the same number and stops gradients)"
-            raise leaves_graph(self, "was asked for its number", instead)
-        return self._data
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        if self.rule is not None:
-            raise AttributeError(
-                f"{self._name()} was computed, and its data follows from its operands; set the data of a leaf and call "
-                "forward(), or begin anew from a leaf: x.detach()"
-            )
-        self._data = data if type(data) is float else to_float(data)
-        self._version = versions.bump()
 
     @property
     def parents(self) -> "tuple[Value, ...]":

@@ -8,7 +8,7 @@ mix two passes, and is refused.
 from typing import Any
 
 from engine.graph import N, topological_order
-from engine.locks import new_lock
+from engine.utils.locks import new_lock
 
 current = 0  # the version that a node made now has
 _lock = new_lock(awaited=True)

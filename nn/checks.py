@@ -9,8 +9,8 @@ from types import NoneType
 from typing import Any
 
 from engine import Value
-from engine.conversion import array_shape
-from engine.nested import is_list_like
+from engine.utils.conversion import array_shape
+from engine.utils.nested import is_list_like
 
 
 def check(name: str, given: Any, valid: bool, expected: str) -> None:

@@ -20,7 +20,7 @@ from math import prod, sqrt
 from typing import Any, TypeVar
 
 from engine import Value
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn.checks import check_at_least_0, check_finite, check_rng
 from nn.module import Module
 from nn.tensors import is_container, shape

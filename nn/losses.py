@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import fsum, nextafter
 from typing import Any
 
-from engine import Value, dot, log_softmax, mean, rules, select, where
+from engine import Value, dot, log_softmax, mean, nary_rules, rules, select, where
 from engine.modes import mode
-from engine.nested import is_list_like, tree_leaves
+from engine.utils.nested import is_list_like, tree_leaves
 from engine.value import as_value
 from nn.checks import as_index, as_integer, check, check_at_least_0, check_number, is_number
 from nn.tensors import format_shape, shape
@@ -147,7 +147,7 @@ def cross_entropy(
         return _mean(iter(kept))
     if not kept:
         return Value(0.0) / 0.0  # nan, and a warning
-    return as_value(rules.total(*kept) / rules.total(*shares))
+    return as_value(nary_rules.total(*kept) / nary_rules.total(*shares))
 
 
 _OFF = 1e-3  # how far from 1 the sum of probabilities may be, by rounding
@@ -183,7 +183,7 @@ class _Classes:
             raise IndexError(f"cross_entropy takes targets from 0 to {len(row) - 1}, one for each logit, got {i}")
         share = 1.0 if self.weight is None else self.weight[i]
         if not self.smoothing:
-            loss = -as_value(rules.log_softmax(i)(*row))
+            loss = -as_value(nary_rules.log_softmax(i)(*row))
             return (loss if self.weight is None else share * loss), share
         probabilities = [0.0] * len(row)
         probabilities[i] = 1.0
@@ -213,8 +213,8 @@ class _Classes:
             )
         numbers = [p for p in map(_target_number, probabilities) if p is not None]
         if len(numbers) < len(row):  # being recorded: the loss is not finite where they are no probabilities
-            whole = rules.total(*probabilities)
-            above_0 = rules.equal(rules.total(*map(abs, probabilities)), whole)
+            whole = nary_rules.total(*probabilities)
+            above_0 = rules.equal(nary_rules.total(*map(abs, probabilities)), whole)
             are_1 = rules.step(_OFF - abs(whole - 1))
             return self._expected(row, probabilities) / (above_0 * are_1)
         if not all(is_number(p) and p >= 0 for p in numbers) or not abs(fsum(numbers) - 1) < _OFF:
@@ -233,7 +233,7 @@ class _Classes:
         terms = [(f, i) for i, f in enumerate(factors) if isinstance(f, Value) or f]
         if not terms:
             return as_value(0.0 * row[0])
-        return -as_value(dot([f for f, _ in terms], [rules.log_softmax(i)(*row) for _, i in terms]))
+        return -as_value(dot([f for f, _ in terms], [nary_rules.log_softmax(i)(*row) for _, i in terms]))
 
     def _index(self, target: Any) -> int:
         i = as_index(target)
@@ -259,7 +259,7 @@ def l1_penalty(parameters: Iterable[Any]) -> Value:
     >>> l1_penalty([Value(3.0), Value(-4.0)]).data
     7.0
     """
-    return as_value(rules.total(*map(abs, _parameter_list("l1_penalty", parameters))))
+    return as_value(nary_rules.total(*map(abs, _parameter_list("l1_penalty", parameters))))
 
 
 def l2_penalty(parameters: Iterable[Any]) -> Value:

@@ -14,9 +14,9 @@ from typing import Any, Self
 from engine import Value
 from engine.compiler.buffers import Binding
 from engine.compiler.guards import bump_module_version
-from engine.console import printable
-from engine.conversion import to_float
-from engine.nested import tree_leaves, tree_map
+from engine.utils.console import printable
+from engine.utils.conversion import to_float
+from engine.utils.nested import tree_leaves, tree_map
 from nn.summary import Summary, SummaryRow
 from nn.tensors import format_shape, is_container, shape
 

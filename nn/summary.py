@@ -12,7 +12,7 @@ layers.1  Layer(3, 1, activation='linear')  weight [1, 3], bias [1]           4
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engine.console import printable
+from engine.utils.console import printable
 
 
 class SummaryRow(NamedTuple):

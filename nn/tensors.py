@@ -37,7 +37,7 @@ def tensor(shape: Sequence[int], draw: Callable[[], float], label: str, role: st
 def is_container(thing: Any) -> bool:
     """Whether a module may look inside this attribute: a list, a tuple or an array of objects.
 
-    Unlike `is_list_like` in engine/nested.py, this is false for an iterator, which a look inside would use up.
+    Unlike `is_list_like` in engine/utils/nested.py, this is false for an iterator, which a look inside would use up.
     """
     return isinstance(thing, (list, tuple)) or (hasattr(type(thing), "dtype") and str(thing.dtype) == "object")
 

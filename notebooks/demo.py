@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from engine import Value, dot, no_grad
-from engine.console import make_output_readable
 from engine.graph import topological_order
+from engine.utils.console import make_output_readable
 from nn import MLP, SGD, Adam, Neuron, binary_cross_entropy_with_logits, hinge_loss
 from viz import draw_dot, plot_decision_boundary, plot_loss
 

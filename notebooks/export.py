@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from engine.console import make_output_readable
+from engine.utils.console import make_output_readable
 
 HERE = Path(__file__).parent
 LESSONS = [*sorted((HERE / "lessons").glob("*.ipynb")), HERE / "glossary.ipynb"]

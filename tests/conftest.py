@@ -66,10 +66,13 @@ def firefox(tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
 def pytest_collection_modifyitems(items):
-    """What needs a browser is slow."""
+    """What needs a browser is slow. Files with slow tests come first, for no core is to wait for the last of them."""
     for item in items:
         if {"browser", "firefox"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    tests = Counter(item.path for item in items)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (not slow[item.path], -tests[item.path], item.path))
 
 
 @pytest.fixture(scope="session")

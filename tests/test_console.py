@@ -17,7 +17,7 @@ import engine
 import nn
 import viz
 from engine import Rule, Value, check_gradients, compile, record_lines
-from engine.console import make_output_readable, readable
+from engine.utils.console import make_output_readable, readable
 from nn import MLP, SGD, History, Module, fit, mse_loss
 from tests.paths import ROOT
 from viz.classroom.exercises.exercise import Verdict
@@ -120,16 +120,6 @@ def test_a_script_can_make_all_that_it_prints_readable(monkeypatch):
     print("∂L/∂a → 語")
     stream.flush()
     assert stream.buffer.getvalue() == b"dL/da -> \\u8a9e\n"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_the_demo_runs_on_every_console(encoding, tmp_path):
-    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
-    script = ROOT / "notebooks" / "demo.py"
-    ran = subprocess.run([sys.executable, script], capture_output=True, env=environment, cwd=tmp_path, check=True)
-    shown = "∂L/∂e += ∂L/∂d · ∂d/∂e".encode(encoding, "readable")
-    assert shown in ran.stdout
 
 
 def test_zero_has_no_sign_wherever_a_number_is_shown(monkeypatch):

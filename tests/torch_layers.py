@@ -6,7 +6,7 @@ import pytest
 
 import nn
 from engine import Value, compile, dot
-from engine.nested import tree_leaves, tree_map
+from engine.utils.nested import tree_leaves, tree_map
 from tests.paths import DATA
 
 CASES = json.loads((DATA / "torch_layers.json").read_text())["cases"]

@@ -36,12 +36,13 @@ from engine.compiler.pytree import (
     unflatten,
     unflatten_args,
 )
-from engine.compiler.result import CompiledRule, compiled_value
+from engine.compiler.result import compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
-from engine.console import printable
-from engine.locks import new_lock
 from engine.modes import TraceError, mode, no_grad, switched
+from engine.utils.console import printable
+from engine.utils.locks import new_lock
+from engine.utils.recent import Recent
 from engine.value import Value, as_value
 
 # How many are kept of each function, for as many signatures of arguments; the least recently used go first. One takes
@@ -80,7 +81,8 @@ class Compiled:
     What the function sees besides its arguments may change: globals, closures, attributes, items of containers, helpers
     in other modules. It is compared at each call, and the function recorded anew where that matters. A file, the clock
     or the environment can't be watched, and are refused. The calls 2, 3, 5, 9, 17, … are compared with a plain run, the
-    gradients too.
+    gradients too; there it is found at the latest, and told, if an iterator has gone on, a constant of an installed
+    package is another one, or a Module got an attribute behind its back, by ``vars(m)["k"] = 2``.
 
     Raises:
         TraceError: if the function does not do the same operations on the same numbers at every call.
@@ -99,8 +101,9 @@ class Compiled:
         self._guard = Guard(function)
         self._arguments: tuple[Any, ...] = ()  # functions and other objects among them: what they see is seen too
         # By the signature of the arguments; and those of every mode, training or not, that modules were in.
-        self._specializations: dict[Signature, Specialization] = {}
-        self._by_modes = {training_modes(self._guard.seen): self._specializations}
+        self._specializations: Recent[Signature, Specialization] = Recent(MOST_SPECIALIZATIONS)
+        self._by_modes: Recent[tuple[bool, ...], Recent[Signature, Specialization]] = Recent(MOST_MODES)
+        self._by_modes.use(training_modes(self._guard.seen), self._specializations)
         self._changes = 0  # before how many calls in a row was something changed
         self._other_tapes = 0  # how many times in a row this has led to another tape
         self._latest: Specialization | None = None
@@ -158,8 +161,9 @@ class Compiled:
             if given is not leaves:
                 by_inputs = [derivative for derivative, leaf in zip(by_inputs, leaves) if isinstance(leaf, Value)]
             finite = values_finite == grads_finite == 1
-            rule = CompiledRule(self.__name__, by_inputs, by_parameters, parameters, finite)
-            value = compiled_value(results[0], version, given, rule)
+            value = compiled_value(
+                self.__name__, results[0], version, given, by_inputs, parameters, by_parameters, finite
+            )
         return (value, unflatten(specialization.result, iter(results))[1]) if self._aux else value
 
     def mean(self, *args: Any, **options: Any) -> Value:
@@ -220,8 +224,8 @@ class Compiled:
                 outputs, *_ = specialization.run_batch(group, 0.0, keep=True)
                 data = float(sum((outputs[0] * share).tolist()))
             if learning:
-                rule = CompiledRule(f"{self.__name__}.{how}", [], gradient, specialization.parameters, finite)
-                parts.append(compiled_value(data, version, [], rule))
+                name, parameters = f"{self.__name__}.{how}", specialization.parameters
+                parts.append(compiled_value(name, data, version, [], [], parameters, gradient, finite))
             else:
                 parts.append(Value(data))
         return parts[0] if len(parts) == 1 else as_value(functions.sum(parts))
@@ -306,13 +310,10 @@ class Compiled:
         return (found, expected) if found.compilable else (None, None)
 
     def _note_use(self, signature: Signature, found: Specialization) -> None:
-        """See that the least recently used of too many specializations, the first in the dictionary, goes."""
+        """Keep it as the one that was used last."""
         with self._lock:
             self._latest = found
-            self._specializations.pop(signature, None)
-            self._specializations[signature] = found
-            while len(self._specializations) > MOST_SPECIALIZATIONS:
-                del self._specializations[next(iter(self._specializations))]
+            self._specializations.use(signature, found)
 
     def _validate(
         self, found: Specialization, signature: Signature, leaves: list[Any]
@@ -357,10 +358,8 @@ class Compiled:
                     specialization.distrust()
             self._guard = self._guard.renewed()
             modes = training_modes(self._guard.seen)
-            self._specializations = self._by_modes.pop(modes, {})
-            self._by_modes[modes] = self._specializations
-            while len(self._by_modes) > MOST_MODES:
-                del self._by_modes[next(iter(self._by_modes))]
+            self._specializations = self._by_modes.get(modes) or Recent(MOST_SPECIALIZATIONS)
+            self._by_modes.use(modes, self._specializations)
 
     def _watch(self, signature: Signature) -> None:
         """Watch what functions and other objects among the arguments see, too; and refuse what can't be watched."""

@@ -16,7 +16,8 @@ from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.pytree import Group
 from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_batch
 from engine.compiler.tape import Tape
-from engine.rules import Rule, dot
+from engine.nary_rules import dot
+from engine.rules import Rule
 
 LANES = 120  # at most: 15 cache lines, an odd number, against cache-set conflicts between rows
 _ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own cache holds

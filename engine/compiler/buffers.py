@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine.ieee import UNSET
-from engine.locks import new_lock
+from engine.utils.locks import new_lock
 from engine.value import Leaf, Value
 
 _data, _grad, _version = (Value.__dict__[slot] for slot in ("_data", "grad", "_version"))
@@ -206,6 +206,8 @@ class Binding:
 
     def may_have_changed_since(self, version: int) -> bool:
         """Whether any of the numbers, or of others in the same buffers, was changed after that."""
+        if not self.values:
+            return False
         if self.in_buffers():
             return any(buffer.latest > version for buffer in self.buffers)
         return any(value._version > version for value in self.values)

@@ -28,6 +28,7 @@ from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_ge
 from engine.compiler.guards import Guard, is_users
 from engine.modes import PACKAGES
 from engine.rules import Rule
+from engine.utils.recent import Recent
 
 POINTER = types.CPointer(types.float64)
 SIGNATURE = types.void(types.CPointer(types.uint32), *[types.int64] * 4, POINTER, POINTER)
@@ -59,13 +60,11 @@ def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
     guard, made = _of_users.get((rule, operands, batched), (None, None))
     if guard is None or made is None or not guard.holds():
         guard, made = Guard(rule), _kernel.__wrapped__(rule, operands, batched)
-        _of_users[rule, operands, batched] = guard, made
-        while len(_of_users) > MOST_KERNELS:
-            del _of_users[next(iter(_of_users))]
+        _of_users.use((rule, operands, batched), (guard, made))
     return made
 
 
-_of_users: dict[tuple[Rule, int, bool], tuple[Guard, Kernel]] = {}
+_of_users: Recent[tuple[Rule, int, bool], tuple[Guard, Kernel]] = Recent(MOST_KERNELS)
 
 
 @lru_cache(MOST_KERNELS)

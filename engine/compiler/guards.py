@@ -88,52 +88,47 @@ class Guard:
     def _remember(self) -> None:
         self._copies = [part.copy() for part in self._lists]
         self._sizes = [*map(len, self._spaces)]
-        self._attributes = [variables.copy() for variables in self._modules]
+        self._attributes = [(_variables(module) or {}).copy() for module in self._modules]
         self._version = module_version
-        functions, keys = [each.function for each in self._lookups], [each.keys for each in self._lookups]
-        live = [each.items for each in self._rows]
+        references = [[*map(each.function, each.keys)] for each in self._lookups]
+        items = [[*row.items, _END] for row in self._rows]
+        self._remembered = [*chain(*references, *items)]
+        lists, machine = self._lists, self._list_checker
+        self._lists_hold = machine(lists) if machine is not None else partial(list.__eq__, lists, self._copies)
+        self.holds = self._make_holds(references, items)
 
-        def now() -> Iterator[Any]:
-            return chain(*map(map, functions, keys), *live, _AT_END)
+    def _now(self) -> Iterator[Any]:
+        """What there is now in the places of what is remembered."""
+        lookups = [map(each.function, each.keys) for each in self._lookups]
+        return chain(*lookups, *[chain(row.items, _AT_END) for row in self._rows])
 
-        self._now = now
-        self._remembered = [*self._now()]
-        self.holds = self._checker(functions, keys, live)
-
-    def _checker(self, functions: list[Any], keys: list[Any], live: list[Any]) -> Callable[[], bool]:
-        """What `holds` is: with everything in variables of its own, for it is asked at each call."""
-        count = sum(map(len, keys))
-        if count <= _FEW:
-            references_hold = _few_hold(self._lookups, self._remembered[:count])
-            functions, keys, remembered = [], [], self._remembered[count:]
+    def _make_holds(self, references: list[list[Any]], items: list[list[Any]]) -> Callable[[], bool]:
+        """What `holds` is, which is asked at each call: a function made for what there is to ask, as ``f.a is r0``."""
+        values: dict[str, Any] = {"guard": self}
+        terms = ["(guard._version == module_version or guard._modules_hold())"] if self._modules else []
+        if self._lists:
+            values["lists_hold"] = self._lists_hold
+            terms.append("lists_hold()")
+        if sum(map(len, references)) + len(self._spaces) + len(items) > _FEW:
+            values |= {"sizes": self._sizes, "spaces": self._spaces, "remembered": self._remembered}
+            terms += "sizes == [*map(len, spaces)]", "all(map(is_, guard._now(), remembered))"
         else:
-            references_hold, remembered = _nothing_to_ask, self._remembered
-        nothing = not functions and not live
-        lists, spaces, sizes, modules = self._lists, self._spaces, self._sizes, self._modules
-        by_machine = self._list_checker
-        lists_hold = by_machine(lists) if by_machine is not None else partial(list.__eq__, lists, self._copies)
-        self._lists_hold: Callable[[], bool] = lists_hold
-
-        if not (modules or lists or spaces or count or live):
-            return _nothing_to_ask
-
-        def holds() -> bool:
-            try:
-                return (
-                    (not modules or self._version == module_version or self._modules_hold())
-                    and (not lists or lists_hold())
-                    and references_hold()
-                    and (not spaces or [*map(len, spaces)] == sizes)
-                    and (nothing or all(map(is_, chain(*map(map, functions, keys), *live, _AT_END), remembered)))
-                )
-            except (ValueError, RuntimeError):  # a cell was emptied; another thread changes a dictionary
-                return False
-
-        return holds
+            for i, (lookup, held) in enumerate(zip(self._lookups, references)):
+                terms += _terms(i, lookup, held, values)
+            for i, (space, size) in enumerate(zip(self._spaces, self._sizes)):
+                values[f"space{i}"] = space
+                terms.append(f"len(space{i}) == {size}")
+            for i, (row, held) in enumerate(zip(self._rows, items)):
+                values[f"row{i}"], values[f"items{i}"] = row.items, held
+                texts = all(type(item) is str for item in held[:-1])
+                same = "[*row{0}, _END] == items{0}" if texts else "all(map(is_, chain(row{0}, _AT_END), items{0}))"
+                terms.append(same.format(i))
+        return _function(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
 
     def _modules_hold(self) -> bool:
         version = module_version
-        for before, now in zip(self._attributes, self._modules):
+        for before, module in zip(self._attributes, self._modules):
+            now = _variables(module) or {}
             if len(before) != len(now) or not all(map(is_, before.values(), map(now.get, before))):
                 return False
         self._version = version  # it was another Module
@@ -141,7 +136,8 @@ class Guard:
 
     def difference(self) -> str:
         """Where something else is now, in words; empty where the guard holds."""
-        for before, now in zip(self._attributes, self._modules):
+        for before, module in zip(self._attributes, self._modules):
+            now = _variables(module) or {}
             for name in before.keys() | now.keys():
                 if before.get(name, _END) is not now.get(name, _END):
                     return f"the attribute {name} of a module"
@@ -160,7 +156,9 @@ class Guard:
             for item in row.items:
                 if item is not next(at):
                     return row.name
-        return "" if next(at) is _END else "an item of a container"
+            if next(at) is not _END:
+                return row.name
+        return ""
 
     def renewed(self) -> "Guard":
         """A guard of what is there now; quickly, where only numbers or texts were put in the place of others."""
@@ -184,36 +182,39 @@ class _Lookup(NamedTuple):
     keys: list[Any]
     words: Callable[[Any], str]  # a key, in words
     attribute: str = ""  # if it is an attribute of the key: which
+    space: Mapping[str, Any] | None = None  # if it is an item with that key: of what
 
 
-_FEW = 200  # references: so many are compared in one expression of Python's, in half the time
+_FEW = 200  # references and containers: so many are compared in one expression of Python's, in a third of the time
 
 
-def _few_hold(lookups: list[_Lookup], remembered: list[Any]) -> Callable[[], bool]:
-    """A function that tells whether each key refers to what is remembered: ``f0('k') is r0 and …``."""
-    values: dict[str, Any] = {f"r{n}": reference for n, reference in enumerate(remembered)}
-    terms: list[str] = []
-    for i, lookup in enumerate(lookups):
-        values[f"f{i}"] = lookup.function
-        for key in lookup.keys:
-            n = len(terms)
-            if type(key) is not str:
-                values[f"k{n}"] = key
-            if lookup.attribute:
-                asked = f"k{n}.{lookup.attribute}"
-            else:
-                asked = f"f{i}({key!r})" if type(key) is str else f"f{i}(k{n})"
-            terms.append(f"{asked} is r{n}")
-    return _expression(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
+def _terms(i: int, lookup: _Lookup, held: list[Any], values: dict[str, Any]) -> Iterator[str]:
+    """Expressions that are true if each key of the i-th lookup refers to what is held; `values` gets what they need."""
+    values[f"f{i}"], values[f"s{i}"] = lookup.function, lookup.space
+    for n, (key, reference) in enumerate(zip(lookup.keys, held)):
+        values[f"k{i}_{n}"], values[f"r{i}_{n}"] = key, reference
+        if lookup.attribute:
+            asked = f"k{i}_{n}.{lookup.attribute}"
+        elif lookup.space is not None and key in lookup.space:
+            asked = f"s{i}[k{i}_{n}]"
+        else:
+            asked = f"f{i}(k{i}_{n})"
+        yield f"{asked} is r{i}_{n}"
 
 
 @lru_cache(256)
-def _expression(names: tuple[str, ...], text: str) -> Any:
-    return eval(f"lambda {', '.join(names)}: lambda: {text}")
-
-
-def _nothing_to_ask() -> bool:
-    return True
+def _function(names: tuple[str, ...], condition: str) -> Any:
+    """A function that makes, for values of these names, one that tells whether the condition holds."""
+    made: dict[str, Any] = {}
+    text = f"""def make({", ".join(names)}):
+    def holds():
+        try:
+            return {condition}
+        except (KeyError, ValueError, RuntimeError):  # a name is gone, a cell empty; or another thread changes one
+            return False
+    return holds"""
+    exec(compile(text, "made by guards.py", "exec"), globals(), made)
+    return made["make"]
 
 
 class _Row(NamedTuple):
@@ -231,7 +232,7 @@ class _Walk:
         rows: the items of containers.
         lists: those of objects that are equal only to themselves, such as Values: ``==`` compares them quickly.
         mixed_lists: all others.
-        modules: the attributes of each Module.
+        modules: all Modules.
     """
 
     def __init__(self, roots: Iterable[Any]) -> None:
@@ -240,7 +241,7 @@ class _Walk:
         self.rows: list[_Row] = []
         self.lists: list[list[Any]] = []
         self.mixed_lists: list[list[Any]] = []
-        self.modules: list[dict[str, Any]] = []
+        self.modules: list[Any] = []
         self._visited: set[int] = set()
         self._waiting: list[tuple[Any, int]] = [(root, 0) for root in roots]
         self._depth = 0  # how many references ago an installed package's object was entered
@@ -249,7 +250,7 @@ class _Walk:
         self._functions: list[FunctionType] = []
         self._cells: list[CellType] = []
         self._instances: list[Any] = []
-        self._slots: list[_Lookup] = []
+        self._found: list[_Lookup] = []  # in slots and small dictionaries
         self._variables: list[ContextVar[Any]] = []
         # Of globals and installed modules, and of classes, objects and other modules: the names that count.
         self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
@@ -269,7 +270,7 @@ class _Walk:
 
     def lookups(self) -> list[_Lookup]:
         """What was collected, but for containers."""
-        found = [*self._slots]
+        found = [*self._found]
         if self._functions:
             words: Callable[[Any], str] = "the code of {0.__name__}".format
             found.append(_Lookup(attrgetter("__code__"), self._functions, words, "__code__"))
@@ -291,7 +292,7 @@ class _Walk:
         named = [*self._globals.values(), *self._spaces.values()]
         for name, space, names in named:
             if keys := [key for key in names if key not in _MAKING or key in space]:
-                found.append(_Lookup(space.get, keys, partial("{}{}".format, name)))
+                found.append(_Lookup(space.get, keys, partial("{}{}".format, name), space=space))
         return found
 
     def spaces(self) -> list[Any]:
@@ -324,7 +325,7 @@ class _Walk:
         elif issubclass(kind, Rule):
             if is_users(x):  # in the table nothing changes
                 for slot in _RULE:
-                    self._slots.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
+                    self._found.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
                     self._wait_for([_in_slot(slot, x)])
         elif _is_array(x):
             self.rows.append(_Row(_Content(x), f"what is in a {kind.__name__}"))
@@ -418,7 +419,9 @@ class _Walk:
         elif issubclass(kind, dict):
             ordered: Any = OrderedDict if kind is OrderedDict else dict  # the former has an order of its own
             self.rows.append(_Row(ordered.keys(x), "a key of a dictionary"))
-            if dict.__len__(x):
+            if kind is dict and len(x) < _FEW // 4 and {*map(type, x)} == {str}:
+                self._found.append(_Lookup(x.get, [*x], lambda _: "an entry of a dictionary", space=x))
+            elif dict.__len__(x):
                 self.rows.append(_Row(ordered.values(x), "an entry of a dictionary"))
             self._wait_for(dict.values(x))
         for wrapper, names in _WRAPPERS.items():
@@ -446,7 +449,7 @@ class _Walk:
             return
         self._depth = 0
         if is_module:
-            self.modules.append(variables or {})
+            self.modules.append(x)
         elif not of_package:
             self._instances.append(x)
         if is_module and of_package:  # how it computes, and from what, is no user's
@@ -456,9 +459,10 @@ class _Walk:
             self._add_space(f"the {kind.__name__}'s ", variables)
             if not of_package:
                 self._users.add(id(variables))
+                self._found.append(_Lookup(_dict_slot(kind).__get__, [x], lambda _: "the attributes of an object"))
         self._visit_class(kind, made=False)
         for slot in chain.from_iterable(() if of_package else map(_slots, kind.__mro__)):
-            self._slots.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
+            self._found.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
             self._wait_for([_in_slot(slot, x)])
 
     def _visit_foreign(self, x: Any, kind: type, variables: dict[str, Any] | None) -> None:
@@ -576,12 +580,15 @@ def _or_end(function: Callable[[Any], Any], key: Any) -> Any:
 
 def _variables(x: Any) -> dict[str, Any] | None:
     """The attributes of an object, without asking it: it may answer in a way of its own."""
-    for kind in type(x).__mro__:
-        slot = kind.__dict__.get("__dict__")
-        if isinstance(slot, GetSetDescriptorType):
-            found = slot.__get__(x)
-            return found if isinstance(found, dict) else None
-    return None
+    slot = _dict_slot(type(x))
+    found = None if slot is None else slot.__get__(x)
+    return found if isinstance(found, dict) else None
+
+
+def _dict_slot(kind: type) -> Any:
+    """Where objects of this class have their attributes."""
+    slots = [base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__]
+    return next((slot for slot in slots if isinstance(slot, GetSetDescriptorType)), None)
 
 
 def _slots(kind: type) -> list[MemberDescriptorType]:

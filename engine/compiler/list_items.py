@@ -1,6 +1,6 @@
 """Whether lists still hold the same objects, asked by machine code.
 
-For 4,192 parameters in 262 lists that takes 3 µs, and 5 by ``==``, which does not tell 0.0 from -0.0.
+For 4,192 parameters in 262 lists that takes 1.3 µs, and 5 by ``==``, which does not tell 0.0 from -0.0.
 """
 
 import sys
@@ -22,18 +22,19 @@ _ITEMS = _SIZE + 1  # and the address of its items, which are addresses of objec
 @jit_cached(numba.njit, "boolean(int64, int64, int64)", **OPTIONS)
 def _hold(lists, count, items):
     """Whether so many lists have the sizes and items that stand one after the other."""
-    addresses, expected, at = integers(lists), integers(items), 0
+    addresses = integers(lists)
     for i in range(count):
         fields = integers(addresses[i])
         size = fields[_SIZE]
-        if size != expected[at]:
+        if size != integers(items)[0]:
             return False
-        found, different = integers(fields[_ITEMS]), 0
+        items += 8
+        found, expected, different = integers(fields[_ITEMS]), integers(items), 0
         for j in range(size):  # without a way out in the middle, so that LLVM can use vectors
-            different |= found[j] ^ expected[at + 1 + j]
+            different |= found[j] ^ expected[j]
         if different != 0:
             return False
-        at += 1 + size
+        items += 8 * size
     return True
 
 

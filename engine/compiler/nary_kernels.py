@@ -1,7 +1,7 @@
 """Kernels for rules with any number of operands: loops over flat arrays, which numba compiles.
 
-The table in engine/rules.py defines these rules on tuples of numbers of any kind. A compiler does not turn a tuple into
-a loop, so they are written a second time here; a test compares each with its rule in the table.
+The table in engine/nary_rules.py defines these rules on tuples of numbers of any kind. A compiler does not turn a tuple
+into a loop, so they are written a second time here; a test compares each with its rule in the table.
 
 All kernels have the same signature (see engine/compiler/codegen.py): the integers of the instruction, which are indices
 into ``v``, the numbers, and ``g``, the gradients; how many there are; and the number of lanes. An index below `uniform`
@@ -13,7 +13,7 @@ import math
 import numba
 import numpy as np
 
-from engine import ieee, rules
+from engine import ieee, nary_rules
 from engine.compiler.codegen import as_arrays, to_numba
 from engine.compiler.disk_cache import DEVICE_ONLY
 from engine.compiler.simd import (
@@ -536,13 +536,13 @@ def gather_back(operands_, repeats, count, width, uniform, v_, g_):
 
 
 NARY_KERNELS = {
-    rules.dot: (dot, dot_back),
-    rules.total: (total, total_back),
-    rules.mean: (mean, mean_back),
-    rules.largest: (largest, ties_back),
-    rules.smallest: (smallest, ties_back),
-    rules.logsumexp: (logsumexp, logsumexp_back),
-    rules.gather: (gather, gather_back),
+    nary_rules.dot: (dot, dot_back),
+    nary_rules.total: (total, total_back),
+    nary_rules.mean: (mean, mean_back),
+    nary_rules.largest: (largest, ties_back),
+    nary_rules.smallest: (smallest, ties_back),
+    nary_rules.logsumexp: (logsumexp, logsumexp_back),
+    nary_rules.gather: (gather, gather_back),
     "softmax": (softmax, softmax_back),
     "log_softmax": (log_softmax, log_softmax_back),
     "broadcast": (broadcast, broadcast_back),

@@ -15,10 +15,10 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any
 
-from engine.conversion import array_shape
 from engine.modes import mode
-from engine.nested import tree_leaves
-from engine.value import Value
+from engine.utils.conversion import array_shape
+from engine.utils.nested import tree_leaves
+from engine.value import Leaf, Value
 
 # NUMBER; (n, signature) of n alike; ("list", signature, ...); ("dict", (name, signature), ...);
 # ("as it is", type, thing); ("named", type, signature, ...) of a namedtuple. Of a whole call: a pair, the signatures of
@@ -26,7 +26,7 @@ from engine.value import Value
 Signature = Any
 NUMBER = "number"
 _PLAIN = {float, int}
-_SCALARS = {float, int, Value}
+_SCALARS = {float, int, Value, Leaf}
 
 
 def flatten(tree: Any, leaves: list[Any]) -> Signature:

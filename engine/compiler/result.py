@@ -13,20 +13,21 @@ from engine.value import Value, grad_lock, new
 
 
 class CompiledRule(Rule):
-    """What a compiled call did, as a rule: its partials were computed together with its value."""
+    """What a compiled call did, as a rule: its partials were computed together with its value.
+
+    Attributes:
+        by_arguments, by_parameters: the derivatives with respect to the Values among the arguments, and to parameters.
+        parameters: where the numbers of the latter are.
+        finite: whether all numbers are, and all derivatives.
+    """
 
     __slots__ = ("by_arguments", "by_parameters", "finite", "parameters")
     constants = ()
     jumps = False
-
-    def __init__(
-        self, name: str, by_arguments: list[float], by_parameters: Any, parameters: Binding, finite: bool
-    ) -> None:
-        self.symbol = self.name = name
-        self.by_arguments = by_arguments
-        self.by_parameters = by_parameters
-        self.parameters = parameters
-        self.finite = finite
+    by_arguments: list[float]
+    by_parameters: Any
+    parameters: Binding
+    finite: bool
 
     def value(self, *xs: float) -> float:
         """Refuse: machine code keeps nothing between calls."""
@@ -70,16 +71,30 @@ class CompiledValue(Value):
         return copy
 
 
-def compiled_value(data: float, version: int, given: list[Value], rule: CompiledRule) -> Value:
+def compiled_value(
+    name: str,
+    data: float,
+    version: int,
+    given: list[Value],
+    by_arguments: list[float],
+    parameters: Binding,
+    by_parameters: Any,
+    finite: bool,
+) -> Value:
     """The result of a compiled call that began at that version, with these Values among its arguments."""
+    rule: CompiledRule = new(CompiledRule)
+    rule.symbol = rule.name = name
+    rule.by_arguments = by_arguments
+    rule.by_parameters = by_parameters
+    rule.parameters = parameters
+    rule.finite = finite
     node: Value = new(CompiledValue)
-    parameters = rule.parameters.values
     node._data = data
     node.grad = UNSET
     node.rule = rule
     node.label = ""
     node.role = "operation"
-    node._x = (*given, *parameters) if given else parameters
+    node._x = (*given, *parameters.values) if given else parameters.values
     node._y = None
     node._version = version
     return node

@@ -319,7 +319,8 @@ def run_batch(address):
                         bad = begin + lane
         if job.results != 0:
             for k in range(job.output_count):
-                results[k * examples + begin : k * examples + begin + width] = v[outputs[k] : outputs[k] + width]
+                for lane in range(width):  # as slices, numba would compile what it says of other shapes: 2 s
+                    results[k * examples + begin + lane] = v[outputs[k] + lane]
         for lane in range(width):
             total += v[outputs[0] + lane]
         if seed != 0.0:

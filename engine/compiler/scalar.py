@@ -14,8 +14,8 @@ from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_once
 from engine.compiler.tape import Tape
-from engine.conversion import to_float
-from engine.rules import dot
+from engine.nary_rules import dot
+from engine.utils.conversion import to_float
 
 
 class ScalarProgram(Program):
@@ -33,7 +33,7 @@ class ScalarProgram(Program):
         self.integers, self.starts, place = scheduled(tape)
         self.outputs = place[tape.outputs].astype(np.int64)
         self._outputs = self.outputs.tolist()
-        self._root = self._outputs[0]
+        self._root, self._alone = self._outputs[0], len(self._outputs) == 1
         self.size = tape.size
         self._parameters = len(tape.parameters)
         self.constants = slice(tape.inputs + self._parameters, tape.leaves)
@@ -73,7 +73,7 @@ class ScalarProgram(Program):
             job.bind_parameters(parameters)
         finite = call_driver(self.address, job.address)
         memory = job.memory
-        results = [memory[place] for place in self._outputs]
+        results = [memory[self._root]] if self._alone else [memory[place] for place in self._outputs]
         by_inputs: list[float] = []
         by_parameters = _NONE
         if gradient:

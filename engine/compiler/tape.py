@@ -12,11 +12,12 @@ from array import array
 from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from engine.console import printable
 from engine.graph import topological_order
 from engine.names import in_brackets, number
-from engine.rules import Rule, total
+from engine.nary_rules import total
+from engine.rules import Rule
 from engine.steps import as_python
+from engine.utils.console import printable
 from engine.value import Value, new
 
 # Each output of a softmax is a node with a rule of its own. All those of the same operands become one instruction, a

@@ -21,9 +21,9 @@ from engine.compiler.guards import Guard, is_users
 from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, opaque_leaves, unflatten_args
 from engine.compiler.tape import Tape
 from engine.functional import gradients
-from engine.locks import new_lock
 from engine.modes import TraceError, callers_depth, switched
 from engine.rules import Rule
+from engine.utils.locks import new_lock
 from engine.value import Value, as_value
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from engine.compiler.pytree import is_array
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn.checks import as_integer, as_seed, is_number
 from nn.data.validation import check_table, check_X_y, take
 

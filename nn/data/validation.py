@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from engine.compiler.pytree import is_array
-from engine.nested import is_list_like, tree_leaves, tree_map
+from engine.utils.nested import is_list_like, tree_leaves, tree_map
 
 
 def check_X_y(X: Any, y: Any, ragged: bool) -> tuple[Any, Any]:

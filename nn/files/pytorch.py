@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn.layers import (
     ACTIVATIONS,
     ELU,

@@ -21,8 +21,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from engine.files import write_file
-from engine.nested import tree_leaves
+from engine.utils.files import write_file
+from engine.utils.nested import tree_leaves
 from nn.module import Module
 
 State = dict[str, Any]

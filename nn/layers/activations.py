@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import Value, softmax
-from engine.nested import is_list_like, tree_map
+from engine.utils.nested import is_list_like, tree_map
 from nn.checks import check_finite
 from nn.module import Module
 

@@ -12,7 +12,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot, softmax
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from nn.checks import check_integer
 from nn.layers.dense import Linear
 from nn.module import Module

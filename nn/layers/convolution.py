@@ -16,8 +16,8 @@ import random
 from math import sqrt
 from typing import Any
 
-from engine import Value, rules
-from engine.nested import is_list_like, tree_leaves, tree_map
+from engine import Rule, Value, nary_rules
+from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import record
 from nn.checks import as_integer, check_integer, check_rng
 from nn.layers.activations import as_input
@@ -87,7 +87,7 @@ class Conv2d(Module):
         patches = _unfold(image, self)
         biases = [()] * self.out_channels if self.bias is None else [(b,) for b in self.bias]
         neurons = [((*tree_leaves(weight),), b) for weight, b in zip(self.weight, biases)]
-        return [[[record(rules.dot, (*w, *patch, *b)) for patch in row] for row in patches] for w, b in neurons]
+        return [[[record(nary_rules.dot, (*w, *patch, *b)) for patch in row] for row in patches] for w, b in neurons]
 
     def __repr__(self) -> str:
         padding = f", padding={self.padding}" if any(self.padding) else ""
@@ -98,7 +98,7 @@ class Conv2d(Module):
 class _Pool2d(Module):
     """Each channel on its own, made smaller: the numbers in a window become one."""
 
-    rule: rules.Rule
+    rule: Rule
 
     def __init__(self, kernel_size: Size, stride: Size | None = None) -> None:
         self.kernel_size = _pair("kernel_size", kernel_size)
@@ -134,7 +134,7 @@ class MaxPool2d(_Pool2d):
     4.0
     """
 
-    rule = rules.largest
+    rule = nary_rules.largest
 
 
 class AvgPool2d(_Pool2d):
@@ -145,7 +145,7 @@ class AvgPool2d(_Pool2d):
     2.5
     """
 
-    rule = rules.mean
+    rule = nary_rules.mean
 
 
 class Flatten(Module):

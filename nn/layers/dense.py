@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 from typing import Any
 
-from engine import Value, rules
+from engine import Value, nary_rules
 from engine.value import record
 from nn.checks import check_inputs, check_integer, check_rng
 from nn.init import gain
@@ -87,7 +87,7 @@ class Neuron(Module):
     def _forward(self, xs: list[Value]) -> Value:
         total: Any
         if self.fused:
-            total = record(rules.dot, (*self.w, *xs) if self.b is None else (*self.w, *xs, self.b))
+            total = record(nary_rules.dot, (*self.w, *xs) if self.b is None else (*self.w, *xs, self.b))
         else:
             total = 0.0 if self.b is None else self.b
             for weight, value in zip(self.w, xs):

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine import TraceError
 from engine.modes import mode
-from engine.nested import tree_map
+from engine.utils.nested import tree_map
 from nn.checks import check_rng, check_share
 from nn.layers.activations import as_input
 from nn.module import Module

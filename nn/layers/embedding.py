@@ -12,7 +12,7 @@ import random
 from typing import Any
 
 from engine import Value, select
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from nn.checks import as_index, check_integer, check_rng
 from nn.module import Module
 from nn.tensors import tensor

@@ -14,7 +14,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from nn.checks import check_inputs, check_integer, check_rng
 from nn.layers.dense import bias_repr
 from nn.module import Module

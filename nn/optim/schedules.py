@@ -22,7 +22,7 @@ from math import cos, inf, pi
 from typing import Any
 
 from engine import Value
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from nn.checks import (
     as_integer,
     check,

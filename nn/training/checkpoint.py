@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.compiler.pytree import is_array
-from engine.files import write_file
 from engine.modes import callers_depth
-from engine.nested import tree_leaves
+from engine.utils.files import write_file
+from engine.utils.nested import tree_leaves
 from nn.checks import check_state, is_number
 from nn.data import DataLoader
 from nn.module import Module, named_members

@@ -21,7 +21,7 @@ from typing import Any
 
 from engine import Value, gradients, relu
 from engine.modes import callers_depth, switched
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from engine.value import as_value
 from nn.layers import Layer, ReLU
 from nn.module import Module

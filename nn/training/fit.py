@@ -25,7 +25,7 @@ from typing import Any
 from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
 from engine.modes import callers_depth, switched
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from nn.checks import as_integer, check_integer, check_number, is_number
 from nn.data import DataLoader, train_test_split
 from nn.layers import BatchNorm1d

@@ -15,8 +15,8 @@ epoch    loss  validation   lr  seconds
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.console import printable
 from engine.names import number
+from engine.utils.console import printable
 from nn.checks import check_state, is_number
 from nn.module import Module
 

@@ -12,7 +12,7 @@ from engine.compiler.api import Compiled, compile
 from engine.compiler.pytree import is_array
 from engine.compiler.trace import machine_is_available
 from engine.modes import switched
-from engine.nested import tree_leaves, tree_map
+from engine.utils.nested import tree_leaves, tree_map
 from engine.value import as_value
 from nn.layers import BatchNorm1d
 from nn.module import Module

@@ -10,7 +10,7 @@ from random import Random
 from time import perf_counter
 
 from engine import compile
-from engine.console import make_output_readable
+from engine.utils.console import make_output_readable
 from nn import MLP, Adam, binary_cross_entropy_with_logits, fit, standardize
 
 # Chosen by tests within the training examples. Choosing anew in each fold gives networks that are right just as often.

@@ -11,7 +11,7 @@ from random import Random
 from time import perf_counter
 
 from engine import compile
-from engine.console import make_output_readable
+from engine.utils.console import make_output_readable
 from nn import (
     MLP,
     Adam,

@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
-from engine.console import make_output_readable
+from engine.utils.console import make_output_readable
 from nn import MLP, from_torch, load, save, to_torch
 
 PROCESSES, EPOCHS, BATCH = 2, 30, 16

@@ -8,7 +8,7 @@ https://karpathy.github.io/2026/02/12/microgpt/), made from the parts in nn. Run
 from random import Random
 
 from engine import compile, no_grad, softmax
-from engine.console import make_output_readable
+from engine.utils.console import make_output_readable
 from nn import MLP, Adam, CausalSelfAttention, Embedding, Linear, Module, RMSNorm, cross_entropy
 
 COMMON = """

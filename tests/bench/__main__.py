@@ -124,7 +124,7 @@ class Bench:
         for peer in self.peers.values():
             contestants = contestants | getattr(peer, table, {})
         if self.quick:
-            return Race(contestants, self.rounds, steps=1, seconds=1e-3, collector=(True,))
+            return Race(contestants, self.rounds, steps=1, seconds=1e-3, collector=(True,), warm=(1, 3))
         return Race(contestants, self.rounds)
 
 

@@ -23,6 +23,7 @@ class Race:
         steps: how many steps make a turn, at least.
         seconds: how long a turn lasts, at least.
         collector: whether the garbage collector is on; each of these gets as many turns.
+        warm: how many steps before the clock starts, and how many of what is compiled.
 
     Raises:
         AssertionError: if the losses of two contestants differ by more than 1e-9 of themselves at any of the first
@@ -36,6 +37,7 @@ class Race:
         steps: int = 2,
         seconds: float = 0.01,
         collector: tuple[bool, ...] = (True, False),
+        warm: tuple[int, int] = (WARM, WARM_COMPILED),
     ) -> None:
         self.names, self.collector = list(contestants), collector
         self.times: dict[tuple[str, bool], list[float]] = {}
@@ -43,9 +45,7 @@ class Race:
         for _ in range(rounds):
             for collecting in collector:
                 for name, start in contestants.items():
-                    time, losses[name] = turn(
-                        start(), steps, seconds, collecting, WARM_COMPILED if "compiled" in name else WARM
-                    )
+                    time, losses[name] = turn(start(), steps, seconds, collecting, warm["compiled" in name])
                     self.times.setdefault((name, collecting), []).append(time)
         longest = max(losses, key=lambda name: len(losses[name]))
         for name in losses:

@@ -38,11 +38,14 @@ OPERANDS = sorted({(name, len(sample.symbols)) for name, sample in SAMPLED})
 
 
 def points(numbers: list[float], operands: int, count: int) -> Iterator[tuple[float, ...]]:
-    """Pairs of awkward numbers, the other operands at random; and then all at random."""
+    """Pairs of awkward numbers, the other operands at random; and then all at random.
+
+    Of one or two operands they are fewer than `count`, if all pairs have been there, and then 16 at random.
+    """
     rng = random.Random(operands)
     pairs = list(product(numbers, repeat=min(operands, 2)))
     rng.shuffle(pairs)
-    for i in range(count):
+    for i in range(count if operands > 2 else min(count, len(pairs) + 16)):
         first = pairs[i] if i < len(pairs) else tuple(rng.choice([rng.gauss(0, 2), rng.choice(numbers)]) for _ in "xy")
         yield (*first[:operands], *[rng.choice(numbers) for _ in range(operands - 2)])
 

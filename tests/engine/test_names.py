@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine import Value
 from engine.graph import topological_order
 from engine.names import in_brackets, node_names, number
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 
 
 def names_of(root, names=None):

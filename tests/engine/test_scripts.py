@@ -103,7 +103,7 @@ def points_in_a_plane(number, steps):
     [
         (language_model, 4),
         (points_in_a_plane, 10),
-        pytest.param(language_model, 20, marks=pytest.mark.slow),
+        pytest.param(language_model, 8, marks=pytest.mark.slow),
         pytest.param(points_in_a_plane, 60, marks=pytest.mark.slow),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 import nn
 from engine import Value, compile
 from engine.graph import topological_order
-from engine.nested import tree_leaves, tree_map
+from engine.utils.nested import tree_leaves, tree_map
 from nn import (
     SGD,
     Adam,

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine import Value, grad, jvp
 from engine.check import step_size
-from engine.conversion import to_float
 from engine.modes import switched
 from engine.names import node_names, number
+from engine.utils.conversion import to_float
 from engine.versions import checked_order
 from viz.formulas.report import Equations, Report, Table
 from viz.formulas.symbols import LONGEST, derivative, evaluate, formulas

@@ -11,10 +11,10 @@ from typing import Any
 
 from engine import BackwardStep, Value, gradients
 from engine.anomaly import source_lines
-from engine.conversion import to_float
 from engine.graph import local_derivatives
 from engine.names import node_names, number
 from engine.steps import backward_steps
+from engine.utils.conversion import to_float
 from engine.versions import checked_order
 from viz.formulas.notation import Notation
 from viz.formulas.report import Block, Equations, Report, Sentence

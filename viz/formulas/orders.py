@@ -12,8 +12,8 @@ from engine import BackwardStep, Value
 from engine.anomaly import source_lines
 from engine.graph import local_derivatives, topological_order
 from engine.names import node_names, number
-from engine.nested import is_list_like
 from engine.steps import backward_steps
+from engine.utils.nested import is_list_like
 from engine.versions import checked_order
 from viz.formulas.explain import each_operation
 from viz.formulas.report import Block, Report, Sentence, Table

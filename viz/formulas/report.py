@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.console import printable, readable
+from engine.utils.console import printable, readable
 from viz.formulas.notation import LATEX, MATHML, TEXT, Notation, in_page
 
 _STYLE = "border-collapse:collapse;margin:.5em 0"

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import graphviz
 
 from engine import Value
-from engine.console import printable
-from engine.files import write_file
+from engine.utils.console import printable
+from engine.utils.files import write_file
 from viz.graph import engines, layout
 from viz.graph.palette import PALETTES, Legend, Look, Theme, by_gradient, by_role
 from viz.graph.picture import Arrow, Box, Edges, picture

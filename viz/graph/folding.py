@@ -12,7 +12,7 @@ from math import hypot
 from typing import Any
 
 from engine import Value
-from engine.console import printable
+from engine.utils.console import printable
 
 MIN_PARAMETERS = 3  # a module with this many has a box for them inside it
 

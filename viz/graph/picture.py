@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine import Value
-from engine.console import printable
 from engine.graph import topological_order
 from engine.names import given_names, number
 from engine.steps import builtin_name
+from engine.utils.console import printable
 from viz.graph import folding
 
 Edges = Literal["plain", "local"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine import Value, no_grad
 from engine.compiler.api import compile
 from engine.compiler.trace import machine_is_available
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.modes import switched
-from engine.nested import is_list_like
+from engine.utils.nested import is_list_like
 from viz.plots.boundary import COLOURS, MARKERS, axes, dress, numbers
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.names import number
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from viz.plots.boundary import COLOURS, DASHES, MARKERS, axes, dress, ink, label_ends, numbers, readable
 
 if TYPE_CHECKING:

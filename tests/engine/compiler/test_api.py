@@ -72,11 +72,6 @@ def both(f, *args, **options):
     return compiled(*args, **options), compiled(*args, **options)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def busy(elsewhere):
-    """What other processes do begins before all tests."""
-
-
 # The same numbers, for random programs over the whole table.
 
 
@@ -1167,7 +1162,7 @@ w = Value(2.0)
 f = compile(lambda x: cube(w * x))
 with event.install_listener("numba:run_pass", passes):
     f(1.0).backward()
-    if "nowhere" not in sys.argv:
+    if "empty" in sys.argv:
         f.sum([1.0, 1.0]).backward()
 print(w.grad, "compiled" if passes.buffer else "loaded")
 """
@@ -1191,7 +1186,7 @@ def end(process, folder):
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """Processes that train a little while other tests run, each with its own folder for machine code."""
+    """Processes that train a little at the same time, each with its own folder for machine code."""
     folder = tmp_path_factory.mktemp("machine code")
     (folder / "file").write_text("no folder")
     folders = {"empty": folder / "new" / "folder", "no folder": folder / "file" / "folder", "nowhere": folder / "file"}
@@ -1208,14 +1203,14 @@ def test_the_next_process_finds_the_machine_code(elsewhere):
     answer, how, files = end(process, folder)
     assert (answer, how) == ("36.0", "compiled")
     assert len(files) > 10
-    assert end(start(folder), folder) == (answer, "loaded", files)
+    assert end(start(folder, "empty"), folder) == (answer, "loaded", files)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["no folder", "nowhere"])
 def test_where_nothing_can_be_kept_it_runs_all_the_same(elsewhere, name):
     answer, how, files = end(*elsewhere[name])
-    assert (answer, how, files) == ("12.0" if name == "nowhere" else "36.0", "compiled", {})
+    assert (answer, how, files) == ("12.0", "compiled", {})
 
 
 # Threads and interrupts.

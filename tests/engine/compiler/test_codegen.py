@@ -7,7 +7,7 @@ from math import inf, nan
 
 import pytest
 
-from engine import Rule, Value, compile, dot, log_softmax, rules, softmax
+from engine import Rule, Value, compile, dot, log_softmax, nary_rules, rules, softmax
 from tests.agreement import agrees, check, check_lanes, quietly
 from tests.rule_samples import AWKWARD, FEW, NAMED, SAMPLED, awkward_points, every_rule
 
@@ -111,15 +111,15 @@ def groups(family, several):
 
 
 LOOP_FUNCTIONS = {
-    rules.dot: lambda n: [lambda *xs: rules.dot(*reversed(xs)), rules.dot],  # operands in a row, and not
-    rules.total: of_all(rules.total),
-    rules.mean: of_all(rules.mean),
-    rules.largest: of_all(rules.largest),
-    rules.smallest: of_all(rules.smallest),
-    rules.logsumexp: of_all(rules.logsumexp),
-    rules.gather: of_all(rules.gather),
-    "softmax": groups(rules.softmax, softmax),
-    "log_softmax": groups(rules.log_softmax, log_softmax),
+    nary_rules.dot: lambda n: [lambda *xs: nary_rules.dot(*reversed(xs)), nary_rules.dot],  # operands in a row, and not
+    nary_rules.total: of_all(nary_rules.total),
+    nary_rules.mean: of_all(nary_rules.mean),
+    nary_rules.largest: of_all(nary_rules.largest),
+    nary_rules.smallest: of_all(nary_rules.smallest),
+    nary_rules.logsumexp: of_all(nary_rules.logsumexp),
+    nary_rules.gather: of_all(nary_rules.gather),
+    "softmax": groups(nary_rules.softmax, softmax),
+    "log_softmax": groups(nary_rules.log_softmax, log_softmax),
 }
 TAME = [0.3, -1.2, 2.1, 0.3, 1.7, -0.9, 2.1, 0.0, -40.0]  # some twice: ties
 WILD = [*TAME, 800.0, -800.0, 1e300, -1e300, 1e-300, inf, -inf, nan]
@@ -128,7 +128,7 @@ WILD = [*TAME, 800.0, -800.0, 1e300, -1e300, 1e-300, inf, -inf, nan]
 def drawn(rng, what, n, numbers):
     """Operands for a loop; the first one of `take` says which of the others."""
     point = [rng.choice(numbers) for _ in range(n)]
-    if what is rules.gather:
+    if what is nary_rules.gather:
         point[0] = float(rng.randrange(-1, n + 1))
     return point
 
@@ -144,7 +144,7 @@ every_loop = pytest.mark.parametrize("what", LOOP_FUNCTIONS, ids=lambda what: ge
 @every_loop
 @pytest.mark.parametrize("n", range(1, 6))
 def test_a_loop_is_the_same_as_its_rule(what, n):
-    if what is rules.gather and n == 1:
+    if what is nary_rules.gather and n == 1:
         return  # there is nothing to choose from
     rng = random.Random(n)
     for function in LOOP_FUNCTIONS[what](n):
@@ -155,7 +155,7 @@ def test_a_loop_is_the_same_as_its_rule(what, n):
 @every_loop
 @pytest.mark.parametrize("n", range(1, 6))
 def test_a_loop_is_the_same_in_lanes_whichever_operands_they_share(what, n):
-    if what is rules.gather and n == 1:
+    if what is nary_rules.gather and n == 1:
         return
     rng = random.Random(n)
     for function in LOOP_FUNCTIONS[what](n)[-2:]:
@@ -184,7 +184,7 @@ def test_a_loop_of_the_same_operand_twice_is_the_same(what):
     function = LOOP_FUNCTIONS[what](4)[-1]
 
     def repeated(x, y):
-        return function(x, y, y, x if what is not rules.gather else y)
+        return function(x, y, y, x if what is not nary_rules.gather else y)
 
     points = [tuple(drawn(rng, what, 2, numbers)) for numbers in (TAME, WILD) for _ in range(20)]
     check(repeated, points)

@@ -248,7 +248,7 @@ from engine import Value, compile, mean
 ws = [Value(float(i)) for i in range(1, 5)]
 f = compile(lambda xs: mean([w * x for w, x in zip(ws, xs)]))
 for _ in range(4):
-    value = f.mean([[1.0] * 4] * 32)
+    value = f([1.0] * 4)
 value.backward()
 print(value.data, [w.grad for w in ws])
 """
@@ -280,6 +280,7 @@ def test_two_versions_share_a_cache(tmp_path):
         (here / name).write_text(text)
     printed.append(run(tmp_path, PROGRAM, CHALKGRAD_CACHE=cache))
     assert printed == ["2.5 [0.25, 0.25, 0.25, 0.25]\n"] * 3
+    assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 # Is numba there?

@@ -128,7 +128,12 @@ CASES = {
     "a global by its text": ("k = 2.0\ndef f(x): return x * globals()['k']", "k = 3.0"),
     "a compiled function within": ("k = 2.0\ng = compile(lambda x: x * k)\ndef f(x): return g(x)", "k = 3.0"),
     "a method that was taken out": ("d = {'k': 2.0}\nget = d.get\ndef f(x): return x * get('k')", "d['k'] = 3.0"),
+    "all attributes of an object": (
+        "class S: pass\ns = S()\ns.k = 2.0\ndef f(x): return x * s.k", "s.__dict__ = {'k': 3.0}"),
     # Modules of nn.
+    "all attributes of a Module": (
+        "class Scale(Module):\n def forward(self, x): return [x[0] * self.k]\n"
+        "m = Scale()\nm.k = 2.0\ndef f(x): return m([x])[0]", "m.__dict__ = {**vars(m), 'k': 3.0}"),
     "a global in a Module": (
         "k = 2.0\nclass Scale(Module):\n def forward(self, x): return [x[0] * k]\n"
         "m = Sequential(Scale())\ndef f(x): return m([x])[0]", "k = 3.0"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine import Value
 from engine.compiler.pytree import NUMBER, flatten, is_array, leaf_paths, of_array, unflatten
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 
 QUICK = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 

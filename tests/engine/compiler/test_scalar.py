@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine import Value, dot, gradients, log_softmax, logsumexp, softmax
 from engine import sum as total
 from engine.compiler.tape import Tape
-from engine.rules import dot as dot_rule
+from engine.nary_rules import dot as dot_rule
 from nn import MLP
 from tests.engine.compiler.test_tape import STEPS, close, parameter
 from tests.programs import programs

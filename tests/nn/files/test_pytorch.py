@@ -12,7 +12,7 @@ import pytest
 
 import nn
 from engine import Value, dot
-from engine.nested import tree_leaves, tree_map
+from engine.utils.nested import tree_leaves, tree_map
 from nn import (
     ELU,
     GELU,

@@ -15,7 +15,7 @@ import pytest
 
 from engine import Value
 from engine.compiler.buffers import BufferedValue, ParameterBuffer
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn import MLP, BatchNorm1d, Linear, Module, Neuron, Sequential, load, save
 from tests.paths import DATA, ROOT
 

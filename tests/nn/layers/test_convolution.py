@@ -7,7 +7,7 @@ import pytest
 
 from engine import Value, compile, mean
 from engine.graph import topological_order
-from engine.nested import tree_leaves
+from engine.utils.nested import tree_leaves
 from nn import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from tests.torch_layers import cases, check
 

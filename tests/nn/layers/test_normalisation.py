@@ -7,7 +7,7 @@ import pytest
 
 from engine import Value, compile, dot
 from engine.modes import switched
-from engine.nested import tree_leaves, tree_map
+from engine.utils.nested import tree_leaves, tree_map
 from nn import SGD, BatchNorm1d, LayerNorm, Linear, ReLU, RMSNorm, Sequential, cross_entropy
 from tests.paths import DATA
 

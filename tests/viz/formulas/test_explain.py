@@ -429,8 +429,10 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize("count", [70, 500, 5000])
-@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize(
+    ("name", "count"),  # softmax makes as many nodes as it has operands
+    [(name, count) for name in MANY for count in (70, 500, 1000 if name == "softmax[3]" else 5000)],
+)
 def test_an_operation_of_many_operands_is_written_with_dots(name, count):
     xs = [Value(i / count, f"x{i}") for i in range(count)]
     y = MANY[name](xs)

@@ -8,7 +8,7 @@ from math import inf, nan
 
 import pytest
 
-from engine import Rule, exp, rules
+from engine import Rule, exp, nary_rules, rules
 from engine.rules import FAMILIES, RULES
 from tests.rule_samples import CUBE, NAMED, SAMPLED
 from viz.player.javascript import exportable, rule_functions
@@ -124,8 +124,8 @@ def test_zeros_have_their_sign(answers, i):
 def test_every_rule_and_every_member_of_a_family_is_exportable():
     assert [name for name, rule in NAMED.items() if not exportable(rule)] == []
     assert {name.partition("(")[0] for name in NAMED} == {*RULES, *FAMILIES, "cube"}
-    assert exportable(rules.softmax(40), 50)
-    assert exportable(rules.log_softmax(7))
+    assert exportable(nary_rules.softmax(40), 50)
+    assert exportable(nary_rules.log_softmax(7))
 
 
 BEND, DEPTH, THIRD = 0.25, -0.5, 1 / 3
@@ -287,7 +287,7 @@ def test_only_what_is_needed_is_written():
 
 def test_the_text_grows_as_the_operands_do():
     def size(n):
-        return len(rule_functions([(rules.softmax(0), n)]))
+        return len(rule_functions([(nary_rules.softmax(0), n)]))
 
     assert size(16) < 4_000
     assert size(256) - size(128) < 2.2 * (size(128) - size(64))

@@ -31,17 +31,30 @@ BOXES = """() => [...document.querySelectorAll(".box")].map(
   (box) => [box.id, [...box.querySelectorAll("text")].map((text) => text.textContent)])"""
 
 
+@pytest.fixture(scope="module")
+def window(browser):
+    """Gives the window with some options: one more page in it costs less than one more window."""
+    windows = {}
+
+    def with_options(**options):
+        key = repr(sorted(options.items()))
+        if key not in windows:
+            windows[key] = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
+        return windows[key]
+
+    return with_options
+
+
 @pytest.fixture
-def opened(browser, tmp_path):
+def opened(window, tmp_path):
     """Opens a player's file; in the end asserts that no page complained or asked for anything but its file."""
-    contexts, complaints, asked, addresses = [], [], [], set()
+    pages, complaints, asked, addresses = [], [], [], set()
 
     def open_page(player, step="", **options):
         path = player.save(tmp_path / f"player{len(addresses)}.html")
         addresses.add(path.as_uri())
-        context = browser.new_context(viewport={"width": 1280, "height": 720}, **options)
-        contexts.append(context)
-        page = context.new_page()
+        page = window(**options).new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
@@ -50,8 +63,8 @@ def opened(browser, tmp_path):
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert complaints == []
     assert set(asked) <= addresses
 
@@ -1041,21 +1054,21 @@ PAGES = {"light": "background: white; color: rgba(0, 0, 0, 0.87)", "dark": "back
 
 
 @pytest.fixture
-def framed(browser):
+def framed(window):
     """Opens a page with a player in a frame, as a notebook shows it, on a system that is light or dark."""
-    contexts, complaints = [], []
+    pages, complaints = [], []
 
     def open_page(body, system):
-        contexts.append(browser.new_context(color_scheme=system))
-        page = contexts[-1].new_page()
+        page = window(color_scheme=system).new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text))
         page.set_content(f'<body style="{body}">{play(made(square))._repr_html_()}</body>')
         return page, page.frames[1]
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert complaints == []
 
 
@@ -1286,7 +1299,7 @@ def test_five_thousand_nodes_still_play(opened):
 
 def test_a_held_key_does_not_flood_the_address(opened):
     """Browsers refuse an address that changes many times a second."""
-    page = opened(play(made(many)))
+    page = opened(play(made(many)), locale="en-GB")  # in a window of its own, whose clock stands still
     page.clock.install()
     page.reload()
     page.clock.pause_at("2100-01-01")  # from here on only `run_for` lets time pass, however busy the machine is

@@ -11,10 +11,10 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from engine import rules
-from engine.console import printable
 from engine.graph import local_derivatives, topological_order
 from engine.rules import RULES, Rule
 from engine.steps import BackwardStep
+from engine.utils.console import printable
 from engine.value import Value
 from viz.classroom.check_engine.trials import Case, agree
 from viz.formulas.mistakes import (

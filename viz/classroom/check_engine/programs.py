@@ -11,7 +11,7 @@ from itertools import product
 from string import ascii_lowercase
 from typing import Any
 
-from engine.console import printable
+from engine.utils.console import printable
 
 
 @printable

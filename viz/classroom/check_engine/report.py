@@ -29,8 +29,8 @@ from io import StringIO
 from itertools import islice
 from typing import Any
 
-from engine.console import printable
 from engine.names import number
+from engine.utils.console import printable
 from viz.classroom.check_engine.diagnosis import Diagnosis, diagnose
 from viz.classroom.check_engine.failure import draw_failure
 from viz.classroom.check_engine.programs import KINDS, Kind, Line, Program, random_programs, simple_programs

@@ -12,7 +12,7 @@ from threading import Event, Lock, Thread, get_ident
 from time import process_time
 from typing import Any
 
-from engine.console import printable
+from engine.utils.console import printable
 from engine.value import Value
 from viz.classroom.check_engine.programs import Kind, Program
 

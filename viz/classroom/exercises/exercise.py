@@ -31,7 +31,7 @@ from pkgutil import iter_modules
 from typing import Any, Literal
 
 from engine import Value
-from engine.console import printable
+from engine.utils.console import printable
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."

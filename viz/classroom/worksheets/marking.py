@@ -8,7 +8,7 @@ from math import isclose
 from numbers import Rational, Real
 from typing import Any, Literal
 
-from engine.console import printable
+from engine.utils.console import printable
 from viz.formulas.mistakes import Mistake
 from viz.formulas.notation import in_page
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from engine import Value
-from engine.console import printable
 from engine.steps import as_python
+from engine.utils.console import printable
 from viz.classroom.worksheets.problem import exact, nodes_of
 
 

@@ -36,9 +36,9 @@ from pathlib import Path
 from typing import Any
 
 from engine import BackwardStep
-from engine.console import printable
 from engine.graph import topological_order
 from engine.steps import builtin_name
+from engine.utils.console import printable
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Suspect, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem

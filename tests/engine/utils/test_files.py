@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from engine.files import write_file
+from engine.utils.files import write_file
 from tests.paths import ROOT
 
 
@@ -58,7 +58,7 @@ def test_nothing_is_left_behind_and_the_old_file_stays(tmp_path, monkeypatch, wh
         raise what
 
     if where == "write":
-        monkeypatch.setattr("engine.files.open", lambda name, mode: Full(name, fail), raising=False)
+        monkeypatch.setattr("engine.utils.files.open", lambda name, mode: Full(name, fail), raising=False)
     else:
         monkeypatch.setattr(os, where, fail)
     with pytest.raises(type(what)):
@@ -111,7 +111,7 @@ def test_a_name_as_long_as_names_can_be(tmp_path):
 def test_processes_that_write_one_file_never_fail_and_each_version_is_whole(tmp_path):
     path = tmp_path / "a"
     code = (
-        "import sys; from engine.files import write_file\n"
+        "import sys; from engine.utils.files import write_file\n"
         "for _ in range(60): write_file(sys.argv[1], sys.argv[2] * 50_000)"
     )
     write_file(path, "0" * 50_000)

@@ -6,7 +6,7 @@ A list of lists is a tree whose leaves are numbers, hence the names, which are t
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine.conversion import array_shape
+from engine.utils.conversion import array_shape
 
 
 def is_list_like(tree: Any) -> bool:
