@@ -29,11 +29,12 @@ from viz.plots import (
     plot_loss_surface,
     plot_neurons,
     random_directions,
+    set_theme,
 )
 
 __all__ = [
     "Comparison", "Drawing", "EngineReport", "Explanation", "Nudge", "OrderReport", "Player", "Report", "Worksheet",
     "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot", "explain", "formula", "nudge", "play",
     "plot_confusion", "plot_decision_boundary", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface",
-    "plot_neurons", "random_directions", "worksheet", "worksheets",
+    "plot_neurons", "random_directions", "set_theme", "worksheet", "worksheets",
 ]  # fmt: skip

@@ -8,10 +8,10 @@
 
 import os
 import re
-import unicodedata
 import webbrowser
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from math import dist
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +20,9 @@ import graphviz
 from engine import Value
 from engine.utils.console import printable
 from engine.utils.files import write_file
-from viz.graph import engines, layout
-from viz.graph.palette import PALETTES, Legend, Look, Theme, by_gradient, by_role
+from viz.graph import engines
+from viz.graph.layout import Point, layered, svg
+from viz.graph.palette import Legend, Look, Theme, by_gradient, by_role, palette_of
 from viz.graph.picture import Arrow, Box, Edges, picture
 
 _MEDIA_TYPES = {
@@ -31,6 +32,7 @@ _MEDIA_TYPES = {
     "png": "image/png",
     "pdf": "application/pdf",
 }
+_TIP = 8.0  # the length of the tip of an arrow, in points
 FONT = "Helvetica,Arial,sans-serif"
 
 
@@ -43,7 +45,7 @@ def draw_dot(
     depth: int | None = None,
     names: Mapping[str, Any] | None = None,
     colour: Literal["role", "grad"] = "role",
-    theme: Theme = "light",
+    theme: Theme | None = None,
     color: None = None,
 ) -> "Drawing":
     """The graph behind a Value as a picture: shown by a notebook, or saved with ``.render("name")``.
@@ -64,7 +66,7 @@ def draw_dot(
         colour: what the colour of a box tells: ``"role"``, or ``"grad"``: the sign and the size of its gradient (orange
             above 0, blue below 0; a module's norm is purple), with a legend. After no backward pass there is nothing
             to colour, and the legend says so.
-        theme: ``"light"`` or ``"dark"``, like the page that the picture is for.
+        theme: ``"light"`` or ``"dark"``, like the page that the picture is for; if None, that of `set_theme`.
         color: not an option; it says how ``colour`` is spelt.
 
     Returns:
@@ -84,18 +86,20 @@ def draw_dot(
         raise TypeError(f"the option is spelt colour: write draw_dot(..., colour={color!r})")
     if colour not in ("role", "grad"):
         raise ValueError(f"colour must be 'role' or 'grad', got {colour!r}")
-    if theme not in PALETTES:
-        raise ValueError(f"theme must be 'light' or 'dark', got {theme!r}")
     if rankdir not in ("LR", "TB", "RL", "BT"):
         raise ValueError(f"rankdir must be 'LR', 'TB', 'RL' or 'BT', got {rankdir!r}")
+    palette = palette_of(theme)
     boxes, arrows = picture(root, edges, max_nodes, depth, names)
-    look = (by_gradient if colour == "grad" else by_role)(boxes, PALETTES[theme])
+    look = (by_gradient if colour == "grad" else by_role)(boxes, palette)
     return Drawing(boxes, arrows, format, rankdir, look)
 
 
 @printable
 class Drawing(graphviz.Digraph):  # type: ignore[misc]
-    """A `graphviz.Digraph` that draws with the system's `dot`, else with graphviz-pure, else, for SVG, by itself."""
+    """A `graphviz.Digraph` that has its layout, and is drawn by the system's `dot`, else by graphviz-pure.
+
+    With neither, SVG is drawn without them. Another layout is had by asking for it, as in ``pipe(engine="circo")``.
+    """
 
     def __init__(
         self,
@@ -107,22 +111,24 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
     ) -> None:
         look = look or by_role(boxes)
         palette = look.palette
-        crowding = min(
-            10.0, max(0.0, len(arrows) / len(boxes) - 2)
-        )  # dense layers need room for what runs between them
-        ranksep = f"{0.45 + 0.2 * crowding:.2f}"
         text = {"fontname": FONT, "fontcolor": palette.ink}
         legend = {**text, "label": _legend(look.legend), "labelloc": "b"} if look.legend else {}
         super().__init__(
             format=format,
-            graph_attr={"rankdir": rankdir, "bgcolor": palette.ground, "nodesep": "0.2", "ranksep": ranksep, **legend},
-            node_attr={**text, "fontsize": "14", "style": "filled", "margin": "0.16,0.06"},
+            graph_attr={"rankdir": rankdir, "bgcolor": palette.ground, "splines": "true", **legend},
+            node_attr={**text, "fontsize": "14", "fixedsize": "true", "margin": "0"},
             edge_attr={**text, "fontsize": "13", "color": palette.line, "arrowsize": "0.8"},
         )
         self.boxes, self.arrows, self.look = boxes, arrows, look
+        self.layout = layered(boxes, arrows, rankdir)
+
+        def point(x: float, y: float) -> str:
+            return f"{x:.1f},{self.layout.height - y:.1f}"  # Graphviz measures upwards
+
         for box in boxes:
+            place = self.layout.places[box.id]
             rows = "|".join(map(escape, box.rows))
-            style = palette.styles[box.role]
+            style = palette.style(box)
             self.node(
                 box.id,
                 label=rows if rankdir in ("LR", "RL") else f"{{{rows}}}",
@@ -131,9 +137,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
                 color=style.border,
                 penwidth=str(style.width),
                 style="filled,dashed" if style.dashed else "filled",
+                pos=point(place.x, place.y),
+                width=f"{place.width / 72:.3f}",
+                height=f"{place.height / 72:.3f}",
             )
-        for arrow in arrows:
-            self.edge(arrow.tail, arrow.head, label=escape(arrow.label) if arrow.label else None)
+        for arrow, spline, centre in zip(arrows, self.layout.splines, self.layout.label_centres):
+            label = {"label": escape(arrow.label), "lp": point(*centre)} if arrow.label else {}
+            self.edge(arrow.tail, arrow.head, pos=_pos(spline, point), **label)
 
     def __str__(self) -> str:
         return str(self.source)
@@ -163,9 +173,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
             RuntimeError: if an engine is needed and there is none; the message says how to get one.
         """
         format = format or self.format
-        drawn = engines.draw(self.source, format, options.get("engine") or self.engine)
+        how = options.get("engine") or (None if self.engine == "dot" else self.engine)
+        drawn = engines.draw(self.source, format, how)
         if drawn is None and format == "svg":
-            drawn = layout.svg(self.boxes, self.arrows, self.graph_attr["rankdir"], self.look).encode()
+            drawn = svg(self.boxes, self.arrows, self.graph_attr["rankdir"], self.look).encode()
         if drawn is None:
             raise RuntimeError(f"no engine here can draw {format}; {engines.REMEDY}, or draw svg, which needs none")
         return drawn.decode(encoding) if encoding else drawn
@@ -200,6 +211,14 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]
         return str(target)
 
 
+def _pos(spline: list[Point], point: Callable[[float, float], str]) -> str:
+    """A spline as Graphviz takes it: first the tip of the arrow, and then a curve that ends where the tip begins."""
+    *curve, (a, b), (x, y) = spline
+    length = dist((a, b), (x, y))
+    base = x + (a - x) * _TIP / length, y + (b - y) * _TIP / length
+    return " ".join([f"e,{point(x, y)}", *(point(*each) for each in (*curve, (a, b), base))])
+
+
 def _legend(legend: Legend) -> str:
     """A legend as a table in Graphviz's HTML-like language."""
     columns = max(len(sizes) for _, sizes in legend)
@@ -212,19 +231,13 @@ def _legend(legend: Legend) -> str:
     return f'<<TABLE BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="4">{"".join(rows)}</TABLE>>'
 
 
-def escape(text: str, longest: int = 60) -> str:
-    r"""A label as text of a DOT record, whatever is in it: nothing in a label can add to the drawing or break it.
+def escape(text: str) -> str:
+    r"""A line as text of a DOT record, whatever is in it: nothing in a label can add to the drawing or break it.
 
     >>> escape('a|b "c"')
     'a\\|b\\ \\"c\\"'
     """
-    lines = text.replace("\r\n", "\n").split("\n")
-    text = "\n".join("".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs")) for line in lines)
-    if len(text) > longest:
-        text = text[: longest - 1] + "…"
-    text += " " * sum(unicodedata.east_asian_width(c) in "WF" for c in text)  # graphviz-pure measures these too narrow
-    text = re.sub(r"([\\{}|<> ])", r"\\\1", text.replace("&", "&amp;"))
-    return text.replace("\n", "\\n").replace('"', '\\"')
+    return re.sub(r"([\\{}|<> ])", r"\\\1", text.replace("&", "&amp;")).replace('"', '\\"')
 
 
 def write(path: Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Who turns a picture into a file: the system's `dot`, else the `graphviz-pure` of this Python environment.
 
-Neither is needed for SVG: `dot.Drawing` falls back on `layout`. Nothing is downloaded, and PATH is left as it is.
+They draw everything where `layout` has placed it, so that pictures do not depend on who draws them. Neither is needed
+for SVG, which `layout` writes itself. Nothing is downloaded, and PATH is left as it is.
 """
 
 import math
@@ -26,15 +27,19 @@ def engines() -> list[list[str]]:
     return [[command] for command in found if command]
 
 
-def draw(source: str, format: str, layout: str = "dot", time_limit: float = TIME_LIMIT) -> bytes | None:
+def draw(source: str, format: str, layout: str | None = "dot", time_limit: float = TIME_LIMIT) -> bytes | None:
     """A picture in Graphviz's language as a file's bytes; None if no engine here could draw it.
+
+    Everything stands where the source says, if `layout` is None, and otherwise where that layout of Graphviz puts it.
+    A source in which a node has no place, because a user has added it, is laid out by ``dot``.
 
     An engine that fails, or takes more than `time_limit` seconds, is passed over with a warning. They are whole
     seconds of processor time: how busy a machine is does not decide who draws, and so how a picture looks.
     """
+    how = ["-Kneato", "-n2"] if layout is None else [f"-K{layout}"]
     seconds = max(1, math.ceil(time_limit))
     for command in engines():
-        arguments = [*command, f"-K{layout}", f"-T{format}"]
+        arguments = [*command, *how, f"-T{format}"]
         try:
             if os.name == "posix":
                 limited = f'ulimit -S -t {seconds} 2>/dev/null; exec "$@"'
@@ -43,6 +48,8 @@ def draw(source: str, format: str, layout: str = "dot", time_limit: float = TIME
         except subprocess.TimeoutExpired as error:
             reason = f"took longer than {error.timeout:g} s"
         except subprocess.CalledProcessError as error:
+            if layout is None and b"has no position" in error.stderr:
+                return draw(source, format, "dot", time_limit)
             if os.name == "posix" and error.returncode == -signal.SIGXCPU:
                 reason = f"took more than {seconds} s of the processor's time"
             else:

@@ -1,27 +1,31 @@
-"""A picture as SVG without Graphviz: a layered layout, from the operands to the result, with few crossings.
+"""Where everything in a picture stands: a layered layout, from the operands to the result; and the picture as SVG.
 
 The method is that of K. Sugiyama, S. Tagawa and M. Toda (1981) in its simplest form: each box is given a rank, each
-arrow gets a dummy node in every layer that it passes through, and each layer is sorted by the barycentres of its
-neighbours, sweeping to and fro.
+arrow gets a dummy node in every layer that it passes through, and each layer is sorted by the barycentres of what uses
+its members. Graphviz draws the same layout, so that a picture is the same whoever draws it, and in the player.
 """
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import dist
+from math import dist, inf
 from statistics import fmean
 
 from viz.graph.palette import Legend, Look, Palette, by_role
 from viz.graph.picture import Arrow, Box
 
-_LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0  # pixels, for text of 14
+# All lengths are for text of 14, and in the same unit: points, or pixels in the player's page.
+_LINE_HEIGHT, _CHARACTER, _PADDING = 21.0, 8.2, 13.0
 _LAYER_GAP, _BOX_GAP, _MARGIN = 46.0, 14.0, 8.0
 _WIDEST_GAP = 220.0
+_LABEL_HEIGHT, _LABEL_WIDTH = 24.0, 44.0  # room for a label between two arrows: one above the other, side by side
 _LEGEND_NAME, _LEGEND_CELL = 60.0, 56.0
 _FULLY_ROUTED = 300  # boxes; in larger pictures long arrows get few dummy nodes
 _SWEEPS = 8
+_CELL = 6.0  # of the grid in which room for labels is looked for
+_ALONG = (0.5, 0.58, 0.42, 0.66, 0.34, 0.74, 0.26, 0.82, 0.18, 0.1)  # along an arrow, where its label may stand
 
 Point = tuple[float, float]
 
@@ -38,21 +42,26 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """The place of everything in a picture, in pixels.
+    """The place of everything in a picture.
 
     Attributes:
         width: the width of the whole picture.
         height: the height of the whole picture.
         places: the place of each box, by its id.
-        curves: the curve of each arrow, as the ``d`` of an SVG path.
-        label_centres: the centre of each arrow's label.
+        splines: the curve of each arrow: its first point, and three more for each cubic Bézier curve.
+        label_centres: the centre of each arrow's label, beside the arrow.
     """
 
     width: float
     height: float
     places: dict[str, Place]
-    curves: list[str]
-    label_centres: list[tuple[float, float]]
+    splines: list[list[Point]]
+    label_centres: list[Point]
+
+    @property
+    def curves(self) -> list[str]:
+        """The curve of each arrow, as the ``d`` of an SVG path."""
+        return [_path(spline) for spline in self.splines]
 
 
 def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", gap: float = _BOX_GAP) -> Layout:
@@ -62,16 +71,18 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
         boxes: the boxes, in topological order.
         arrows: the arrows between them.
         rankdir: which way the arrows point, ``"LR"``, ``"TB"``, ``"RL"`` or ``"BT"``.
-        gap: the space between two boxes of a layer, in pixels.
+        gap: the space between two boxes of a layer.
     """
     sideways = rankdir in ("LR", "RL")
     sizes = {box.id: _size(box) if sideways else _size(box)[::-1] for box in boxes}  # along the arrows, and across them
     rank, layers, routes = _assign_ranks(boxes, arrows)
     neighbours = _neighbours(routes)
-    _reduce_crossings(layers, *neighbours)
+    _order_layers(layers, routes)
     extents = _layer_extents(layers, sizes, arrows, rank, sideways)
-    across = _assign_positions(layers, sizes, gap, *neighbours)
-    ports = _ports(routes, across, sizes, {box.id for box in boxes if box.ordered})
+    apart = _LABEL_HEIGHT if sideways else _LABEL_WIDTH
+    lane = apart if any(arrow.label for arrow in arrows) else _BOX_GAP
+    across = _assign_positions(layers, sizes, gap, lane, *neighbours)
+    ports = _ports(routes, across, sizes, apart, {box.id for box in boxes if box.ordered})
     length = extents[-1][1] + _MARGIN
     breadth = max(across[name] + sizes.get(name, (0.0, 0.0))[1] / 2 for name in across) + _MARGIN
 
@@ -82,7 +93,7 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
     def side(id: str, which: int) -> float:
         return fmean(extents[rank[id]]) + which * sizes[id][0] / 2
 
-    places, curves, segments = {}, [], []
+    places, splines = {}, []
     for box in boxes:
         places[box.id] = Place(*oriented((side(box.id, 0), across[box.id])), *_size(box))
     for (first, *dummies, last), port in zip(routes, ports):
@@ -90,10 +101,13 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
         for dummy in dummies:
             points += [(edge, across[dummy]) for edge in extents[rank[dummy]]]
         points.append((side(last, -1), port))
-        curves.append(_spline(points, oriented))
-        segments.append((points[-2], points[-1], extents[rank[last] - 1][1]))
-    label_centres = map(oriented, _label_centres(segments, [bool(arrow.label) for arrow in arrows]))
-    return Layout(*((length, breadth) if sideways else (breadth, length)), places, curves, list(label_centres))
+        splines.append(_spline(points, oriented))
+    width, height = (length, breadth) if sideways else (breadth, length)
+    # No label lies on a box, or beyond the edge of the picture.
+    around = [Place(width / 2, y, width, 1.0) for y in (-1.0, height + 1)]
+    around += [Place(x, height / 2, 1.0, height) for x in (-1.0, width + 1)]
+    label_centres = _label_centres([arrow.label for arrow in arrows], splines, [*places.values(), *around])
+    return Layout(width, height, places, splines, label_centres)
 
 
 def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", look: Look | None = None) -> str:
@@ -106,8 +120,8 @@ def svg(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", look
     width = max([layout.width, *(_LEGEND_NAME + len(sizes) * _LEGEND_CELL + 2 * _MARGIN for _, sizes in look.legend)])
     size = f"{width:.0f}", f"{layout.height + len(look.legend) * _LINE_HEIGHT + _MARGIN * bool(look.legend):.0f}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}" height="{size[1]}" viewBox="0 0 {" ".join(size)}" '
-        f'font-family="Helvetica,Arial,sans-serif" font-size="14">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]}pt" height="{size[1]}pt" '
+        f'viewBox="0 0 {" ".join(size)}" font-family="Helvetica,Arial,sans-serif" font-size="14">\n'
         f'<defs><marker id="tip" markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto">'
         f'<path d="M0,0 L9,4 L0,8 z" fill="{palette.line}"/></marker></defs>\n'
         f'<rect width="100%" height="100%" fill="{palette.ground}"/>\n' + "\n".join(drawn) + "\n</svg>\n"
@@ -137,8 +151,11 @@ def _text(x: float, y: float, text: str, palette: Palette, more: str = "") -> st
 
 
 def _size(box: Box) -> Point:
-    longest = max(sum(1 if ord(c) < 0x1100 else 1.8 for c in row) for row in box.rows)
-    return longest * _CHARACTER + 2 * _PADDING, len(box.rows) * _LINE_HEIGHT + 6
+    return max(map(_width, box.rows)) + 2 * _PADDING, len(box.rows) * _LINE_HEIGHT + 6
+
+
+def _width(text: str) -> float:
+    return sum(1 if ord(c) < 0x1100 else 1.8 for c in text) * _CHARACTER
 
 
 def _assign_ranks(
@@ -187,16 +204,36 @@ def _neighbours(routes: list[list[str]]) -> tuple[Neighbours, Neighbours]:
     return before, after
 
 
-def _reduce_crossings(layers: list[list[str]], before: Neighbours, after: Neighbours) -> None:
-    """Sort each layer by the barycentres of its neighbours, in sweeps backwards and forwards."""
-    position = {name: float(i) for layer in layers for i, name in enumerate(layer)}
-    for sweep in range(_SWEEPS):
-        neighbours = after if sweep % 2 == 0 else before
-        for layer in layers if neighbours is before else reversed(layers):
-            barycentres = {name: _barycentre(name, neighbours, position) for name in layer}
-            layer.sort(key=barycentres.__getitem__)
-            for i, name in enumerate(layer):
-                position[name] = float(i)
+def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
+    """Sort each layer, from the result back to the operands, by where the operations stand that use its members.
+
+    So what one operation uses stands beside it, in the order of the operands, and what several use stands between them.
+    The operations of the next layer decide, and only where there are none an arrow that goes on: a picture reads as
+    the expression does, and what is computed from it later leaves it alone. For a dummy node both count. Sweeps to and
+    fro would save some crossings, and would shuffle operands, neurons and weights.
+    """
+    arriving = Counter(route[-1] for route in routes)
+    seen: Counter[str] = Counter()
+    uses: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    goes_on: dict[str, str] = {}
+    dummies: set[str] = set()
+    for *passed, last, head in routes:
+        goes_on.update(itertools.pairwise([*passed, last]))
+        dummies.update([*passed, last][1:])
+        shift = ((seen[head] + 0.5) / arriving[head] - 0.5) / 2
+        uses[last].append((head, shift))
+        seen[head] += 1
+    place: dict[str, float] = {}
+
+    def wanted(name: str) -> float:
+        places = [place[head] + shift for head, shift in uses[name]]
+        if name in goes_on and (name in dummies or not places):
+            places.append(place[goes_on[name]])
+        return fmean(places) if places else inf
+
+    for layer in reversed(layers):
+        layer.sort(key={name: wanted(name) for name in layer}.__getitem__)
+        place.update({name: float(i) for i, name in enumerate(layer)})
 
 
 def _barycentre(name: str, neighbours: Neighbours, position: dict[str, float]) -> float:
@@ -215,21 +252,31 @@ def _layer_extents(
     longest: Counter[int] = Counter()  # a label is near the head of its arrow
     for arrow in arrows:
         longest[rank[arrow.head] - 1] = max(longest[rank[arrow.head] - 1], len(arrow.label))
+    labelled = Counter(rank[arrow.head] - 1 for arrow in arrows if arrow.label)
     crossing = Counter(rank[arrow.tail] for arrow in arrows)
     extents, edge = [], _MARGIN
     for i, layer in enumerate(layers):
         thickness = max(sizes[name][0] if name in sizes else 0.0 for name in layer)
         extents.append((edge, edge + thickness))
         label = longest[i] * _CHARACTER if sideways else _LINE_HEIGHT * (longest[i] > 0)
+        label += min(90.0, 12.0 * max(0, labelled[i] - 2))
         edge += thickness + _LAYER_GAP + max(label, min(_WIDEST_GAP, crossing[i] * 0.8))
     return extents
 
 
 def _assign_positions(
-    layers: list[list[str]], sizes: dict[str, Point], gap: float, before: Neighbours, after: Neighbours
+    layers: list[list[str]],
+    sizes: dict[str, Point],
+    gap: float,
+    lane: float,
+    before: Neighbours,
+    after: Neighbours,
 ) -> dict[str, float]:
-    """The centre of each box and dummy node across the arrows, as near to its neighbours as there is room."""
-    room = {n: sizes[n][1] + gap if n in sizes else _BOX_GAP for layer in layers for n in layer}
+    """The centre of each box and dummy node across the arrows, as near to its neighbours as there is room.
+
+    Boxes are a gap apart, and an arrow that passes between them has a lane.
+    """
+    room = {n: sizes[n][1] + gap if n in sizes else lane for layer in layers for n in layer}
     across: dict[str, float] = {}
     for layer in layers:
         across.update(_isotonic(layer, room, dict.fromkeys(layer, 0.0)))
@@ -261,7 +308,7 @@ def _isotonic(layer: list[str], room: dict[str, float], wanted: dict[str, float]
 
 
 def _ports(
-    routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point], ordered: set[str]
+    routes: list[list[str]], across: dict[str, float], sizes: dict[str, Point], apart: float, ordered: set[str]
 ) -> list[float]:
     """The ports, where the arrows meet their heads: side by side, so that ``x * x`` shows two.
 
@@ -272,60 +319,105 @@ def _ports(
         arriving[route[-1]].append(i)
     ports = [0.0] * len(routes)
     for head, arrows in arriving.items():
-        step = min(16.0, 0.8 * sizes[head][1] / len(arrows))
+        step = min(apart, 0.8 * sizes[head][1] / len(arrows))
         for rank, i in enumerate(arrows if head in ordered else sorted(arrows, key=lambda i: across[routes[i][-2]])):
             ports[i] = across[head] + (rank - (len(arrows) - 1) / 2) * step
     return ports
 
 
-def _label_centres(segments: list[tuple[Point, Point, float]], labelled: list[bool]) -> list[Point]:
-    """The middle of each arrow's last segment, or a point nearer to one end where a label would overlap another label
-    or a wide box in the tail's layer. A segment is its two ends, and the edge where the tail's layer ends.
+def _label_centres(labels: Sequence[str], splines: Sequence[list[Point]], places: Sequence[Place]) -> list[Point]:
+    """The centre of each label: beside its arrow, where it lies on as little else as can be.
+
+    What is in the way is looked up in a grid: points of all arrows, and the labels and boxes that stand already.
     """
-    centres = [_on_curve(tail, head, 0.5) for tail, head, _ in segments]
-    labels = [i for i, label in enumerate(labelled) if label]
-    crowded = [i for i in labels if any(_overlap(centres[i], centres[j]) for j in labels if j != i)]
-    crowded += [i for i in labels if centres[i][0] < segments[i][2] + 2 * _CHARACTER and i not in crowded]
-    settled = [centres[i] for i in labels if i not in crowded]
-    for i in crowded:
-        tail, head, edge = segments[i]
-        places = [place for place in (_on_curve(tail, head, t) for t in (0.72, 0.3)) if place[0] > edge]
-        centres[i] = max(
-            places or centres[i : i + 1], key=lambda place: min((dist(place, other) for other in settled), default=0.0)
-        )
-        settled.append(centres[i])
+    ends = [_curves(spline)[-1] for spline in splines]
+    if not any(labels) or len(places) > _FULLY_ROUTED:
+        return [_beside(curve, 0.5, -1, _width(label), _LINE_HEIGHT) for label, curve in zip(labels, ends)]
+    grid: Counter[tuple[int, int]] = Counter()
+    for spline in splines:
+        grid.update({_cell(point) for curve in _curves(spline) for point in _points_along(curve)})
+    for place in places:
+        for cell in _cells((place.x, place.y), place.width, place.height):
+            grid[cell] += 100
+    centres = []
+    for label, curve in zip(labels, ends):
+        size = _width(label) + 4, _LINE_HEIGHT - 4
+        centres.append(_least_covered(curve, size, grid) if label else curve[-1])
+        grid.update({cell: 100 for cell in _cells(centres[-1], *size) if label})
     return centres
 
 
-def _overlap(a: Point, b: Point) -> bool:
-    return abs(a[0] - b[0]) < 4 * _CHARACTER and abs(a[1] - b[1]) < _LINE_HEIGHT
+def _least_covered(curve: list[Point], size: Point, grid: Mapping[tuple[int, int], int]) -> Point:
+    """The best centre of a rectangle beside a curve."""
+    own = Counter({_cell(point) for point in _points_along(curve)})  # the curve itself is not in the way
+    beside = [_beside(curve, t, side, *size) for t in _ALONG for side in (-1, 1)]
+    return min(beside, key=lambda place: sum(grid[cell] - own[cell] for cell in _cells(place, *size)))
 
 
-def _on_curve(tail: Point, head: Point, t: float) -> Point:
-    """A point of the curve from tail to head: the tail for t = 0, the head for t = 1."""
-    along, across = 1.5 * t * (1 - t) + t**3, t * t * (3 - 2 * t)
-    return tail[0] + along * (head[0] - tail[0]), tail[1] + across * (head[1] - tail[1])
+def _cell(point: Point) -> tuple[int, int]:
+    return int(point[0] // _CELL), int(point[1] // _CELL)
 
 
-def _spline(points: list[Point], oriented: Callable[[Point], Point]) -> str:
+def _cells(centre: Point, width: float, height: float) -> list[tuple[int, int]]:
+    """The cells of the grid under a rectangle."""
+    left, top = _cell((centre[0] - width / 2, centre[1] - height / 2))
+    right, bottom = _cell((centre[0] + width / 2, centre[1] + height / 2))
+    return [(x, y) for x in range(left, right + 1) for y in range(top, bottom + 1)]
+
+
+def _curves(spline: list[Point]) -> list[list[Point]]:
+    """The Bézier curves of a spline, four points each."""
+    return [spline[i : i + 4] for i in range(0, len(spline) - 1, 3)]
+
+
+def _points_along(curve: list[Point]) -> list[Point]:
+    steps = int(1.5 * dist(curve[0], curve[3]) / _CELL) + 2
+    return [_on_curve(curve, i / steps) for i in range(steps + 1)]
+
+
+def _on_curve(curve: list[Point], t: float) -> Point:
+    """A point of a Bézier curve: its beginning for t = 0, its end for t = 1."""
+    (a, b), (c, d), (e, f), (g, h) = curve
+    s = 1 - t
+    w, x, y, z = s * s * s, 3 * s * s * t, 3 * s * t * t, t * t * t
+    return w * a + x * c + y * e + z * g, w * b + x * d + y * f + z * h
+
+
+def _beside(curve: list[Point], t: float, side: int, width: float, height: float) -> Point:
+    """The centre of a rectangle on one side of a curve, beside the point t."""
+    (x, y), (later_x, later_y) = _on_curve(curve, t), _on_curve(curve, t + 0.01)
+    length = dist((x, y), (later_x, later_y))
+    across, down = (later_y - y) / length, (x - later_x) / length
+    away = side * (2 + (abs(across) * width + abs(down) * height) / 2)
+    return x - across * away, y - down * away
+
+
+def _spline(points: list[Point], oriented: Callable[[Point], Point]) -> list[Point]:
     """A smooth curve whose ends point along the direction of the arrows."""
-    x, y = oriented(points[0])
-    path = f"M{x:.0f},{y:.0f}"
+    curve = [points[0]]
     for (a, b), (c, d) in itertools.pairwise(points):
-        bent = [((a + c) / 2, b), ((a + c) / 2, d), (c, d)] if b != d else [(c, d)]
-        path += ("C" if len(bent) == 3 else "L") + " ".join(f"{x:.0f},{y:.0f}" for x, y in map(oriented, bent))
+        curve += [((a + c) / 2, b), ((a + c) / 2, d), (c, d)]
+    return list(map(oriented, curve))
+
+
+def _path(spline: list[Point]) -> str:
+    """A spline as the ``d`` of an SVG path."""
+    path = "M{:.0f},{:.0f}".format(*spline[0])
+    for curve in _curves(spline):
+        straight = any(len({point[axis] for point in curve}) == 1 for axis in (0, 1))
+        path += ("L" if straight else "C") + " ".join(f"{x:.0f},{y:.0f}" for x, y in curve[3 if straight else 1 :])
     return path
 
 
 def _arrow(arrow: Arrow, curve: str, middle: Point, palette: Palette) -> str:
     drawn = f'<path d="{curve}" fill="none" stroke="{palette.line}" marker-end="url(#tip)"/>'
     if arrow.label:
-        drawn += _text(middle[0], middle[1] - 7, arrow.label, palette)
+        drawn += _text(middle[0], middle[1] + 5, arrow.label, palette)
     return drawn
 
 
 def _box(box: Box, place: Place, look: Look) -> str:
-    style = look.palette.styles[box.role]
+    style = look.palette.style(box)
     left, top = place.x - place.width / 2, place.y - place.height / 2
     dash = ' stroke-dasharray="5,3"' if style.dashed else ""
     frame = (

@@ -6,8 +6,9 @@ https://jfly.uni-koeln.de/color/), and the sign stands in the box as well.
 """
 
 import math
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.names import number
@@ -35,10 +36,11 @@ class Palette:
     """The colours of a picture, as ``#rrggbb``.
 
     Attributes:
-        ground: behind everything. Every picture has one: no grey for lines and numbers is readable on white and on a
-            dark page alike.
+        ground: behind everything, in the dark that of JupyterLab's pages. Every picture has one: no grey for lines and
+            numbers is readable on white and on a dark page alike.
         ink: of numbers and names.
         line: of arrows; its contrast with the ground is at least 4.5 to 1.
+        marked: of the border of a marked box.
         styles: the look of each role.
         negative: of the largest gradient below 0.
         zero: of a gradient of 0, and of none.
@@ -49,11 +51,17 @@ class Palette:
     ground: str
     ink: str
     line: str
+    marked: str
     negative: str
     zero: str
     positive: str
     norm: str
     styles: Mapping[str, Style] = field(repr=False)
+
+    def style(self, box: Box) -> Style:
+        """The look of a box."""
+        style = self.styles[box.role]
+        return replace(style, border=self.marked, width=4.0) if box.marked else style
 
     def colour(self, shade: float, of_norm: bool = False) -> str:
         """The colour of a shade between -1 and 1: a mixture of two colours in sRGB.
@@ -70,6 +78,7 @@ LIGHT = Palette(
     ground="#ffffff",
     ink="#1a1a1a",
     line="#767676",
+    marked="#d55e00",
     negative="#6fb1ea",
     zero="#ffffff",
     positive="#f59b5a",
@@ -84,9 +93,10 @@ LIGHT = Palette(
     },
 )
 DARK = Palette(
-    ground="#14181d",
+    ground="#111111",
     ink="#f2f2f2",
     line="#808892",
+    marked="#ff9a3c",
     negative="#1f6fb2",
     zero="#232a32",
     positive="#a84e0c",
@@ -101,6 +111,26 @@ DARK = Palette(
     },
 )
 PALETTES: dict[Theme, Palette] = {"light": LIGHT, "dark": DARK}
+_chosen: Theme | None = None
+
+
+def palette_of(theme: Theme | None = None) -> Palette:
+    """The colours of a theme; if None, of the one that was chosen, or that the environment names, or the light one.
+
+    Raises:
+        ValueError: if there is no such theme.
+    """
+    named = theme or _chosen or os.environ.get("CHALKGRAD_THEME") or "light"
+    if named not in PALETTES:
+        raise ValueError(f"theme must be 'light' or 'dark', got {named!r}")
+    return PALETTES[named]
+
+
+def choose(theme: Theme) -> None:
+    """Make a theme the one of all pictures that do not say theirs."""
+    global _chosen
+    palette_of(theme)
+    _chosen = theme
 
 
 # These two are translated into JavaScript for the player, so they keep to what `javascript` can translate.
@@ -119,9 +149,9 @@ def gradient_shade(gradient: float, limit: float) -> float:
     >>> [gradient_shade(gradient, 1.0) for gradient in (-1.0, 0.1, 0.001, 0.0)]
     [-1.0, 0.6666666666666667, 0.0, 0.0]
     """
-    if math.isnan(gradient) or gradient == 0.0:
+    if math.isnan(gradient) or abs(gradient) <= limit / 10.0**DECADES:
         return 0.0
-    return math.copysign(min(1.0, max(0.0, 1.0 + math.log10(abs(gradient) / limit) / DECADES)), gradient)
+    return math.copysign(min(1.0, 1.0 + math.log10(abs(gradient) / limit) / DECADES), gradient)
 
 
 def gradient_limit(largest: float) -> float:
@@ -130,7 +160,7 @@ def gradient_limit(largest: float) -> float:
     >>> gradient_limit(0.3), gradient_limit(100.0), gradient_limit(0.0)
     (1.0, 100.0, 1.0)
     """
-    return 10.0 ** math.ceil(math.log10(largest)) if largest > 0.0 else 1.0
+    return 10.0 ** min(308, math.ceil(math.log10(largest))) if largest > 0.0 else 1.0
 
 
 Legend = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # rows of a name and of sizes, each with its colour

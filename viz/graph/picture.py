@@ -3,6 +3,7 @@
 Nothing is drawn here: `dot` writes the picture in Graphviz's language, and `layout` lays it out without Graphviz.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Box:
         role: ``"module"``, ``"output"``, or the role of its Value.
         ordered: whether the order of its operands matters, as in ``a - b``.
         gradient: its gradient, or the norm of a module's gradients; None if there is none.
+        marked: whether it has a thick orange border, because something in it is wrong.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Box:
     role: str
     ordered: bool = False
     gradient: float | None = None
+    marked: bool = False
 
 
 @printable
@@ -147,17 +150,31 @@ def collapsed_edges(vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value
     return found
 
 
-_COMMUTATIVE = {"add", "mul", "maximum", "minimum", "hypot"}
+_COMMUTATIVE = {
+    *("add", "mul", "zero_mul", "strong_mul", "maximum", "minimum", "hypot", "equal"),
+    *("total", "mean", "largest", "smallest", "logsumexp"),
+    "dot",  # whose operands are named w0, w1, ..., so that their order is plain
+}
 
 
 def operands_matter(vertex: folding.Vertex) -> bool:
-    """Whether the vertex is an operation of two operands that gives something else when they are swapped."""
+    """Whether the vertex is an operation that gives something else when its operands are swapped."""
     return (
         isinstance(vertex, Value)
         and vertex.rule is not None
-        and len(vertex.parents) == 2
+        and len(vertex.parents) > 1
         and builtin_name(vertex.rule) not in _COMMUTATIVE
     )
+
+
+def one_line(text: str, longest: int = 60) -> str:
+    """A label as one line of text that anything can draw: not too long, and without characters that control a device.
+
+    >>> one_line("two\\nlines")
+    'two lines'
+    """
+    text = "".join(c for c in " ".join(text.split("\n")) if unicodedata.category(c) not in ("Cc", "Cs"))
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _role(vertex: folding.Vertex, root: Value) -> str:
@@ -177,14 +194,14 @@ def _rows(vertex: folding.Vertex, names_of: Mapping[Value, str]) -> tuple[str, .
         signal = [f"out {number(node.data)}, grad {number(node.grad)}" for node in vertex.outputs]
         count = len(vertex.parameters)
         return (
-            vertex.name or "model",
+            one_line(vertex.name) or "model",
             size_line(vertex, f"{count:,} parameter{'s' * (count != 1)}"),
             *(signal if len(signal) == 1 else ()),
             f"‖grad‖ {number(vertex.gradient_norm)}",
         )
     if vertex.role == "constant":
         return (number(vertex.data),)
-    first = ": ".join(filter(None, (names_of[vertex], vertex.op)))
+    first = ": ".join(filter(None, (one_line(names_of[vertex]), vertex.op)))
     rows = (f"data {number(vertex.data)}", f"grad {number(vertex.grad)}")
     return (first, *rows) if first else rows
 

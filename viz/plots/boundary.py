@@ -2,11 +2,11 @@
 
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import cycle
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine import Value, no_grad
 from engine.compiler.api import compile
@@ -23,6 +23,7 @@ HATCHES = ("", "..", "//")  # for the regions of the first six classes, of the n
 DASHES = ("-", "--", "-.", ":")
 
 TIMED = 20  # points at which a model is timed
+_Item = TypeVar("_Item")
 PATIENCE = 4.0  # seconds; compiling machine code for the first time takes longer
 
 
@@ -115,7 +116,18 @@ def _answers(model: Any, points: list[list[float]]) -> Sequence[Any]:
         if seconds > PATIENCE and machine_is_available():
             with suppress(Exception):  # if it can't be compiled, call it; an error of its own will come again
                 return compile(model).map(points)  # type: ignore[no-any-return]
-        return answers + [model(point) for point in points[TIMED:]]
+        return answers + [model(point) for point in with_progress(points[TIMED:], "evaluating the model")]
+
+
+def with_progress(items: Sequence[_Item], doing: str) -> Iterable[_Item]:
+    """Go through items with a bar by tqdm, if that is installed, which comes after a second and goes at the end."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets, tqdm warns that it falls back on text
+            from tqdm.auto import tqdm
+    except ImportError:
+        return items
+    return tqdm(items, desc=doing, delay=1.0, leave=False)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -11,11 +11,15 @@ from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MOST_SHOWN = 20  # neurons in one column; of a larger layer, only the first and last few are shown
 
 
 def plot_neurons(
-    model: Any, contributions: Sequence[Any] | Mapping[str, Sequence[Any]], ax: "Axes | None" = None
+    model: Any,
+    contributions: Sequence[Any] | Mapping[str, Sequence[Any]],
+    ax: "Axes | None" = None,
+    names: Sequence[str] | None = None,
 ) -> "Axes":
     r"""A network layer by layer, each neuron coloured by its error contribution ``∂loss/∂activation``.
 
@@ -29,20 +33,22 @@ def plot_neurons(
             neuron's contribution is that of its activation. Or, for each layer, a list with a number for each neuron;
             that of the inputs may be left out, or be None.
         ax: the axes to draw on; new ones if None.
+        names: what the inputs are called, such as ``["height", "weight"]``; x₁, x₂ and so on if None.
 
     Raises:
-        TypeError: if `model` has no such layers.
-        ValueError: if the number of lists is not that of layers, or that of numbers not that of neurons, or a layer
-            does not take as many numbers as the one before it gives.
+        TypeError: if `model` has no such layers, or `names` is one text.
+        ValueError: if the number of lists is not that of layers, or that of numbers not that of neurons, or that of
+            names not that of inputs, or a layer does not take as many numbers as the one before it gives.
         ImportError: if matplotlib is not installed.
 
     >>> ax = plot_neurons([2, 3, 1], [[0.1, -0.2, 0.0], [1.0]])
     >>> [text.get_text() for text in ax.texts]
-    ['2\ninputs', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
+    ['2\ninputs', 'x₁', 'x₂', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
     """
     sizes, weights, weighted = _network(model)
     given = _by_layer(contributions, model, weighted) if isinstance(contributions, Mapping) else contributions
     layers = _contributions(given, sizes)
+    inputs = _input_names(names, sizes[0])
     ax = axes(ax, (8, 5))
     import matplotlib as mpl
 
@@ -58,10 +64,13 @@ def plot_neurons(
     ax.set_axis_off()
     ax.figure.figure.draw_without_rendering()  # now the layout is final
     box, points = ax.get_window_extent(), 72 / ax.figure.dpi
-    wide, high = box.width * points / len(sizes), box.height * points
+    whole, high = box.width * points, box.height * points
     row = (high - 44) / rows  # the height of a neuron; there are two lines of text below them all
-    ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-rows / 2 - 44 / row, rows / 2))
-    size = min(0.8 * row, 0.6 * wide, 64)
+    size = min(0.8 * row, 0.5 * whole / len(sizes), 64)
+    font = min(14.0, 0.8 * row)
+    left = min(max(0.5 * whole / len(sizes), size / 2 + 8 + 0.62 * font * max(map(len, inputs))), 0.4 * whole)
+    wide = (whole - left) / (len(sizes) - 0.5)  # from one column to the next
+    ax.set(xlim=(-left / wide, len(sizes) - 0.5), ylim=(-rows / 2 - 44 / row, rows / 2))
     for x, weight in enumerate(weights):
         _draw_weights(ax, x, columns[x], columns[x + 1], weight)
     shown = [_short_text(each[i]) for column, each in zip(columns, layers) if each for i in column]
@@ -77,12 +86,32 @@ def plot_neurons(
         fills = [shades(norm(each[i])) if each and isfinite(each[i]) else face for i in column]
         look: dict[str, Any] = {"s": size**2, "c": fills, "edgecolors": [ink(ax)], "linewidths": 1.5, "zorder": 2}
         ax.scatter([x] * len(column), list(column.values()), **look)
+        if x == 0:
+            _write_names(ax, [(inputs[i], y) for i, y in column.items()], size, left, row)
         for (i, y), fill in zip(column.items(), fills):
             words = _short_text(each[i])[: None if room else 1] if each else ""
             font = font_in_circle if room else min(18, 0.8 * size)
             if words:
                 ax.text(x, y, words, fontsize=font, color=readable(fill), ha="center", va="center_baseline", zorder=3)
     return ax
+
+
+def _input_names(names: Sequence[str] | None, count: int) -> list[str]:
+    if names is None:
+        return [f"x{i + 1}".translate(_SUBSCRIPTS) for i in range(count)]
+    if isinstance(names, str):
+        raise TypeError(f"plot_neurons takes a list of names, one for each input, got the text {names!r:.40}")
+    if len(names) != count:
+        raise ValueError(f"plot_neurons takes a name for each of {count} inputs, got {len(names)}")
+    return list(map(str, names))
+
+
+def _write_names(ax: "Axes", names: Sequence[tuple[str, float]], circle: float, room: float, row: float) -> None:
+    """The names of the inputs to the left of their circles, in letters that fit; all lengths are in points."""
+    font = min(14.0, 0.8 * row, (room - circle / 2 - 8) / 0.62 / max(len(name) for name, _ in names))
+    look: dict[str, Any] = {"fontsize": font, "color": ink(ax), "ha": "right", "va": "center"}
+    for name, y in names:
+        ax.annotate(name, (0, y), (-circle / 2 - 4, 0), textcoords="offset points", **look)
 
 
 def _short_text(contribution: float) -> str:

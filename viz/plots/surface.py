@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine import Value
 from engine.modes import switched
 from engine.utils.nested import is_list_like
-from viz.plots.boundary import COLOURS, MARKERS, axes, dress, numbers
+from viz.plots.boundary import COLOURS, MARKERS, axes, dress, numbers, with_progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,11 +182,11 @@ def _around(middle: float, span: float, path: Any, steps: int) -> Any:
     return np.linspace(low - margin * (low < middle - span), high + margin * (high > middle + span), steps)
 
 
-def _losses(loss: Callable[[], Any], values: list[Value], points: Iterable[list[float]]) -> list[float]:
+def _losses(loss: Callable[[], Any], values: list[Value], points: list[list[float]]) -> list[float]:
     """The loss at each point, which may be inf or nan; the parameters are then as before, even after an error."""
     heights, before = [], None
     with _restored(values), switched(recording=False, warning=False):
-        for point in points:
+        for point in with_progress(points, "computing the loss"):
             _set_data(values, point)
             result = loss()
             if isinstance(result, Value) and result.rule is not None and result is before:

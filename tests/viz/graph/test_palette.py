@@ -71,6 +71,9 @@ def test_the_scale_is_odd_grows_with_the_gradient_and_ends_at_the_limit():
     assert [gradient_shade(-size, 1.0) for size in sizes] == [-shade for shade in shades]
     assert gradient_shade(0.0, 1.0) == gradient_shade(nan, 1.0) == 0
     assert [gradient_limit(x) for x in (0.0, 0.02, 1.0, 1.1, 1e-300)] == pytest.approx([1, 0.1, 1, 10, 1e-300])
+    assert gradient_shade(5e-324, gradient_limit(1.7e308)) == 0
+    assert gradient_shade(-1.7e308, gradient_limit(1.7e308)) == -1
+    assert gradient_shade(5e-324, gradient_limit(5e-324)) > 0.5
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")

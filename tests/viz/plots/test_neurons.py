@@ -11,6 +11,7 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.text import Annotation
 
 from engine import Value
 from nn import MLP, Dropout, Linear, Module, Sequential, Tanh, error_contributions, mse_loss
@@ -41,6 +42,14 @@ def headings(ax):
     return [text.get_text().replace("\n", " ") for text in ax.texts if "\n" in text.get_text()]
 
 
+def names(ax):
+    return [text.get_text() for text in ax.texts if isinstance(text, Annotation)]
+
+
+def in_circles(ax):
+    return [t.get_text() for t in ax.texts if "\n" not in t.get_text() and not isinstance(t, Annotation)]
+
+
 def assert_all_is_apart(ax):
     """Circles do not touch, words do not touch each other, and each number lies in its circle."""
     ax.figure.draw_without_rendering()
@@ -64,7 +73,7 @@ def assert_all_is_apart(ax):
         assert box.x1 <= whole.x1 + 1
         assert box.y0 >= whole.y0 - 1
         inside = [np.hypot((box.x0 + box.x1) / 2 - x, (box.y0 + box.y1) / 2 - y) < r for x, y, r in circles]
-        if "\n" in text.get_text():
+        if "\n" in text.get_text() or isinstance(text, Annotation):
             assert not any(box.x0 < x < box.x1 and box.y0 < y + r and y - r < box.y1 for x, y, r in circles)
         else:
             assert any(inside)
@@ -86,6 +95,26 @@ def test_layers_are_columns_of_circles(sizes, style):
     assert headings(ax) == [f"{size} {name}{'s' * (size > 1)}" for size, name in zip(sizes, names)]
     assert [len(c.get_segments()) for c in lines(ax)] == [a * b for a, b in pairwise(shown)]
     assert_all_is_apart(ax)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (2, 16, 16, 1), (784, 128, 20, 10)])
+def test_the_inputs_have_names(sizes):
+    ax = plot_neurons(sizes, contributions(*sizes[1:]))
+    shown = range(sizes[0]) if sizes[0] == 2 else [*range(6), *range(778, 784)]
+    subscripts = dict(zip("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+    assert names(ax) == ["x" + "".join(subscripts[digit] for digit in str(i + 1)) for i in shown]
+    own = [f"quantity number {i}" for i in range(sizes[0])]
+    ax = plot_neurons(sizes, contributions(*sizes[1:]), names=own)
+    assert names(ax) == [own[i] for i in shown]
+    assert_all_is_apart(ax)
+    assert plot_neurons([1, 1], [[0.5]], names=["x"]).texts[1].get_text() == "x"
+
+
+def test_names_of_inputs_are_checked():
+    with pytest.raises(ValueError, match="takes a name for each of 2 inputs, got 1"):
+        plot_neurons([2, 1], [[0.5]], names=["x"])
+    with pytest.raises(TypeError, match="takes a list of names, one for each input, got the text 'xy'"):
+        plot_neurons([2, 1], [[0.5]], names="xy")
 
 
 def test_of_a_wide_layer_the_first_and_the_last_are_shown():
@@ -113,10 +142,10 @@ def test_colours_say_the_sign_and_the_size():
 
 def test_numbers_stand_in_circles_with_room_and_signs_in_small_ones():
     ax = plot_neurons([3, 1], [[-0.0123, 0.5, 0.0], [1.0]])
-    assert [t.get_text() for t in ax.texts if "\n" not in t.get_text()] == ["−0.012", "+0.5", "0", "+1"]
+    assert in_circles(ax) == ["−0.012", "+0.5", "0", "+1"]
     given = contributions(16, 16)
     ax = plot_neurons([16, 16], given)
-    signs = [t.get_text() for t in ax.texts if "\n" not in t.get_text()]
+    signs = in_circles(ax)
     assert signs == ["+" if c > 0 else "−" for each in given for c in each]
 
 
@@ -176,12 +205,12 @@ def test_inputs_without_contributions_are_empty():
     for given in ([[1.0], [2.0]], [None, [1.0], [2.0]]):
         ax = plot_neurons([2, 1, 1], given)
         assert [mpl.colors.to_hex(c) for c in columns(ax)[0].get_facecolor()] == ["#ffffff"] * 2
-        assert [t.get_text() for t in ax.texts if "\n" not in t.get_text()] == ["+1", "+2"]
+        assert in_circles(ax) == ["+1", "+2"]
 
 
 def test_contributions_that_are_not_finite_are_told():
     ax = plot_neurons([2, 1], [[np.nan, -np.inf], [1.0]])
-    assert [t.get_text() for t in ax.texts if "\n" not in t.get_text()] == ["+nan", "−inf", "+1"]
+    assert in_circles(ax) == ["+nan", "−inf", "+1"]
     assert plot_neurons([1, 1], [[0.0], [0.0]]).figure.axes[1].get_ylim() == (-1, 1)
 
 

@@ -1,6 +1,8 @@
 """The surface shows the loss where it says it does, and leaves the parameters alone."""
 
+import itertools
 import random
+import sys
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -306,3 +308,19 @@ def test_several_paths_through_many_parameters_share_a_plane():
 @pytest.mark.parametrize("paths", [{}, {"one": []}])
 def test_names_without_a_path_show_where_the_parameters_are(paths):
     assert line(plot_loss_surface(lambda: W[0] * 1.0, W[0], paths, steps=3), "now")
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0, False), (0.5, True)])
+def test_what_takes_long_shows_how_far_it_is(seconds, shown, monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    clock = itertools.count()
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock) * seconds)
+    a = Value(1.0, "a")
+    plot_loss_surface(lambda: a * a, [a], steps=9)
+    assert ("computing the loss" in capsys.readouterr().err) == shown
+
+
+def test_without_tqdm_it_is_drawn_all_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    a = Value(1.0, "a")
+    assert plot_loss_surface(lambda: a * a, [a], steps=9).get_xlabel() == "a"

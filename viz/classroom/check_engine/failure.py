@@ -1,12 +1,12 @@
 """A picture of the smallest program that fails: the graph, with the numbers of the engine that is checked."""
 
+from dataclasses import replace
+
 from engine.graph import topological_order
 from engine.names import number
 from viz.classroom.check_engine.trials import Case, agree
 from viz.graph.dot import Drawing
 from viz.graph.picture import picture
-
-WRONG = "#d55e00"
 
 
 def draw_failure(case: Case, backward: bool) -> Drawing | None:
@@ -24,7 +24,7 @@ def draw_failure(case: Case, backward: bool) -> Drawing | None:
     boxes, arrows = picture(case.nodes[-1])
     ids = {node: box.id for node, box in zip(topological_order(case.nodes[-1]), boxes)}
     theirs = {ids[node]: i for i, node in enumerate(case.nodes) if node in ids}
-    shown, wrong = [], set()
+    shown = []
     for box in boxes:
         i = theirs.get(box.id)
         if i is not None:
@@ -32,13 +32,9 @@ def draw_failure(case: Case, backward: bool) -> Drawing | None:
             if backward:
                 pairs.append(("grad", case.grad[i], case.nodes[i].grad))
             rows = [box.rows[0], *(_row(*pair) for pair in pairs)]
-            box = type(box)(box.id, tuple(rows), box.role, box.ordered)
-            wrong |= {box.id} if any(not agree(x, y) for _, x, y in pairs) else set()
+            box = replace(box, rows=tuple(rows), marked=any(not agree(x, y) for _, x, y in pairs))
         shown.append(box)
-    drawing = Drawing(shown, arrows)
-    for name in wrong:
-        drawing.node(name, color=WRONG, penwidth="4")
-    return drawing
+    return Drawing(shown, arrows)
 
 
 def _row(what: str, theirs: object, ours: float) -> str:
