@@ -42,7 +42,6 @@ ORDER = [
     "viz/formulas/__init__",
     "viz/player",
     "viz/player/__init__",
-    "viz/classroom",
     "viz/classroom/worksheets",
     "viz/classroom/worksheets/__init__",
     "viz/classroom/check_engine",

@@ -37,7 +37,7 @@ class Mistake:
     contribution: Contribution = lambda s, upstream, data: upstream * s.local
     total: Total = lambda contributions, steps, data: [sum(contributions)]
     value: Callable[[Rule, Sequence[float]], Sequence[float]] = lambda rule, xs: [rule.evaluate(*xs)]
-    partials: Mapping[str, Partials] = field(default_factory=dict)
+    partials: Mapping[str, Partials] = field(default_factory=dict, compare=False)
 
     def gradients(self, steps: list[BackwardStep], upstream: Numbers, data: Numbers) -> Sequence[float]:
         """The gradient of the node that receives these steps, if the mistake is made."""
