@@ -34,9 +34,13 @@ def test_it_decides_on_one_screen():
 
 def test_the_lines_for_teachers_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    notebook = tmp_path / "folder of notebooks" / "Ada.ipynb"
+    notebook.parent.mkdir()
+    notebook.write_text('{"cells": []}')
     for lines in re.findall(r"```python\n(.*?)```", (ROOT / "notebooks" / "README.md").read_text(), re.S):
         exec(lines, {})
-    assert {path.name for path in tmp_path.iterdir()} == {"lesson_01.html", "lesson_03.html"}
+    written = {path.name for path in tmp_path.glob("*.html")}
+    assert written == {"lesson_01.html", "lesson_03.html", "practice.html", "class.html"}
     assert "d: right" in capsys.readouterr().out
 
 

@@ -5,6 +5,8 @@ is public in it, and in which order to read its files.
 """
 
 from viz.classroom.check_engine import EngineReport, check_engine
+from viz.classroom.gradebook import Gradebook, mark
+from viz.classroom.practice import Practice, practice
 from viz.classroom.worksheets import Worksheet, Worksheets, worksheet, worksheets
 from viz.formulas import (
     Comparison,
@@ -33,8 +35,9 @@ from viz.plots import (
 )
 
 __all__ = [
-    "Comparison", "Drawing", "EngineReport", "Explanation", "Nudge", "OrderReport", "Player", "Report", "Worksheet",
-    "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot", "explain", "formula", "nudge", "play",
-    "plot_confusion", "plot_decision_boundary", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface",
-    "plot_neurons", "random_directions", "set_theme", "worksheet", "worksheets",
+    "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "Nudge", "OrderReport", "Player", "Practice",
+    "Report", "Worksheet", "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot", "explain",
+    "formula", "mark", "nudge", "play", "plot_confusion", "plot_decision_boundary", "plot_gradients", "plot_history",
+    "plot_loss", "plot_loss_surface", "plot_neurons", "practice", "random_directions",
+    "set_theme", "worksheet", "worksheets",
 ]  # fmt: skip

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from engine import rules
+from engine.ieee import Float
 from engine.rules import Rule
 from engine.steps import BackwardStep, backward_steps
 from engine.value import Value
@@ -15,11 +17,12 @@ Numbers = Mapping[Value, float]
 Contribution = Callable[[BackwardStep, float, Numbers], float]
 Total = Callable[[list[float], list[BackwardStep], Numbers], Sequence[float]]
 Partials = Callable[..., tuple[float, ...]]
+Local = Callable[[BackwardStep, Numbers], float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mistake:
-    """A wrong rule that students follow, as a change to one of the three formulas that make up the two passes.
+    """A wrong rule that students follow, as a change to one of the formulas that make up the two passes.
 
     Attributes:
         name: its name in reports.
@@ -30,14 +33,16 @@ class Mistake:
             has the result, the plainest first.
         value: the data of an operation, from its rule and operands; several likewise.
         partials: the wrong local derivatives, by the name of the rule, if that is the mistake; see `wrong_partials`.
+        local: the wrong local derivative of a step, from the step and the data; None if the mistake is made elsewhere.
     """
 
     name: str
     hint: str
     contribution: Contribution = lambda s, upstream, data: upstream * s.local
     total: Total = lambda contributions, steps, data: [sum(contributions)]
-    value: Callable[[Rule, Sequence[float]], Sequence[float]] = lambda rule, xs: [rule.evaluate(*xs)]
-    partials: Mapping[str, Partials] = field(default_factory=dict, compare=False)
+    value: Callable[[Rule, Sequence[float]], Sequence[float]] = lambda rule, xs: [rule(*xs)]
+    partials: Mapping[str, Partials] = field(default_factory=dict)
+    local: Local | None = None
 
     def gradients(self, steps: list[BackwardStep], upstream: Numbers, data: Numbers) -> Sequence[float]:
         """The gradient of the node that receives these steps, if the mistake is made."""
@@ -52,14 +57,17 @@ def wrong_partials(name: str, hint: str, **wrong: Partials) -> Mistake:
     (2.0, 3.0)
     """
 
-    def contribution(s: BackwardStep, upstream: float, data: Numbers) -> float:
+    def local(s: BackwardStep, data: Numbers) -> float:
         partials, rule = wrong.get(s.node.rule.name), s.node.rule
         if partials is None:
-            return upstream * s.local
-        xs = [data[parent] for parent in s.node.parents]
-        return upstream * partials(data[s.node], *xs, *rule.constants)[s.operand]
+            return s.local
+        numbers = [data[node] for node in (s.node, *s.node.parents)]
+        try:
+            return partials(*numbers, *rule.constants)[s.operand]
+        except ArithmeticError:  # as in the table of rules, a division by 0 gives what IEEE 754 says
+            return float(partials(*map(Float, numbers), *rule.constants)[s.operand])
 
-    return Mistake(name, hint, contribution, partials=wrong)
+    return Mistake(name, hint, lambda s, upstream, data: upstream * local(s, data), partials=wrong, local=local)
 
 
 _CONFUSED_WITH: dict[str, Callable[..., list[float]]] = {  # the results of the operations it is confused with
@@ -67,7 +75,7 @@ _CONFUSED_WITH: dict[str, Callable[..., list[float]]] = {  # the results of the 
     "sub": lambda x, y: [x + y],
     "mul": lambda x, y: [x + y],
     "div": lambda x, y: [x * y],
-    "maximum": lambda x, y: [min(x, y)],
+    "maximum": lambda x, y: [rules.minimum(x, y)],
     "power": lambda x, n: [n * x],
     "relu": lambda x: [x],
     "neg": lambda x: [x],
@@ -76,7 +84,7 @@ _CONFUSED_WITH: dict[str, Callable[..., list[float]]] = {  # the results of the 
 
 def _another_operation(rule: Rule, xs: Sequence[float]) -> Sequence[float]:
     other = _CONFUSED_WITH.get(rule.name)
-    return other(*xs, *rule.constants) if other else [rule.evaluate(*xs)]
+    return other(*xs, *rule.constants) if other else [rule(*xs)]
 
 
 def _sums_of_some(contributions: list[float]) -> list[float]:
@@ -94,7 +102,8 @@ MISTAKES = (
                    sub=lambda z, x, y: (1.0, 1.0), neg=lambda z, x: (1.0,), div=lambda z, x, y: (1.0 / y, z / y)),
     Mistake("sign", "The sign is wrong: check the minuses again.",
             total=lambda contributions, steps, data: [-sum(contributions)],
-            value=lambda rule, xs: [-rule.evaluate(*xs)]),
+            value=lambda rule, xs: [-rule(*xs)],
+            local=lambda s, data: -s.local),
     wrong_partials("swapped", "The wrong operand: the local derivative of x * y with respect to x is y, the other "
                    "operand.",
                    mul=lambda z, x, y: (x, y)),
@@ -109,6 +118,11 @@ MISTAKES = (
     wrong_partials("closed gate", "The local derivative is 0 for relu of a number below 0, and for the smaller one of "
                    "a max.",
                    relu=lambda z, x: (1.0,), maximum=lambda z, x, y: (1.0, 1.0)),
+    Mistake("upstream included", "This is the whole contribution: leave out the upstream gradient, and the local "
+            "derivative remains.", local=lambda s, data: s.upstream * s.local),
+    Mistake("data for derivative", "This is the data of an operand, but the local derivatives of x + y, x - y and -x "
+            "do not depend on any data.",
+            local=lambda s, data: data[s.parent] if s.node.rule.name in ("add", "sub", "neg") else s.local),
     Mistake("upstream forgotten", "This is the local derivative alone: multiply it by the upstream gradient.",
             lambda s, upstream, data: s.local),
     Mistake("local forgotten", "The gradient was passed on unchanged: multiply it by the local derivative.",
@@ -124,7 +138,7 @@ MISTAKES = (
     Mistake("operation swapped", "A different operation was carried out from the one that is written.",
             value=_another_operation),
     Mistake("operands swapped", "The order matters: x - y is not y - x, and x / y is not y / x.",
-            value=lambda rule, xs: [rule.evaluate(*(xs[::-1] if rule.name in ("sub", "div") else xs))]),
+            value=lambda rule, xs: [rule(*(xs[::-1] if rule.name in ("sub", "div") else xs))]),
 )
 # fmt: on
 
@@ -148,12 +162,24 @@ def backward_with(
     return gradient
 
 
-def steps_by_receiver(order: Sequence[Value], data: Numbers) -> dict[Value, list[BackwardStep]]:
-    """The engine's steps by the node that receives them, with the local derivatives for these data."""
+def partials(node: Value, data: Numbers) -> Sequence[float]:
+    """The local derivatives of a node for these data: one for each operand, none for a leaf."""
+    return node.rule.evaluate_partials(data[node], *(data[parent] for parent in node.parents)) if node.rule else ()
+
+
+def steps_by_receiver(
+    order: Sequence[Value], data: Numbers, locals_of: Mapping[Value, Sequence[float]] | None = None
+) -> dict[Value, list[BackwardStep]]:
+    """The engine's steps by the node that receives them.
+
+    Args:
+        order: the nodes in topological order.
+        data: the data of all nodes.
+        locals_of: the local derivatives of each node; if None, those for these data.
+    """
 
     def local_derivatives(node: Value) -> Iterable[tuple[Value, float]]:
-        xs = [data[parent] for parent in node.parents]
-        return zip(node.parents, node.rule.evaluate_partials(data[node], *xs)) if node.rule else ()
+        return zip(node.parents, partials(node, data) if locals_of is None else locals_of[node])
 
     found: dict[Value, list[BackwardStep]] = {node: [] for node in order}
     for step in backward_steps(order, local_derivatives, {}):

@@ -5,13 +5,9 @@ JavaScript, so that it can recompute both passes. Its script, in the folder `pag
 applying all the steps up to it, so that going back and forth cannot drift.
 """
 
-import base64
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
@@ -33,6 +29,7 @@ from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
 from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
+from viz.player.document import document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import HINTS, LANGUAGES, ORDERS
@@ -43,14 +40,6 @@ MOST_NODES = 10_000
 MOST_DRAWN = 9_000  # boxes and arrows in all views together
 MOST_LABELLED = 40  # arrows that there is room for local derivatives on
 LONGEST = 24  # names, numbers and operations in a formula shown with a step
-
-# What the frame in a notebook does: it sends its page the colour of the notebook's text, when it loads and whenever the
-# notebook's theme changes. The page cannot look for itself, because it is in a sandbox.
-_SEND_INK = (
-    "const tell = (_, watch) => this.isConnected"
-    " ? this.contentWindow.postMessage({ink: getComputedStyle(this).color}, '*') : watch.disconnect();"
-    " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
-)
 
 _HERE = files("viz.player") / "page"
 
@@ -153,19 +142,15 @@ class Player:
                 "})();",
             ]
         )
-        theme = squeezed_script((_HERE / "theme.js").read_text(encoding="utf-8"))
-        style, script = squeezed_style(style), squeezed_script(script)
         words = LANGUAGES[self.lang] | (ORDERS[self.lang] if "firing" in self.graph else {})
-        data = _json({**self.graph, "words": words, "lang": self.lang})
-        scripts = f"'{_hash(theme)}' '{_hash(script)}'"
-        policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
-        return (
-            f'<!DOCTYPE html>\n<html lang="{self.lang}">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(self.title)}</title>\n<style>{style}</style>\n<script>{theme}</script>\n"
-            f'</head>\n<body>\n<script type="application/json" id="graph">{data}</script>\n'
-            f"<script>{script}</script>\n</body>\n</html>\n"
+        theme = (_HERE / "theme.js").read_text(encoding="utf-8")
+        return document(
+            self.title,
+            self.lang,
+            squeezed_style(style),
+            squeezed_script(script),
+            {**self.graph, "words": words, "lang": self.lang},
+            before=squeezed_script(theme),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -175,23 +160,7 @@ class Player:
         return path
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
-            f'sandbox="allow-scripts" onload="{escape(_SEND_INK)}" '
-            'style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
-        )
-
-
-def _json(data: Any) -> str:
-    """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text.encode("utf-8", "replace").decode()
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        return frame(self.html, self.title, self.height)
 
 
 def _palette() -> str:
@@ -263,7 +232,9 @@ def _local_derivatives(order: Sequence[Value]) -> list[list[float | str]]:
 
 def _hints(rules: set[str], lang: str) -> dict[str, str]:
     """What is said of the mistakes that give a wrong local derivative for one of these rules."""
-    possible = [m for m in MISTAKES if m.name == "sign" or any(rule in m.partials for rule in rules)]
+    possible = [
+        m for m in MISTAKES if m.name in ("sign", "upstream included") or any(rule in m.partials for rule in rules)
+    ]
     return {mistake.name: HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in possible}
 
 

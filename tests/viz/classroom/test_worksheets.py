@@ -6,6 +6,7 @@ import re
 import sys
 from fractions import Fraction
 from html.parser import HTMLParser
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import sympy
 from engine import Value, no_grad
 from engine.graph import topological_order
 from viz import worksheet, worksheets
+from viz.classroom.worksheets.drawing import BLANK, drawing
 from viz.classroom.worksheets.marking import Answer
 from viz.formulas.mistakes import MISTAKES
 
@@ -49,6 +51,16 @@ def parsed(sheet):
         else:
             graph[name] = (type(tree.op).__name__, tree.left.id, tree.right.id)
     return graph
+
+
+def arrows(graph):
+    """For each blank on an arrow the operation that the arrow leads to, and the number of the operand."""
+    found = {}
+    for name, made in graph.items():
+        for i, operand in enumerate(made[1:] if isinstance(made, tuple) else ()):
+            blank = f"local {operand}->{name}"
+            found[f"{blank} (2)" if blank in found else blank] = made, i
+    return found
 
 
 FAR = Fraction(10**9)  # what a wrong pass gets where it divides by 0
@@ -123,6 +135,8 @@ TOTALS = {
     "stale gradient": lambda parts, right, data: right + sum(parts),
     "data for gradient": lambda parts, right, data: data,
 }
+LOCALS = {"minus forgotten", "swapped", "own data", "square", "quotient", "closed gate"}
+ONLY_LOCAL = {"upstream included", "data for derivative"}
 VALUES = {
     "sign": {kind: (lambda *xs, f=f: -f(*xs)) for kind, f in VALUE.items()},
     "operation swapped": {
@@ -152,6 +166,8 @@ def test_the_key_is_what_sympy_gets(level):
         numbers = {symbols[name]: sympy.Rational(number) for name, number in (g.split(" = ") for g in sheet.given)}
         formulas = [line.split(" = ") for line in sheet.expression]
         for name in sheet.key:
+            if name.startswith("local"):
+                continue
             kept = name.removeprefix("grad ")  # the rest of the expression as a function of this node
             formula = symbols["L"]
             for made, text in reversed(formulas):
@@ -171,6 +187,23 @@ def test_the_key_is_what_sympy_gets(level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
+def test_the_local_derivatives_are_what_sympy_gets(level):
+    x, y = sympy.symbols("x y", real=True)
+    formulas = {
+        "Add": x + y, "Sub": x - y, "Mult": x * y, "Div": x / y,
+        "max": sympy.Max(x, y), "relu": sympy.Max(x, 0), "neg": -x, "square": x**2,
+    }  # fmt: skip
+    for seed in range(15):
+        sheet = worksheet(seed, level)
+        graph = parsed(sheet)
+        data = forward(graph)
+        for blank, (made, i) in arrows(graph).items():
+            numbers = {symbol: sympy.Rational(data[name]) for symbol, name in zip((x, y), made[1:])}
+            wanted = sympy.diff(formulas[made[0]], (x, y)[i]).subs(numbers)
+            assert sheet.key[blank] == Fraction(str(wanted.doit())), (level, seed, blank)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_what_every_worksheet_promises(level):
     seen = set()
     for seed in range(200):
@@ -184,6 +217,7 @@ def test_what_every_worksheet_promises(level):
         assert all(abs(x) <= 100 and x.denominator <= 8 for x in gradients.values())
         assert sheet.key == {
             **{name: x for name, x in data.items() if isinstance(graph[name], tuple)},
+            **{blank: SLOPES[made[0]](*(data[x] for x in made[1:]))[i] for blank, (made, i) in arrows(graph).items()},
             **{f"grad {name}": x for name, x in gradients.items() if name != "L"},
         }
         kinds = {node[0] for node in made}
@@ -229,7 +263,7 @@ def test_no_switch_that_is_on_disturbs_a_draw():
 
 def test_forward_values_can_be_given():
     sheet = worksheet(4, "hard", forward=False)
-    assert all(name.startswith("grad ") for name in sheet.key)
+    assert all(name.startswith(("grad ", "local ")) for name in sheet.key)
     assert sheet.check(sheet.key).right
     whole = worksheet(4, "hard")
     assert sheet.expression == whole.expression
@@ -315,7 +349,7 @@ def test_missing_and_empty_answers_are_not_yet():
     assert {v.state for v in report.verdicts} == {"not yet"}
     assert [v.blank for v in report.verdicts] == list(sheet.key)
     assert not report.right
-    assert str(report).splitlines()[-1] == "0 of 8 are right."
+    assert str(report).splitlines()[-1] == "0 of 14 are right."
 
 
 def test_too_few_digits_are_told():
@@ -331,7 +365,7 @@ def test_too_few_digits_are_told():
 def test_unknown_blanks_and_other_things_than_a_dictionary_are_refused():
     sheet = worksheet(28)
     with pytest.raises(
-        ValueError, match=r"no blank 'grad L' on this worksheet; its blanks are d, e, L, grad e, .*grad a$"
+        ValueError, match=r"no blank 'grad L' on this worksheet; its blanks are d, e, L, local e->L, .*grad a$"
     ):
         sheet.check({"grad L": 1})
     with pytest.raises(TypeError, match=r'expected answers as \{"grad a": 3\}, got list \[3\]'):
@@ -345,7 +379,8 @@ def test_unknown_blanks_and_other_things_than_a_dictionary_are_refused():
 
 
 def test_the_table_and_the_wrong_passes_here_have_the_same_names():
-    assert {m.name for m in MISTAKES} == {*PARTS, *TOTALS, *VALUES}
+    assert {m.name for m in MISTAKES} == {*PARTS, *TOTALS, *VALUES, *ONLY_LOCAL}
+    assert {m.name for m in MISTAKES if m.local} == {*LOCALS, "sign", *ONLY_LOCAL}
 
 
 def mistakes():
@@ -380,6 +415,34 @@ def test_a_wrong_gradient_is_recognised(level, name, part, total):
     assert recognised > 0 or (name, level) in {
         ("quotient", "easy"), ("quotient", "medium"), ("square", "easy"), ("closed gate", "easy")
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_wrong_local_derivative_is_recognised(level):
+    recognised = set()
+    for seed in range(10):
+        sheet = worksheet(seed, level)
+        graph, data, right = right_pass(sheet)
+        for blank, (made, i) in arrows(graph).items():
+            head = blank.partition("->")[2].removesuffix(" (2)")
+            local = Fraction(SLOPES[made[0]](*(data[x] for x in made[1:]))[i])
+            wrong = {name: PARTS[name](Fraction(1), local, made, i, data, head) for name in LOCALS}
+            wrong |= {"sign": -local, "upstream included": local * right[head]}
+            if made[0] in ("Add", "Sub", "neg"):
+                wrong["data for derivative"] = data[made[1 + i]]
+            for name, number in wrong.items():
+                if number != local:
+                    verdict = sheet.check({blank: number})[blank]
+                    assert (verdict.state, name in verdict.causes) == ("wrong", True), (seed, str(verdict))
+                    recognised.add(name)
+    assert recognised >= {"sign", "swapped", "minus forgotten", "own data", "upstream included", "data for derivative"}
+
+
+def test_what_follows_from_a_wrong_local_derivative_is_told():
+    marks = worksheet(28).check({"local d->e": 8, "grad d": 8, "grad b": 8, "local a→d": "1"})
+    assert marks["local a->d"].state == "right"
+    assert marks["grad d"].causes["follows"] == "This follows from what you had for local d->e: correct that first."
+    assert "minus forgotten" in marks["grad b"].causes
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -457,7 +520,9 @@ def test_no_report_shows_the_answer(level):
     for seed in range(10):
         sheet = worksheet(seed, level)
         report = sheet.check(dict.fromkeys(sheet.key, "999"))
-        text = re.sub(r"1 / y|y\*\*2|2 \* x|x\*\*2|, which is 1|from 0|below 0|is 0|999|\d+ of \d+", "", str(report))
+        text = re.sub(
+            r"1 / y|\(2\)|y\*\*2|2 \* x|x\*\*2|, which is 1|from 0|below 0|is 0|999|\d+ of \d+", "", str(report)
+        )
         assert not re.search(r"\d", text), text
         assert all(v.causes for v in report.verdicts)
 
@@ -495,18 +560,97 @@ def test_pages_stand_alone_and_keep_the_answers_to_the_end(level):
     assert len(sheets) == 4
     assert all('class="worksheet key"' not in sheet for sheet in sheets)
     for sheet, text in zip(pages.sheets, sheets):
-        blanks = sum(data.count("_______") for data in Page(text).texts)
+        blanks = sum(data.count("_____") for data in Page(text).texts) + text.count('class="blank"')
         assert blanks == len(sheet.key)
         assert str(sheet.seed) in text
     for sheet in pages.sheets:
-        for x in sheet.key.values():
-            assert f"<td>{x}</td>" in key
+        for blank, x in sheet.key.items():
+            assert blank.startswith("local") or f"<td>{x}</td>" in key or f" = {x}</td>" in key
     assert "key" not in re.sub("<style>.*?</style>", "", pages.html(keys=False), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_key_shows_every_contribution_and_its_sum(level):
+    for seed in range(6):
+        sheet = worksheet(seed, level)
+        graph, data, gradients = right_pass(sheet)
+        key = sheet.html(keys=True).partition("Answer key")[2]
+        rows = re.findall(r'<th scope="row">(\w)</th><td>(.*?)</td><td>(.*?)</td>', key)
+        assert [name for name, *_ in rows] == list(graph)
+        for name, value, shown in rows[:-1]:
+            parts = []
+            gradient(graph, data, name, upstream=gradients, total=lambda p, *_, parts=parts: parts.extend(p) or sum(p))
+            *products, total = re.split(r" \+ | = ", shown)
+            fractions = [re.findall(r"-?\d+(?:/\d+)?", product) for product in products]
+            assert sorted(Fraction(x) * Fraction(y) for x, y in fractions) == sorted(parts)
+            assert (Fraction(value), Fraction(total)) == (data[name], gradients[name])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_blank_is_on_its_own_arrow_and_on_nothing_else(level):
+    """The arrows end at the boxes that they lead to, blanks do not touch each other nor a box, and all have room."""
+    for seed, way in product(range(6), ("TB", "LR")):
+        root = worksheet(seed, level).root
+        drawn = drawing(root, lambda node: (f"{node.label}: {node.op}", "data _____", "grad _____"), "x", way)
+        boxes = [(p.x, p.y, p.width, p.height) for p in drawn.layout.places.values()]
+        blanks = [(x, y, *BLANK) for x, y in drawn.blanks]
+        for i, blank in enumerate(blanks):
+            assert not any(overlap(blank, other) for other in blanks[:i] + boxes), (seed, way)
+            assert blank[2] / 2 < blank[0] < drawn.layout.width - blank[2] / 2
+            assert blank[3] / 2 < blank[1] < drawn.layout.height - blank[3] / 2
+        for arrow, curve, (x, y) in zip(drawn.arrows, drawn.curves, drawn.blanks):
+            *_, (a, b), (c, d) = [tuple(map(float, p)) for p in re.findall(r"(-?\d+),(-?\d+)", curve)]
+            head = drawn.layout.places[arrow.head]
+            assert abs(c - head.x) <= head.width / 2 + 1
+            assert abs(d - head.y) <= head.height / 2 + 1
+            assert (abs(a - x) <= 1 and abs(c - x) <= 1) if way == "TB" else (abs(b - y) <= 1 and abs(d - y) <= 1)
+
+
+def overlap(one, other):
+    (a, b, width, height), (c, d, wide, high) = one, other
+    return abs(a - c) < (width + wide) / 2 and abs(b - d) < (height + high) / 2
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_every_sheet_fills_one_page_of_paper(browser, tmp_path, paper):
+    path = tmp_path / "class.html"
+    worksheets(3, seed=1, difficulty="hard").save(path, keys=True)
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))) == 4
+    height = {"A4": 297, "Letter": 279.4}[paper] - 24  # millimetres, without the margins
+    page.set_viewport_size({"width": 703, "height": round(height / 25.4 * 96)})  # as high as the paper
+    page.emulate_media(media="print")
+    room = page.evaluate("innerHeight")
+    for section in page.locator(".worksheet:not(.key)").all():
+        assert 0.97 * room <= section.bounding_box()["height"] <= room
+        bottom = section.locator("table").bounding_box()
+        assert bottom["y"] + bottom["height"] >= section.bounding_box()["y"] + 0.97 * room
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_barrier_is_found_on_the_screen(browser, tmp_path, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    path = tmp_path / "class.html"
+    worksheets(["Ada", "Emmy"], seed=1, difficulty="medium").save(path, keys=True)
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(path.as_uri())
+    ground, ink = page.locator("tbody th").first.evaluate(
+        "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+    )
+    assert (ground, ink) == {
+        "light": ("rgb(255, 255, 255)", "rgb(0, 0, 0)"),
+        "dark": ("rgb(20, 20, 20)", "rgb(240, 240, 240)"),
+    }[scheme]
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.close()
 
 
 def test_a_page_without_key_does_not_hold_the_answers():
     sheet = worksheet(3, "hard")
-    shown = [t for t in Page(sheet.html().split("</style>")[-1]).texts if re.search(r"grad|data", t)]
+    shown = [t for t in Page(sheet.html().split("</style>")[1]).texts if re.search(r"grad|data", t)]
     assert sorted(t for t in shown if t.startswith("grad ") and "_" not in t) == ["grad 1"]
     assert repr(sheet) == "Worksheet(seed=3, difficulty='hard')"
     assert sheet.html(keys=True).count("<section") == 2

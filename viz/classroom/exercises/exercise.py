@@ -22,7 +22,7 @@ learning rate by how a training run with it turns out.
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from math import isclose, isnan
@@ -37,7 +37,11 @@ from viz.formulas.notation import in_page
 _ANEW = "None of the common mistakes gives this: work it out again."
 _DOTS = "put your answer in place of the dots"
 _RETURN = "put your answer in place of the dots, and let the function return it"
-_LOOKS = {  # a sign, a word and a colour for each state; the colours are told apart by the colour-blind too
+State = Literal["right", "not yet", "hint", "wrong"]
+STATE_TYPE = "application/vnd.chalkgrad.verdict+json"  # what `viz.mark` finds in a saved notebook; nobody sees it
+LOOKS: dict[
+    State, tuple[str, str]
+] = {  # a sign, a word and a colour for each state; the colours are told apart by the colour-blind too
     "right": ("✓ right", "0,158,115"),
     "not yet": ("… not yet", "128,128,128"),
     "hint": ("→ hint", "230,159,0"),
@@ -53,25 +57,30 @@ class Verdict:
     Attributes:
         state: ``"right"``, ``"not yet"``, ``"hint"`` for a known mistake, or ``"wrong"``.
         hint: what to think about; empty if the answer is right.
+        exercise: the exercise that it is about, if it is one of a lesson.
     """
 
-    state: Literal["right", "not yet", "hint", "wrong"]
+    state: State
     hint: str = ""
+    exercise: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, (_LOOKS[self.state][0], self.hint)))
+        return ": ".join(filter(None, (LOOKS[self.state][0], self.hint)))
 
     __repr__ = __str__
 
     @property
     def html(self) -> str:
         """A box that is readable on light and on dark pages."""
-        word, colour = _LOOKS[self.state]
+        word, colour = LOOKS[self.state]
         style = f"border-left:.4em solid rgb({colour});background:rgba({colour},.15);padding:.5em .8em;margin:.3em 0"
         return f'<div style="{style}"><b>{word}</b>{in_page(f": {self.hint}" if self.hint else "")}</div>'
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        shown: dict[str, Any] = {"text/plain": str(self), "text/html": self.html}
+        if self.exercise:
+            shown[STATE_TYPE] = {"exercise": self.exercise, "state": self.state, "hint": self.hint}
+        return shown
 
 
 @printable
@@ -170,7 +179,7 @@ def check(name: str, answer: Any) -> Verdict:
     exercises: Mapping[str, Exercise] = import_module(f"viz.classroom.exercises.lesson_{lesson}").EXERCISES
     if name not in exercises:
         raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
-    return exercises[name].check(answer)
+    return replace(exercises[name].check(answer), exercise=name)
 
 
 def _among(lessons: list[str]) -> str:

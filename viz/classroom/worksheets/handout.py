@@ -1,38 +1,40 @@
 """The printed worksheet: a page with a picture and a table to fill in, and the key to it."""
 
-from collections.abc import Sequence
+from fractions import Fraction
 from html import escape
 from importlib.resources import files
 
 from engine import Value
+from engine.names import in_brackets
+from viz.classroom.worksheets.drawing import BLANK, drawing
 from viz.classroom.worksheets.problem import exact, nodes_of
-from viz.classroom.worksheets.sheet import Sheet
+from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.formulas.notation import in_page
-from viz.graph import layout
-from viz.graph.picture import Arrow, Box, operands_matter
+from viz.graph.layout import svg
+from viz.graph.palette import LIGHT
 
-_BLANK = "_" * 7
+_BLANK = "_" * 5
 STYLE = files("viz.classroom.worksheets") / "worksheet.css"
 
 
 def page(sheet: Sheet, name: str, number: int) -> str:
-    """The page for a student: a line for the name, the picture, and a table to fill in."""
+    """The page for a student: a line for the name, the picture with its blanks, and room to work for every node."""
     nodes = nodes_of(sheet.root)
     lines = dict(zip((node.label for node in nodes), sheet.given + sheet.expression))
     rows = "".join(
-        f"<tr><td><code>{escape(lines[node.label])}</code></td>"
-        f"<td>{_number_or_blank(sheet, node, 'data', '')}</td><td></td>"
-        f"<td>{_number_or_blank(sheet, node, 'grad', '')}</td></tr>"
+        f'<tr><th scope="row"><code>{escape(lines[node.label])}</code></th>'
+        f"<td>{'1' if node is sheet.root else ''}</td></tr>"
         for node in nodes
     )
     return (
         f'<section class="worksheet"><h2>The chain rule by hand</h2>\n'
         f'<div class="who">Name<span>{in_page(name[:80])}</span>Date<span></span></div>\n'
-        "<p>Fill in the blanks: data is the result of the operation, and grad is the derivative of L with respect to "
-        f"the node. <small>{_call(sheet)}</small></p>\n"
-        f"{_picture(sheet, nodes, number)}"
-        f'<table><tr><th></th><th>data</th><th class="sum">contributions, added up</th><th>grad</th></tr>'
-        f"{rows}</table></section>\n"
+        "<p>Fill in the blanks: data is the result of the operation, the box on each arrow is for its local "
+        "derivative, and grad is the derivative of L with respect to the node. "
+        f"<small>{_call(sheet)}</small></p>\n"
+        f'<div class="work">{_picture(sheet, number)}'
+        '<table><thead><tr><th scope="col">node</th><th scope="col">grad: contributions, added up</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></section>\n"
     )
 
 
@@ -41,37 +43,56 @@ def _call(sheet: Sheet) -> str:
     return in_page(f'worksheet({sheet.seed}, "{sheet.difficulty}")')
 
 
-def _number_or_blank(sheet: Sheet, node: Value, kind: str, blank: str) -> str:
+def _number_or_blank(sheet: Sheet, node: Value, kind: str) -> str:
     """A number that is given, or a blank if it is asked for."""
     if (node.label if kind == "data" else f"grad {node.label}") in sheet.key:
-        return blank
+        return _BLANK
     return "1" if kind == "grad" else str(exact(node.data))
 
 
-def _picture(sheet: Sheet, nodes: Sequence[Value], number: int) -> str:
-    ids = {node: f"sheet{number}-{node.label}" for node in nodes}
-    boxes = [
-        Box(
-            ids[node],
-            (
-                f"{node.label}: {node.op}" if node.op else node.label,
-                *(f"{kind} {_number_or_blank(sheet, node, kind, _BLANK)}" for kind in ("data", "grad")),
-            ),
-            "output" if node is sheet.root else node.role,
-            operands_matter(node),
-        )
-        for node in nodes
-    ]
-    return layout.svg(boxes, [Arrow(ids[parent], ids[node]) for node in nodes for parent in node.parents], "LR")
+def _picture(sheet: Sheet, number: int) -> str:
+    def rows(node: Value) -> tuple[str, ...]:
+        title = f"{node.label}: {node.op}" if node.op else str(node.label)
+        return title, *(f"{kind} {_number_or_blank(sheet, node, kind)}" for kind in ("data", "grad"))
+
+    drawn, (width, height) = drawing(sheet.root, rows, f"sheet{number}", "TB"), BLANK
+    blanks = "".join(
+        f'<rect class="blank" x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width}" height="{height}" '
+        f'rx="4" fill="{LIGHT.ground}" stroke="{LIGHT.line}"/>'
+        for x, y in drawn.blanks
+    )
+    text = svg(drawn.boxes, drawn.arrows, "TB").replace("</svg>", f"{blanks}</svg>")
+    for curve, through in zip(drawn.layout.curves, drawn.curves):
+        text = text.replace(f'd="{curve}"', f'd="{through}"', 1)
+    return text.replace("<svg ", '<svg role="img" aria-label="the graph, with blanks to fill in" ', 1)
 
 
 def key(sheet: Sheet, name: str) -> str:
-    """What belongs in the blanks of a worksheet, for the teacher."""
-    nodes = nodes_of(sheet.root)
-    gradients = [str(sheet.key.get(f"grad {node.label}", 1)) for node in nodes]
-    rows = [("", [node.label for node in nodes]), ("data", [str(exact(n.data)) for n in nodes]), ("grad", gradients)]
-    table = "".join(f"<tr><th>{head}</th>{''.join(f'<td>{x}</td>' for x in cells)}</tr>" for head, cells in rows)
-    return (
-        f"<div><b>{in_page(name[:80])}</b> <small>{_call(sheet)}: "
-        f"{escape('; '.join(sheet.expression))}</small><table>{table}</table></div>\n"
+    """What belongs in the blanks of a worksheet, with every contribution to each gradient, for the teacher."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(node.label))}</th><td>{exact(node.data)}</td>'
+        f"<td>{_contributions(sheet, node)}</td></tr>"
+        for node in nodes_of(sheet.root)
     )
+    return (
+        f"<div><b>{in_page(name[:80])}</b> <small>{_call(sheet)}<br>{escape('; '.join(sheet.expression))}</small>"
+        '<table><thead><tr><td></td><th scope="col">data</th><th scope="col">grad, by contributions</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>\n"
+    )
+
+
+def _contributions(sheet: Sheet, node: Value) -> str:
+    """The gradient of a node as the sum of its contributions: 1 · (-5) + 2 · 1/2 = -4."""
+    if node is sheet.root:
+        return "1"
+    terms = []
+    for user in reversed(nodes_of(sheet.root)):
+        for operand, parent in enumerate(user.parents):
+            if parent is node:
+                upstream = sheet.key.get(f"grad {user.label}", Fraction(1))
+                terms.append((upstream, sheet.key[local_blank(user, operand)]))
+    products = [f"{upstream} · {in_brackets(str(local))}" for upstream, local in terms]
+    first, *rest = products
+    # a product that begins with a minus is not put behind a plus
+    total = " + ".join([first, *(f"({product})" if product.startswith("-") else product for product in rest)])
+    return f"{total} = {sheet.key[f'grad {node.label}']}"

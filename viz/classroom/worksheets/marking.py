@@ -1,10 +1,13 @@
-"""How answers are marked: a number as it was written down, and what is said of it: a verdict for every blank."""
+"""How answers are marked: a number as it was written down, and what is said of it: a verdict for every blank.
+
+In a page `viz/player/answers.js` does the same.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import isclose
+from math import isclose, isfinite
 from numbers import Rational, Real
 from typing import Any, Literal
 
@@ -12,9 +15,18 @@ from engine.utils.console import printable
 from viz.formulas.mistakes import Mistake
 from viz.formulas.notation import in_page
 
-_TYPED = str.maketrans({"−": "-", "–": "-", "⁄": "/", "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3"})
-_FRACTION = re.compile(r"([+-]?) ?(?:(\d{1,9}) )?(\d{1,9}) ?/ ?([+-]?\d{1,9})")
-_DECIMAL = re.compile(r"([+-]?) ?(?=[.,]?\d)(\d{0,9})(?:[.,](\d{0,20}))?")
+_TYPED = str.maketrans(
+    {
+        **dict(zip("０１２３４５６７８９．，／－＋−–⁄", "0123456789.,/-+--/")),
+        "½": " 1/2",
+        "¼": " 1/4",
+        "¾": " 3/4",
+        "⅓": " 1/3",
+        "⅔": " 2/3",
+    }
+)
+_FRACTION = re.compile(r"([+-]?) ?(?:(\d{1,9}) )?(\d{1,9}) ?/ ?([+-]?\d{1,9})", re.ASCII)
+_DECIMAL = re.compile(r"([+-]?) ?(?=[.,]?\d)(\d{0,9})(?:[.,](\d{0,20}))?", re.ASCII)
 
 
 @printable
@@ -59,6 +71,8 @@ class Answer:
 
     def near(self, number: float | Fraction, digits: int = 3) -> bool:
         """Whether it is this number or, if it has at least so many digits, this number rounded or cut off."""
+        if not isfinite(number):
+            return False
         exact = Fraction(number)
         off = abs(self.number - exact)
         room = self.unit if abs(self.number) < abs(exact) else self.unit / 2

@@ -19,7 +19,8 @@ class Sheet:
         seed: the seed that it was drawn with.
         difficulty: ``"easy"``, ``"medium"`` or ``"hard"``.
         root: the last Value, L; its graph is an ordinary graph of the engine, before any `backward`.
-        key: the right number for every blank, as a fraction: ``"d"`` is the data of d, ``"grad d"`` its gradient.
+        key: the right number for every blank, as a fraction: ``"d"`` is the data of d, ``"local a->d"`` the local
+            derivative on the arrow from a to d, ``"grad d"`` the gradient of d.
     """
 
     seed: int
@@ -36,3 +37,10 @@ class Sheet:
     def expression(self) -> tuple[str, ...]:
         """The operations: ``"d = a * b"``."""
         return tuple(f"{s.name} = {as_python(s.node.rule, s.operand_names)}" for s in self.root.forward_steps())
+
+
+def local_blank(node: Value, operand: int) -> str:
+    """The name of the blank on the arrow from an operand; in ``d = a * a`` there are two arrows from a to d."""
+    parent = node.parents[operand]
+    again = " (2)" if parent in node.parents[:operand] else ""
+    return f"local {parent.label}->{node.label}{again}"

@@ -12,20 +12,20 @@ c = -5
 d = a - b
 e = d * c
 L = e + a
->>> print(sheet.check({"d": -8, "e": "40", "L": 38, "grad e": 1, "grad d": "−5", "grad c": -5, "grad a": -5}))
+>>> marks = sheet.check({"d": -8, "e": "40", "L": 38, "local a->d": 1, "local b->d": 1, "grad d": "−5", "grad a": -5})
+>>> for blank in ("d", "local b->d", "grad d", "grad b", "grad a"):
+...     print(marks[blank])
 d: right
-e: right
-L: right
-grad e: right
-grad c: wrong, you wrote -5
-    The wrong operand: the local derivative of x * y with respect to x is y, the other operand.
-    This is the node's data, not its gradient.
+local b->d: wrong, you wrote 1
+    A minus is missing: there is one in the local derivatives of -x, and of x - y and x / y with respect to y.
+    The sign is wrong: check the minuses again.
 grad d: right
 grad b: not yet
 grad a: wrong, you wrote -5
     A path is missing: every use of a node sends it a contribution, and they are added up.
     Only the last contribution was kept: add each one to what is already there (+=, not =).
-5 of 8 are right.
+>>> marks.summary
+'5 of 14 are right.'
 """
 
 import os
@@ -35,16 +35,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import BackwardStep
 from engine.graph import topological_order
-from engine.steps import builtin_name
 from engine.utils.console import printable
 from viz.classroom.worksheets.handout import STYLE, key, page
-from viz.classroom.worksheets.marking import Marks, Suspect, Verdict, judge
+from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
-from viz.classroom.worksheets.sheet import Sheet
-from viz.formulas.mistakes import MISTAKES, backward_with, forward_with, steps_by_receiver
+from viz.classroom.worksheets.sheet import Sheet, local_blank
+from viz.classroom.worksheets.work import Task, work
+from viz.formulas.mistakes import steps_by_receiver
 from viz.graph.dot import write
+
+_OF_ITS_OWN = """@page { margin: 12mm } body { margin: 0; background: #fff }
+h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%) } /* read aloud */
+@media screen and (prefers-color-scheme: dark) {
+  body { background: #141414; color-scheme: dark }
+  .worksheet { --ink: #f0f0f0; --paper: #141414; --quiet: #b8b8b8 }
+  .worksheet svg { filter: invert(0.92) hue-rotate(180deg) } /* white turns into the paper's black, blue stays blue */
+}"""  # the style of a page that is not in a notebook
 
 
 @printable
@@ -58,7 +65,8 @@ class Worksheet(Sheet):
         A number that follows correctly from an earlier wrong one is recognised as such.
 
         Args:
-            answers: for each blank a number, or a text such as ``"-1 1/2"``; None or an empty text means not yet.
+            answers: for each blank, such as ``"d"``, ``"local a->d"`` or ``"grad a"``, a number, or a text such as
+                ``"-1 1/2"``; None or an empty text means not yet.
 
         Raises:
             TypeError: if `answers` is not a dictionary.
@@ -66,7 +74,7 @@ class Worksheet(Sheet):
         """
         if not isinstance(answers, Mapping):
             raise TypeError(f'expected answers as {{"grad a": 3}}, got {type(answers).__name__} {answers!r:.40}')
-        given = {" ".join(str(name).split()): answer for name, answer in answers.items()}
+        given = {" ".join(str(name).replace("→", "->").split()): answer for name, answer in answers.items()}
         for name in given:
             if name not in self.key:
                 raise ValueError(
@@ -74,34 +82,18 @@ class Worksheet(Sheet):
                 )
         verdicts: list[Verdict] = []
 
-        def mark(blank: str, following: float, suspects: Sequence[Suspect], used: Sequence[str]) -> float:
-            """Mark a blank, and return the number to continue with."""
-            if blank not in self.key:
-                return following
+        def mark(task: Task) -> float:
+            """Mark a blank; a number that is given is no blank."""
+            if task.blank not in self.key:
+                return task.following
             wrong = [v.blank for v in verdicts if v.state == "wrong"]
-            before = [name for name in wrong if name in used] or wrong
-            verdict, number = judge(blank, given.get(blank), self.key[blank], following, suspects, before)
+            before = [name for name in wrong if name in task.used] or wrong
+            key, suspects = self.key[task.blank], task.suspects
+            verdict, number = judge(task.blank, given.get(task.blank), key, task.following, suspects, before)
             verdicts.append(verdict)
             return number
 
-        order = topological_order(self.root)
-        data = {node: node.data for node in order if node.rule is None}
-        all_the_way = {m: forward_with(order, m) for m in MISTAKES}
-        for node in order:
-            if node.rule is not None:
-                xs = [data[parent] for parent in node.parents]
-                suspects = [(m, m.value(node.rule, xs), all_the_way[m][node]) for m in MISTAKES]
-                used = [parent.label for parent in node.parents]
-                data[node] = mark(node.label, node.rule.evaluate(*xs), suspects, used)
-        received = steps_by_receiver(order, data)
-        all_the_way = {m: backward_with(order, received, data, m) for m in MISTAKES}
-        gradient = {self.root: 1.0}
-        for node in reversed(order[:-1]):
-            steps = received[node]
-            suspects = [(m, m.gradients(steps, gradient, data), all_the_way[m][node]) for m in MISTAKES]
-            used = [name for s in steps for name in (f"grad {s.node.label}", *_operands_of_derivative(s))]
-            following = sum(gradient[s.node] * s.local for s in steps)
-            gradient[node] = mark(f"grad {node.label}", following, suspects, used)
+        work(self.root, mark)
         return Marks(tuple(verdicts))
 
     def html(self, name: str = "", keys: bool = False) -> str:
@@ -116,16 +108,11 @@ class Worksheet(Sheet):
         return Worksheets((self,), ("",))._repr_html_()
 
 
-def _operands_of_derivative(step: BackwardStep) -> list[str]:
-    """The nodes whose data the local derivative of a step depends on."""
-    parents, name = step.node.parents, builtin_name(step.node.rule)
-    if name == "mul":
-        return [str(parents[1 - step.operand].label)]
-    return [] if name in ("add", "sub", "neg") else [str(parent.label) for parent in parents]
-
-
 def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Worksheet:
-    """A small random graph to work through by hand: the data of its operations, and all gradients except ∂L/∂L.
+    """A small random graph to work through by hand: the data of its operations, local derivatives, and gradients.
+
+    Its blanks are the data of each operation (``"d"``), the local derivative on each arrow (``"local a->d"``), and all
+    gradients except ∂L/∂L (``"grad a"``).
 
     The same seed always gives the same worksheet. At least one node is used twice and gets different gradients from
     ``+=`` and ``=``; no number is larger than 50, no gradient larger than 100, and no denominator larger than 8.
@@ -143,7 +130,7 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     >>> sheet.expression
     ('d = relu(a)', 'e = b - a', 'f = d * e', 'L = f - c')
     >>> sheet.check({"grad a": 1}).summary
-    '0 of 6 are right.'
+    '0 of 13 are right.'
     """
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise TypeError(f"seed must be a whole number, and the same one gives the same worksheet; got {seed!r:.40}")
@@ -153,6 +140,8 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     order = topological_order(root)
     received = steps_by_receiver(order, {node: node.data for node in order})
     key = {node.label: exact(node.data) for node in order if forward and node.rule is not None}
+    arriving = [step for node in reversed(order[:-1]) for step in received[node]]
+    key |= {local_blank(step.node, step.operand): exact(step.local) for step in arriving}
     key |= {f"grad {node.label}": exact(received[node][-1].total) for node in reversed(order[:-1])}
     return Worksheet(seed, difficulty, root, key)
 
@@ -206,8 +195,8 @@ class Worksheets:
         title = "Worksheet" if len(self.sheets) == 1 else "Worksheets"
         return (
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-            f"<style>@page {{ margin: 14mm }} body {{ margin: 0; background: #fff }}</style>\n"
-            f"</head>\n<body>\n{self._body(keys)}</body>\n</html>\n"
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"</head>\n<body>\n<main>\n<h1>{title}</h1>\n{self._body(keys)}<style>{_OF_ITS_OWN}</style>\n</main>\n</body>\n</html>\n"
         )
 
     def save(self, path: str | os.PathLike[str], keys: bool = False) -> str:
@@ -219,7 +208,9 @@ class Worksheets:
         pages = [page(sheet, name, i) for i, (sheet, name) in enumerate(zip(self.sheets, self.names))]
         if keys:
             listed = "".join(key(sheet, name) for sheet, name in zip(self.sheets, self.names))
-            pages.append(f'<section class="worksheet key"><h2>Answer key</h2>{listed}</section>\n')
+            pages.append(
+                f'<section class="worksheet key"><h2>Answer key</h2><div class="keys">{listed}</div></section>\n'
+            )
         return f"<style>{STYLE.read_text(encoding='utf-8')}</style>\n" + "".join(pages)
 
     def _repr_html_(self) -> str:

@@ -1,0 +1,60 @@
+"""A page in one file that loads nothing from elsewhere, and the frame that shows it in a notebook."""
+
+import base64
+import hashlib
+import json
+from html import escape
+from typing import Any
+
+# What the frame in a notebook does: it sends its page the colour of the notebook's text, when it loads and whenever the
+# notebook's theme changes. The page cannot look for itself, because it is in a sandbox.
+_SEND_INK = (
+    "const tell = (_, watch) => this.isConnected"
+    " ? this.contentWindow.postMessage({ink: getComputedStyle(this).color}, '*') : watch.disconnect();"
+    " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
+)
+
+
+def document(title: str, lang: str, style: str, script: str, data: Any, before: str = "") -> str:
+    """A whole page. Its content security policy allows only its own script and style, by their hashes.
+
+    Args:
+        title: the title of the page.
+        lang: its language.
+        style: the style sheet.
+        script: what runs in it. It finds the data as JSON in the element with the id ``data``.
+        data: what JSON can hold.
+        before: what runs before anything is drawn.
+    """
+    scripts = " ".join(f"'{_hash(each)}'" for each in (before, script) if each)
+    policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
+    early = f"<script>{before}</script>\n" if before else ""
+    return (
+        f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n{early}"
+        f'</head>\n<body>\n<script type="application/json" id="data">{_json(data)}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def frame(html: str, title: str, height: int) -> str:
+    """The frame that shows a page in a notebook."""
+    return (
+        f'<iframe srcdoc="{escape(html)}" title="{escape(title)}" width="100%" height="{height}" '
+        f'sandbox="allow-scripts" onload="{escape(_SEND_INK)}" '
+        'style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
+    )
+
+
+def _json(data: Any) -> str:
+    """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
