@@ -485,7 +485,7 @@ def test_a_prediction_hides_the_local_derivative_and_what_follows_from_it(opened
             page.keyboard.press("Enter")
         assert text(page, "#formula").endswith(f"={number(step.product)}")
         assert f"now has {number(step.total)}, from" in text(page, "#spoken")
-        assert page.locator("#reveal").is_disabled()
+        assert not page.locator("#reveal").is_visible()
     assert secrets >= 3
     right = sum(k % 2 == 0 for k in range(first, first + len(steps)))
     assert text(page, "#score") == f"{right} of {len(steps)} right the first time"
@@ -684,9 +684,9 @@ def test_closing_a_box_over_a_question_answers_it(opened):
     page.locator("#predict").click()
     page.evaluate("player.go(player.last - 1)")
     page.keyboard.press("ArrowRight")
-    assert page.locator("#reveal").is_enabled()
+    assert page.locator("#reveal").is_visible()
     page.evaluate("for (let i = 0; i < 3; i++) document.querySelector('#close').click()")
-    assert page.locator("#reveal").is_disabled()
+    assert not page.locator("#reveal").is_visible()
 
 
 @pytest.mark.parametrize(("lang", "said"), [("en", "3 values"), ("es", "3 valores"), ("ja", "値 3 個")])

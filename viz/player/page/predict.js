@@ -58,8 +58,7 @@ function settle(right) {
 function showQuestion() {
   question.hidden = !predicting;
   verdict.hidden = !verdict.children.length;
-  typed.disabled = !asking;
-  for (const id of ["check", "reveal"]) byId(id).disabled = !asking;
+  for (const part of question.children) part.hidden = part !== scored && !asking;
   scored.textContent = filled(W.score, score);
   asked.textContent = "";
   if (!asking) return;
