@@ -83,7 +83,7 @@ from engine.value import Value
 
 
 def __getattr__(name: str) -> object:
-    """Say where what was once here is now."""
+    """Say where a name that used to be here has moved."""
     if name in ("EngineReport", "check_engine"):
         raise ImportError(f"{name} draws pictures, so it is part of viz; write: from viz import {name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -131,7 +131,7 @@ def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
 
 
 def _strong_product(x: Any, y: Any, jumps: bool) -> Any:
-    """The product of the chain rule, as a Value; the nan of a slope that does not exist outlives a zero."""
+    """The product of the chain rule, as a Value; where a slope does not exist, nan stays nan even next to a zero."""
     return (rules.zero_mul if jumps else rules.strong_mul)(x, y)
 
 

@@ -158,7 +158,7 @@ def sinc(x: float) -> float:
 
 
 def sinc_slope(x: float) -> float:
-    """The derivative of sinc, ``(cos(πx) - sinc(x)) / x``, without the cancelling near 0."""
+    """The derivative of sinc, ``(cos(πx) - sinc(x)) / x``, without cancellation near 0."""
     if abs(x) < 0.5:
         return -SQUARE_OF_PI / 3 * x * _bessel(1.0, SQUARE_OF_PI * x * x)
     return 0.0 if math.isinf(x) else (_cos_pi(abs(x)) - sinc(x)) / x

@@ -35,8 +35,8 @@ class TraceError(RuntimeError):
 def leaves_graph(value: Any, what: str, instead: str) -> TraceError:
     """The error for a number that leaves the graph while a function is being recorded."""
     return TraceError(
-        f"{value._name()} {what} while a function was recorded to be compiled: today's number would be built into the "
-        f"machine code. Instead {instead}; or call the function without compile"
+        f"{value._name()} {what} while a function was recorded to be compiled: its current number would be built into "
+        f"the machine code. Instead {instead}; or call the function without compile"
     )
 
 

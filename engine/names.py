@@ -11,7 +11,7 @@ _SINGLE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
 
 def number(x: float | None, digits: int = 4) -> str:
-    """A number as texts and pictures show it: so many digits, zero without a sign, and a dash if there is none.
+    """A number as texts and pictures show it: with this many digits, zero without a sign, and a dash if there is none.
 
     >>> number(2 / 3), number(-0.0), number(None)
     ('0.6667', '0', '—')
@@ -62,7 +62,7 @@ def _bracketed_unless_name(text: str) -> str:
 
 
 def given_names(order: Sequence[Any], names: Mapping[str, Any] | None = None) -> dict[Any, str]:
-    """The label of each node, else the variable that holds it, else an empty text."""
+    """The label of each node, else the variable that holds it, else an empty string."""
     if names is not None and not isinstance(names, Mapping):
         raise TypeError(f"names takes variables by their names, such as locals(), got {type(names).__name__}")
     known = reversed(list(_variables(names or {})))  # the first of two names wins: a loop's variable comes late

@@ -60,7 +60,7 @@ class Protocols:
         if self.rule is not None:
             raise AttributeError(
                 f"{self._name()} was computed, and its data follows from its operands; set the data of a leaf and call "
-                "forward(), or begin anew from a leaf: x.detach()"
+                "forward(), or start afresh from a leaf: x.detach()"
             )
         this: Any = self
         this._data = data if type(data) is float else to_float(data)
@@ -100,7 +100,7 @@ class Protocols:
                 "use its own methods (x.exp(), not math.exp(x)), and select(values, i) for values[i]",
             )
         raise TypeError(
-            "a Value does not turn into a float by itself: the function that asked would leave the graph. "
+            "a Value is not converted to a float automatically: the function that asked for one would leave the graph. "
             "Use the Value's own method (x.exp(), not math.exp(x)), or x.data for the bare number"
         )
 
@@ -166,7 +166,7 @@ class Protocols:
     # NumPy.
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """What NumPy does with a Value: for ``np.float64(2) * v`` what `v` itself does, and nothing besides."""
+        """What NumPy does with a Value: for ``np.float64(2) * v`` what `v` itself does, and nothing else."""
         name = ufunc.__name__
         if name in _OPERATORS and method == "__call__" and not options and inputs[0] is not self:
             return getattr(self, _OPERATORS[name])(inputs[0])

@@ -13,9 +13,9 @@ Read a line as: *sin: z = sin(x), dz/dx = cos(x)*. An operation of your own is o
 
 Rules of more than two operands are in `nary_rules`.
 
-Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared in
-half. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that overflows
-or cancels in floats is written in a form that does not: tanh' is sech², never 1 - tanh².
+Kinks follow PyTorch where its choice is sound: relu'(0) = abs'(0) = 0, clamp' is 0 at both ends, and a tie is shared
+equally. They are written with rules (`step`, `sign`, `above`), never with an `if` in a partial. A formula that
+overflows or cancels in floats is written in a form that does not: tanh' is sech², never 1 - tanh².
 """
 
 import operator

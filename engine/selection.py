@@ -14,7 +14,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
     Args:
         condition: a truth value, such as a comparison; or a Value that is above 0 where it holds, such as ``gt(x, 0)``,
-            which a compiled function looks at anew in each call.
+            which a compiled function evaluates again at each call.
         x, y: numbers or Values.
 
     Raises:

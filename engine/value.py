@@ -59,7 +59,7 @@ class Value(Protocols):
     """One number in a graph.
 
     Args:
-        data: the number; ints, bools, fractions, NumPy scalars and 0-d arrays are made a Python float.
+        data: the number; ints, bools, fractions, NumPy scalars and 0-d arrays are converted to a Python float.
         label: a name for pictures and messages; it can be set later too.
         role: what a leaf is to the graph: ``"input"``, ``"parameter"`` or ``"constant"``.
 
@@ -72,7 +72,7 @@ class Value(Protocols):
     Raises:
         TypeError: if `data` is not one real number.
         OverflowError: if it is too large for a float.
-        ValueError: if `role` is none of the three.
+        ValueError: if `role` is not one of the three.
     """
 
     # `_x` and `_y` are the operands; with none, or more than two, `_x` is a tuple of them. (With a tuple in every node,
@@ -146,7 +146,7 @@ class Value(Protocols):
         warn_of_gradients(bad)
 
     def forward(self) -> Self:
-        """Compute the whole graph again with today's leaves.
+        """Compute the whole graph again, with the current numbers of its leaves.
 
         >>> x = Value(3.0)
         >>> y = x**2
@@ -221,7 +221,7 @@ class Value(Protocols):
 
 
 class Leaf(Value):
-    """A Value that was not computed; it takes attributes of a user's own, such as ``p.momentum = 0.0``."""
+    """A Value that was not computed; it takes attributes of your own, such as ``p.momentum = 0.0``."""
 
     __slots__ = ("__dict__",)  # in every Value it would cost 24 bytes a node, and a tenth of the plain training
     __class__ = property(lambda self: Value)

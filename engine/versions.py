@@ -44,6 +44,6 @@ def check_fresh(node: Any) -> None:
         if parent._version > node._version:
             raise RuntimeError(
                 f"{parent._name()} was changed after the forward pass that used it (in {node._name()}), so the "
-                "gradient would mix two passes. Call forward() on the result to compute it again with today's "
+                "gradient would mix two passes. Call forward() on the result to compute it again with the current "
                 "numbers, or run the lines that build it again"
             )

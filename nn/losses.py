@@ -314,12 +314,12 @@ def _mean(losses: Iterator[Value]) -> Value:
 
 
 def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
-    """Each output with its target, once it is certain that they are nested alike; (n, 1) is like (n)."""
+    """Each output with its target, once it is certain that they are nested in the same way; (n, 1) is like (n)."""
     each: tuple[list[Any], list[Any]] = [], []
     nestings = _flatten(outputs, each[0]), _flatten(targets, each[1])
     if nestings[0] != nestings[1] and _without_rows_of_one(nestings[0]) != _without_rows_of_one(nestings[1]):
         shapes = f"{format_shape(shape(nestings[0]))} and targets of shape {format_shape(shape(nestings[1]))}"
-        raise ValueError(f"{name} takes a target for each output, nested alike, got outputs of shape {shapes}")
+        raise ValueError(f"{name} takes a target for each output, nested the same way, got outputs of shape {shapes}")
     _check_lengths(name, len(each[0]), len(each[1]))
     return zip(*each)
 

@@ -8,7 +8,6 @@ python notebooks/export.py --dark --to class    # for a dark room, to a folder o
 import argparse
 import os
 import re
-from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,11 +19,13 @@ from engine.utils.console import make_output_readable
 
 HERE = Path(__file__).parent
 LESSONS = [*sorted((HERE / "lessons").glob("*.ipynb")), HERE / "glossary.ipynb"]
-PLOTS = {"light": {}, "dark": {"MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}  # the environment of a kernel
+# The environment of a kernel.
+PLOTS = {"light": {}, "dark": {"CHALKGRAD_THEME": "dark", "MATPLOTLIBRC": str(HERE / "dark.mplstyle")}}
 
 # nbconvert's page without the scripts that it loads from elsewhere (for $formulas$ and widgets; the lessons have none),
 # with letters that are read from the last row, with comments in code that are read on dark too, and with a way back.
-# What a class is to predict is folded away until somebody clicks; on paper it is all there, and no line is cut.
+# What a class is to predict is folded away until somebody asks for it; on paper it is all there, and no line is cut.
+# On a phone nothing is wider than the screen.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
@@ -35,23 +36,34 @@ TEMPLATE = """
 :root { --jp-content-font-size1: 17px; --jp-code-font-size: 16px; --jp-content-line-height: 1.5;
   --jp-content-font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, "Noto Sans CJK JP", "Hiragino Sans",
     "Yu Gothic", sans-serif;
-  {% if resources.theme == "dark" %}--jp-mirror-editor-comment-color: #8fc4c4; color-scheme: dark{% endif %} }
+  {% if resources.theme == "dark" %}color-scheme: dark;
+  --jp-mirror-editor-comment-color: #8fc4c4; --jp-mirror-editor-operator-color: #c792ff
+  {% else %}--jp-mirror-editor-comment-color: #2f6b6b; --jp-mirror-editor-operator-color: #8e0fe0;
+  --jp-mirror-editor-number-color: #007300{% endif %} }
 main { max-width: 1200px; margin: 0 auto }
 .jp-RenderedMarkdown > :not(table, pre) { max-width: 960px }
+.jp-RenderedHTMLCommon a:any-link { text-decoration: underline }
 .jp-RenderedHTMLCommon table { margin-left: 0; font-size: 16px }
+.jp-OutputArea-output img { max-width: 100%; height: auto }
 .jp-OutputArea-output pre { font-size: 16px }
 .jp-CodeCell { margin-bottom: 10px }
 .jp-OutputArea-output:last-child pre { margin-bottom: 4px }
 .back { display: block; text-align: right; font: 15px var(--jp-content-font-family);
   color: var(--jp-content-link-color) }
-.answer > summary { margin: 4px 0; cursor: pointer; font: 16px var(--jp-content-font-family);
+.jp-RenderedMarkdown > details { margin-bottom: 12px }
+summary { margin: 4px 0; width: fit-content; cursor: pointer; font: 16px var(--jp-content-font-family);
   color: var(--jp-content-link-color) }
+@media (max-width: 600px) {
+  .jp-RenderedHTMLCommon table, .jp-RenderedHTMLCommon :is(td, th) code { font-size: 14px }
+  .jp-RenderedHTMLCommon :is(td, th, code) { overflow-wrap: anywhere; white-space: normal }
+  .jp-RenderedHTMLCommon pre, .jp-InputArea pre, .jp-OutputArea-output pre {
+    white-space: break-spaces; overflow-wrap: anywhere; font-size: 13px }
+}
 @media print {
   :root { --jp-content-font-size1: 13px; --jp-code-font-size: 12px }
   .jp-RenderedHTMLCommon table, .jp-OutputArea-output pre { font-size: 12px }
   h1, h2, h3 { break-after: avoid }
-  .back, .answer > summary { display: none }
-  .answer::details-content { content-visibility: visible }
+  .back, summary { display: none }
   .jp-InputArea pre { white-space: pre-wrap }
 }
 </style>
@@ -60,14 +72,31 @@ main { max-width: 1200px; margin: 0 auto }
 {% if nb.metadata.index %}<style>td:first-child { min-width: min(19em, 30vw) }</style>
 {% else %}<a class="back" href="index.html">All lessons</a>{% endif %}
 {{ super() }}
+<script>
+const folds = [...document.querySelectorAll("details")];
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = folds.filter((fold) => !fold.open);
+  for (const fold of closed) fold.open = true;
+});
+addEventListener("afterprint", () => { for (const fold of closed) fold.open = false; });
+const outputs = [...document.querySelectorAll(".output")];
+outputs.forEach((output, i) => output.addEventListener("toggle", () => {
+  if (output.open && outputs[i + 1]?.classList.contains("later")) outputs[i + 1].open = true;
+}));
+</script>
 {%- endblock -%}
 {%- block output_group -%}
-{% if cell.metadata.predicted %}<details class="answer"><summary>Run</summary>{{ super() }}</details>
+{% if cell.metadata.fold %}
+<details class="output {{ cell.metadata.fold }}"><summary>Run</summary>{{ super() }}</details>
 {% else %}{{ super() }}{% endif %}
 {%- endblock -%}
 """
 
 PREDICT = re.compile(r"^\*\*Predict, then run:\*\*", re.M)
+FOLDED = re.compile(r"^<details>.*?^</details>$", re.M | re.S)  # in Markdown: an explanation that waits for a click
+OPENS = re.compile(r"^<details><summary>(.*)</summary>$", re.M)  # nbconvert would close it at the end of its line
+HEADING = re.compile(r"^#+ ", re.M)
 LINK = re.compile(r"(?<!!)\[([^][]*)\]\(([^)\s]+)\)")
 
 
@@ -75,16 +104,33 @@ def page(notebook: nbformat.NotebookNode, title: str, theme: str = "light") -> s
     """The HTML of a notebook that was run."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["title"] = title
-    for cell, following in pairwise(notebook.cells):
-        following.metadata["predicted"] = cell.cell_type == "markdown" and bool(PREDICT.search(cell.source))
+    fold_outputs(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(_relinked, cell.source)
+            cell.source = OPENS.sub(r"\n\n%%opens \1\n\n", cell.source).replace("</details>", "%%closes")
     exporter = HTMLExporter(
         raw_template=TEMPLATE, theme=theme, embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
     html, _ = exporter.from_notebook_node(notebook, {"metadata": {"path": str(HERE)}})
-    return html
+    html = re.sub("<p>%%opens (.*)</p>", r"<details><summary>\1</summary>", html)
+    return html.replace("<p>%%closes</p>", "</details>")
+
+
+def fold_outputs(notebook: nbformat.NotebookNode) -> None:
+    """Mark the outputs that give an answer away: those between a prediction and the next heading.
+
+    The first of them opens with a click, and with it those that come *later*, up to the next prediction.
+    """
+    fold = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata["fold"] = fold
+            fold = fold and "later"
+        elif PREDICT.search(cell.source):
+            fold = "first"
+        elif HEADING.search(FOLDED.sub("", cell.source)):
+            fold = ""
 
 
 def _relinked(link: re.Match[str]) -> str:

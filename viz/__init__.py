@@ -1,7 +1,7 @@
 """Pictures of graphs, explanations of gradients, the step player, worksheets, and plots of networks.
 
-Each folder needs only those before it: graph, plots, formulas, player, classroom. Each folder's `__init__.py` says what
-is public in it, and in which order to read its files.
+Each folder needs only those before it: graph, plots, formulas, player, training, classroom. Each folder's `__init__.py`
+says what is public in it, and in which order to read its files.
 """
 
 from viz.classroom.check_engine import EngineReport, check_engine
@@ -25,6 +25,7 @@ from viz.player import Player, play
 from viz.plots import (
     plot_confusion,
     plot_decision_boundary,
+    plot_find_lr,
     plot_gradients,
     plot_history,
     plot_loss,
@@ -33,11 +34,12 @@ from viz.plots import (
     random_directions,
     set_theme,
 )
+from viz.training import TrainingPlayer, play_training
 
 __all__ = [
-    "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "Nudge", "OrderReport", "Player", "Practice",
-    "Report", "Worksheet", "Worksheets", "backward_in_order", "check_engine", "compare", "draw_dot", "explain",
-    "formula", "mark", "nudge", "play", "plot_confusion", "plot_decision_boundary", "plot_gradients", "plot_history",
-    "plot_loss", "plot_loss_surface", "plot_neurons", "practice", "random_directions",
-    "set_theme", "worksheet", "worksheets",
+    "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "Nudge", "OrderReport", "Player",
+    "Practice", "Report", "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order", "check_engine",
+    "compare", "draw_dot", "explain", "formula", "mark", "nudge", "play", "play_training", "plot_confusion",
+    "plot_decision_boundary", "plot_find_lr", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface",
+    "plot_neurons", "practice", "random_directions", "set_theme", "worksheet", "worksheets",
 ]  # fmt: skip

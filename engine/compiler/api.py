@@ -53,18 +53,18 @@ MOST_MODES = 8
 
 
 def compile(function: Callable[..., Any] | None = None, *, check: bool = False, aux: bool = False) -> Any:
-    """A function that does the same as machine code, from its second call on: what others call a jit.
+    """The same function as machine code, from its second call on: what others call a jit.
 
     Its arguments are numbers, or nested lists, tuples or arrays of them, and reach it as Values, in lists. Every other
-    leaf that it uses, such as a parameter, is read afresh at each call and gets its gradient. What is no number (a
-    string, True, None) is passed on as it is, and a namedtuple stays one. Arguments of another signature are recorded
-    anew.
+    leaf that it uses, such as a parameter, is read afresh at each call and gets its gradient. Anything that is not a
+    number (a string, True, None) is passed on as it is, and a namedtuple stays one. Arguments with another signature
+    are recorded again.
 
     Args:
         function: of Values; or a model. It must do the same operations whatever the numbers are.
         check: compare every call with a plain run, and not only calls 2, 3, 5, 9, 17, … of each signature.
-        aux: the function gives a pair, a Value to differentiate and more that is wanted as plain numbers; and so does
-            a call.
+        aux: the function returns a pair: a Value to differentiate, and what else is wanted as plain numbers; so does a
+            call.
 
     Returns:
         A `Compiled`: called on one example, ``.mean(X, Y)`` and ``.sum(X, Y)`` on many, ``.map(X)`` for results alone.
@@ -79,14 +79,14 @@ class Compiled:
     """A function that was compiled; see `compile`.
 
     What the function sees besides its arguments may change: globals, closures, attributes, items of containers, helpers
-    in other modules. It is compared at each call, and the function recorded anew where that matters. A file, the clock
+    in other modules. It is compared at each call, and recorded again where that matters. A file, the clock
     or the environment can't be watched, and are refused. The calls 2, 3, 5, 9, 17, … are compared with a plain run, the
     gradients too; there it is found at the latest, and told, if an iterator has gone on, a constant of an installed
     package is another one, or a Module got an attribute behind its back, by ``vars(m)["k"] = 2``.
 
     Raises:
         TraceError: if the function does not do the same operations on the same numbers at every call.
-        TypeError: if `function` can't be called, or an argument is no number and can't be told from others.
+        TypeError: if `function` can't be called, or an argument is neither a number nor hashable.
     """
 
     def __init__(self, function: Callable[..., Any], check: bool = False, aux: bool = False) -> None:
@@ -121,7 +121,7 @@ class Compiled:
         """The instructions that were recorded last; printed, one on a line.
 
         Raises:
-            RuntimeError: if nothing was recorded yet.
+            RuntimeError: if nothing has been recorded yet.
         """
         if self._latest is None:
             raise RuntimeError(f"{self.__name__} has no tape yet: it is recorded at the first call")
@@ -184,7 +184,7 @@ class Compiled:
         return self._over_all("sum", args, options)
 
     def map(self, *args: Any, **options: Any) -> list[Any]:
-        """What the function gives for each of many examples, as plain numbers; the arguments are those of `mean`.
+        """What the function returns for each of many examples, as plain numbers; the arguments are those of `mean`.
 
         >>> compile(lambda x: [x, x * x]).map([1.0, 2.0, 3.0])
         [[1.0, 1.0], [2.0, 4.0], [3.0, 9.0]]
@@ -370,8 +370,8 @@ class Compiled:
             self._guard = Guard(self._function, *self._arguments)
         if self._guard.outside:
             raise TraceError(
-                f"{self.__name__} reads {self._guard.outside}, which may be something else at the next call, and "
-                "today's would be built into the machine code. Read it outside, and hand it over as an argument; or "
+                f"{self.__name__} reads {self._guard.outside}, which may be different at the next call, and "
+                "what it is now would be built into the machine code. Read it outside, and pass it as an argument; or "
                 "call the function without compile"
             )
 
@@ -396,12 +396,12 @@ class Compiled:
         if signature == (1, NUMBER):
             plain = getattr(self._function, "__name__", "model").replace("<lambda>", "f")
             return TypeError(
-                f"{self.__name__} gives a list of one Value, and a compiled call gives a Value; write "
+                f"{self.__name__} returns a list of one Value, and a compiled call returns a Value; write "
                 f"compile(lambda x: {plain}(x)[0]), or {self.__name__}.map(...) for lists of plain numbers"
             )
         return TypeError(
-            f"{self.__name__} gives several Values, and a compiled call gives one; the numbers of them all come from "
-            f"{self.__name__}.map(...), for many examples"
+            f"{self.__name__} returns several Values, and a compiled call returns one; the numbers of all of them come "
+            f"from {self.__name__}.map(...), for many examples"
         )
 
     def _report_nonfinite(

@@ -50,7 +50,7 @@ MOST_KERNELS = 1024  # are kept; a program keeps those that it uses alive
 
 
 def kernel(rule: Any, operands: int, batched: bool) -> Kernel:
-    """The kernel of a rule for so many operands; of a user's rule as it is now, for what it leans on may change.
+    """The kernel of a rule for this many operands; a user's rule is taken as it is now, for what it uses may change.
 
     Raises:
         Uncompilable: if numba can't compile the rule's value or partials.
@@ -154,7 +154,7 @@ def as_arrays(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
 
 @dataclass(frozen=True)
 class NumbaFunction:
-    """A function for numba, and a text that is another whenever it, or anything that it uses, is another."""
+    """A function for numba, and a text that differs whenever it, or anything that it uses, differs."""
 
     code: Any
     identity: str

@@ -77,7 +77,7 @@ def load_generated(text: str, identity: str, namespace: dict[str, Any]) -> dict[
 
     Args:
         text: the source of the module.
-        identity: another text whenever the text, or anything behind the names, is another.
+        identity: a text that differs whenever the text, or anything behind the names, differs.
         namespace: what the names in the text mean.
     """
     name = hashlib.sha256(f"named {identity} {version()}".encode()).hexdigest()[:32]
@@ -134,7 +134,7 @@ def _remove_unused(home: Path) -> None:
 
 @cache
 def version() -> str:
-    """A text that is another wherever machine code may be: for another engine, compiler, Python or processor."""
+    """A text that differs wherever machine code may: for another engine, compiler, Python or processor."""
     found = hashlib.sha256()
     for path, source in sorted(_sources(files("engine"))):
         found.update(f"{path} {len(source)} ".encode() + source)

@@ -218,7 +218,7 @@ def _function(names: tuple[str, ...], condition: str) -> Any:
 
 
 class _Row(NamedTuple):
-    """Something to go through: it gives what it refers to, anew each time."""
+    """Something to go through: it gives what it refers to, afresh each time."""
 
     items: Iterable[Any]
     name: str
@@ -694,7 +694,7 @@ _READERS = {
 
 
 def is_users(what: Any) -> TypeGuard[Rule]:
-    """Whether this is a rule of a user's own, whose functions may see what changes."""
+    """Whether this is a user's own rule, whose functions may see what changes."""
     return isinstance(what, Rule) and not builtin_name(what)
 
 
@@ -705,7 +705,7 @@ def is_users(what: Any) -> TypeGuard[Rule]:
 def random_states_kept(things: Iterable[Any] | None) -> Iterator[None]:
     """A block after which random numbers go on as if nobody had drawn any: those of `random`, and of some objects.
 
-    Without things, the block is as any other.
+    Without any, it is a block like any other.
     """
     if things is None:
         yield

@@ -21,7 +21,7 @@ _ITEMS = _SIZE + 1  # and the address of its items, which are addresses of objec
 
 @jit_cached(numba.njit, "boolean(int64, int64, int64)", **OPTIONS)
 def _hold(lists, count, items):
-    """Whether so many lists have the sizes and items that stand one after the other."""
+    """Whether this many lists have the sizes and items that are given one after another."""
     addresses = integers(lists)
     for i in range(count):
         fields = integers(addresses[i])

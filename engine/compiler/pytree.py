@@ -147,7 +147,7 @@ def as_numbers(result: Any) -> Any:
 
 
 def opaque_leaves(signature: Signature) -> Iterator[Any]:
-    """What in the arguments is no number, and so is part of their signature: texts, functions, None."""
+    """What is not a number in the arguments, and so is part of their signature: texts, functions, None."""
     if isinstance(signature, tuple) and signature[:1] == ("as it is",):
         yield signature[2]
     elif isinstance(signature, tuple):
@@ -198,7 +198,9 @@ class Batch:
         sizes = [len(arg) for arg in self.args]
         if len(set(sizes)) != 1 or not sizes[0]:
             listed = " and ".join(map(str, sizes)) or "no argument"
-            raise ValueError(f"{name} takes as many examples of each argument, and at least one; got {listed}")
+            raise ValueError(
+                f"{name} takes the same number of examples of each argument, and at least one; got {listed}"
+            )
         self.size = sizes[0]
         self._shapes = [arg.shape for arg in self.args] if all(map(is_array, args)) and not options else None
         self._group: Group | None = None

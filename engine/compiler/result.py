@@ -31,7 +31,7 @@ class CompiledRule(Rule):
 
     def value(self, *xs: float) -> float:
         """Refuse: machine code keeps nothing between calls."""
-        raise RuntimeError(f"{self.symbol} was compiled: call it again, forward() has no graph to go through")
+        raise RuntimeError(f"{self.symbol} was compiled, so forward() has no graph to go through; call it again")
 
     def partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
         """The derivatives with respect to the Values among the arguments, and to the parameters."""

@@ -187,7 +187,7 @@ def integers(address):
 
 @numba.njit(**DEVICE_ONLY)
 def floats(address, length):
-    """So many floats at an address."""
+    """This many floats at an address."""
     return numba.carray(_pointer(address), (length,), np.float64)
 
 
@@ -426,7 +426,7 @@ class Program(ABC):
         columns: in how many arrays the examples come.
         fields: fields of every job for this program.
         address: where its driver begins.
-        free: jobs that nobody uses. Who takes one puts it back, unless interrupted.
+        free: jobs that are not in use. Whoever takes one puts it back, unless interrupted.
     """
 
     tape: Tape
@@ -444,7 +444,7 @@ class Program(ABC):
         self.free: list[Job] = []
 
     def take(self) -> Job:
-        """A job that nobody uses."""
+        """A job that is not in use."""
         try:
             return self.free.pop()
         except IndexError:

@@ -13,7 +13,7 @@ from numba.extending import intrinsic, models, register_model
 
 
 class Vector(types.Type):  # type: ignore[misc]
-    """So many floats in one SIMD register, as a type of numba's."""
+    """This many floats in one SIMD register, as a numba type."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"Vector({size})")
@@ -28,7 +28,7 @@ class _Model(models.PrimitiveModel):  # type: ignore[misc]
 
 
 def vector(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """``load(array, index)``, so many numbers from there on, and ``splat(number)``, so many times the same."""
+    """``load(array, index)``, this many numbers from there on, and ``splat(number)``, the same one this many times."""
     kind = Vector(size)
 
     @intrinsic

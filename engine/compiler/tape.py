@@ -140,17 +140,17 @@ class Tape:
                 return f"it took a different path: {before} was recorded, and now it is {now}"
             what = next((a for (a, *_), (b, *_) in zip(self, other) if a != b), None)
             if what is None:
-                return "it returned other Values"
+                return "it returned different Values"
             symbol = what if isinstance(what, str) else what.symbol
             return f"the rule {symbol!r} was a different one; create it once, outside"
         for slot, (a, b) in enumerate(zip(self.constants, other.constants), start=self.leaves - len(self.constants)):
             if a != b and (a == a or b == b):
                 user = next((i for i in range(len(self)) if slot in self.instruction(i)[1]), None)
                 where = "" if user is None else f" in {_shortened(self._text(user))}"
-                return f"the number {a!r}{where} is {b!r} now, and it is no argument"
+                return f"the number {a!r}{where} is {b!r} now, and it is not an argument"
         for mine, theirs in zip(self.parameters, other.parameters):
             if mine is not theirs:
-                return f"it used another leaf, {theirs._name()}, in place of {mine._name()}"
+                return f"it used a different leaf, {theirs._name()}, in place of {mine._name()}"
         return ""
 
     def __iter__(self) -> Iterator[tuple[Rule | str, list[int], list[int], list[int]]]:

@@ -48,7 +48,7 @@ class Specialization:
         persistent_leaves: the leaves that are parameters, while others are made anew at each call; None if all are.
         parameters: the parameters, and where their numbers are.
         calls: how many there were.
-        trusted_until: after so many calls the next one has to look whether all is as it should be.
+        trusted_until: after this many calls, the next one checks that all is as it should be.
         always_compared: whether every call is to be compared with a plain run.
         must_revalidate: whether what the function sees was changed since: the next call looks whether the tape is still
             the same.
@@ -73,7 +73,7 @@ class Specialization:
         return ScalarProgram(self.tape)
 
     def batched(self, group: Group) -> "BatchedProgram":
-        """The program for a batch: for so many inputs that differ between examples, in so many arrays."""
+        """The program for a batch: for this many inputs that differ between examples, in this many arrays."""
         layout = self.tape.inputs - len(group.shared), len(group.columns)
         program = self._batched.get(layout)
         if program is None:
@@ -94,7 +94,7 @@ class Specialization:
         return self.scalar.goes_bad(numbers, self.parameters)
 
     def changed_rules(self) -> list[Rule]:
-        """The rules of a user's own that are no longer what the programs were made of."""
+        """The user's own rules that have changed since the programs were made of them."""
         return [rule for rule, guard in self._rules.items() if not guard.holds()]
 
     def is_due(self) -> bool:
@@ -102,23 +102,23 @@ class Specialization:
         return self.calls >= self._next or self.always_compared
 
     def distrust(self) -> None:
-        """What the function sees was changed."""
+        """Note that what the function sees has changed."""
         self.must_revalidate = True
         if self.compilable:  # what runs in plain Python is right anyway
             self.trusted_until = 0
 
     def trust(self) -> None:
-        """The tape is what the function does."""
+        """Note that the tape is still what the function does."""
         self.must_revalidate = False
         self.trusted_until = 0 if self.always_compared else self._next
 
     def doubt(self) -> str:
         """Since when results may have been wrong, in words; nothing if that of the last call was right."""
         first = self._validated + 1
-        return f". What it gave from its call {first} on may have been wrong" if first <= self.calls else ""
+        return f". Its results from call {first} on may have been wrong" if first <= self.calls else ""
 
     def note_validation(self) -> None:
-        """A call was as it should be."""
+        """Note that a call was as it should be."""
         self._validated = self.calls
         self._next = max(self.calls, 2 * self.calls - 2)
         self.trust()
@@ -197,12 +197,14 @@ class Recorder:
             result = self._function(*args, **options)
             if self._aux:
                 if not (isinstance(result, tuple) and len(result) == 2):
-                    raise TypeError(f"{self._name} is compiled with aux=True and gives a pair; write return loss, more")
+                    raise TypeError(
+                        f"{self._name} is compiled with aux=True, so it must return a pair; write return loss, more"
+                    )
                 as_value(result[0])
             result_signature = flatten(result, outputs)
             values = [as_value(output) for output in outputs]
         if not values:
-            raise TypeError(f"{self._name} gave no Value; is a return missing in it?")
+            raise TypeError(f"{self._name} returned no Value; is a return missing in it?")
         return list(zip(names, inputs)), values, result_signature
 
     def _names(self, signature: Signature) -> Iterator[str]:
@@ -222,17 +224,17 @@ class Recorder:
         difference = tape.difference(again)
         signs = ([copysign(1.0, number) for number in each.constants] for each in (tape, again))
         if not difference and len({*map(tuple, signs)}) > 1:
-            difference = "the sign of a zero is another one, and it is no argument"
+            difference = "the sign of a zero has changed, and it is not an argument"
         if not difference and result != result_again:
             before, now = (list(opaque_leaves(each)) for each in (result, result_again))
-            difference = f"beside numbers it gave {before!r:.60}, and now it gives {now!r:.60}"
+            difference = f"besides numbers it returned {before!r:.60}, and now it returns {now!r:.60}"
         if difference:
             raise self._another(difference)
 
     def _another(self, difference: str) -> TraceError:
         return TraceError(
-            f"{self._name} did something else when it was called again: {difference}. A compiled function does "
-            "the same at each call; hand over what changes as an argument, or call the function without compile"
+            f"{self._name} did something different when it was called again: {difference}. A compiled function must do "
+            "the same at each call; pass what changes as an argument, or call the function without compile"
         )
 
 
@@ -261,7 +263,7 @@ def why_no_machine() -> str:
     if find_spec("numba") is None:
         return "`pip install 'chalkgrad[fast]'` lets it make machine code"
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-        return "NUMBA_DISABLE_JIT is set, without which it makes machine code"
+        return "NUMBA_DISABLE_JIT is set; unset it for machine code"
     try:
         with _importing:
             for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar", "engine.compiler.list_items"):

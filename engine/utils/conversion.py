@@ -1,6 +1,6 @@
 """What counts as one real number, and for what does not, the sentence that says what to write instead.
 
-Types are asked and not objects: one of a user's own may answer to any name, or raise an error.
+Types are asked, not objects: an object of a user's own class may answer to any name, or raise an error.
 """
 
 from numbers import Number, Real
@@ -62,7 +62,7 @@ def answers_itself(other: Any, method: str) -> bool:
 
 
 def array_shape(x: Any) -> tuple[Any, ...] | None:
-    """The shape of an array of any library; None for what is no array."""
+    """The shape of an array of any library; None if it is not an array."""
     try:
         return tuple(x.shape) if hasattr(type(x), "shape") else None
     except Exception:  # what it calls its shape is something else

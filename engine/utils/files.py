@@ -16,11 +16,11 @@ from uuid import uuid4
 
 
 def write_file(path: str | os.PathLike[str], contents: bytes | str) -> None:
-    """Replace the contents of a file all at once: whoever reads it finds the old ones or the new ones, whole.
+    """Replace the contents of a file all at once: a reader finds either the old ones or the new ones, whole.
 
-    They are written under another name in the same folder, and renamed once they are on disk. A symbolic link stays
-    one, and its target is replaced; a file keeps its mode. If anything goes wrong, the old file is as it was, and
-    nothing is left under the other name. Any number of processes may write the same file; the last one prevails.
+    The new ones are written under another name in the same folder, and renamed once they are on disk. A symbolic link
+    stays one, and its target is replaced; a file keeps its mode. If anything goes wrong, the old file is as it was,
+    and nothing is left under the other name. Any number of processes may write the same file; the last one prevails.
 
     Args:
         path: the file. What is not a file on a disk, such as ``/dev/null``, is written to, not replaced.

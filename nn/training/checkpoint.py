@@ -141,7 +141,7 @@ class Randomness:
         """Resume from what `state_dict` returned.
 
         Raises:
-            ValueError: if the state belongs to other generators, or is none. Nothing is changed then.
+            ValueError: if the state belongs to other generators, or is not valid. Nothing is changed then.
         """
         self.prepare_load(state)()
 
@@ -155,7 +155,7 @@ class Randomness:
                 states[name] = version, tuple(numbers), None if gauss is None else float(gauss)
                 random.Random().setstate(states[name])
             except (TypeError, ValueError, OverflowError) as error:
-                raise ValueError(f"the state of the generator {name!r} is none ({error})") from error
+                raise ValueError(f"the state of the generator {name!r} is not valid ({error})") from error
 
         def load() -> None:
             for name, given in states.items():
@@ -206,7 +206,7 @@ class Fingerprint:
             here = [path for path in now if not isinstance(then, dict) or then.get(path) != now[path]]
             path = here[0] if here else next(iter(then.keys() - now.keys()))
             was, is_now = (each.get(path) if isinstance(each, dict) else None for each in (then, now))
-            raise ValueError(f"the model is another: {path or 'it'} is {is_now}, and was {was}")
+            raise ValueError(f"the model is a different one: {path or 'it'} is {is_now}, and was {was}")
         others = [name for name in self._own if name != "modules" and state[name] != self._own[name]]
 
         def load() -> None:

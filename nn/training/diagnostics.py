@@ -25,8 +25,8 @@ from engine.utils.nested import tree_leaves
 from engine.value import as_value
 from nn.layers import Layer, ReLU
 from nn.module import Module
-from nn.training.fit import preserve_training_mode
 from nn.training.history import History
+from nn.training.surroundings import preserve_training_mode
 
 # With a gradient below the first limit, a layer learns 10 million times more slowly than a layer after it: while that
 # one learns all it can, this one changes in the 7th digit. Above the second limit, where `viz.plot_gradients` draws its

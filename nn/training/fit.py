@@ -12,11 +12,9 @@ It is the loop that you would otherwise write by hand: for each mini-batch ``zer
 ``step``.
 """
 
-import gc
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import islice
 from math import isfinite
 from time import perf_counter
@@ -24,19 +22,19 @@ from typing import Any
 
 from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
-from engine.modes import callers_depth, switched
-from engine.utils.nested import is_list_like
-from nn.checks import as_integer, check_integer, check_number, is_number
-from nn.data import DataLoader, train_test_split
-from nn.layers import BatchNorm1d
+from engine.modes import callers_depth
+from nn.checks import as_integer, check_integer, check_number
+from nn.data import DataLoader
 from nn.module import Module
 from nn.optim import Optimizer, ReduceLROnPlateau, clip_grad_norm_
+from nn.training.arguments import check_last_batch, check_parts, labels_of, loaders, try_loss
 from nn.training.checkpoint import Checkpoint, Fingerprint, Randomness
 from nn.training.early_stopping import EarlyStopping
 from nn.training.history import History
 from nn.training.interrupts import DeferredInterrupt
-from nn.training.objective import Objective, listed
+from nn.training.objective import Objective
 from nn.training.progress import Progress
+from nn.training.surroundings import collector_paused, preserve_training_mode
 
 
 def fit(
@@ -101,19 +99,25 @@ def fit(
     """
     epochs = check_integer("epochs", epochs)
     accumulate = check_integer("accumulate", accumulate)
-    _check(model, loss, optimizer, schedule, clip, compiled)
+    check_parts("fit", model, loss, optimizer, compiled)
+    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
+        raise ValueError(
+            f"schedule must be a schedule of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)"
+        )
+    if clip is not None:
+        check_number("clip", clip, lambda x: x > 0, "a norm above 0")
     callbacks = [callbacks] if callable(callbacks) else list(callbacks)
-    loader, held_out = _loaders(data, validation, batch_size, seed)
+    loader, held_out = loaders("fit", data, validation, batch_size, seed)
     patience = as_integer(early_stopping)
     stopping = early_stopping if patience is None else EarlyStopping(patience)
     if not isinstance(stopping, EarlyStopping | None):
         raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {stopping!r:.40}")
     if stopping is not None and held_out is None:
         raise ValueError(f"early_stopping={early_stopping!r:.40} watches a validation loss; add validation=0.2")
-    _check_last_batch(model, loader)
+    check_last_batch(model, loader)
     for examples in (loader, held_out):
         if examples is not None:
-            _try_loss(model, loss, examples)
+            try_loss(model, loss, examples)
     history = History(model)
     if stopping is not None:
         stopping.begin(model)
@@ -128,7 +132,7 @@ def fit(
             file.load()
             history.stopped = stopping.reason if stopping is not None else ""
     diverged = ""
-    labels = _labels(loader)
+    labels = labels_of(loader)
     learning, measuring = Objective(model, loss, compiled, labels), Objective(model, loss, compiled, labels)
 
     def train_step(batches: list[tuple[Any, Any]]) -> list[float]:
@@ -159,7 +163,7 @@ def fit(
             while history.epoch < epochs and not history.stopped:
                 lr, begin, validation_loss = optimizer.lr, perf_counter(), None
                 train(True)
-                with _collector_paused():
+                with collector_paused():
                     training_loss = _mean_loss(train_step, loader, accumulate, interrupt, history)
                 diverged = history.stopped
                 train(False)
@@ -205,7 +209,7 @@ def _mean_loss(
     interrupt: DeferredInterrupt,
     history: History,
 ) -> float:
-    """The mean loss over the examples of an epoch, given the losses of so many mini-batches together.
+    """The mean loss over the examples of an epoch, given the losses of this many mini-batches together.
 
     It ends when training is stopped.
     """
@@ -218,121 +222,3 @@ def _mean_loss(
         if history.stopped:
             break
     return total / examples
-
-
-@contextmanager
-def preserve_training_mode(model: Module) -> Iterator[Callable[[bool], None]]:
-    """A block after which every module has the `training` it had before; yields a function like `Module.train`.
-
-    Compiled functions learn of a change only at the beginning and at the end: in the block, each is used in one mode.
-    """
-    before = [(module, module.training) for module in model._every_module()]
-
-    def train(mode: bool) -> None:
-        for module, _ in before:
-            vars(module)["training"] = mode
-
-    bump_module_version()
-    try:
-        yield train
-    finally:
-        for module, training in before:
-            module.training = training
-        bump_module_version()
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A block without garbage collection: graphs have no cycles, and looking for them takes half of a plain step."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-# Checking the arguments of fit.
-
-
-def _check(model: Any, loss: Any, optimizer: Any, schedule: Any, clip: Any, compiled: Any) -> None:
-    if not isinstance(model, Module):
-        raise TypeError(f"fit takes a Module, got {model!r:.40}; write fit(model, (X, y), loss, optimizer)")
-    if not callable(loss):
-        raise TypeError(
-            f"loss must be a function of outputs and targets, got {loss!r:.40}; write mse_loss, for example"
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit takes an optimizer, got {optimizer!r:.60}; write SGD(model.parameters(), lr=0.1)")
-    if set(optimizer.parameters).isdisjoint(model.parameters(frozen=True)):
-        raise ValueError(
-            f"the optimizer has {len(optimizer.parameters)} parameters, and none of them belongs to this model; create "
-            "it with model.parameters()"
-        )
-    own, free = set(model.parameters(frozen=True)), set(model.parameters())
-    given = set(optimizer.parameters)
-    if given & (own - free) or (given - own and free - given):
-        raise ValueError(
-            "the optimizer was created before the model was changed: some of its parameters are frozen or gone, or it "
-            "lacks some; create it again with model.parameters()"
-        )
-    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
-        raise ValueError(
-            f"schedule must be a schedule of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)"
-        )
-    if clip is not None:
-        check_number("clip", clip, lambda x: x > 0, "a norm above 0")
-    if compiled != "auto" and not isinstance(compiled, bool):
-        raise ValueError(f"compiled must be True, False or 'auto', got {compiled!r}")
-
-
-def _loaders(data: Any, validation: Any, batch_size: int, seed: int) -> tuple[DataLoader, DataLoader | None]:
-    """The mini-batches to learn from, and those to validate on, if any."""
-    if is_number(validation) and as_integer(validation) is None:
-        if not 0 < validation < 1:
-            raise ValueError(f"validation must be a share between 0 and 1, or a pair (X, y), got {validation}")
-        if isinstance(data, DataLoader):
-            raise TypeError(
-                "validation is a share of a pair (X, y), but data is a DataLoader; use train_test_split first"
-            )
-        X, X_held_out, y, y_held_out = train_test_split(*_pair("data", data), validation, seed)
-        data, validation = (X, y), (X_held_out, y_held_out)
-    loader = data if isinstance(data, DataLoader) else DataLoader(*_pair("data", data), batch_size, True, seed=seed)
-    if loader.y is None:
-        raise ValueError("fit takes a target for each example, got a DataLoader without y; write DataLoader(X, y)")
-    if validation is None or isinstance(validation, DataLoader):
-        return loader, validation
-    return loader, DataLoader(*_pair("validation", validation), loader.batch_size)
-
-
-def _pair(name: str, data: Any) -> tuple[Any, Any]:
-    if not isinstance(data, tuple) or len(data) != 2:
-        kind = f"a tuple of {len(data)}" if isinstance(data, tuple) else type(data).__name__
-        raise TypeError(f"{name} must be a pair (X, y) or a DataLoader, got {kind}; write fit(model, (X, y), ...)")
-    return data
-
-
-def _check_last_batch(model: Module, loader: DataLoader) -> None:
-    if loader.last_batch_size == 1 and any(isinstance(m, BatchNorm1d) for _, m in model.named_modules()):
-        raise ValueError(
-            f"BatchNorm1d needs 2 examples, but with {len(loader.X)} examples in mini-batches of {loader.batch_size} "
-            "the last has only one; write another batch_size, or DataLoader(X, y, batch_size, drop_last=True)"
-        )
-
-
-def _try_loss(model: Module, loss: Any, loader: DataLoader) -> None:
-    """Try the model and the loss on one example and every label, before anything is changed."""
-    X, y = listed(loader.X[:1]), listed(loader.y[:1])
-    with preserve_training_mode(model), switched(recording=False, warning=False):
-        outputs = model.eval().batch(X)
-        targets = y if is_list_like(y[0]) else _labels(loader)
-        value = loss(outputs * len(targets), targets)
-    if not isinstance(value, Value):
-        raise TypeError(f"loss must give one Value, got {value!r:.60}; write the mean over all outputs and targets")
-
-
-def _labels(loader: DataLoader) -> list[Any]:
-    """Every target once, or where targets are rows, one for each example."""
-    y = listed(loader.y)
-    return list(y) if is_list_like(y[0]) else list(dict.fromkeys(y))

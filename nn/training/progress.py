@@ -19,9 +19,10 @@ class Progress:
         epochs: how many epochs there will be.
         done: how many of them were done earlier.
         batches: how many mini-batches an epoch has.
+        name: what is under way, if it is not epochs; nothing of the bar is left in the end then.
     """
 
-    def __init__(self, shown: bool, epochs: int, done: int, batches: int) -> None:
+    def __init__(self, shown: bool, epochs: int, done: int, batches: int, name: str = "") -> None:
         self.shown, self.epochs, self.done = shown, epochs, done
         self._bar: Any = None
         self._drawn = 0.0
@@ -35,7 +36,11 @@ class Progress:
             except ImportError:
                 return
             self._bar = tqdm(
-                total=epochs * batches, initial=done * batches, desc=f"epoch {done}/{epochs}", unit="batch"
+                total=epochs * batches,
+                initial=done * batches,
+                desc=name or f"epoch {done}/{epochs}",
+                unit="batch",
+                leave=not name,
             )
 
     def __enter__(self) -> Self:

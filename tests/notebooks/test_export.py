@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from notebooks import export
+from tests.accessibility import CUT, violations
 
 LOADED = r"<script[^>]*src|<link[^>]*href|url\(.?http"  # from elsewhere
 
@@ -98,26 +99,92 @@ def test_plots_and_players_are_light_or_dark_as_their_page(tmp_path, monkeypatch
     page.close()
 
 
+def shown(source, text):
+    """A cell that was run, and what it printed."""
+    return nbformat.v4.new_code_cell(source, outputs=[nbformat.v4.new_output("stream", text=text)])
+
+
+PREDICTED = [
+    shown("print('before')", "before"),
+    nbformat.v4.new_markdown_cell("How much?\n\n**Predict, then run:** what is 6 times 7?"),
+    shown("print(6 * 7)", "forty-two"),
+    nbformat.v4.new_markdown_cell("<details><summary>Answer</summary>\n\nAs *explained*.\n\n</details>\n\nBetween."),
+    shown("print(6 * 7 + 1)", "forty-three"),
+    nbformat.v4.new_markdown_cell("**Predict, then run:** and 44?"),
+    shown("print(6 * 7 + 2)", "forty-four"),
+    nbformat.v4.new_markdown_cell("<details><summary>Answer</summary>\n\nTwo more.\n\n</details>\n\n## Next"),
+    shown("print('after')", "after"),
+]
+TEXTS = ("before", "forty-two", "explained", "Between.", "forty-three", "forty-four", "Two more.", "after")
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_what_is_to_be_predicted_is_folded_away_but_not_on_paper(tmp_path, browser):
-    answer = nbformat.v4.new_output("stream", text="forty-two")
-    cells = [
-        nbformat.v4.new_code_cell("print('before')", outputs=[nbformat.v4.new_output("stream", text="before")]),
-        nbformat.v4.new_markdown_cell("How much?\n\n**Predict, then run:** what is 6 times 7?"),
-        nbformat.v4.new_code_cell("print(6 * 7)", outputs=[answer]),
-        nbformat.v4.new_markdown_cell("**Predict, then run:** nothing follows."),
-    ]
-    export.write(export.page(nbformat.v4.new_notebook(cells=cells), "One"), tmp_path / "one.html")
+    export.write(export.page(nbformat.v4.new_notebook(cells=PREDICTED), "One"), tmp_path / "one.html")
     page = browser.new_page()
     page.goto((tmp_path / "one.html").as_uri())
-    assert page.get_by_text("before", exact=True).is_visible()
-    folded = page.get_by_text("forty-two")
-    seen = "(each) => each.checkVisibility({ contentVisibilityAuto: true })"
-    assert not folded.evaluate(seen)
-    page.emulate_media(media="print")
-    assert folded.evaluate(seen)
-    page.emulate_media(media="screen")
-    page.get_by_text("Run", exact=True).click()
-    assert folded.evaluate(seen)
+
+    def seen():
+        texts = [page.get_by_text(text, exact=True) for text in TEXTS]
+        return [text for text, each in zip(TEXTS, texts) if each.evaluate("(each) => each.checkVisibility()")]
+
+    assert seen() == ["before", "Between.", "after"]
+    page.evaluate("addEventListener('beforeprint', () => { printed = document.querySelectorAll('[open]').length; })")
+    page.pdf()
+    assert page.evaluate("printed") == 5
+    assert seen() == ["before", "Between.", "after"]
+    page.get_by_text("Run", exact=True).first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelectorAll('[open]').length === 2")
+    assert seen() == ["before", "forty-two", "Between.", "forty-three", "after"]
+    page.get_by_text("Answer", exact=True).first.focus()
+    page.keyboard.press("Space")
+    assert seen() == ["before", "forty-two", "explained", "Between.", "forty-three", "after"]
+    page.close()
+
+
+def test_in_a_page_what_is_shown_before_the_next_heading_waits_too():
+    notebook = nbformat.from_dict(nbformat.v4.new_notebook(cells=PREDICTED))
+    export.fold_outputs(notebook)
+    folds = [cell.metadata.get("fold") for cell in notebook.cells if cell.cell_type == "code"]
+    assert folds == ["", "first", "later", "first", ""]
+
+
+COLOURFUL = """# Every colour of code
+def f(x: int = 3, *, name="text") -> bool:
+    if x is not None and name in ("a", f"b{x!r}"):
+        raise ValueError(r"\\d") from None
+    return not x % 2  # a comment
+@f
+class C: pass
+"""
+WORDS = """# A page
+
+## Words
+
+A [link](#x) in a line of `code`, *slanted*, **bold**; and a long name: `binary_cross_entropy_with_logits`.
+
+| idea | in code |
+| --- | --- |
+| how wrong, if the answer is yes or no | `binary_cross_entropy_with_logits(scores, targets).backward()` |
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_is_accessible_and_nothing_is_cut_on_a_phone(tmp_path, browser, theme):
+    cells = [
+        nbformat.v4.new_markdown_cell(WORDS),
+        shown(COLOURFUL, "number by number " * 10),
+        *PREDICTED[1:4],
+    ]
+    html = export.page(nbformat.v4.new_notebook(cells=cells), "One", theme)
+    export.write(html, tmp_path / "one.html")
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=theme)
+    page.goto((tmp_path / "one.html").as_uri())
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true;")
+    assert violations(page) == {}
+    assert page.evaluate(CUT) == []
     page.close()

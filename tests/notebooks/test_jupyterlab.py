@@ -27,10 +27,11 @@ CELLS = [
     "formula(L)",
     "'a cell below'",
 ]
+FOLDED = "<details><summary>Answer</summary>\n\nAs *explained*.\n\n</details>\n\nBetween."
 
 
 def notebook():
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    cells = [*map(nbformat.v4.new_code_cell, CELLS), nbformat.v4.new_markdown_cell(FOLDED)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
 
@@ -178,3 +179,14 @@ def test_the_player_plays_in_the_html_that_nbconvert_makes(browser, tmp_path, mo
     assert page.locator(".jp-OutputArea-output math mfrac").count() > 0
     context.close()
     assert [error for error in errors if not re.search("require|MathJax", error)] == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_answer_in_a_lesson_is_folded_until_it_is_asked_for(lab):
+    rendered = lab.locator(".jp-RenderedMarkdown")
+    explained = rendered.locator("details em")
+    explained.wait_for(state="attached")
+    rendered.locator("details + p").wait_for(state="visible")
+    assert not explained.is_visible()
+    rendered.locator("summary").click()
+    explained.wait_for(state="visible")

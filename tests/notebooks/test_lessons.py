@@ -16,6 +16,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from notebooks import export
+from tests.accessibility import CUT, violations
 from tests.lessons import (
     LESSONS,
     NOTEBOOKS,
@@ -225,7 +226,7 @@ def test_a_page_shows_its_pictures_and_players_without_a_network(path, runs, bro
     file = tmp_path / f"{path.stem}.html"
     export.write(export.page(notebook, export.title_of(notebook)), file)
     context, page, asked, complaints = opened(browser, file)
-    page.evaluate("document.querySelectorAll('.answer').forEach((each) => { each.open = true; })")
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     sizes = page.evaluate(SIZES)
     assert [kind for kind, *size in sizes if not all(size)] == []
     pictures, players = expected(notebook)
@@ -236,6 +237,9 @@ def test_a_page_shows_its_pictures_and_players_without_a_network(path, runs, bro
         assert frame.evaluate("document.documentElement.scrollHeight > 50 && document.querySelector('svg') !== null")
     assert page.evaluate(TOO_WIDE) == []
     assert page.evaluate(LINKED) == []
+    assert violations(page) == {}
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(CUT) == []
     assert page.title() == export.title_of(notebook)
     assert asked == [file.as_uri()]
     assert complaints == []

@@ -66,7 +66,7 @@ class Equations:
                 f'<mtr><mtd style="text-align:right">{left}</mtd><mtd style="text-align:left">{right}</mtd></mtr>'
             )
         return (
-            f'<div style="{_FORMULAS}"><math xmlns="http://www.w3.org/1998/Math/MathML" style="{_WHOLE}">'
+            f'<div style="{_FORMULAS}" tabindex="0"><math xmlns="http://www.w3.org/1998/Math/MathML" style="{_WHOLE}">'
             f'<mtable displaystyle="true">{"".join(lines)}</mtable></math></div>'
         )
 

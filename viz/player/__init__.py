@@ -1,7 +1,7 @@
 """The step player: a self-contained page that plays the forward and the backward pass of a graph.
 
-`play` is public. Read `player` first (the data of the page, and the page around it), then the folder `page`, which has
-the parts of its script, in the order of `player.PARTS`: `passes` (the two passes as stops), `picture`, `sentences`, the
+`play` is public. Read `player` first (the data of the page, and the page around it), then the folder `page`, the
+parts of its script, in the order of `player.PARTS`: `passes` (the two passes as stops), `picture`, `sentences`, the
 tools, one a file, and `controls`. `firing` is the order in which boxes fire, `javascript` has the engine's rules as
 JavaScript, `languages` the words on the page, and `squeeze` takes the space out of it.
 """

@@ -8,9 +8,9 @@ from viz.plots.boundary import plot_decision_boundary, plot_loss
 from viz.plots.neurons import plot_neurons
 from viz.plots.surface import plot_loss_surface, random_directions
 from viz.plots.theme import set_theme
-from viz.plots.training import plot_confusion, plot_gradients, plot_history
+from viz.plots.training import plot_confusion, plot_find_lr, plot_gradients, plot_history
 
 __all__ = [
-    "plot_confusion", "plot_decision_boundary", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface",
-    "plot_neurons", "random_directions", "set_theme",
+    "plot_confusion", "plot_decision_boundary", "plot_find_lr", "plot_gradients", "plot_history", "plot_loss",
+    "plot_loss_surface", "plot_neurons", "random_directions", "set_theme",
 ]  # fmt: skip

@@ -57,8 +57,8 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     xs, ys = np.linspace(left, right, steps), np.linspace(bottom, top, steps)
     answers = _answers(model, [[x, y] for y in ys.tolist() for x in xs.tolist()])
-    scores = np.array([_scores(answer) for answer in answers]).reshape(steps, steps, -1)
-    classes = _classes(np.unique(labels).tolist(), scores.shape[2])
+    scores = np.array([class_scores(answer) for answer in answers]).reshape(steps, steps, -1)
+    classes = class_indices(np.unique(labels).tolist(), scores.shape[2])
     alpha = 0.22 if readable(ax.get_facecolor()) == "black" else 0.4  # on black, a fainter colour would not be visible
     for i in range(scores.shape[2]):
         lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best other class
@@ -149,13 +149,13 @@ def evaluating(model: Any) -> Iterator[None]:
             part.training = training
 
 
-def _scores(output: Any) -> list[float]:
+def class_scores(output: Any) -> list[float]:
     """A score for each class; a single score is that of the second class, and its negative that of the first."""
     each = numbers(output)
     return each if len(each) > 1 else [-each[0], each[0]]
 
 
-def _classes(labels: list[Any], count: int) -> dict[Any, int]:
+def class_indices(labels: list[Any], count: int) -> dict[Any, int]:
     """The index of the score for each label."""
     if all(label in range(count) for label in labels):
         return {label: int(label) for label in labels}

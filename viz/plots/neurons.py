@@ -45,7 +45,7 @@ def plot_neurons(
     >>> [text.get_text() for text in ax.texts]
     ['2\ninputs', 'x₁', 'x₂', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
     """
-    sizes, weights, weighted = _network(model)
+    sizes, weights, weighted = network_of(model)
     given = _by_layer(contributions, model, weighted) if isinstance(contributions, Mapping) else contributions
     layers = _contributions(given, sizes)
     inputs = _input_names(names, sizes[0])
@@ -59,7 +59,7 @@ def plot_neurons(
     bar = ax.figure.colorbar(mpl.cm.ScalarMappable(norm, shades), ax=ax, pad=0.02)
     bar.set_label("∂loss/∂activation", fontsize="x-large")
     bar.ax.tick_params(labelsize="large")
-    columns = [_column(size) for size in sizes]
+    columns = [shown_neurons(size) for size in sizes]
     rows = max(2.0, *(1 + 2 * max(column.values()) for column in columns))
     ax.set_axis_off()
     ax.figure.figure.draw_without_rendering()  # now the layout is final
@@ -139,14 +139,14 @@ def _draw_weights(ax: "Axes", x: int, left: dict[int, float], right: dict[int, f
     ax.add_collection(lines, autolim=False)
 
 
-def _column(size: int) -> dict[int, float]:
+def shown_neurons(size: int) -> dict[int, float]:
     """The neurons of a layer that are shown, from top to bottom, with their heights above the middle."""
     if size <= MOST_SHOWN:
         return {i: (size - 1) / 2 - i for i in range(size)}
     return {**{i: 6.5 - i for i in range(6)}, **{size - 6 + i: -1.5 - i for i in range(6)}}
 
 
-def _network(model: Any) -> tuple[list[int], list[Any], list[Any]]:
+def network_of(model: Any) -> tuple[list[int], list[Any], list[Any]]:
     """The size of each layer, inputs first; the weights between them, ``[out][in]``, or None; and their layers."""
     layers = list(model) if is_list_like(model) else [model]
     if len(layers) > 1 and all(hasattr(size, "__index__") for size in layers):
@@ -181,11 +181,15 @@ def _weighted(model: Any) -> Iterator[Any]:
         yield from _weighted([part for part in vars(model).values() if hasattr(part, "named_modules")])
 
 
-def _weights(layer: Any) -> list[list[float]]:
-    """The weights of a layer, ``[out][in]``; empty if it has none itself."""
+def weight_rows(layer: Any) -> Sequence[Sequence[Any]]:
+    """The weights of a layer, ``[out][in]``, as they are stored; empty if it has none itself."""
     rows = getattr(layer, "weight", None)
     rows = [neuron.w for neuron in getattr(layer, "neurons", ())] if rows is None else rows
-    return [numbers(row) for row in rows] if is_list_like(rows) and all(map(is_list_like, rows)) else []
+    return rows if is_list_like(rows) and all(map(is_list_like, rows)) else ()
+
+
+def _weights(layer: Any) -> list[list[float]]:
+    return [numbers(row) for row in weight_rows(layer)]
 
 
 def _by_layer(given: Mapping[str, Sequence[Any]], model: Any, weighted: Sequence[Any]) -> list[Sequence[Any]]:

@@ -1,4 +1,4 @@
-"""Plots of a training run: the loss epoch by epoch, the gradients layer by layer, and which classes get confused."""
+"""Plots of a training run: the loss epoch by epoch, or over the learning rate; gradients; and the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -78,6 +78,56 @@ def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
 
 
 _PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3], COLOURS[1], COLOURS[4])
+
+
+def plot_find_lr(found: Any, ax: "Axes | None" = None) -> "Axes":
+    """The loss over the learning rate, as `nn.find_lr` measured it; a star marks the suggestion.
+
+    Dots are the losses of mini-batches, the line is their running mean. Losses far above the first one are cut off.
+
+    Args:
+        found: the result of `nn.find_lr`, or an object with lists ``rates``, ``losses`` and ``smoothed``, and a number
+            or None as ``suggestion``.
+        ax: the axes to draw on; new ones if None.
+
+    Raises:
+        TypeError: if `found` is no such object.
+        ValueError: if it has no finite loss.
+        ImportError: if matplotlib is not installed.
+
+    >>> from types import SimpleNamespace
+    >>> losses = [0.7, 0.6, 0.3, 0.9]
+    >>> rates = [0.01, 0.1, 1.0, 10.0]
+    >>> ax = plot_find_lr(SimpleNamespace(rates=rates, losses=losses, smoothed=losses, suggestion=0.1))
+    >>> ax.get_title()
+    '★ suggestion: lr = 0.1'
+    """
+    if not all(hasattr(found, name) for name in ("rates", "losses", "smoothed", "suggestion")):
+        raise TypeError(
+            f"plot_find_lr takes what find_lr returns, got {type(found).__name__}; write "
+            "plot_find_lr(find_lr(model, (X, y), loss, optimizer))"
+        )
+    rates, losses, smoothed = numbers(found.rates), numbers(found.losses), numbers(found.smoothed)
+    finite = [y for y in smoothed if isfinite(y)]
+    if not finite:
+        raise ValueError("plot_find_lr takes at least one finite loss, got none; try a lower min_lr")
+    ax = axes(ax, (7, 4.5))
+    ax.plot(rates, losses, ".", color=COLOURS[4], markersize=7, label="loss")
+    ax.plot(rates, smoothed, color=COLOURS[0], linewidth=2.5, label="smoothed")
+    title = "no suggestion: the loss never fell"
+    if found.suggestion is not None:
+        title = f"★ suggestion: lr = {number(found.suggestion)}"
+        height = smoothed[min(range(len(rates)), key=lambda i: abs(rates[i] - found.suggestion))]
+        ax.axvline(found.suggestion, color=COLOURS[5], linestyle=":", linewidth=1.5)
+        look: dict[str, Any] = {"markersize": 22, "markeredgecolor": ink(ax), "zorder": 4, "label": "suggestion"}
+        ax.plot(found.suggestion, height, "*", color=COLOURS[5], **look)
+    ax.set_xscale("log")
+    low = min(y for y in [*finite, *losses] if isfinite(y))
+    span = max(finite[0] - low, 0.05 * abs(finite[0]), 1e-9)
+    ax.set_ylim(low - 0.1 * span, finite[0] + 0.5 * span)
+    dress(ax, "learning rate", "loss", title)
+    ax.grid(alpha=0.3)
+    return ax
 
 
 def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = None) -> "Axes":

@@ -98,7 +98,7 @@ def test_kernels_of_rules_that_are_gone_are_forgotten(monkeypatch):
     codegen = pytest.importorskip("engine.compiler.codegen", reason="without numba there is no machine code")
     for cached in (codegen._kernel, codegen._cached):
         assert cached.cache_info().maxsize is not None
-    monkeypatch.setattr(codegen, "MOST_KERNELS", 0)
+    monkeypatch.setattr(codegen._of_users, "most", 0)
     own = Rule("own", lambda x: 2.5 * x, lambda z, x: (2.5,))
     f = compile(lambda x: own(x))
     for _ in range(3):

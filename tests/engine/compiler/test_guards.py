@@ -438,7 +438,7 @@ def test_a_text_beside_the_value_is_todays(notebook):
     changing = iter("aabbbb")
     hidden = compile(lambda x: (x * 2, next(changing)), aux=True)
     assert hidden(1.0)[1] == "a"
-    with pytest.raises(TraceError, match=r"beside numbers it gave .'a'., and now it gives .'b'."):
+    with pytest.raises(TraceError, match=r"besides numbers it returned .'a'., and now it returns .'b'."):
         hidden(1.0)
 
 
@@ -547,7 +547,7 @@ def test_what_is_outside_is_refused_by_name(name, expression, where, notebook):
         " def g(self): return helper()\na = A(); fs = {'g': a.g}\n"
         f"def f(x): return x * {where.format(expression)}"
     )
-    with pytest.raises(TraceError, match=rf"f reads {name}, which may be something else at the next call"):
+    with pytest.raises(TraceError, match=rf"f reads {name}, which may be different at the next call"):
         compile(variables["f"])(1.0)
 
 
@@ -634,9 +634,7 @@ def test_what_no_guard_can_see_is_found_by_comparing_and_it_is_said_since_when()
     f = compile(lambda x: x * next(scales))
     for _ in range(8):
         f(1.0)
-    with pytest.raises(
-        TraceError, match=r"2.0 in v1 = x \* 2 is 3.0 now.* What it gave from its call 6 on may have been"
-    ):
+    with pytest.raises(TraceError, match=r"2.0 in v1 = x \* 2 is 3.0 now.* Its results from call 6 on may have been"):
         f(1.0)
 
 

@@ -284,12 +284,12 @@ A_RULE, ITS_COPY = [Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,)) for _
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [
-        (lambda a: a * 0.5, lambda a: a * 0.25, "the number 0.5 in v1 = a * 0.5 is 0.25 now, and it is no argument"),
+        (lambda a: a * 0.5, lambda a: a * 0.25, "the number 0.5 in v1 = a * 0.5 is 0.25 now, and it is not an"),
         (lambda a: a.tanh(), lambda a: a.sin(), "v1 = tanh(a) was recorded, and now it is v1 = sin(a)"),
         (lambda a: a * 2, lambda a: (a * 2).exp(), "the end was recorded, and now it is v2 = exp(v1)"),
         (lambda a: (a * 2).exp(), lambda a: a * 2, "v2 = exp(v1) was recorded, and now it is the end"),
         (lambda a: total([a]), lambda a: total([a, a]), "v1 = sum(a) was recorded, and now it is v1 = sum(a, a)"),
-        (lambda a: W * a, lambda a: U * a, "it used another leaf, u = 2.0, in place of w = 2.0"),
+        (lambda a: W * a, lambda a: U * a, "it used a different leaf, u = 2.0, in place of w = 2.0"),
         (lambda a: a**2, lambda a: a**3, "v1 = a**2 was recorded, and now it is v1 = a**3"),
         (lambda a: a.leaky_relu(0.1), lambda a: a.leaky_relu(0.2), "leaky_relu(a, 0.1) was recorded, and now"),
         (lambda a: softmax([a, W])[0], lambda a: softmax([a, W])[1], "softmax(a, w)[0] was recorded, and now"),
@@ -297,13 +297,13 @@ A_RULE, ITS_COPY = [Rule("cube", lambda x: x**3, lambda z, x: (3 * x**2,)) for _
         (lambda a: A_RULE(A_RULE(a)), lambda a: ITS_COPY(A_RULE(a)), "the rule 'cube' was a different one"),
         (lambda a: A_RULE(ITS_COPY(a)), lambda a: ITS_COPY(ITS_COPY(a)), "the rule 'cube' was a different one"),
         (lambda a: softmax([a])[0], NAMESAKE, "the rule 'softmax' was a different one; create it once"),
-        (lambda a: a, lambda a: W, "it returned other Values"),
+        (lambda a: a, lambda a: W, "it returned different Values"),
         (lambda a: a * 2, lambda a: (a * 2, a)[1], "v1 = a * 2 was recorded, and now it is the end"),
         (lambda a: a * W, lambda a: a * 2.0, "v1 = a * w was recorded, and now it is v1 = a * 2"),
         (lambda a: a * 2.0, lambda a: a * W, "v1 = a * 2 was recorded, and now it is v1 = a * w"),
         (lambda a: a * W + U, lambda a: U * a + W, "v1 = a * w was recorded, and now it is v1 = u * a"),
         (lambda a: a * float("nan"), lambda a: a * 2, "the number nan in v1 = a * nan is 2.0 now"),
-        (lambda a: a * 2 - 3, lambda a: a * 2 - 4, "the number 3.0 in v2 = v1 - 3 is 4.0 now, and it is no argument"),
+        (lambda a: a * 2 - 3, lambda a: a * 2 - 4, "the number 3.0 in v2 = v1 - 3 is 4.0 now, and it is not an"),
         (lambda a: Value(3.0, role="constant"), lambda a: Value(4.0, role="constant"), "the number 3.0 is 4.0 now"),
     ],
 )  # fmt: skip
@@ -314,7 +314,7 @@ def test_two_tapes_say_where_they_differ(before, now, words):
 
 
 def test_the_same_instructions_with_other_outputs_differ():
-    assert differ(lambda a, b: a, lambda a, b: b, 3.0, 5.0) == "it returned other Values"
+    assert differ(lambda a, b: a, lambda a, b: b, 3.0, 5.0) == "it returned different Values"
 
 
 def test_a_difference_in_the_middle_of_a_long_instruction_is_found():

@@ -254,11 +254,14 @@ def wrong(path, kind):
         ("a history of another length", "a History of 2 epochs has 1 numbers for lr"),
         ("an epoch of another kind", "epoch"),
         ("more given than there are", "given must be from 0 to 24 examples, got 25"),
-        ("a generator with a text", "the state of the generator 'random' is none"),
-        ("a huge generator", "the state of the generator 'random' is none"),
-        ("another activation", r"model is another: it is MLP\(activation='tanh'.*\), and was MLP\(activation='relu'"),
+        ("a generator with a text", "the state of the generator 'random' is not valid"),
+        ("a huge generator", "the state of the generator 'random' is not valid"),
+        (
+            "another activation",
+            r"model is a different one: it is MLP\(activation='tanh'.*\), and was MLP\(activation='relu'",
+        ),
         ("no fingerprint", "fingerprint of a training run takes a state of modules, loss, data"),
-        ("a fingerprint of nothing", "the model is another"),
+        ("a fingerprint of nothing", "the model is a different one"),
         ("early stopping", "early stopping, random, fingerprint, but holds"),
         ("other data", "a loader of 24 examples, and this one has 15"),
         ("another model", "'0.weight' is missing"),
@@ -424,7 +427,7 @@ def test_another_setting_of_a_module_is_refused(tmp_path, name):
     first, second = (lambda make=make: make(random.Random(1)) for make in MODELS[name])
     trained(path, 1, model=first)
     assert trained(path, 2, model=first).epoch == 2
-    with pytest.raises(ValueError, match="the model is another: "):
+    with pytest.raises(ValueError, match="the model is a different one: "):
         trained(path, 3, model=second)
 
 

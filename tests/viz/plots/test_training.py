@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from engine import Value
-from viz import plot_confusion, plot_gradients, plot_history
+from viz import plot_confusion, plot_find_lr, plot_gradients, plot_history
 from viz.plots.boundary import COLOURS, readable
 
 STYLES = pytest.mark.parametrize("style", ["default", "dark_background"])
@@ -263,3 +263,35 @@ def test_what_can_not_be_counted_is_refused():
         plot_confusion(["cat"], ["fox"], labels=["cat", "dog"])
     with pytest.raises(ValueError, match="no label for the class 2"):
         plot_confusion([0, 1], [1, 2], labels=["no", "yes"])
+
+
+# The learning-rate range test.
+
+
+def range_test(losses, suggestion=None):
+    rates = [10.0 ** (i - 3) for i in range(len(losses))]
+    return SimpleNamespace(rates=rates, losses=losses, smoothed=losses, suggestion=suggestion)
+
+
+@STYLES
+def test_a_range_test_is_drawn_over_the_logarithm_of_the_rate(style):
+    with plt.style.context(style):
+        ax = plot_find_lr(range_test([1.0, 0.9, 0.4, 0.3, 50.0, np.nan], suggestion=0.1))
+    assert ax.get_xscale() == "log"
+    assert curve(ax, "smoothed").get_xydata()[:5].tolist() == [[1e-3, 1], [1e-2, 0.9], [0.1, 0.4], [1, 0.3], [10, 50]]
+    assert curve(ax, "suggestion").get_xydata().tolist() == [[0.1, 0.4]]
+    assert ax.get_title() == "★ suggestion: lr = 0.1"
+    low, high = ax.get_ylim()
+    assert low < 0.3
+    assert 1.0 < high < 2.0  # where it diverges is not what the picture is about
+
+
+def test_a_range_test_may_have_found_nothing():
+    ax = plot_find_lr(range_test([1.0, 2.0]))
+    assert ax.get_title() == "no suggestion: the loss never fell"
+    with pytest.raises(
+        TypeError, match=r"plot_find_lr takes what find_lr returns, got list; write plot_find_lr\(find_lr"
+    ):
+        plot_find_lr([1.0])
+    with pytest.raises(ValueError, match="at least one finite loss, got none; try a lower min_lr"):
+        plot_find_lr(range_test([np.nan]))

@@ -44,7 +44,7 @@ function drawView(index) {
     const g = make(below, "g", { id, class: `arrow${dense}` });
     const path = make(g, "path", { d: curve, "marker-end": "url(#tip)" });
     const count = values ? filled(W.values, { count: values }) : "";
-    const label = make(g, "text", { x, y: y + 5 }, count);
+    const label = make(g, "text", { x, y: y + 6 }, count);
     arrowOf.set(id, arrows.length);
     arrows.push({ g, path, label, operand, tail, head, count, text: count, active: false });
   }
