@@ -29,11 +29,13 @@ from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
 from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
+from viz.player.animation import pictures
 from viz.player.document import document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import HINTS, LANGUAGES, ORDERS
 from viz.player.squeeze import squeezed_script, squeezed_style
+from viz.plots.gif import save_gif
 
 MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
 MOST_NODES = 10_000
@@ -61,9 +63,9 @@ def play(
     """A player that steps through the forward and the backward pass of the graph behind a Value.
 
     A notebook shows it, light or dark like the notebook itself; ``play(loss).save("chain.html")`` writes a single file
-    that needs no network. The arrow keys step, space plays, Home and End jump, and ``#12`` in the address is step 12. A
-    click on a node runs to it, a click on a module opens it; up and down lead from box to box, Enter opens one. A
-    folded module takes one step in each pass.
+    that needs no network, and ``.save("chain.gif")`` an animation for slides. The arrow keys step, space plays, Home and
+    End jump, and ``#12`` in the address is step 12. A click on a node runs to it, a click on a module opens it; up and
+    down lead from box to box, Enter opens one. A folded module takes one step in each pass.
 
     Its buttons: *predict* asks for each local derivative; *nudge* sends a small change of an input forward, beside what
     the derivatives predict; *paths* adds up the paths from an input to the result; *slope* has sliders for the inputs
@@ -153,9 +155,24 @@ class Player:
             before=squeezed_script(theme),
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page to a file, whole or not at all, and return its path."""
+    def save(self, path: str | Path, seconds: float | None = None) -> Path:
+        """Write the page to a file, whole or not at all, or the steps as an animation for slides; and return its path.
+
+        Args:
+            path: the file. If it ends in ``.gif``, it is an animation of the first view, in which each box fires once
+                in each pass.
+            seconds: how long the animation takes; by default a second for each step.
+
+        Raises:
+            ValueError: if an animation would have more than 60 boxes, or play a wrong order.
+            ImportError: if an animation is asked for, and matplotlib or Pillow is not installed.
+        """
         path = Path(path)
+        if path.suffix.lower() == ".gif":
+            if "firing" in self.graph:
+                raise ValueError("an animation plays the right order; save a wrong one as a page, such as wrong.html")
+            frames = list(pictures(self.graph, LIGHT.styles, LANGUAGES[self.lang]))
+            return save_gif(frames, path, len(frames) if seconds is None else seconds)
         write(path, self.html.encode())
         return path
 
