@@ -63,9 +63,9 @@ def play(
     """A player that steps through the forward and the backward pass of the graph behind a Value.
 
     A notebook shows it, light or dark like the notebook itself; ``play(loss).save("chain.html")`` writes a single file
-    that needs no network, and ``.save("chain.gif")`` an animation for slides. The arrow keys step, space plays, Home and
-    End jump, and ``#12`` in the address is step 12. A click on a node runs to it, a click on a module opens it; up and
-    down lead from box to box, Enter opens one. A folded module takes one step in each pass.
+    that needs no network, and ``.save("chain.gif")`` an animation for slides. The arrow keys step, space plays, Home
+    and End jump, and ``#12`` in the address is step 12. A click on a node runs to it, a click on a module opens it; up
+    and down lead from box to box, Enter opens one. A folded module takes one step in each pass.
 
     Its buttons: *predict* asks for each local derivative; *nudge* sends a small change of an input forward, beside what
     the derivatives predict; *paths* adds up the paths from an input to the result; *slope* has sliders for the inputs
