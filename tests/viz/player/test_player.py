@@ -1165,6 +1165,7 @@ def test_on_paper_there_are_no_controls_and_the_page_is_white(opened, theme):
 def test_a_phone_shows_the_picture_first_then_one_row_of_controls(opened):
     page = opened(play(made(shared)), "#10", has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     stage, bar, panel = (page.locator(part).bounding_box() for part in ("#stage", "#bar", "#panel"))
     assert stage["y"] == 0
@@ -1202,6 +1203,7 @@ TEXTS = """() => {
 def test_texts_can_be_read_from_the_back_row_and_what_changes_is_in_sight(opened, size):
     page = opened(play(network((4, 4, 1))[0], depth=1), reduced_motion="reduce")
     page.set_viewport_size(dict(zip(("width", "height"), size)))
+    page.reload()
     for _ in range(4):
         for k in range(0, page.evaluate("player.last") + 1, 1 + page.evaluate("player.last") // 12):
             page.evaluate("k => player.go(k)", k)
