@@ -566,7 +566,8 @@ from datetime import datetime
 from os.path import getsize
 from time import monotonic
 PATH = pathlib.Path("/dev/null")
-KEPT = SimpleNamespace(k=1.0)
+class Thing: k = 1.0
+KEPT = Thing()
 PROXY = weakref.proxy(KEPT)
 """
 
