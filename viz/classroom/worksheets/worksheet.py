@@ -167,11 +167,14 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
     (['easy', 'easy'], ('Ada', 'Emmy'))
     """
     count = as_integer(students)
-    if count is None and (isinstance(students, str) or not isinstance(students, Sequence)):
+    if count is not None:
+        names: tuple[str, ...] = ("",) * count
+    elif isinstance(students, Sequence) and not isinstance(students, str):
+        names = tuple(map(str, students))
+    else:
         raise TypeError(
             f"expected the number of students, or a list of names, got {students!r:.40}; for one student write ['Ada']"
         )
-    names = ("",) * count if count is not None else tuple(map(str, students))
     if not names:
         raise ValueError(f"expected at least one student, got {students!r}")
     sheets: dict[tuple[str, ...], Worksheet] = {}
