@@ -38,7 +38,6 @@ from typing import Any
 from engine.graph import topological_order
 from engine.utils.console import printable
 from engine.utils.conversion import as_integer
-from nn.checks import as_seed
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
@@ -178,7 +177,8 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
     if not names:
         raise ValueError(f"expected at least one student, got {students!r}")
     sheets: dict[tuple[str, ...], Worksheet] = {}
-    rng = random.Random(as_seed(seed))
+    number = as_integer(seed)
+    rng = random.Random(seed if number is None else number)
     while len(sheets) < len(names):
         sheet = worksheet(rng.randrange(10**6), difficulty)
         sheets.setdefault(sheet.given + sheet.expression, sheet)
