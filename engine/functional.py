@@ -17,6 +17,7 @@ from typing import Any
 from engine import rules
 from engine.graph import chain_rule, local_derivatives
 from engine.modes import switched
+from engine.utils.conversion import as_integer
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import Value, as_value, grad_lock
 from engine.versions import checked_order
@@ -98,7 +99,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
             output = _one_number(f, variables)
             slopes = iter(gradients(output, inputs, create_graph=symbolic))
         shaped = [tree_map(lambda _: next(slopes), args[i]) for i in chosen]
-        return output if symbolic else output.data, shaped[0] if isinstance(argnums, int) else tuple(shaped)
+        return output if symbolic else output.data, tuple(shaped) if is_list_like(argnums) else shaped[0]
 
     return both
 
@@ -205,7 +206,8 @@ def _tracing(args: Any) -> Iterator[bool]:
 def _check_argnums(argnums: int | Sequence[int], count: int) -> list[int]:
     """The indices of the arguments, of which there are `count`, to differentiate with respect to."""
     chosen: list[Any] = list(argnums) if is_list_like(argnums) else [argnums]  # type: ignore[arg-type]
-    if not all(isinstance(i, int) for i in chosen):
+    chosen = [as_integer(i) for i in chosen]
+    if None in chosen:
         raise TypeError(f"argnums must be an integer or a sequence of integers, got {argnums!r:.40}; write argnums=0")
     if chosen and not count:
         raise IndexError("a derivative needs the arguments of the function, got none; write grad(f)(x)")

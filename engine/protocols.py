@@ -16,7 +16,7 @@ from engine.modes import leaves_graph, mode
 from engine.rules import Rule
 from engine.steps import BackwardStep, ForwardStep, backward_steps, forward_steps, running_totals
 from engine.utils.console import printable
-from engine.utils.conversion import to_float
+from engine.utils.conversion import answers_itself, to_float
 
 # What NumPy calls an operator, and the method of a Value on its right.
 _OPERATORS = {
@@ -74,16 +74,16 @@ class Protocols:
     # Comparisons and conversions.
 
     def __lt__(self, other: Any) -> bool:
-        return self._compared() < _number(other)
+        return NotImplemented if answers_itself(other, "__gt__") else self._compared() < _number(other)
 
     def __le__(self, other: Any) -> bool:
-        return self._compared() <= _number(other)
+        return NotImplemented if answers_itself(other, "__ge__") else self._compared() <= _number(other)
 
     def __gt__(self, other: Any) -> bool:
-        return self._compared() > _number(other)
+        return NotImplemented if answers_itself(other, "__lt__") else self._compared() > _number(other)
 
     def __ge__(self, other: Any) -> bool:
-        return self._compared() >= _number(other)
+        return NotImplemented if answers_itself(other, "__le__") else self._compared() >= _number(other)
 
     def _compared(self) -> float:
         if mode.get().tracing:

@@ -1,6 +1,5 @@
 """Checks on what a user passes in: settings that are numbers, random number generators, the inputs of a layer."""
 
-import operator
 from collections.abc import Callable, Container, Mapping
 from inspect import signature
 from math import isfinite, isnan
@@ -9,7 +8,7 @@ from types import NoneType
 from typing import Any
 
 from engine import Value
-from engine.utils.conversion import array_shape
+from engine.utils.conversion import array_shape, as_integer
 from engine.utils.nested import is_list_like
 
 
@@ -63,16 +62,6 @@ def check_at_least_0(name: str, given: Any) -> None:
 def check_share(name: str, given: Any) -> None:
     """The same for a share from 0 up to, but not including, 1."""
     check_number(name, given, lambda x: 0 <= x < 1, "from 0 up to 1")
-
-
-def as_integer(given: Any) -> int | None:
-    """This integer, whether Python's or NumPy's, as Python's; None if it is not one, and for True and False."""
-    if isinstance(given, bool):
-        return None
-    try:
-        return operator.index(given)
-    except TypeError:
-        return None
 
 
 def check_integer(name: str, given: Any, least: int = 1) -> int:

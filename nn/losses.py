@@ -11,9 +11,10 @@ from typing import Any
 
 from engine import Value, dot, log_softmax, mean, nary_rules, rules, select, where
 from engine.modes import mode
+from engine.utils.conversion import as_integer
 from engine.utils.nested import is_list_like, tree_leaves
 from engine.value import as_value
-from nn.checks import as_index, as_integer, check, check_at_least_0, check_number, is_number
+from nn.checks import as_index, check, check_at_least_0, check_number, is_number
 from nn.tensors import format_shape, shape
 
 

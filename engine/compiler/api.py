@@ -83,7 +83,8 @@ class Compiled:
     in other modules. It is compared at each call, and recorded again where that matters. A file, the clock
     or the environment can't be watched, and are refused. The calls 2, 3, 5, 9, 17, … are compared with a plain run, the
     gradients too; there it is found at the latest, and told, if an iterator has gone on, a constant of an installed
-    package is another one, or a Module got an attribute behind its back, by ``vars(m)["k"] = 2``.
+    package is another one, the function reads a Value's gradient or label, or a Module got an attribute behind its
+    back, by ``vars(m)["k"] = 2``.
 
     Raises:
         TraceError: if the function does not do the same operations on the same numbers at every call.

@@ -18,11 +18,14 @@ import datetime
 import dis
 import gc
 import os
+import pathlib
 import random
+import re
 import sys
 import sysconfig
 import time
 import uuid
+import weakref
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -170,7 +173,7 @@ class Guard:
                 guard = copy(self)
                 guard._remember()
                 return guard
-        except (ValueError, RuntimeError):
+        except (ValueError, RuntimeError, TypeError):
             pass
         return Guard(*self._roots)
 
@@ -210,7 +213,8 @@ def _function(names: tuple[str, ...], condition: str) -> Any:
     def holds():
         try:
             return {condition}
-        except (KeyError, ValueError, RuntimeError):  # a name is gone, a cell empty, or another thread changes one
+        except (KeyError, ValueError, RuntimeError, TypeError):
+            # A name is gone, a cell is empty, an object has another class, or another thread is changing one.
             return False
     return holds"""
     exec(compile(text, "made by guards.py", "exec"), globals(), made)
@@ -256,6 +260,7 @@ class _Walk:
         self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
         self._spaces: dict[int, tuple[str, Mapping[str, Any], set[str]]] = {}
         self._users: set[int] = set()  # those of them that are objects of a user's own
+        self._read_as_a_whole: set[int] = set()  # and those whose base class, a library's, may read any attribute
         self._classes: dict[type, bool] = {}  # whether the code may make objects of it
         while self._waiting:
             while self._waiting:
@@ -263,7 +268,8 @@ class _Walk:
                 self._visit(thing)
             self._depth = 0
             for key, (_, space, known) in [*self._spaces.items()]:  # new code may ask for other names
-                wanted = space.keys() if self._by_text and key in self._users else self._asked & space.keys()
+                whole = key in self._read_as_a_whole or (self._by_text and key in self._users)
+                wanted = space.keys() if whole else self._asked & space.keys()
                 fresh = sorted(name for name in wanted - known if name not in _OF_EVERY_CLASS)
                 known.update(fresh)
                 self._wait_for(space[name] for name in fresh)
@@ -319,6 +325,11 @@ class _Walk:
             self._visit_module(x)
         elif issubclass(kind, type):
             self._visit_class(x, made=True)
+        elif issubclass(kind, weakref.ref):
+            self._found.append(_Lookup(_target, [x], lambda _: "what a weak reference leads to"))
+            self._wait_for([_target(x)])
+        elif kind in weakref.ProxyTypes:
+            self._found_outside("what a weakref.proxy leads to")
         elif kind is ContextVar:
             self._variables.append(x)
             self._wait_for([_value(x)])
@@ -373,12 +384,13 @@ class _Walk:
     def _use(self, thing: Any, names: frozenset[str]) -> None:
         """What a function with these names in it finds; of an installed package's module just what it asks for."""
         if not issubclass(type(thing), ModuleType) or not _is_installed(thing):
-            if names & _READERS.get(id(thing), set()):
-                self._found_outside(f"{thing.__name__}.{min(names & _READERS[id(thing)])}")
+            name, readers = _READERS.get(id(thing)) or _READERS.get(id(type(thing))) or ("", frozenset())
+            if names & readers:
+                self._found_outside(f"{name}.{min(names & readers)}")
             self._wait_for((thing,))
             return
         there = sorted(names & vars(thing).keys())
-        module, _ = _name_and_file(thing)
+        module = _public_name(thing)
         for name, part in zip(there, self._by_name(f"{module}.", vars(thing), there)):
             full = f"{module}.{name}"
             if full in _OUTSIDE_BY_NAME or (module == "numpy.random" and name.islower() and "_" not in name):
@@ -459,9 +471,15 @@ class _Walk:
             self._add_space(f"the {kind.__name__}'s ", variables)
             if not of_package:
                 self._users.add(id(variables))
+                if any(map(_reads_by_itself, kind.__mro__)):
+                    self._read_as_a_whole.add(id(variables))
                 self._found.append(_Lookup(_dict_slot(kind).__get__, [x], lambda _: "the attributes of an object"))
         self._visit_class(kind, made=False)
-        for slot in chain.from_iterable(() if of_package else map(_slots, kind.__mro__)):
+        if not of_package:
+            self._watch_slots(x, kind)
+
+    def _watch_slots(self, x: Any, kind: type) -> None:
+        for slot in chain.from_iterable(map(_slots, kind.__mro__)):
             self._found.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
             self._wait_for([_in_slot(slot, x)])
 
@@ -470,6 +488,7 @@ class _Walk:
         if kind.__module__ in _LEADING_EVERYWHERE or issubclass(kind, random.Random):
             return
         self._depth += 1
+        self._watch_slots(x, kind)
         if kind is MappingProxyType:
             self.rows.append(_Row(x.values(), "an entry of a mapping"))
         if variables:
@@ -512,7 +531,8 @@ _CONTAINERS = (list, tuple, set, frozenset, deque)
 _KNOWN = {*_CONTAINERS, dict, OrderedDict, *_WRAPPERS}  # only their parts matter
 _RULE = [Rule.__dict__[name] for name in ("value", "partials", "jumps")]
 _DEEPEST = 6  # references into an object of an installed package: to the numbers in a table of pandas, say
-_LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread", "_weakref", "weakref"}
+_LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread"}
+_FROM_TEXT = {"globals", "eval", "exec"}
 _BY_TEXT = {"getattr", "vars", "attrgetter", "asdict", "astuple", "replace", "copy", "deepcopy"}
 _MAKING = {"__init__", "__new__", "__post_init__"}
 _OF_EVERY_CLASS = {
@@ -568,13 +588,20 @@ def _content(cell: CellType) -> Any:
 
 
 def _value(variable: ContextVar[Any]) -> Any:
-    return variable.get(None)
+    try:
+        return variable.get()
+    except LookupError:  # it was not set, and has no default
+        return _END
+
+
+def _target(reference: "weakref.ref[Any]") -> Any:
+    return weakref.ref.__call__(reference)
 
 
 def _or_end(function: Callable[[Any], Any], key: Any) -> Any:
     try:
         return function(key)
-    except ValueError:
+    except (ValueError, TypeError):  # an empty cell; an object that has another class now
         return _END
 
 
@@ -592,6 +619,9 @@ def _dict_slot(kind: type) -> Any:
 
 
 def _slots(kind: type) -> list[MemberDescriptorType]:
+    """Those that are named in ``__slots__``: what is written in C has others, which make a new object when asked."""
+    if "__slots__" not in kind.__dict__:
+        return []
     return [part for part in kind.__dict__.values() if isinstance(part, MemberDescriptorType)]
 
 
@@ -618,9 +648,12 @@ def _used_names(code: CodeType) -> _Used:
     steps = [*dis.get_instructions(code)]
     variables = [step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
     imports = [step.argval for step in steps if step.opname == "IMPORT_NAME"]
-    texts = [constant for constant in code.co_consts if isinstance(constant, str) and constant.isidentifier()]
-    if "globals" in variables:  # looked up by a string
-        variables += texts
+    constants = [constant for constant in code.co_consts if isinstance(constant, str)]
+    texts = [*filter(str.isidentifier, constants)]
+    if not _FROM_TEXT.isdisjoint(variables):  # looked up by a string, or in one
+        words = re.findall(r"[^\W\d]\w*", " ".join(constants))
+        variables += words
+        texts += words
     inner = [_used_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return _Used(
         tuple(dict.fromkeys(chain(variables, *[each.variables for each in inner]))),
@@ -662,6 +695,16 @@ def _is_of_package(kind: type) -> bool:
     return _is_installed(module)
 
 
+def _reads_by_itself(base: type) -> bool:
+    """Whether a base class is of a library, with code that may read any attribute of its objects."""
+    if base.__module__ in _WITHOUT_ATTRIBUTES or _file_of(base).startswith(PACKAGES):
+        return False
+    return _is_of_package(base)
+
+
+_WITHOUT_ATTRIBUTES = {"builtins", "abc", "typing", "collections.abc"}
+
+
 def _file_of(kind: type) -> str:
     module = sys.modules.get(str(kind.__module__))
     return "" if module is None else _name_and_file(module)[1]
@@ -669,24 +712,39 @@ def _file_of(kind: type) -> str:
 
 # What comes from outside the process.
 
+
+def _public_name(module: ModuleType) -> str:
+    return "os.path" if module is os.path else _name_and_file(module)[0]
+
+
 _OUTSIDE_BY_NAME = {
     *(f"time.{name}" for name in vars(time) if name.endswith("time") and name != "strptime" or name.endswith("_ns")),
     "time.monotonic", "time.perf_counter",
     *(f"random.{name}" for name in random.__all__ if name.islower() and name not in ("seed", "getstate", "setstate")),
     *(f"os.{name}" for name in ("environ", "environb", "getenv", "getenvb", "urandom", "listdir", "scandir", "stat")),
-    *(f"os.{name}" for name in ("getcwd", "getpid", "walk", "open", "read", "popen")),
-    "builtins.open", "builtins.input", "io.open", "uuid.uuid1", "uuid.uuid4",
+    *(f"os.{name}" for name in ("getcwd", "getpid", "walk", "open", "read", "popen", "system", "lstat", "access")),
+    *(f"os.path.{name}" for name in ("exists", "lexists", "isfile", "isdir", "islink", "samefile")),
+    *(f"os.path.{name}" for name in ("getsize", "getmtime", "getctime", "getatime")),
+    *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "getoutput", "Popen")),
+    *(f"numpy.{name}" for name in ("load", "loadtxt", "genfromtxt", "fromfile", "memmap")),
+    *(f"pandas.read_{kind}" for kind in ("csv", "table", "json", "excel", "parquet", "pickle", "feather", "sql")),
+    "builtins.open", "builtins.input", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open", "shelve.open",
+    "sqlite3.connect", "urllib.request.urlopen", "uuid.uuid1", "uuid.uuid4",
 }  # fmt: skip
 _OUTSIDE = {
-    id(getattr(module, name)): f"{module.__name__}.{name}"
-    for module in (random, uuid, time, os, builtins)  # a function that is in several is named after the last
+    id(getattr(module, name)): f"{_public_name(module)}.{name}"
+    for module in (random, uuid, time, os.path, os, builtins)  # what is in several is named after the last
     for name in vars(module)
-    if f"{module.__name__}.{name}" in _OUTSIDE_BY_NAME
+    if f"{_public_name(module)}.{name}" in _OUTSIDE_BY_NAME
 }
-# Classes that read something outside when they are asked for one of these.
+# Classes that read something outside when they, or their objects, are asked for one of these.
+_OF_A_PATH = frozenset(
+    {"read_text", "read_bytes", "open", "exists", "is_file", "is_dir", "stat", "iterdir", "glob", "rglob", "cwd"}
+)
 _READERS = {
-    id(datetime.datetime): {"now", "today", "utcnow"},
-    id(datetime.date): {"today"},
+    id(datetime.datetime): ("datetime", frozenset({"now", "today", "utcnow"})),
+    id(datetime.date): ("date", frozenset({"today"})),
+    **{id(kind): ("Path", _OF_A_PATH) for kind in (pathlib.Path, type(pathlib.Path()))},
 }
 
 

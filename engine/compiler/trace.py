@@ -253,8 +253,11 @@ _importing = new_lock(awaited=True)  # a process forked in the middle of an impo
 
 
 def machine_is_available() -> bool:
-    """Whether numba can be used here; else compiled functions run in plain Python."""
-    return not why_no_machine()
+    """Whether numba can be used here; else functions run in plain Python.
+
+    Where it is not installed, that is no news; if it is and can't be used, a warning says why, once.
+    """
+    return find_spec("numba") is not None and _machine_or_warning()
 
 
 @cache

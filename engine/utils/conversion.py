@@ -3,6 +3,7 @@
 Types are asked, not objects: an object of a user's own class may answer to any name, or raise an error.
 """
 
+import operator
 from numbers import Number, Real
 from typing import Any
 
@@ -50,6 +51,16 @@ def to_float(data: Any) -> float:
     raise TypeError(f"a Value holds one real number, got {kind} {data!r:.40}; {hint}")
 
 
+def as_integer(given: Any) -> int | None:
+    """This integer, whether Python's or NumPy's, as Python's; None if it is not one, and for True and False."""
+    if isinstance(given, bool):
+        return None
+    try:
+        return operator.index(given)
+    except TypeError:
+        return None
+
+
 def answers_itself(other: Any, method: str) -> bool:
     """Whether an operand of an unknown kind may know by itself what to do with a Value on its left.
 
@@ -58,7 +69,8 @@ def answers_itself(other: Any, method: str) -> bool:
     kind = type(other)
     if kind.__module__ == "builtins" or issubclass(kind, Number) or hasattr(kind, "apply_rule"):
         return False
-    return not hasattr(kind, "shape") and hasattr(kind, method)
+    own = getattr(kind, method, None) is not getattr(object, method, None)  # every object has the comparisons
+    return own and not hasattr(kind, "shape")
 
 
 def array_shape(x: Any) -> tuple[Any, ...] | None:

@@ -18,7 +18,8 @@ from random import Random
 from typing import Any
 
 from engine.compiler.pytree import is_array
-from nn.checks import as_integer, as_seed, check_integer, check_state
+from engine.utils.conversion import as_integer
+from nn.checks import as_seed, check_integer, check_state
 from nn.data.validation import check_X_y, take
 
 

@@ -13,8 +13,9 @@ from random import Random
 from typing import Any
 
 from engine.compiler.pytree import is_array
+from engine.utils.conversion import as_integer
 from engine.utils.nested import tree_leaves
-from nn.checks import as_integer, as_seed, is_number
+from nn.checks import as_seed, is_number
 from nn.data.validation import check_table, check_X_y, take
 
 

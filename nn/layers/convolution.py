@@ -17,9 +17,10 @@ from math import sqrt
 from typing import Any
 
 from engine import Rule, Value, nary_rules
+from engine.utils.conversion import as_integer
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import record
-from nn.checks import as_integer, check_integer, check_rng
+from nn.checks import check_integer, check_rng
 from nn.layers.activations import as_input
 from nn.layers.dense import bias_repr
 from nn.module import Module

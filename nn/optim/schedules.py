@@ -22,9 +22,9 @@ from math import cos, inf, pi
 from typing import Any
 
 from engine import Value
+from engine.utils.conversion import as_integer
 from engine.utils.nested import is_list_like
 from nn.checks import (
-    as_integer,
     check,
     check_above_0,
     check_at_least_0,

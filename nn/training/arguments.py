@@ -4,8 +4,9 @@ from typing import Any
 
 from engine import Value
 from engine.modes import switched
+from engine.utils.conversion import as_integer
 from engine.utils.nested import is_list_like
-from nn.checks import as_integer, is_number
+from nn.checks import is_number
 from nn.data import DataLoader, train_test_split
 from nn.layers import BatchNorm1d
 from nn.module import Module

@@ -23,7 +23,8 @@ from typing import Any
 from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
 from engine.modes import callers_depth
-from nn.checks import as_integer, check_integer, check_number
+from engine.utils.conversion import as_integer
+from nn.checks import check_integer, check_number
 from nn.data import DataLoader
 from nn.module import Module
 from nn.optim import Optimizer, ReduceLROnPlateau, clip_grad_norm_

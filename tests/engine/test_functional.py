@@ -1,5 +1,6 @@
 """grad and its kin against SymPy, and against the ways in which nested derivatives go wrong."""
 
+import numpy as np
 import pytest
 import sympy
 
@@ -132,6 +133,15 @@ def test_forward_over_reverse_is_the_second_derivative():
 def test_a_function_of_several_outputs_is_refused():
     with pytest.raises(TypeError, match="expected a function that returns one number, got 2; sum"):
         grad(lambda x: [x, x])(1.0)
+
+
+def test_an_index_of_an_argument_may_be_numpys():
+    one = np.int64(1)
+    assert grad(lambda x, y: x * y, one)(2.0, 3.0) == 2.0
+    assert grad(lambda x, y: x * y, [one, np.uint8(0)])(2.0, 3.0) == (2.0, 3.0)
+    assert grad(lambda x, y: x * y, np.array([1, 0]))(2.0, 3.0) == (2.0, 3.0)
+    with pytest.raises(TypeError, match="argnums must be an integer or a sequence of integers, got True"):
+        grad(lambda x, y: x * y, True)(2.0, 3.0)
 
 
 def test_arguments_that_are_not_there_are_refused():

@@ -455,6 +455,25 @@ def test_parents_are_in_order_and_counted():
     assert x.parents == ()
 
 
+@pytest.mark.parametrize(
+    ("operation", "method"),
+    [(getattr(operator, n), f"__r{n}__") for n in ("add", "sub", "mul", "truediv", "pow", "mod")]
+    + [(operator.lt, "__gt__"), (operator.le, "__ge__"), (operator.gt, "__lt__"), (operator.ge, "__le__")],
+)
+def test_an_operand_of_an_unknown_kind_may_answer(operation, method):
+    answering = type("Unit", (), {method: lambda self, other: "its own"})()
+    assert operation(Value(1.0), answering) == "its own"
+    with pytest.raises(TypeError, match="a Value holds one real number, got Silent"):
+        operation(Value(1.0), type("Silent", (), {})())
+
+
+@pytest.mark.parametrize("other", [[1.0], "1", None, {1: 2}, 1j, object()])
+def test_what_would_answer_with_something_else_is_told(other):
+    for operation in (operator.add, operator.mul, operator.lt, operator.ge):
+        with pytest.raises(TypeError, match="a Value holds one"):
+            operation(Value(1.0), other)
+
+
 def test_local_gradients_are_those_of_each_operand():
     x, y = Value(3.0), Value(2.0)
     assert (x / y).local_gradients() == (0.5, -0.75)

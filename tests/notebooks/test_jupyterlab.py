@@ -113,6 +113,10 @@ def test_the_player_plays_in_jupyterlab_and_its_keys_move_no_cell(lab):
     lab.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
     before = lab.evaluate(NOTEBOOK)
     assert counter.text_content() == "0 of 4"
+    lab.set_viewport_size({"width": 1280, "height": 720})
+    size = "text => parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a"
+    assert player.locator("#n0 .data").evaluate(size) >= 18 - 0.01
+    assert player.locator("#bar").bounding_box()["height"] < 60  # one row of controls
     player.locator("#forward").click()
     assert counter.text_content() == "1 of 4 · forward"
     clicked = lab.evaluate(NOTEBOOK)

@@ -30,6 +30,7 @@ _MEDIA_TYPES = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
     "png": "image/png",
+    "gif": "image/gif",
     "pdf": "application/pdf",
 }
 _TIP = 8.0  # the length of the tip of an arrow, in points

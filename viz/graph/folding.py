@@ -13,6 +13,7 @@ from typing import Any
 
 from engine import Value
 from engine.utils.console import printable
+from engine.utils.conversion import as_integer
 
 MIN_PARAMETERS = 3  # a module with this many has a box for them inside it
 
@@ -176,7 +177,8 @@ def check_depth(depth: int | None) -> None:
     Raises:
         ValueError: if it is neither None nor a whole number of at least 0.
     """
-    if depth is not None and (not isinstance(depth, int) or depth < 0):
+    number = 0 if depth is None else as_integer(depth)
+    if number is None or number < 0:
         raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
 
 

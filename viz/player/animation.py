@@ -115,7 +115,9 @@ def _draw(
         if lit and operand >= 0 and (head, operand) in state.sent:
             text = f"× {number(state.sent[head, operand])}"
             halo: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            ax.text(x, y - 8, text, color=_ACTIVE, fontsize=11, weight="bold", ha="center", bbox=halo, zorder=3)
+            ax.text(
+                x, y, text, color=_ACTIVE, fontsize=11, weight="bold", ha="center", va="center", bbox=halo, zorder=3
+            )
     for box, x, y, width, height in view["boxes"]:
         nodes = _nodes_of(graph, box)
         role = graph["roles"][box] if box >= 0 else "module"

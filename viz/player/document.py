@@ -15,7 +15,7 @@ _SEND_INK = (
 )
 
 
-def document(title: str, lang: str, style: str, script: str, data: Any) -> str:
+def document(title: str, lang: str, style: str, script: str, data: Any, before: str = "") -> str:
     """A whole page. Its content security policy allows only its own script and style, by their hashes.
 
     Args:
@@ -24,13 +24,16 @@ def document(title: str, lang: str, style: str, script: str, data: Any) -> str:
         style: the style sheet.
         script: what runs in it. It finds the data as JSON in the element with the id ``data``.
         data: what JSON can hold.
+        before: what runs before anything is drawn.
     """
-    policy = f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'"
+    scripts = " ".join(f"'{_hash(each)}'" for each in (before, script) if each)
+    policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
+    early = f"<script>{before}</script>\n" if before else ""
     return (
         f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n{early}"
         f'</head>\n<body>\n<script type="application/json" id="data">{_json(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
@@ -46,9 +49,9 @@ def frame(html: str, title: str, height: int) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON that is safe in a page: nothing in it can end the script element or a line."""
+    """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
+    for character in "<&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text.encode("utf-8", "replace").decode()
 

@@ -5,13 +5,9 @@ JavaScript, so that it can recompute both passes. Its script, in the folder `pag
 applying all the steps up to it, so that going back and forth cannot drift.
 """
 
-import base64
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
@@ -33,24 +29,19 @@ from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
 from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
+from viz.player.animation import pictures
+from viz.player.document import document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import HINTS, LANGUAGES, ORDERS
 from viz.player.squeeze import squeezed_script, squeezed_style
+from viz.plots.gif import save_gif
 
 MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
 MOST_NODES = 10_000
 MOST_DRAWN = 9_000  # boxes and arrows in all views together
 MOST_LABELLED = 40  # arrows that there is room for local derivatives on
 LONGEST = 24  # names, numbers and operations in a formula shown with a step
-
-# What the frame in a notebook does: it sends its page the colour of the notebook's text, when it loads and whenever the
-# notebook's theme changes. The page cannot look for itself, because it is in a sandbox.
-_SEND_INK = (
-    "const tell = (_, watch) => this.isConnected"
-    " ? this.contentWindow.postMessage({ink: getComputedStyle(this).color}, '*') : watch.disconnect();"
-    " tell(); new MutationObserver(tell).observe(document.body, {attributes: true})"
-)
 
 _HERE = files("viz.player") / "page"
 
@@ -72,9 +63,9 @@ def play(
     """A player that steps through the forward and the backward pass of the graph behind a Value.
 
     A notebook shows it, light or dark like the notebook itself; ``play(loss).save("chain.html")`` writes a single file
-    that needs no network. The arrow keys step, space plays, Home and End jump, and ``#12`` in the address is step 12. A
-    click on a node runs to it, a click on a module opens it; up and down lead from box to box, Enter opens one. A
-    folded module takes one step in each pass.
+    that needs no network, and ``.save("chain.gif")`` an animation for slides. The arrow keys step, space plays, Home
+    and End jump, and ``#12`` in the address is step 12. A click on a node runs to it, a click on a module opens it; up
+    and down lead from box to box, Enter opens one. A folded module takes one step in each pass.
 
     Its buttons: *predict* asks for each local derivative; *nudge* sends a small change of an input forward, beside what
     the derivatives predict; *paths* adds up the paths from an input to the result; *slope* has sliders for the inputs
@@ -153,45 +144,40 @@ class Player:
                 "})();",
             ]
         )
-        theme = squeezed_script((_HERE / "theme.js").read_text(encoding="utf-8"))
-        style, script = squeezed_style(style), squeezed_script(script)
         words = LANGUAGES[self.lang] | (ORDERS[self.lang] if "firing" in self.graph else {})
-        data = _json({**self.graph, "words": words, "lang": self.lang})
-        scripts = f"'{_hash(theme)}' '{_hash(script)}'"
-        policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
-        return (
-            f'<!DOCTYPE html>\n<html lang="{self.lang}">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(self.title)}</title>\n<style>{style}</style>\n<script>{theme}</script>\n"
-            f'</head>\n<body>\n<script type="application/json" id="graph">{data}</script>\n'
-            f"<script>{script}</script>\n</body>\n</html>\n"
+        theme = (_HERE / "theme.js").read_text(encoding="utf-8")
+        return document(
+            self.title,
+            self.lang,
+            squeezed_style(style),
+            squeezed_script(script),
+            {**self.graph, "words": words, "lang": self.lang},
+            before=squeezed_script(theme),
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page to a file, whole or not at all, and return its path."""
+    def save(self, path: str | Path, seconds: float | None = None) -> Path:
+        """Write the page to a file, whole or not at all, or the steps as an animation for slides; and return its path.
+
+        Args:
+            path: the file. If it ends in ``.gif``, it is an animation of the first view, in which each box fires once
+                in each pass.
+            seconds: how long the animation takes; by default a second for each step.
+
+        Raises:
+            ValueError: if an animation would have more than 60 boxes, or play a wrong order.
+            ImportError: if an animation is asked for, and matplotlib or Pillow is not installed.
+        """
         path = Path(path)
+        if path.suffix.lower() == ".gif":
+            if "firing" in self.graph:
+                raise ValueError("an animation plays the right order; save a wrong one as a page, such as wrong.html")
+            frames = list(pictures(self.graph, LIGHT.styles, LANGUAGES[self.lang]))
+            return save_gif(frames, path, len(frames) if seconds is None else seconds)
         write(path, self.html.encode())
         return path
 
     def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{escape(self.html)}" title="{escape(self.title)}" width="100%" height="{self.height}" '
-            f'sandbox="allow-scripts" onload="{escape(_SEND_INK)}" '
-            'style="border:1px solid #8888;border-radius:6px;box-sizing:border-box"></iframe>'
-        )
-
-
-def _json(data: Any) -> str:
-    """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text.encode("utf-8", "replace").decode()
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        return frame(self.html, self.title, self.height)
 
 
 def _palette() -> str:
@@ -263,7 +249,9 @@ def _local_derivatives(order: Sequence[Value]) -> list[list[float | str]]:
 
 def _hints(rules: set[str], lang: str) -> dict[str, str]:
     """What is said of the mistakes that give a wrong local derivative for one of these rules."""
-    possible = [m for m in MISTAKES if m.name == "sign" or any(rule in m.partials for rule in rules)]
+    possible = [
+        m for m in MISTAKES if m.name in ("sign", "upstream included") or any(rule in m.partials for rule in rules)
+    ]
     return {mistake.name: HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in possible}
 
 

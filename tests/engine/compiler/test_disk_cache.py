@@ -12,6 +12,7 @@ import pytest
 
 from engine import Rule, Value, compile, ieee
 from engine.compiler import trace
+from nn import MLP, SGD, fit, mse_loss
 from tests.paths import ROOT
 
 pytest.importorskip("numba", reason="without numba there is no machine code")
@@ -245,6 +246,7 @@ def run(tree, code, **environment):
 
 PROGRAM = """
 from engine import Value, compile, mean
+from nn import MLP, SGD, fit, mse_loss
 ws = [Value(float(i)) for i in range(1, 5)]
 f = compile(lambda xs: mean([w * x for w, x in zip(ws, xs)]))
 for _ in range(4):
@@ -305,25 +307,44 @@ def broken(name):
     return import_module(name)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda patch: patch.setattr(trace, "find_spec", lambda name: None), r"`pip install 'chalkgrad\[fast\]'`"),
-        (lambda patch: patch.setattr(trace, "import_module", broken), "can't be imported: Numba needs NumPy 2.3 or"),
-        (lambda patch: patch.setenv("NUMBA_DISABLE_JIT", "1"), "NUMBA_DISABLE_JIT is set"),
-    ],
-    ids=["not installed", "broken", "switched off"],
-)
+UNUSABLE = [
+    (lambda patch: patch.setattr(trace, "find_spec", lambda name: None), r"`pip install 'chalkgrad\[fast\]'`"),
+    (lambda patch: patch.setattr(trace, "import_module", broken), "can't be imported: Numba needs NumPy 2.3 or"),
+    (lambda patch: patch.setenv("NUMBA_DISABLE_JIT", "1"), "NUMBA_DISABLE_JIT is set"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), UNUSABLE, ids=["not installed", "broken", "switched off"])
 def test_where_numba_cannot_be_used_plain_python_runs_and_one_warning_says_why(anew, monkeypatch, change, reason):
     change(monkeypatch)
     w = Value(2.0)
     f = compile(lambda x: x * w)
-    assert not trace.machine_is_available()
     with pytest.warns(RuntimeWarning, match=f"plain Python here; .*{reason}") as caught:
         assert [f(3.0).data, f.mean([1.0, 2.0]).data] == [6.0, 3.0]
+    assert not trace.machine_is_available()
     assert len(caught) == 1
 
 
+def train():
+    model = MLP(1, [2, 1])
+    fit(model, ([[1.0], [2.0]], [1.0, 2.0]), mse_loss, SGD(model.parameters(), lr=0.1), 2, progress=False)
+
+
+@pytest.mark.parametrize(("change", "reason"), UNUSABLE[1:], ids=["broken", "switched off"])
+def test_a_training_says_once_why_an_installed_numba_is_not_used(anew, monkeypatch, change, reason):
+    change(monkeypatch)
+    with pytest.warns(RuntimeWarning, match=f"plain Python here; .*{reason}") as caught:
+        train()
+    train()
+    assert len(caught) == 1
+
+
+def test_a_training_is_silent_where_numba_is_not_installed(anew, monkeypatch):
+    UNUSABLE[0][0](monkeypatch)
+    train()
+
+
+@pytest.mark.filterwarnings("ignore:Environment variable 'NUMBA_DISABLE_JIT'")  # numba itself wonders at the first
 @pytest.mark.parametrize("setting", ["", "0"])
 def test_numba_that_is_not_switched_off_is_used(anew, monkeypatch, setting):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", setting)

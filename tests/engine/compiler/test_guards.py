@@ -17,12 +17,13 @@ from nn import SGD
 pytest.importorskip("numba", reason="without numba there is no machine code; what then runs is tested in test_api.py")
 
 PRELUDE = """
-import os, random, time
+import os, pathlib, random, subprocess, time, weakref
 import numpy as np
 from array import array
 from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque, namedtuple
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
+from enum import Enum
 from functools import cached_property, lru_cache, partial, partialmethod, singledispatch, wraps
 from types import MappingProxyType, MethodType, SimpleNamespace
 from engine import Rule, Value, compile, dot, rules
@@ -261,6 +262,22 @@ CASES = {
     "an array of objects": ("a = np.array([w, 2.0], object)\ndef f(x): return x * a[1]", "a[1] = 3.0"),
     "an array of Python's": ("a = array('d', [2.0])\ndef f(x): return x * a[0]", "a[0] = 3.0"),
     "a bytearray": ("b = bytearray(b'a')\ndef f(x): return x * b[0]", "b[0] = 3"),
+    "a list as a context variable's default": (
+        "c = ContextVar('c', default=[2.0])\ndef f(x): return x * c.get()[0]", "c.get()[0] = 3.0"),
+    "a weak reference": (
+        "class A: pass\na = A(); a.k = 2.0\nr = weakref.ref(a)\ndef f(x): return x * r().k", "a.k = 3.0"),
+    "a dictionary of weak references": (
+        "class A: pass\na = A(); a.k = 2.0\nd = weakref.WeakValueDictionary(a=a)\ndef f(x): return x * d['a'].k",
+        "a.k = 3.0"),
+    "a set of weak references": (
+        "class A: pass\na = A(); a.k = 2.0\ns = weakref.WeakSet([a])\ndef f(x): return x * sum(b.k for b in s)",
+        "a.k = 3.0"),
+    "a slot of a class that is made by a library": (
+        "A = make_dataclass('A', ['k'], slots=True)\na = A(2.0)\ndef f(x): return x * a.k", "a.k = 3.0"),
+    "what the methods of a library's base class read": (
+        "class A(Enum): K = 2.0\ndef f(x): return x * A.K.value", "A.K._value_ = 3.0"),
+    "a name in a text": ("k = 2.0\ndef f(x): return x * eval('k + 0')", "k = 3.0"),
+    "an attribute in a text": ("s = SimpleNamespace(k=2.0)\ndef f(x): return x * eval('s.k')", "s.k = 3.0"),
     "a context variable": ("c = ContextVar('c', default=2.0)\ndef f(x): return x * c.get()", "c.set(3.0)"),
     # Rules.
     "a constant in a rule": ("k = 2.0\nr = Rule('r', lambda x: k * x, lambda z, x: (k,))\ndef f(x): return r(x)",
@@ -535,8 +552,24 @@ OUTSIDE = [
     ("datetime.now", "__import__('datetime') and datetime.now().year"),
     ("datetime.now", "dates.datetime.now().year"),
     ("time.monotonic", "monotonic()"),
+    ("Path.read_text", "len(pathlib.Path('/dev/null').read_text())"),
+    ("Path.exists", "PATH.exists()"),
+    ("os.path.exists", "os.path.exists('/dev/null')"),
+    ("os.path.getsize", "getsize('/dev/null')"),
+    ("numpy.loadtxt", "float(np.loadtxt(['1']))"),
+    ("subprocess.run", "subprocess.run(['true']).returncode"),
+    ("what a weakref.proxy leads to", "PROXY.k"),
 ]
-FROM = "import datetime as dates\nfrom datetime import datetime\nfrom time import monotonic"
+FROM = """
+import datetime as dates
+from datetime import datetime
+from os.path import getsize
+from time import monotonic
+PATH = pathlib.Path("/dev/null")
+class Thing: k = 1.0
+KEPT = Thing()
+PROXY = weakref.proxy(KEPT)
+"""
 
 
 @pytest.mark.parametrize("where", ["{}", "helper()", "a.g()", "fs['g']()"])

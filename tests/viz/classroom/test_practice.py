@@ -6,6 +6,7 @@ import random
 import re
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from viz.classroom.practice import practice
@@ -80,6 +81,11 @@ def test_the_page_stands_alone_and_is_the_same_for_the_same_seed(tmp_path):
     shown = PRACTICE._repr_html_()
     assert shown.startswith("<iframe srcdoc=")
     assert 'sandbox="allow-scripts"' in shown
+
+
+def test_its_numbers_may_be_numpys():
+    ours, theirs = practice(2, seed=3).sheets["hard"], practice(np.int64(2), seed=np.int64(3)).sheets["hard"]
+    assert [sheet.expression for sheet in ours] == [sheet.expression for sheet in theirs]
 
 
 @pytest.mark.parametrize(

@@ -739,6 +739,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert target.read_text(encoding="utf-8").count("<section") == 2
 
 
+def test_seeds_and_numbers_of_students_may_be_numpys():
+    two = np.int64(2)
+    assert worksheet(two).expression == worksheet(2).expression
+    ours, theirs = (worksheets(n, seed=n).sheets for n in (2, two))
+    assert [sheet.expression for sheet in ours] == [sheet.expression for sheet in theirs]
+
+
 @pytest.mark.parametrize("students", ["Ada", True, None, 2.0])
 def test_students_are_a_number_or_names(students):
     with pytest.raises(

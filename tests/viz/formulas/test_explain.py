@@ -447,12 +447,21 @@ def test_an_operation_of_many_operands_is_written_with_dots(name, count):
 
 @pytest.mark.parametrize(
     "operation",
-    [lambda v: v.tanh(), lambda v: v * v * 0.5 + 0.1, lambda v: 1 / (1 + v), lambda v: -v, lambda v: v.sqrt()],
+    [
+        lambda v, x: v.tanh(),
+        lambda v, x: v * v * 0.5 + 0.1,
+        lambda v, x: 1 / (1 + v),
+        lambda v, x: -v,
+        lambda v, x: v.sqrt(),
+        lambda v, x: v / (1 + x),
+        lambda v, x: x / (1 + v),
+        lambda v, x: x - v,
+    ],
 )
 def test_a_chain_of_thousands_of_operations_is_no_deeper_than_python_goes(operation):
     x = y = Value(0.5, "x")
     for _ in range(3000):
-        y = operation(y)
+        y = operation(y, x)
     for report in (formula(y, wrt=x), explain(y, x), nudge(y, x, 0.1), backward_in_order(y, "topological")):
         assert str(report)
         assert report.latex

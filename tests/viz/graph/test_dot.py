@@ -252,6 +252,7 @@ def test_a_notebook_shows_svg():
         ("svg", "image/svg+xml", "<?xml"),
         ("png", "image/png", b"\x89PNG"),
         ("jpg", "image/jpeg", b"\xff\xd8"),
+        ("gif", "image/gif", b"GIF"),
         ("pdf", "application/pdf", b"%PDF"),
         ("dot", "image/svg+xml", "<?xml"),  # which no notebook shows: a picture is what is wanted there
     ],

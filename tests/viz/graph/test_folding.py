@@ -3,6 +3,7 @@
 import random
 from math import hypot
 
+import numpy as np
 import pytest
 
 from engine import Value
@@ -10,6 +11,7 @@ from engine.graph import topological_order
 from nn import MLP, Neuron, mse_loss
 from tests.viz.graph.test_dot import HOSTILE
 from viz.graph import folding
+from viz.graph.dot import draw_dot
 from viz.graph.folding import Cluster, expanded_to, module_paths
 from viz.graph.picture import collapsed_edges, picture
 
@@ -238,3 +240,11 @@ def test_an_arrow_tells_how_many_values_only_where_the_box_does_not():
     assert {arrow.label for arrow in arrows} == {""}  # "5 parameters" says it
     _, arrows = picture(network(sizes=(4, 3, 1))[1], depth=1)
     assert [arrow.label for arrow in arrows if arrow.label] == ["4 values", "3 values"]
+
+
+def test_a_depth_may_be_numpys():
+    root, one = MLP(2, [2, 1])([1.0, 2.0]), np.int64(1)
+    assert draw_dot(root, depth=one).source == draw_dot(root, depth=1).source
+    for wrong in (True, 1.0, "1", np.int64(-1)):
+        with pytest.raises(ValueError, match=r"depth must be 0 .* or more, got"):
+            draw_dot(root, depth=wrong)

@@ -67,3 +67,13 @@ def test_what_is_too_large_for_a_slide_is_refused():
     graph = play(model([1.0, 2.0]), depth=3).graph
     with pytest.raises(ValueError, match=r"room for 60 boxes, and this view has \d+; play a smaller part, or fold"):
         next(pictures(graph, styles(), LANGUAGES["en"]))
+
+
+def test_a_player_is_saved_as_an_animation(tmp_path):
+    a, b = Value(2.0, "a"), Value(-3.0, "b")
+    player = play((a * b).tanh())
+    with Image.open(player.save(tmp_path / "chain.gif")) as animation:
+        assert (animation.format, animation.n_frames) == ("GIF", 5)
+        assert animation.info["duration"] == 1000
+    with pytest.raises(ValueError, match=r"an animation plays the right order; save a wrong one as a page"):
+        play(a * b, order="=").save(tmp_path / "wrong.gif")

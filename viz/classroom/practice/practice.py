@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Rule, Value
+from engine.utils.conversion import as_integer
 from viz.classroom.practice.languages import LANGUAGES
 from viz.classroom.practice.tape import blanks_of
 from viz.classroom.worksheets import Worksheet, worksheet
@@ -46,13 +47,13 @@ def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720
     'hard'
     """
     for name, number in (("count", count), ("seed", seed)):
-        if isinstance(number, bool) or not isinstance(number, int):
+        if as_integer(number) is None:
             raise TypeError(f"{name} must be a whole number, got {type(number).__name__} {number!r:.40}")
     if not 1 <= count <= MOST:
         raise ValueError(f"count must be from 1 to {MOST}, got {count}; another seed gives other graphs")
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r:.40}")
-    rng = random.Random(seed)
+    rng = random.Random(as_integer(seed))
     sheets = {level: tuple(worksheet(rng.randrange(10**6), level) for _ in range(count)) for level in LEVELS}
     return Practice(sheets, lang, height)
 

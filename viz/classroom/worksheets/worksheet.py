@@ -37,6 +37,7 @@ from typing import Any
 
 from engine.graph import topological_order
 from engine.utils.console import printable
+from engine.utils.conversion import as_integer
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
@@ -132,8 +133,10 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     >>> sheet.check({"grad a": 1}).summary
     '0 of 13 are right.'
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    number = as_integer(seed)
+    if number is None:
         raise TypeError(f"seed must be a whole number, and the same one gives the same worksheet; got {seed!r:.40}")
+    seed = number
     if not isinstance(difficulty, str) or difficulty not in LEVELS:
         raise ValueError(f"difficulty must be one of {', '.join(map(repr, LEVELS))}, got {difficulty!r:.40}")
     root = problem(random.Random(seed), difficulty)
@@ -162,15 +165,20 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
     >>> [sheet.difficulty for sheet in both.sheets], both.names
     (['easy', 'easy'], ('Ada', 'Emmy'))
     """
-    if isinstance(students, str) or not isinstance(students, (int, Sequence)) or isinstance(students, bool):
+    count = as_integer(students)
+    if count is not None:
+        names: tuple[str, ...] = ("",) * count
+    elif isinstance(students, Sequence) and not isinstance(students, str):
+        names = tuple(map(str, students))
+    else:
         raise TypeError(
             f"expected the number of students, or a list of names, got {students!r:.40}; for one student write ['Ada']"
         )
-    names = ("",) * students if isinstance(students, int) else tuple(map(str, students))
     if not names:
         raise ValueError(f"expected at least one student, got {students!r}")
     sheets: dict[tuple[str, ...], Worksheet] = {}
-    rng = random.Random(seed)
+    number = as_integer(seed)
+    rng = random.Random(seed if number is None else number)
     while len(sheets) < len(names):
         sheet = worksheet(rng.randrange(10**6), difficulty)
         sheets.setdefault(sheet.given + sheet.expression, sheet)

@@ -83,16 +83,17 @@ function openView(index, inside = null) {
   folding.hidden = G.views.length < 2;
   show();
 }
+const inPicture = () => stage.contains(document.activeElement);
 function choose(id) { // a click on a box
   stopPlaying();
   if (id >= 0) return TOOLS[tool]?.choose ? leaves.includes(id) && TOOLS[tool].pick(id) : runTo(id);
-  const had = document.activeElement?.closest?.(".box");
+  const had = inPicture();
   openView(moduleOf(id).opens, new Set(moduleOf(id).nodes));
   if (had) focusBox(focused);
 }
 function closeView() {
   if (closeButton.disabled) return;
-  const had = document.activeElement?.closest?.(".box"), nodes = new Set(nodesIn(focused));
+  const had = inPicture(), nodes = new Set(nodesIn(focused));
   openView(view.up);
   focusable([...boxes.keys()].find(id => nodesIn(id).some(node => nodes.has(node))) ?? focused);
   if (had) focusBox(focused);
@@ -148,13 +149,13 @@ function open(name) {
 
 // ---- The bar.
 
-const group = (parent, kind) => make(parent, "div", { class: `group ${kind}` });
+const group = parent => make(parent, "div", { class: "group" });
 const word = label => label.replace(/\s\(.*/, ""); // without the keyboard shortcut
 function says(element, label) {
   element.textContent = word(label);
   set(element, { title: label, "aria-label": label });
 }
-const walking = group(bar, "walking");
+const walking = group(bar);
 const then = act => () => { stopPlaying(); act(); };
 button(walking, "first", "|◀", W.first, then(() => go(0)));
 button(walking, "back", "◀", W.back, then(back));
@@ -162,10 +163,10 @@ const playButton = button(walking, "play", word(W.play), W.play, togglePlay);
 button(walking, "forward", "▶", W.forward, then(forward));
 button(walking, "last", "▶|", W.last, then(() => go(scene.last)));
 const counter = div(bar, "counter");
-const folding = group(bar, "folding");
+const folding = group(bar);
 const closeButton = button(folding, "close", "⊟", W.close, closeView);
 const openButton = button(folding, "open", "⊞", W.open, () => { if (view.down !== undefined) openView(view.down); });
-const tools = group(bar, "tools");
+const tools = group(bar);
 for (const name in TOOLS) {
   set(button(tools, name, W[name], W[`${name}Hint`], () => open(tool === name ? null : name)), { "aria-pressed": false });
 }
@@ -175,12 +176,12 @@ set(more, { "aria-controls": "menu", "aria-expanded": false });
 function toggleMenu(to) { menu.hidden = !to; set(more, { "aria-expanded": to }); }
 const pace = make(make(menu, "label", { class: "group" }, `${W.speed} `), "input", { type: "range", id: "speed", min: -2, max: 2, step: 1, value: 0 });
 on(pace, "input", () => { if (timer !== null) { stopPlaying(); startPlaying(); } });
-const looking = group(menu, "looking");
+const looking = group(menu);
 button(looking, "smaller", "−", W.smaller, () => zoom(scale / 1.25));
 button(looking, "fit", "⤢", W.fit, () => zoom(Math.min(2.4, fittingScale())));
 button(looking, "larger", "+", W.larger, () => zoom(scale * 1.25));
 button(looking, "theme", "◐", W.theme, theme.switch);
-const colourButton = button(menu, "colour", W.colour, W.colourHint, () => setColour(!colouring));
+const colourButton = button(menu, "colour", W.colour, W.colour, () => setColour(!colouring));
 function setColour(to) {
   colouring = to;
   set(colourButton, { "aria-pressed": to });
@@ -202,7 +203,7 @@ on(window, "keydown", event => {
   const { key, target } = event;
   if (event.ctrlKey || event.altKey || event.metaKey || !(key in KEYS)) return;
   const activates = key === " " || key === "Enter";
-  if (activates && target.closest?.(".box")) {
+  if (activates && inPicture()) {
     event.preventDefault();
     return choose(focused);
   }

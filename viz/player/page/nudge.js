@@ -65,7 +65,7 @@ const nudge = {
       size.setAttribute("aria-invalid", !isFinite(by));
       if (isFinite(by)) { this.by = by; this.enter(); show(); }
     });
-    make(parent, "p", { class: "key" }, W.nudgeKey);
+    make(parent, "p", {}, W.nudgeKey);
     make(parent, "table", { id: "outcome" });
   },
 };

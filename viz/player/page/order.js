@@ -40,7 +40,7 @@ const order = {
       make(row, "td", { class: wrong ? "wrong" : "" }, `${state.has[leaf] ? shown(state.gradient[leaf]) : passes.at === passes.last ? "0" : "—"}${wrong ? " ✗" : ""}`);
       make(row, "td", {}, shown(trueGradients()[leaf]));
     }
-    const missing = G.names.map((_, node) => node).filter(node => G.parents[node].length && !state.fired[node]);
+    const missing = G.names.map((_, node) => node).filter(node => G.parents[node].some(parent => !isConstant(parent)) && !state.fired[node]);
     if (passes.at === passes.last) for (const node of missing) make(make(table, "tr"), "td", { colspan: 3, class: "wrong" }, `✗ ${filled(W.neverFired, { node: nameOf(node) })}`);
   },
 };

@@ -30,15 +30,15 @@ const paths = {
   },
   sum() { return this.all.reduceRight((sum, { product }) => sum + product, 0); },
   frame(k) {
-    const path = this.all[k - 1], lit = new Map(), on = new Set();
+    const path = this.all[k - 1], lit = new Map(), through = new Set();
     for (const edge of path?.edges ?? []) {
       lit.set(arrowId(boxOf, edge), localAt(edge));
-      on.add(boxOf[edge.node]).add(boxOf[edge.parent]);
+      through.add(boxOf[edge.node]).add(boxOf[edge.parent]);
     }
     const gradient = k === this.last ? shown(gradients()[this.leaf]) : "—";
     return {
       box: id => ({
-        classes: on.has(id) ? [id === boxOf[this.leaf] ? "sender" : "receiver"] : path ? ["waiting"] : [],
+        classes: through.has(id) ? [id === boxOf[this.leaf] ? "sender" : "receiver"] : path ? ["waiting"] : [],
         data: dataRow(id),
         gradient: id === this.leaf ? `grad ${gradient}` : "",
       }),
@@ -60,8 +60,8 @@ const paths = {
       spoken.textContent = filled(W.path, { k, count: named.count, route: this.route(path), product: shown(path.product) });
     } else say(filled(W.pathsSum, { ...named, sum: shown(this.sum()) }));
     this.ledger(k);
-    const on = path ? path.edges.flatMap(({ node, parent }) => [node, parent]) : [this.leaf];
-    return [...new Set(on.map(node => boxes.get(boxOf[node])))];
+    const touched = path ? path.edges.flatMap(({ node, parent }) => [node, parent]) : [this.leaf];
+    return [...new Set(touched.map(node => boxes.get(boxOf[node])))];
   },
   ledger(k) {
     const table = byId("ledger");

@@ -30,7 +30,7 @@ function suspects(stop) { // what the common mistakes give in place of the local
   const wrong = RULES[G.rules[node]]?.wrong ?? {};
   const found = Object.keys(G.hints).filter(name => name in wrong)
     .map(name => [name, wrong[name](values[node], ...operandsOf(node, values))[operand]]);
-  return [[...found, ["sign", -local]], [["product", times(upstream, local)], ["upstream", upstream], ["data", values[parent]]]];
+  return [[...found, ["sign", -local], ["upstream included", times(upstream, local)]], [["upstream", upstream], ["data", values[parent]]]];
 }
 function answer(given) {
   const stop = stops[passes.at], [known, other] = suspects(stop), local = localOf(stop);
@@ -51,17 +51,16 @@ function settle(right) {
   verdict.replaceChildren();
   const gone = document.activeElement?.closest("#question");
   show();
-  make(verdict, "li", { class: right ? "right" : "" }, right ? W.right : W.shown);
-  verdict.hidden = false;
+  if (right) make(verdict, "li", { class: "right" }, W.right);
+  verdict.hidden = !right;
   if (gone) document.activeElement.blur();
 }
 function showQuestion() {
   question.hidden = !predicting;
   verdict.hidden = !verdict.children.length;
-  typed.disabled = !asking;
-  for (const id of ["check", "reveal"]) byId(id).disabled = !asking;
+  for (const part of question.children) part.hidden = part !== scored && !asking;
   scored.textContent = filled(W.score, score);
-  asked.textContent = asking ? "" : W.noQuestion;
+  asked.textContent = "";
   if (!asking) return;
   const [{ node, parent }] = stops[passes.at].sent;
   writeMath(math(asked), [seenName(node), seenName(parent)], "=");
