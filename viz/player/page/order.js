@@ -9,10 +9,10 @@ function verdictOn(state, node) { // the words on a node that has fired wrongly,
   if (state.early.has(node)) return `✗ ${filled(W.early, { received: state.early.get(node), expected: expected[node] })}`;
   return state.fired[node] > 1 ? `✗ ${filled(W.again, { count: state.fired[node] })}` : "";
 }
+const misled = (state, node) => G.firing && passes.at === passes.last && !same(state.gradient[node], trueGradients()[node]);
 function besideTruth(state, node) { // the gradient, and the true one where it is another
-  const gradient = state.has[node] ? shown(state.gradient[node]) : "—", over = passes.at === passes.last;
-  const right = same(state.gradient[node], trueGradients()[node]) || !over;
-  return right ? `grad ${gradient}` : `grad ${gradient}, ${W.true} ${shown(trueGradients()[node])}`;
+  const gradient = `grad ${state.has[node] ? shown(state.gradient[node]) : "—"}`;
+  return misled(state, node) ? `${gradient}, ${W.true} ${shown(trueGradients()[node])}` : gradient;
 }
 function describeMistake(node, state, before) {
   if (before.fired[node] === state.fired[node]) return; // it has only gone on
@@ -35,7 +35,7 @@ const order = {
     const head = make(table, "tr");
     for (const words of ["", W.thisOrder, W.true]) make(head, words ? "th" : "td", words ? { scope: "col" } : {}, words);
     for (const leaf of leaves) {
-      const row = make(table, "tr"), wrong = passes.at === passes.last && !same(state.gradient[leaf], trueGradients()[leaf]);
+      const row = make(table, "tr"), wrong = misled(state, leaf);
       make(row, "th", { scope: "row" }, nameOf(leaf));
       make(row, "td", { class: wrong ? "wrong" : "" }, `${state.has[leaf] ? shown(state.gradient[leaf]) : passes.at === passes.last ? "0" : "—"}${wrong ? " ✗" : ""}`);
       make(row, "td", {}, shown(trueGradients()[leaf]));
