@@ -177,7 +177,7 @@ def check_depth(depth: int | None) -> None:
         ValueError: if it is neither None nor a whole number of at least 0.
     """
     if depth is not None and (not isinstance(depth, int) or depth < 0):
-        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
+        raise ValueError(f"depth must be a whole number, 0 (the model as one box) or more, got {depth!r}")
 
 
 def expanded_along(path: ModulePath) -> Callable[[ModulePath], bool]:
