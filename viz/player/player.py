@@ -82,8 +82,8 @@ def play(
 
     Raises:
         TypeError: if `root` is not a Value, or `order` is no order.
-        ValueError: if the language or the order is unknown, `depth` is negative, `height` is no number of pixels, or the graph has more than 10,000
-            Values.
+        ValueError: if the language or the order is unknown, `depth` is negative, `height` is no number of pixels, or
+            the graph has more than 10,000 Values.
         RuntimeError: if a leaf was changed after the forward pass.
 
     >>> x = Value(3.0, "x")

@@ -40,7 +40,8 @@ def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720
 
     Raises:
         TypeError: if `count` or `seed` is not a whole number.
-        ValueError: if there are fewer than 1 or more than 200, the language is unknown, or `height` is no number of pixels.
+        ValueError: if there are fewer than 1 or more than 200, the language is unknown, or `height` is no number of
+            pixels.
 
     >>> practice(2).sheets["hard"][0].difficulty
     'hard'
