@@ -79,7 +79,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
 
     def loss(logit: Any, target: Any) -> Value:
         number = _target_number(target)
-        if number is not None and not 0 <= number <= 1:
+        if number is not None and (isinstance(number, str) or not 0 <= number <= 1):
             name = "binary_cross_entropy_with_logits"
             hint = _swapped_hint(name, logit, target) or "if your labels are -1 and 1, write (y + 1) / 2"
             raise ValueError(f"{name} takes targets from 0 to 1, got {number!r}; {hint}")

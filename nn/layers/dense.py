@@ -239,7 +239,8 @@ class MLP(Module):
         bias: bool = True,
     ) -> None:
         if not isinstance(nouts, Sequence):
-            raise TypeError(f"MLP takes a list of layer sizes, got {nouts!r}; write MLP({nin}, [{nouts}])")
+            instead = [nouts] if isinstance(nouts, int) else [16, 1]
+            raise TypeError(f"MLP takes a list of layer sizes, got {nouts!r}; write MLP({nin}, {instead})")
         if not nouts:
             raise ValueError(f"MLP takes at least one layer, got {nouts!r}; write MLP({nin}, [16, 1])")
         sizes = [nin, *nouts]

@@ -135,6 +135,9 @@ class Optimizer:
         Returns:
             The number that the function returned.
 
+        Raises:
+            TypeError: if the function is none, or returns something other than a Value.
+
         >>> w = Value(1.0)
         >>> SGD([w], lr=0.1).minimize(lambda x: (w * x) ** 2, 1.0), w.data
         (1.0, 0.8)
@@ -151,6 +154,9 @@ class Optimizer:
         if not callable(function):
             raise TypeError(f"minimize takes a function and its arguments, got {function!r:.40}; write minimize(f, x)")
         value = function(*args)
+        if not isinstance(value, Value):
+            hint = "is a return missing in it?" if value is None else "write it with Values"
+            raise TypeError(f"minimize takes a function that returns one Value, got {value!r:.40} from it; {hint}")
         self.zero_grad()
         value.backward()
         self.step()

@@ -189,6 +189,11 @@ def test_cross_entropy_of_far_logits_is_finite():
             r"from 0 to 1, got 2.0; if your labels are -1 and 1, wr",
         ),
         (
+            lambda x: binary_cross_entropy_with_logits([x], ["yes"]),
+            ValueError,
+            r"takes targets from 0 to 1, got 'yes'; if your",
+        ),
+        (
             lambda x: binary_cross_entropy_with_logits([1], [-x]),
             ValueError,
             r"got -1.0; the outputs come first: binary_",

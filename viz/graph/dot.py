@@ -84,7 +84,8 @@ def draw_dot(
     ('10', '#f59b5a')
     """
     if color is not None:
-        raise TypeError(f"the option is spelt colour: write draw_dot(..., colour={color!r})")
+        written = repr(color) if color in ("role", "grad") else "'role' or colour='grad'"
+        raise TypeError(f"the option is spelt colour: write draw_dot(..., colour={written})")
     if colour not in ("role", "grad"):
         raise ValueError(f"colour must be 'role' or 'grad', got {colour!r}")
     if rankdir not in ("LR", "TB", "RL", "BT"):

@@ -179,7 +179,7 @@ def check_depth(depth: int | None) -> None:
     """
     number = 0 if depth is None else as_integer(depth)
     if number is None or number < 0:
-        raise ValueError(f"depth must be 0 (the model as one box) or more, got {depth!r}")
+        raise ValueError(f"depth must be a whole number, 0 (the model as one box) or more, got {depth!r}")
 
 
 def expanded_along(path: ModulePath) -> Callable[[ModulePath], bool]:

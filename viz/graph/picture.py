@@ -51,6 +51,11 @@ class Arrow:
     label: str = ""
 
 
+def called_hint(given: Any) -> str:
+    """What to write if a function, such as a model or a loss, was given in place of what it returns."""
+    return "; give it what a call returns, such as loss() or model(x)" if callable(given) else ""
+
+
 def picture(
     root: Value,
     edges: Edges = "plain",
@@ -68,13 +73,15 @@ def picture(
         names: what to call nodes without a label, such as ``locals()``.
 
     Raises:
-        TypeError: if `root` is not a Value.
+        TypeError: if `root` is not a Value, or `max_nodes` is not a whole number.
         ValueError: if there are more than `max_nodes` boxes, or `edges` is neither ``"plain"`` nor ``"local"``.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}")
+        raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
+    if not isinstance(max_nodes, int):
+        raise TypeError(f"max_nodes must be a whole number, got {type(max_nodes).__name__} {max_nodes!r:.40}")
     folding.check_depth(depth)
     order = topological_order(root)
     paths = folding.module_paths(order)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
@@ -37,6 +38,18 @@ def document(title: str, lang: str, style: str, script: str, data: Any, before: 
         f'</head>\n<body>\n<script type="application/json" id="data">{_json(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def check_look(lang: Any, languages: Collection[str], height: Any) -> None:
+    """Check the language of a page and the height of its frame, as a user has given them.
+
+    Raises:
+        ValueError: if the language is not one of `languages`, or the height is not a whole number of at least 1.
+    """
+    if not isinstance(lang, str) or lang not in languages:
+        raise ValueError(f"lang must be one of {', '.join(map(repr, languages))}, got {lang!r:.40}")
+    if isinstance(height, bool) or not isinstance(height, int) or height < 1:
+        raise ValueError(f"height must be a whole number of pixels above 0, such as 620, got {height!r:.40}")
 
 
 def frame(html: str, title: str, height: int) -> str:

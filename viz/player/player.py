@@ -28,9 +28,9 @@ from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
-from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, size_line
+from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, size_line
 from viz.player.animation import pictures
-from viz.player.document import document, frame
+from viz.player.document import check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import HINTS, LANGUAGES, ORDERS
@@ -82,8 +82,8 @@ def play(
 
     Raises:
         TypeError: if `root` is not a Value, or `order` is no order.
-        ValueError: if the language or the order is unknown, `depth` is negative, or the graph has more than 10,000
-            Values.
+        ValueError: if the language or the order is unknown, `depth` is negative, `height` is no number of pixels, or
+            the graph has more than 10,000 Values.
         RuntimeError: if a leaf was changed after the forward pass.
 
     >>> x = Value(3.0, "x")
@@ -91,9 +91,8 @@ def play(
     4
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}")
-    if not isinstance(lang, str) or lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
+        raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+    check_look(lang, LANGUAGES, height)
     folding.check_depth(depth)
     graph = checked_order(root)
     if len(graph) > MOST_NODES:

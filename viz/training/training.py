@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine import Value
 from engine.names import number
 from viz.graph.dot import write
-from viz.player.document import document, frame
+from viz.player.document import check_look, document, frame
 from viz.player.languages import LANGUAGES as PLAYER_LANGUAGES
 from viz.plots.gif import save_gif
 from viz.training.animation import pictures
@@ -87,8 +87,7 @@ def play_training(
     from nn.training.arguments import check_last_batch, check_parts, loaders, try_loss
     from nn.training.surroundings import Snapshot
 
-    if not isinstance(lang, str) or lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r}")
+    check_look(lang, LANGUAGES, height)
     steps = check_integer("steps", steps)
     several = isinstance(optimizer, Mapping)
     if several and not optimizer:

@@ -64,6 +64,7 @@ def test_a_batch_is_told_how_to_be_written():
     ("make", "error", "message"),
     [
         (lambda: MLP(2, 16), TypeError, r"write MLP\(2, \[16\]\)"),
+        (lambda: MLP(2, None), TypeError, r"got None; write MLP\(2, \[16, 1\]\)"),
         (lambda: MLP(2, []), ValueError, "at least one layer"),
         (lambda: MLP(0, [1]), ValueError, "nin must be a whole number of at least 1, got 0"),
         (lambda: MLP(2, [2.5]), ValueError, "nout must be a whole number of at least 1, got 2.5"),

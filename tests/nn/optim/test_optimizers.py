@@ -44,6 +44,15 @@ def test_a_step_without_a_backward_pass_is_told():
         SGD([Value(1.0)]).step()
 
 
+@pytest.mark.parametrize(("given", "hint"), [(None, "is a return missing in it"), (3.0, "write it with Values")])
+def test_minimize_needs_a_function_that_returns_a_value(given, hint):
+    weight = Value(1.0)
+    (weight * 2).backward()
+    with pytest.raises(TypeError, match=f"a function that returns one Value, got {given} from it; {hint}"):
+        SGD([weight], lr=0.1).minimize(lambda: given)
+    assert (weight.data, weight.grad) == (1.0, 2.0)
+
+
 def test_a_parameter_out_of_reach_has_the_gradient_zero():
     used, unused = Value(1.0), Value(1.0)
     (used * 2).backward()

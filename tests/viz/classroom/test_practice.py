@@ -97,6 +97,8 @@ def test_its_numbers_may_be_numpys():
         ({"count": 201}, ValueError, r"count must be from 1 to 200"),
         ({"seed": 1.5}, TypeError, r"seed must be a whole number, got float 1.5"),
         ({"lang": "fr"}, ValueError, r"lang must be one of 'en', 'es', 'ja', got 'fr'"),
+        ({"height": "tall"}, ValueError, r"height must be a whole number of pixels above 0, such as 620, got 'tall'"),
+        ({"height": 0}, ValueError, r"height must be .*, got 0"),
     ],
 )
 def test_other_arguments_are_refused(arguments, error, message):

@@ -309,7 +309,11 @@ def test_without_an_engine_boxes_do_not_overlap(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: draw_dot(3.0), TypeError, "expected the Value to draw, got float 3.0"),
+        (lambda x: draw_dot(3.0), TypeError, "expected the Value to draw, got float 3.0$"),
+        (lambda x: draw_dot(abs), TypeError, r"got builtin.*; give it what a call returns, .* loss\(\) or model"),
+        (lambda x: draw_dot(x, max_nodes="5"), TypeError, "max_nodes must be a whole number, got str '5'"),
+        (lambda x: draw_dot(x, depth="1"), ValueError, r"depth must be a whole number, 0 \(.*\) or more, got '1'"),
+        (lambda x: draw_dot(x, names={x: "x"}), TypeError, r'such as \{"x": x\}, got Value.* for a name'),
         (lambda x: draw_dot(x, rankdir="UP"), ValueError, "rankdir must be 'LR', 'TB', 'RL' or 'BT', got 'UP'"),
         (lambda x: draw_dot(x, edges="global"), ValueError, "edges must be 'plain' or 'local', got 'global'"),
         (lambda x: draw_dot(x, format="jpgg"), ValueError, "unknown format"),

@@ -147,6 +147,7 @@ def test_the_picture_has_the_colours_and_their_legend(ways, monkeypatch):
         ({"colour": "gradient"}, ValueError, "colour must be 'role' or 'grad', got 'gradient'"),
         ({"theme": "black"}, ValueError, "theme must be 'light' or 'dark', got 'black'"),
         ({"color": "grad"}, TypeError, r"the option is spelt colour: write draw_dot\(\.\.\., colour='grad'\)"),
+        ({"color": "red"}, TypeError, r"write draw_dot\(\.\.\., colour='role' or colour='grad'\)"),
     ],
 )
 def test_other_colours_are_refused(options, error, message):

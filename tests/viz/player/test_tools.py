@@ -256,6 +256,21 @@ def test_an_unknown_order_is_refused(wrong):
         play(shared(), order=wrong)
 
 
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: play(3), TypeError, r"expected the Value to play, got int 3$"),
+        (lambda x: play(abs), TypeError, r"got builtin.*; give it what a call returns, such as loss\(\) or model\(x\)"),
+        (lambda x: play(x, lang="fr"), ValueError, "lang must be one of 'en', 'es', 'ja', got 'fr'"),
+        (lambda x: play(x, height="tall"), ValueError, "height must be a whole number of pixels above 0.*, got 'tall'"),
+        (lambda x: play(x, height=-5), ValueError, "height must be .* above 0, such as 620, got -5"),
+    ],
+)
+def test_other_arguments_are_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call(Value(1.0))
+
+
 TYPED = [
     *("3", "3.0", "6/2", "-1/4", "0,25", "1 1/2", "-1 1/2", "½", "2½", "−5", "0.667", "0,666", "0.668", "0.67", ".5"),
     *("5.", "+7", "- 7", "", "   ", "x", "1e5", "nan", "1/0", "--2", "12345678901", "0.0000001", "3 / 4", "３", "1/3"),

@@ -248,6 +248,11 @@ def test_what_is_wrong_is_said_before_anything_is_changed():
             ValueError,
             "lang must be one of 'en', 'es', 'ja', got 'fr'",
         ),
+        (
+            lambda: play_training(model, (X, Y), loss, optimizer, height="720"),
+            ValueError,
+            "height must be a whole number of pixels above 0, such as 620, got '720'",
+        ),
         (lambda: play_training(model, (X, Y), lambda a, b: a, optimizer), TypeError, "loss must give one Value"),
     ):
         with pytest.raises(error, match=message):

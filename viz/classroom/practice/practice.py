@@ -18,7 +18,7 @@ from viz.classroom.worksheets.sheet import local_blank
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.dot import write
 from viz.graph.palette import DARK, LIGHT
-from viz.player.document import document, frame
+from viz.player.document import check_look, document, frame
 from viz.player.javascript import rule_functions
 
 MOST = 200  # graphs for each level
@@ -41,7 +41,8 @@ def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720
 
     Raises:
         TypeError: if `count` or `seed` is not a whole number.
-        ValueError: if `count` is below 1 or above 200, or the language is unknown.
+    check_look(lang, LANGUAGES, height)
+    rng = random.Random(as_integer(seed))
 
     >>> practice(2).sheets["hard"][0].difficulty
     'hard'
@@ -51,8 +52,7 @@ def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720
             raise TypeError(f"{name} must be a whole number, got {type(number).__name__} {number!r:.40}")
     if not 1 <= count <= MOST:
         raise ValueError(f"count must be from 1 to {MOST}, got {count}; another seed gives other graphs")
-    if not isinstance(lang, str) or lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r:.40}")
+    check_look(lang, LANGUAGES, height)
     rng = random.Random(as_integer(seed))
     sheets = {level: tuple(worksheet(rng.randrange(10**6), level) for _ in range(count)) for level in LEVELS}
     return Practice(sheets, lang, height)
