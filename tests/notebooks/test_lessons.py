@@ -88,7 +88,7 @@ def test_a_cell_shows_the_same_when_it_is_run_again(path, order, runs):
     ("name", "earlier", "later", "then"),
     [
         ("02_build_your_own_value", "c11", "c31", "check_engine(Value13).ok"),  # Value4 is another class now
-        ("03_backward_step_by_step", "c03", "c15", "backward_in_order(f, [f, c, b]).early == {}"),  # other b and c
+        ("03_backward_step_by_step", "c03", "c17", "backward_in_order(f, [f, c, b]).early == {}"),  # other b and c
     ],
 )
 def test_a_cell_is_right_when_only_an_earlier_one_is_run_again(name, earlier, later, then):
