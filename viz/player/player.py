@@ -385,12 +385,12 @@ class _Drawing:
         return size_line(cluster, self.words["parameterCount"].format(count=len(cluster.parameters)))
 
     def widest_rows(self, vertex: folding.Vertex) -> tuple[str, ...]:
-        """The rows of a box, with the widest numbers that have to fit."""
+        """The rows of a box, with the widest numbers that have to fit, and room for the mark in the corner."""
         if isinstance(vertex, folding.Cluster):
             signal = ["out -0.0000, grad -0.0"] if len(vertex.outputs) == 1 else []
-            return vertex.name or self.words["model"], self.size(vertex), *signal, "‖grad‖ 0.0000"
+            return f"✓ {vertex.name or self.words['model']} ✓", self.size(vertex), *signal, "‖grad‖ 0.0000"
         if vertex.role == "constant":
             return (self.name[vertex],)
         title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
         beside = ", -0.00000000" if self.compares else ""
-        return title, "data -0.00000", f"grad -0.0000{beside or '0'}"
+        return f"✓ {title} ✓", "data -0.00000", f"grad -0.0000{beside or '0'}"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import re
 import warnings
 from fractions import Fraction
@@ -371,6 +372,18 @@ def test_axe_finds_nothing(browser, tmp_path, axe, theme, size):
 
 
 # The page.
+
+
+def test_the_mark_of_a_box_leaves_its_title_free(page):
+    rng = random.Random(1)
+    root = MLP(2, [3, 1], rng=rng, fused=False)([Value(1.0, "a number with a long name"), Value(-2.0, "x")])
+    page.play(play(root, depth=3), "#9999")
+    found = page.evaluate("""() => [...document.querySelectorAll(".box")].map(box => {
+        const [title, mark] = [".title", ".mark"].map(part => box.querySelector(part)?.getBBox());
+        return title && mark?.width ? mark.x - title.x - title.width : null;
+    }).filter(gap => gap !== null)""")
+    assert len(found) > 10
+    assert min(found) > 0
 
 
 def neuron():
