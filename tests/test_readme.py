@@ -40,7 +40,7 @@ def test_the_lines_for_teachers_run(tmp_path, monkeypatch, capsys):
     for lines in re.findall(r"```python\n(.*?)```", (ROOT / "notebooks" / "README.md").read_text(), re.S):
         exec(lines, {})
     written = {path.name for path in tmp_path.glob("*.html")}
-    assert written == {"lesson_01.html", "lesson_03.html", "practice.html", "class.html"}
+    assert written == {"training.html", "lesson_01.html", "lesson_03.html", "practice.html", "class.html"}
     assert "d: right" in capsys.readouterr().out
 
 

@@ -51,7 +51,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "operands": "{count} operands",
         "predict": "predict",
         "predictHint": "predict each local derivative before it is shown",
-        "asks": "What is the derivative of {node} with respect to {parent}? The upstream gradient is {upstream}.",
+        "asks": "What is the local derivative of {node} with respect to {parent}? The upstream gradient is {upstream}.",
         "check": "check",
         "reveal": "show the answer",
         "right": "Right.",
@@ -135,7 +135,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "operands": "{count} operandos",
         "predict": "predecir",
         "predictHint": "predecir cada derivada local antes de verla",
-        "asks": "¿Cuál es la derivada de {node} respecto a {parent}? El gradiente entrante es {upstream}.",
+        "asks": "¿Cuál es la derivada local de {node} respecto a {parent}? El gradiente entrante es {upstream}.",
         "check": "comprobar",
         "reveal": "mostrar la respuesta",
         "right": "Correcto.",
@@ -219,7 +219,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "operands": "オペランド {count} 個",
         "predict": "予想",
         "predictHint": "局所的な微分を予想する",
-        "asks": "{node} の {parent} に関する微分はいくつですか。上流の勾配は {upstream} です。",
+        "asks": "{node} の {parent} に関する局所的な微分はいくつですか。上流の勾配は {upstream} です。",
         "check": "答え合わせ",
         "reveal": "答えを見る",
         "right": "正解です。",
@@ -327,4 +327,11 @@ HINTS: dict[str, dict[str, str]] = {
         "upstream included": "これは寄与そのものです。上流の勾配を除くと局所的な微分になります。",
         "closed gate": "負の数の relu と、max の小さい方では、局所的な微分は 0 です。",
     },
+}
+
+# Of an answer that is the derivative over all paths, in a graph in which there can be several.
+ALL_PATHS = {
+    "en": "This counts every path: the local derivative is that of this operation alone.",
+    "es": "Esta cuenta todos los caminos: la derivada local es la de esta operación sola.",
+    "ja": "これはすべての経路の合計です。局所的な微分は、この演算だけの微分です。",
 }

@@ -33,7 +33,7 @@ from viz.player.animation import pictures
 from viz.player.document import check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
-from viz.player.languages import HINTS, LANGUAGES, ORDERS
+from viz.player.languages import ALL_PATHS, HINTS, LANGUAGES, ORDERS
 from viz.player.squeeze import squeezed_script, squeezed_style
 from viz.plots.gif import save_gif
 
@@ -50,6 +50,10 @@ PARTS = (
     "elements", "numbers", "passes", "picture", "sentences", "answers", "predict", "nudge", "paths", "slope", "order",
     "colour", "controls",
 )  # fmt: skip
+
+# What the script of a page does not say, or not where there are no modules.
+_PYTHONS_WORDS = ("title", "parameterCount", "model")
+_WORDS_OF_MODULES = ("values", "computesMany", "changeMany", "inside")
 
 
 def play(
@@ -144,6 +148,8 @@ class Player:
             ]
         )
         words = LANGUAGES[self.lang] | (ORDERS[self.lang] if "firing" in self.graph else {})
+        unsaid = _PYTHONS_WORDS if self.graph["modules"] else _PYTHONS_WORDS + _WORDS_OF_MODULES
+        words = {key: text for key, text in words.items() if key not in unsaid}
         theme = (_HERE / "theme.js").read_text(encoding="utf-8")
         return document(
             self.title,
@@ -232,7 +238,7 @@ def _graph(
         "rules": [rules[node.rule, len(node.parents)] if node.rule else -1 for node in order],
         "formulas": [_formulas(rule, arity) for rule, arity in rules],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
-        "hints": _hints({builtin_name(rule) for rule, _ in rules}, lang),
+        "hints": _hints(order, {builtin_name(rule) for rule, _ in rules}, lang),
         "modules": clusters,
         "views": views,
         "first": first,
@@ -246,12 +252,14 @@ def _local_derivatives(order: Sequence[Value]) -> list[list[float | str]]:
     return list(slopes.values())
 
 
-def _hints(rules: set[str], lang: str) -> dict[str, str]:
+def _hints(order: Sequence[Value], rules: set[str], lang: str) -> dict[str, str]:
     """What is said of the mistakes that give a wrong local derivative for one of these rules."""
+    uses = [parent for node in order for parent in node.parents]
+    several = {"total": ALL_PATHS[lang]} if len(uses) > len({*uses}) else {}
     possible = [
         m for m in MISTAKES if m.name in ("sign", "upstream included") or any(rule in m.partials for rule in rules)
     ]
-    return {mistake.name: HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in possible}
+    return several | {mistake.name: HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in possible}
 
 
 def _formulas(rule: Rule, arity: int) -> list[str]:
@@ -376,12 +384,12 @@ class _Drawing:
         return size_line(cluster, self.words["parameterCount"].format(count=len(cluster.parameters)))
 
     def widest_rows(self, vertex: folding.Vertex) -> tuple[str, ...]:
-        """The rows of a box, with the widest numbers that have to fit."""
+        """The rows of a box, with the widest numbers that have to fit, and room for the mark in the corner."""
         if isinstance(vertex, folding.Cluster):
             signal = ["out -0.0000, grad -0.0"] if len(vertex.outputs) == 1 else []
-            return vertex.name or self.words["model"], self.size(vertex), *signal, "‖grad‖ 0.0000"
+            return f"✓ {vertex.name or self.words['model']} ✓", self.size(vertex), *signal, "‖grad‖ 0.0000"
         if vertex.role == "constant":
             return (self.name[vertex],)
         title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
         beside = ", -0.00000000" if self.compares else ""
-        return title, "data -0.00000", f"grad -0.0000{beside or '0'}"
+        return f"✓ {title} ✓", "data -0.00000", f"grad -0.0000{beside or '0'}"

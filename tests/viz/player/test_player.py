@@ -475,7 +475,7 @@ def test_a_prediction_hides_the_local_derivative_and_what_follows_from_it(opened
             assert not re.search(rf"(?<![\d.]){re.escape(answer)}(?![\d.])", " ".join(visible))
             secrets += 1
         assert text(page, "#formula").endswith("·?=?")
-        assert text(page, "#spoken").startswith("What is the derivative of")
+        assert text(page, "#spoken").startswith("What is the local derivative of")
         page.keyboard.press("ArrowRight")  # a question waits
         assert at(page) == k
         if k % 2:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import re
 import warnings
 from fractions import Fraction
@@ -21,7 +22,7 @@ from viz import backward_in_order, explain, nudge, play
 from viz.classroom.worksheets.marking import judge
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.palette import gradient_limit, gradient_shade
-from viz.player.languages import LANGUAGES
+from viz.player.languages import ALL_PATHS, LANGUAGES
 from viz.player.player import PARTS
 from viz.player.squeeze import TOKEN, squeezed_script
 
@@ -121,6 +122,16 @@ def test_each_change_on_the_way_is_what_python_recomputes(page):
             change, guess = (float(text.split()[1]) for text in shown)
             assert change == pytest.approx(local.actual, rel=1e-3)
             assert guess == pytest.approx(local.predicted, rel=1e-3)
+
+
+def test_what_rounding_leaves_is_no_difference(page):
+    a = Value(2.0, "a")
+    b = a * 3
+    root = b * 2 + b
+    page.play(play(root), "#999&nudge=0,0.1")
+    assert 0 < abs(page.evaluate("player.nudge.actual - player.nudge.predicted")) < 1e-12
+    assert read(page, "#outcome td")[-1] == "0"
+    assert " = 0.9 - 0.9 = 0\n" in str(nudge(root, a, 0.1))
 
 
 def test_a_nudge_is_typed_as_in_a_worksheet(page):
@@ -312,6 +323,18 @@ def test_the_mistakes_give_the_numbers_that_they_give_in_python(page):
                 assert mistake.hint in read(page, "#verdict li")
 
 
+def test_a_derivative_over_all_paths_is_told_from_the_local_derivative(page):
+    a = Value(2.0, "a")
+    b = labelled(a * 3, "b")
+    root = labelled(b * 2 + b, "e")
+    page.play(play(root), "#6&predict")  # e sends to b: ∂e/∂b is 3 over both paths, and 1 on this arrow
+    assert read(page, "#asked")[0].startswith("local derivative")
+    for typed, said in (("3", ALL_PATHS["en"]), ("1", "Right.")):
+        page.evaluate("text => { document.querySelector('#answer').value = text; }", typed)
+        page.evaluate("document.querySelector('#check').click()")
+        assert read(page, "#verdict li") == [said]
+
+
 def test_colours_are_those_of_the_pictures(page):
     root, _ = network((3, 1))
     page.play(play(root, depth=1), "#999&colour")
@@ -364,6 +387,18 @@ def test_axe_finds_nothing(browser, tmp_path, axe, theme, size):
 
 
 # The page.
+
+
+def test_the_mark_of_a_box_leaves_its_title_free(page):
+    rng = random.Random(1)
+    root = MLP(2, [3, 1], rng=rng, fused=False)([Value(1.0, "a number with a long name"), Value(-2.0, "x")])
+    page.play(play(root, depth=3), "#9999")
+    found = page.evaluate("""() => [...document.querySelectorAll(".box")].map(box => {
+        const [title, mark] = [".title", ".mark"].map(part => box.querySelector(part)?.getBBox());
+        return title && mark?.width ? mark.x - title.x - title.width : null;
+    }).filter(gap => gap !== null)""")
+    assert len(found) > 10
+    assert min(found) > 0
 
 
 def neuron():

@@ -43,14 +43,15 @@ const nudge = {
     return [boxes.get(id ?? this.path[0])];
   },
   results(arrived) {
-    const table = byId("outcome"), { predicted, actual, slope } = this.outcome();
+    const table = byId("outcome"), { predicted, actual, slope, difference } = this.outcome();
     table.replaceChildren();
     writeMath(math(addRow(table, W.predicted)), [ROOT_NAME, nameOf(this.leaf)], "·", this.by, "=", slope, "·", this.by, "=", predicted);
-    for (const [term, x] of [[W.actual, actual], [W.difference, actual - predicted]]) writeMath(math(addRow(table, term)), arrived ? x : "…");
+    for (const [term, x] of [[W.actual, actual], [W.difference, difference]]) writeMath(math(addRow(table, term)), arrived ? x : "…");
   },
   outcome() {
-    const slope = gradients()[this.leaf];
-    return { slope, predicted: slope * this.by, actual: this.change(ROOT) };
+    const slope = gradients()[this.leaf], predicted = slope * this.by, actual = this.change(ROOT), off = actual - predicted;
+    const size = Math.hypot(this.after[ROOT], numbers.values[ROOT], predicted);
+    return { slope, predicted, actual, difference: Math.abs(off) <= 1e-12 * size ? 0 : off }; // what rounding leaves is none
   },
   counter(k) { return filled(W.counter, { k, n: this.last }); },
   link() { return `=${this.leaf},${this.by}`; },

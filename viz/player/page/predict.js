@@ -30,7 +30,8 @@ function suspects(stop) { // what the common mistakes give in place of the local
   const wrong = RULES[G.rules[node]]?.wrong ?? {};
   const found = Object.keys(G.hints).filter(name => name in wrong)
     .map(name => [name, wrong[name](values[node], ...operandsOf(node, values))[operand]]);
-  return [[...found, ["sign", -local], ["upstream included", times(upstream, local)]], [["upstream", upstream], ["data", values[parent]]]];
+  const other = [["total", tangents(parent)[node]], ["upstream", upstream], ["data", values[parent]]];
+  return [[...found, ["sign", -local], ["upstream included", times(upstream, local)]], other];
 }
 function answer(given) {
   const stop = stops[passes.at], [known, other] = suspects(stop), local = localOf(stop);
@@ -63,5 +64,6 @@ function showQuestion() {
   asked.textContent = "";
   if (!asking) return;
   const [{ node, parent }] = stops[passes.at].sent;
+  asked.textContent = W.rule; // of this one operation: ∂e/∂b may be a gradient, too
   writeMath(math(asked), [seenName(node), seenName(parent)], "=");
 }
