@@ -246,5 +246,5 @@ def test_a_depth_may_be_numpys():
     root, one = MLP(2, [2, 1])([1.0, 2.0]), np.int64(1)
     assert draw_dot(root, depth=one).source == draw_dot(root, depth=1).source
     for wrong in (True, 1.0, "1", np.int64(-1)):
-        with pytest.raises(ValueError, match=r"depth must be 0 .* or more, got"):
+        with pytest.raises(ValueError, match=r"depth must be a whole number, 0 .* or more, got"):
             draw_dot(root, depth=wrong)

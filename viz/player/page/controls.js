@@ -16,7 +16,7 @@ const passes = {
     return {
       box: id => {
         const classes = [], nodes = nodesIn(id), module = id < 0 ? moduleOf(id) : null;
-        const awaited = nodes.filter(node => !isConstant(node)), done = awaited.length > 0 && awaited.every(node => complete(state, node) && !misled(state, node));
+        const awaited = nodes.filter(node => !isConstant(node)), done = awaited.length > 0 && awaited.every(node => complete(state, node) && !(G.firing && misled(state, node)));
         if (nodes.some(node => !state.known[node])) classes.push("waiting");
         if (done) classes.push("done");
         if (id === from && kind !== "seed") classes.push(kind === "backward" ? "sender" : "receiver");

@@ -9,7 +9,7 @@ function verdictOn(state, node) { // the words on a node that has fired wrongly,
   if (state.early.has(node)) return `✗ ${filled(W.early, { received: state.early.get(node), expected: expected[node] })}`;
   return state.fired[node] > 1 ? `✗ ${filled(W.again, { count: state.fired[node] })}` : "";
 }
-const misled = (state, node) => G.firing && passes.at === passes.last && !same(state.gradient[node], trueGradients()[node]);
+const misled = (state, node) => passes.at === passes.last && !same(state.gradient[node], trueGradients()[node]);
 function besideTruth(state, node) { // the gradient, and the true one where it is another
   const gradient = `grad ${state.has[node] ? shown(state.gradient[node]) : "—"}`;
   return misled(state, node) ? `${gradient}, ${W.true} ${shown(trueGradients()[node])}` : gradient;
