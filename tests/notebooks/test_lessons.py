@@ -29,6 +29,7 @@ from tests.lessons import (
     solutions,
     tags,
 )
+from tests.predictions import given_away, plain, predictions
 
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 numbered_lessons = pytest.mark.parametrize("path", NUMBERED, ids=lambda path: path.stem)
@@ -70,6 +71,15 @@ def test_a_lesson_runs_from_top_to_bottom_without_a_complaint(path, runs):
         and "raises-exception" not in tags(cell)
     }
     assert complaints == {}
+
+
+@a_real_kernel
+@numbered_lessons
+def test_no_number_below_a_prediction_gives_it_away(path, runs):
+    cells = runs[path].page.cells
+    for i in predictions(cells):
+        shown = "\n".join(str(seen) for seen in plain(cells[i + 1].outputs))
+        assert given_away(cells, i, shown) == [], (cells[i].id, shown)
 
 
 @a_real_kernel
