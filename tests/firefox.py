@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import subprocess
+from time import sleep
 
 KEYS = {
     "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014", "ArrowDown": "\ue015", "Home": "\ue011",
@@ -70,6 +71,13 @@ class Page:
 
     def goto(self, url):
         self.firefox.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
+        here = json.dumps(url.partition("#")[0])
+        ready = f"location.href.split('#')[0] === {here} && document.readyState === 'complete'"
+        for _ in range(10 * WHOLE):  # on a busy machine "complete" may be said of the empty page before
+            if self._script(ready)["value"]:
+                return
+            sleep(0.1)
+        raise RuntimeError(f"{url} was not loaded")
 
     def _script(self, expression):
         target = {"context": self.context}
