@@ -66,13 +66,14 @@ def firefox(tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
 def pytest_collection_modifyitems(items):
-    """What needs a browser is slow. Files with slow tests come first, for no core is to wait for the last of them."""
+    """What needs a browser is slow. The lessons come first, then other slow files: no core is to wait for the last."""
     for item in items:
         if {"browser", "firefox"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     tests = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: (not slow[item.path], -tests[item.path], item.path))
+    lessons = {item.path for item in items if "runs" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path not in lessons, not slow[item.path], -tests[item.path], item.path))
 
 
 @pytest.fixture(scope="session")
