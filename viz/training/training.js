@@ -55,23 +55,10 @@
     return largest[frame] * shares[frame * network.edges.length + edge] / 32767;
   }
 
-  // ---- Light or dark: the button decides; else the page around the frame, whose text colour the frame sends; else the
-  // system, which the style sheet follows by itself.
+  // ---- Light or dark: `theme` decides; what is drawn follows.
 
-  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
-  let chosen = null, told = null;
-  const isDark = () => (chosen ?? told ?? (dark.matches ? "dark" : "light")) === "dark";
-  function paint() {
-    root.dataset.theme = isDark() ? "dark" : "light";
-    draw();
-  }
-  dark.addEventListener("change", paint);
-  addEventListener("message", ({ source, data }) => {
-    const ink = source === window.parent && /^rgba?\((\d+), (\d+), (\d+)/.exec(data?.ink);
-    if (!ink) return;
-    told = Number(ink[1]) + Number(ink[2]) + Number(ink[3]) > 384 ? "dark" : "light"; // light text, dark page
-    paint();
-  });
+  const root = document.documentElement, isDark = () => root.dataset.theme === "dark";
+  new MutationObserver(() => draw()).observe(root, { attributeFilter: ["data-theme"] });
 
   // ---- The page.
 
@@ -96,7 +83,7 @@
   const scrub = make(bar, "input", { type: "range", id: "scrub", min: 0, max: LAST, step: 1, value: 0, "aria-label": W.step });
   const counter = make(bar, "div", { class: "counter", id: "counter" });
   const pace = make(make(group("pace"), "label", { class: "group" }, W.speed), "input", { type: "range", id: "speed", min: -3, max: 2, step: 1, value: 0 });
-  button(group(), "theme", "◐", W.theme, () => { chosen = isDark() ? "light" : "dark"; paint(); });
+  button(group(), "theme", "◐", W.theme, theme.switch);
 
   const kinds = { one: RUNS.length === 1, blind: RUNS.every((run) => !run.view), flat: RUNS.every((run) => !run.network) };
   const main = make(document.body, "main", { class: Object.keys(kinds).filter((kind) => kinds[kind]).join(" ") });
@@ -562,7 +549,6 @@
   }
   const start = Number(location.hash.slice(1));
   if (Number.isInteger(start)) k = Math.max(0, Math.min(LAST, start));
-  root.dataset.theme = isDark() ? "dark" : "light";
   place();
   new ResizeObserver(place).observe(main); // also when a frame is laid out later
 

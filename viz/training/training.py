@@ -155,7 +155,8 @@ class TrainingPlayer:
             "most": largest_loss(self.runs),
         }
         style, script = (_HERE.joinpath(f"training.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-        return document(self.title, self.lang, style, script, data)
+        theme = files("viz.player").joinpath("page", "theme.js").read_text(encoding="utf-8")
+        return document(self.title, self.lang, style, script, data, before=theme)
 
     def save(self, path: str | Path, seconds: float = 10.0) -> Path:
         """Write the page, or an animation, to a file, whole or not at all, and return its path.
