@@ -217,7 +217,7 @@ def _function(names: tuple[str, ...], condition: str) -> Any:
             # A name is gone, a cell is empty, an object has another class, or another thread is changing one.
             return False
     return holds"""
-    exec(compile(text, "made by guards.py", "exec"), globals(), made)
+    exec(compile(text, "made by a guard", "exec"), globals(), made)
     return made["make"]
 
 
