@@ -1,184 +1,60 @@
-"""All that a compiled function can see besides its arguments, and whether it is still what was recorded.
-
-A function sees names in its module and its closure, and through these whatever they lead to: helpers in other modules,
-attributes, entries of dictionaries, other functions. In a notebook any of them may mean something else a cell later. A
-`Guard` walks over everything that can be reached so, and remembers the *references* that can be changed: what a name, a
-cell, an attribute or an item of a container refers to. It holds as long as each refers to the same object; objects that
-can't change, such as numbers, need no closer look, and a Value's own number is read at each run anyway.
+"""What code can reach: a walk from a function over everything that it may read while it runs.
 
 Only code that may run counts: of a module, a class or an object, just the attributes that are named in code that was
-reached, so that an unrelated cell of a notebook, or a history of losses beside the model, does not matter. Attributes
-of Modules are watched by a counter, see `bump_module_version`. Installed packages are taken to be what they are, but
-for the names in them that the function uses. What lies outside the process, such as a file or the clock, can't be
-watched: `outside` names it.
+reached, so that an unrelated cell of a notebook, or a history of losses beside the model, does not matter.
 """
 
 import builtins
-import datetime
 import dis
 import gc
-import os
-import pathlib
 import random
 import re
 import sys
-import sysconfig
-import time
-import uuid
 import weakref
-from array import array
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
-from copy import copy
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import chain
-from operator import attrgetter, is_
-from types import (
-    BuiltinFunctionType,
-    CellType,
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
-from typing import Any, NamedTuple, TypeGuard
+from operator import attrgetter
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MappingProxyType, ModuleType
+from typing import Any, NamedTuple
 
+from engine.compiler.guards.kinds import (
+    CONTAINERS,
+    END,
+    KNOWN,
+    OUTSIDE,
+    OUTSIDE_BY_NAME,
+    READERS,
+    RULE_SLOTS,
+    WRAPPERS,
+    ArrayContent,
+    cell_content,
+    context_value,
+    dict_slot,
+    file_of,
+    in_slot,
+    is_array,
+    is_installed,
+    is_library,
+    is_module,
+    is_of_package,
+    is_plain,
+    is_users,
+    name_and_file,
+    public_name,
+    reads_by_itself,
+    slots_of,
+    variables_of,
+    weakref_target,
+)
 from engine.modes import PACKAGES
 from engine.rules import Rule
-from engine.steps import builtin_name
-from engine.value import Leaf, Value
+from engine.value import Leaf
 
 
-class Guard:
-    """Every reference that is reached from some functions or other objects.
-
-    Args:
-        roots: the function, and whatever else is called by it.
-
-    Attributes:
-        seen: the objects that were reached.
-        outside: what it reads that no guard can watch, in words; empty if there is nothing.
-        holds: a function that tells whether every reference is to the same object as when the guard was made.
-
-    >>> scale = [2.0]
-    >>> guard = Guard(lambda x: scale[0] * x)
-    >>> guard.holds()
-    True
-    >>> scale[0] = 3.0
-    >>> guard.holds(), guard.difference()
-    (False, 'an item of a list')
-    """
-
-    def __init__(self, *roots: Any) -> None:
-        walk = _Walk(roots)
-        self._roots = roots
-        self.seen, self.outside = walk.seen, walk.outside
-        self._lookups, self._rows, self._lists = walk.lookups(), walk.rows, walk.lists
-        self._spaces, self._modules = walk.spaces(), walk.modules
-        many = sum(map(len, chain(walk.lists, walk.mixed_lists))) > _MANY_ITEMS
-        self._list_checker = list_checker if many else None
-        if self._list_checker is not None:
-            self._lists += walk.mixed_lists
-        else:
-            self._rows += [_Row(part, "an item of a list") for part in walk.mixed_lists]
-        self._remember()
-
-    def _remember(self) -> None:
-        self._copies = [part.copy() for part in self._lists]
-        self._sizes = [*map(len, self._spaces)]
-        self._attributes = [(_variables(module) or {}).copy() for module in self._modules]
-        self._version = module_version
-        references = [[*map(each.function, each.keys)] for each in self._lookups]
-        items = [[*row.items, _END] for row in self._rows]
-        self._remembered = [*chain(*references, *items)]
-        lists, machine = self._lists, self._list_checker
-        self._lists_hold = machine(lists) if machine is not None else partial(list.__eq__, lists, self._copies)
-        self.holds = self._make_holds(references, items)
-
-    def _now(self) -> Iterator[Any]:
-        """What there is now in the places of what is remembered."""
-        lookups = [map(each.function, each.keys) for each in self._lookups]
-        return chain(*lookups, *[chain(row.items, _AT_END) for row in self._rows])
-
-    def _make_holds(self, references: list[list[Any]], items: list[list[Any]]) -> Callable[[], bool]:
-        """What `holds` is, which is asked at each call: a function made for what there is to ask, as ``f.a is r0``."""
-        values: dict[str, Any] = {"guard": self}
-        terms = ["(guard._version == module_version or guard._modules_hold())"] if self._modules else []
-        if self._lists:
-            values["lists_hold"] = self._lists_hold
-            terms.append("lists_hold()")
-        if sum(map(len, references)) + len(self._spaces) + len(items) > _FEW:
-            values |= {"sizes": self._sizes, "spaces": self._spaces, "remembered": self._remembered}
-            terms += "sizes == [*map(len, spaces)]", "all(map(is_, guard._now(), remembered))"
-        else:
-            for i, (lookup, held) in enumerate(zip(self._lookups, references)):
-                terms += _terms(i, lookup, held, values)
-            for i, (space, size) in enumerate(zip(self._spaces, self._sizes)):
-                values[f"space{i}"] = space
-                terms.append(f"len(space{i}) == {size}")
-            for i, (row, held) in enumerate(zip(self._rows, items)):
-                values[f"row{i}"], values[f"items{i}"] = row.items, held
-                texts = all(type(item) is str for item in held[:-1])
-                same = "[*row{0}, _END] == items{0}" if texts else "all(map(is_, chain(row{0}, _AT_END), items{0}))"
-                terms.append(same.format(i))
-        return _function(tuple(values), " and ".join(terms) or "True")(*values.values())  # type: ignore[no-any-return]
-
-    def _modules_hold(self) -> bool:
-        version = module_version
-        for before, module in zip(self._attributes, self._modules):
-            now = _variables(module) or {}
-            if len(before) != len(now) or not all(map(is_, before.values(), map(now.get, before))):
-                return False
-        self._version = version  # the change was in another Module
-        return True
-
-    def difference(self) -> str:
-        """Where something else is now, in words; empty where the guard holds."""
-        for before, module in zip(self._attributes, self._modules):
-            now = _variables(module) or {}
-            for name in before.keys() | now.keys():
-                if before.get(name, _END) is not now.get(name, _END):
-                    return f"the attribute {name} of a module"
-        for part, earlier in zip(self._lists, self._copies):
-            if len(part) != len(earlier) or not all(map(is_, part, earlier)):
-                return "an item of a list"
-        for space, size in zip(self._spaces, self._sizes):
-            if len(space) != size:
-                return "an attribute that is new, or gone"
-        at = iter(self._remembered)
-        for lookup in self._lookups:
-            for key in lookup.keys:
-                if _or_end(lookup.function, key) is not next(at):
-                    return lookup.words(key)
-        for row in self._rows:
-            for item in row.items:
-                if item is not next(at):
-                    return row.name
-            if next(at) is not _END:
-                return row.name
-        return ""
-
-    def renewed(self) -> "Guard":
-        """A guard of what is there now; quickly, where only numbers or texts were put in the place of others."""
-        try:
-            known = {*map(id, self._remembered)}
-            plain = all(type(x) in _UNCHANGING for x in self._now() if id(x) not in known)
-            modules_hold = self._version == module_version or self._modules_hold()
-            if plain and modules_hold and self._lists_hold() and [*map(len, self._spaces)] == self._sizes:
-                guard = copy(self)
-                guard._remember()
-                return guard
-        except (ValueError, RuntimeError, TypeError):
-            pass
-        return Guard(*self._roots)
-
-
-class _Lookup(NamedTuple):
+class Lookup(NamedTuple):
     """A function that tells what each of some keys refers to."""
 
     function: Callable[[Any], Any]
@@ -188,47 +64,17 @@ class _Lookup(NamedTuple):
     space: Mapping[str, Any] | None = None  # where the key is looked up, if it is an item's
 
 
-_FEW = 200  # references and containers: up to so many are compared in a single expression, in a third of the time
+FEW = 200  # references and containers: up to so many are compared in a single expression, in a third of the time
 
 
-def _terms(i: int, lookup: _Lookup, held: list[Any], values: dict[str, Any]) -> Iterator[str]:
-    """Expressions that are true if each key of the i-th lookup refers to what is held; `values` gets what they need."""
-    values[f"f{i}"], values[f"s{i}"] = lookup.function, lookup.space
-    for n, (key, reference) in enumerate(zip(lookup.keys, held)):
-        values[f"k{i}_{n}"], values[f"r{i}_{n}"] = key, reference
-        if lookup.attribute:
-            asked = f"k{i}_{n}.{lookup.attribute}"
-        elif lookup.space is not None and key in lookup.space:
-            asked = f"s{i}[k{i}_{n}]"
-        else:
-            asked = f"f{i}(k{i}_{n})"
-        yield f"{asked} is r{i}_{n}"
-
-
-@lru_cache(256)
-def _function(names: tuple[str, ...], condition: str) -> Any:
-    """A function that makes, for values of these names, one that tells whether the condition holds."""
-    made: dict[str, Any] = {}
-    text = f"""def make({", ".join(names)}):
-    def holds():
-        try:
-            return {condition}
-        except (KeyError, ValueError, RuntimeError, TypeError):
-            # A name is gone, a cell is empty, an object has another class, or another thread is changing one.
-            return False
-    return holds"""
-    exec(compile(text, "made by a guard", "exec"), globals(), made)
-    return made["make"]
-
-
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """Something to go through: it gives what it refers to, afresh each time."""
 
     items: Iterable[Any]
     name: str
 
 
-class _Walk:
+class Walk:
     """Goes from the roots to everything that can be reached, and collects what has to be watched.
 
     Attributes:
@@ -242,7 +88,7 @@ class _Walk:
     def __init__(self, roots: Iterable[Any]) -> None:
         self.seen: list[Any] = []
         self.outside = ""
-        self.rows: list[_Row] = []
+        self.rows: list[Row] = []
         self.lists: list[list[Any]] = []
         self.mixed_lists: list[list[Any]] = []
         self.modules: list[Any] = []
@@ -254,7 +100,7 @@ class _Walk:
         self._functions: list[FunctionType] = []
         self._cells: list[CellType] = []
         self._instances: list[Any] = []
-        self._found: list[_Lookup] = []  # in slots and small dictionaries
+        self._found: list[Lookup] = []  # in slots and small dictionaries
         self._variables: list[ContextVar[Any]] = []
         # The names that count: of globals and installed modules; and of classes, objects and other modules.
         self._globals: dict[int, tuple[str, dict[str, Any], dict[str, None]]] = {}
@@ -274,31 +120,31 @@ class _Walk:
                 known.update(fresh)
                 self._wait_for(space[name] for name in fresh)
 
-    def lookups(self) -> list[_Lookup]:
+    def lookups(self) -> list[Lookup]:
         """What was collected, but for containers."""
         found = [*self._found]
         if self._functions:
             words: Callable[[Any], str] = "the code of {0.__name__}".format
-            found.append(_Lookup(attrgetter("__code__"), self._functions, words, "__code__"))
+            found.append(Lookup(attrgetter("__code__"), self._functions, words, "__code__"))
         defaults = [function for function in self._functions if function.__defaults__]
         if defaults:
             words = "a default of {0.__name__}".format
-            found.append(_Lookup(attrgetter("__defaults__"), defaults, words, "__defaults__"))
-        full = [cell for cell in self._cells if _content(cell) is not _END]
-        empty = [cell for cell in self._cells if _content(cell) is _END]
+            found.append(Lookup(attrgetter("__defaults__"), defaults, words, "__defaults__"))
+        full = [cell for cell in self._cells if cell_content(cell) is not END]
+        empty = [cell for cell in self._cells if cell_content(cell) is END]
         if full:
             content = attrgetter("cell_contents")
-            found.append(_Lookup(content, full, lambda _: "a variable in a closure", "cell_contents"))
+            found.append(Lookup(content, full, lambda _: "a variable in a closure", "cell_contents"))
         if empty:
-            found.append(_Lookup(_content, empty, lambda _: "a variable in a closure"))
+            found.append(Lookup(cell_content, empty, lambda _: "a variable in a closure"))
         if self._instances:
-            found.append(_Lookup(type, self._instances, lambda x: f"the class of a {type(x).__name__}"))
+            found.append(Lookup(type, self._instances, lambda x: f"the class of a {type(x).__name__}"))
         if self._variables:
-            found.append(_Lookup(_value, self._variables, lambda variable: f"the context variable {variable.name}"))
+            found.append(Lookup(context_value, self._variables, lambda x: f"the context variable {x.name}"))
         named = [*self._globals.values(), *self._spaces.values()]
         for name, space, names in named:
             if keys := [key for key in names if key not in _MAKING or key in space]:
-                found.append(_Lookup(space.get, keys, partial("{}{}".format, name), space=space))
+                found.append(Lookup(space.get, keys, partial("{}{}".format, name), space=space))
         return found
 
     def spaces(self) -> list[Any]:
@@ -310,12 +156,12 @@ class _Walk:
 
     def _visit(self, x: Any) -> None:
         kind = type(x)
-        if id(x) in _OUTSIDE:
-            self._found_outside(_OUTSIDE[id(x)])
+        if id(x) in OUTSIDE:
+            self._found_outside(OUTSIDE[id(x)])
         if kind is BuiltinFunctionType and type(x.__self__) is not ModuleType:  # a method, such as ``settings.get``
             x = x.__self__
             kind = type(x)
-        if _is_plain(kind) or id(x) in self._visited or self._depth > _DEEPEST:
+        if is_plain(kind) or id(x) in self._visited or self._depth > _DEEPEST:
             return
         self._visited.add(id(x))
         self.seen.append(x)
@@ -326,35 +172,35 @@ class _Walk:
         elif issubclass(kind, type):
             self._visit_class(x, made=True)
         elif issubclass(kind, weakref.ref):
-            self._found.append(_Lookup(_target, [x], lambda _: "what a weak reference leads to"))
-            self._wait_for([_target(x)])
+            self._found.append(Lookup(weakref_target, [x], lambda _: "what a weak reference leads to"))
+            self._wait_for([weakref_target(x)])
         elif kind in weakref.ProxyTypes:
             self._found_outside("what a weakref.proxy leads to")
         elif kind is ContextVar:
             self._variables.append(x)
-            self._wait_for([_value(x)])
+            self._wait_for([context_value(x)])
         elif issubclass(kind, Rule):
             if is_users(x):  # those in the table never change
-                for slot in _RULE:
-                    self._found.append(_Lookup(partial(_in_slot, slot), [x], "the rule {0.symbol!r}".format))
-                    self._wait_for([_in_slot(slot, x)])
-        elif _is_array(x):
-            self.rows.append(_Row(_Content(x), f"what is in a {kind.__name__}"))
+                for slot in RULE_SLOTS:
+                    self._found.append(Lookup(partial(in_slot, slot), [x], "the rule {0.symbol!r}".format))
+                    self._wait_for([in_slot(slot, x)])
+        elif is_array(x):
+            self.rows.append(Row(ArrayContent(x), f"what is in a {kind.__name__}"))
             if hasattr(x, "dtype") and x.dtype.hasobject:
                 self._wait_for(x.ravel().tolist())
         else:
             self._visit_parts(x)
-            if kind not in _KNOWN:
+            if kind not in KNOWN:
                 self._visit_instance(x, kind)
 
     def _visit_function(self, function: FunctionType) -> None:
         code = function.__code__
         cells = dict(zip(code.co_freevars, function.__closure__ or ()))
-        found = [_content(cell) for name, cell in cells.items() if name != "__class__"]
+        found = [cell_content(cell) for name, cell in cells.items() if name != "__class__"]
         if function.__dict__:
             self._add_space(f"{function.__name__}.", function.__dict__)
         used = _used_names(code)
-        if _is_library(code.co_filename):  # perhaps an installed package's decorator: go on to what it wraps
+        if is_library(code.co_filename):  # perhaps an installed package's decorator: go on to what it wraps
             self._wait_for(found)
         elif code.co_filename.startswith(PACKAGES):
             self._asked |= used.attributes
@@ -367,7 +213,7 @@ class _Walk:
             self._cells += cells.values()
             self._wait_for((function.__defaults__, function.__kwdefaults__))
             if "__class__" in cells:  # for super()
-                self._visit_class(_content(cells["__class__"]), made=False)
+                self._visit_class(cell_content(cells["__class__"]), made=False)
             variables = function.__globals__
             found += self._by_name("the global ", variables, used.variables, builtins)
             package = variables.get("__package__")
@@ -383,17 +229,17 @@ class _Walk:
 
     def _use(self, thing: Any, names: frozenset[str]) -> None:
         """What a function with these names in it finds; of an installed package's module just what it asks for."""
-        if not issubclass(type(thing), ModuleType) or not _is_installed(thing):
-            name, readers = _READERS.get(id(thing)) or _READERS.get(id(type(thing))) or ("", frozenset())
+        if not issubclass(type(thing), ModuleType) or not is_installed(thing):
+            name, readers = READERS.get(id(thing)) or READERS.get(id(type(thing))) or ("", frozenset())
             if names & readers:
                 self._found_outside(f"{name}.{min(names & readers)}")
             self._wait_for((thing,))
             return
         there = sorted(names & vars(thing).keys())
-        module = _public_name(thing)
+        module = public_name(thing)
         for name, part in zip(there, self._by_name(f"{module}.", vars(thing), there)):
             full = f"{module}.{name}"
-            if full in _OUTSIDE_BY_NAME or (module == "numpy.random" and name.islower() and "_" not in name):
+            if full in OUTSIDE_BY_NAME or (module == "numpy.random" and name.islower() and "_" not in name):
                 self._found_outside(full)
             if part is not thing:
                 self._use(part, names - {name})
@@ -405,13 +251,13 @@ class _Walk:
         return self._spaces.setdefault(id(space), (name, space, set()))[2]
 
     def _visit_module(self, module: ModuleType) -> None:
-        if not _is_installed(module):
+        if not is_installed(module):
             self._depth = 0
-            self._add_space(f"{_name_and_file(module)[0]}.", vars(module))
+            self._add_space(f"{name_and_file(module)[0]}.", vars(module))
 
     def _visit_class(self, kind: type, made: bool) -> None:
         """A class, of which objects may be made; else only those that are there are used."""
-        if _is_of_package(kind) or self._classes.get(kind, -1) >= made:
+        if is_of_package(kind) or self._classes.get(kind, -1) >= made:
             return
         self._depth = 0
         self._classes[kind] = made
@@ -426,62 +272,62 @@ class _Walk:
     def _visit_parts(self, x: Any) -> None:
         """What a container has in it, or a function is wrapped in."""
         kind = type(x)
-        if issubclass(kind, _CONTAINERS):
+        if issubclass(kind, CONTAINERS):
             self._visit_items(x)
         elif issubclass(kind, dict):
             ordered: Any = OrderedDict if kind is OrderedDict else dict  # an OrderedDict keeps its own order
-            self.rows.append(_Row(ordered.keys(x), "a key of a dictionary"))
-            if kind is dict and len(x) < _FEW // 4 and {*map(type, x)} == {str}:
-                self._found.append(_Lookup(x.get, [*x], lambda _: "an entry of a dictionary", space=x))
+            self.rows.append(Row(ordered.keys(x), "a key of a dictionary"))
+            if kind is dict and len(x) < FEW // 4 and {*map(type, x)} == {str}:
+                self._found.append(Lookup(x.get, [*x], lambda _: "an entry of a dictionary", space=x))
             elif dict.__len__(x):
-                self.rows.append(_Row(ordered.values(x), "an entry of a dictionary"))
+                self.rows.append(Row(ordered.values(x), "an entry of a dictionary"))
             self._wait_for(dict.values(x))
-        for wrapper, names in _WRAPPERS.items():
+        for wrapper, names in WRAPPERS.items():
             if issubclass(kind, wrapper):
                 self._wait_for([getattr(x, name) for name in names])
 
     def _visit_items(self, items: Any) -> None:
-        base: Any = next(kind for kind in _CONTAINERS if issubclass(type(items), kind))
+        base: Any = next(kind for kind in CONTAINERS if issubclass(type(items), kind))
         kinds = {*map(type, base.__iter__(items))}
-        if not all(_is_plain(kind) or issubclass(kind, Leaf) for kind in kinds):  # parameters are read at each call
+        if not all(is_plain(kind) or issubclass(kind, Leaf) for kind in kinds):  # parameters are read at each call
             self._wait_for(base.__iter__(items))
         if type(items) is list:
             by_identity = all(kind.__eq__ is object.__dict__["__eq__"] for kind in kinds)
             (self.lists if by_identity else self.mixed_lists).append(items)
         elif base is not tuple and base is not frozenset:
             self.rows.append(
-                _Row(items if type(items) is base else _Items(base, items), f"an item of a {base.__name__}")
+                Row(items if type(items) is base else _Items(base, items), f"an item of a {base.__name__}")
             )
 
     def _visit_instance(self, x: Any, kind: type) -> None:
-        variables, of_package = _variables(x), _is_of_package(kind)
-        is_module = _is_module(kind)
-        if of_package and not is_module and not _file_of(kind).startswith(PACKAGES):
+        variables, of_package = variables_of(x), is_of_package(kind)
+        of_module = is_module(kind)
+        if of_package and not of_module and not file_of(kind).startswith(PACKAGES):
             self._visit_foreign(x, kind, variables)
             return
         self._depth = 0
-        if is_module:
+        if of_module:
             self.modules.append(x)
         elif not of_package:
             self._instances.append(x)
-        if is_module and of_package:  # how it computes is not the user's code
+        if of_module and of_package:  # how it computes is not the user's code
             self._wait_for(part for part in (variables or {}).values() if not isinstance(part, Leaf))
             return
         if variables is not None:
             self._add_space(f"the {kind.__name__}'s ", variables)
             if not of_package:
                 self._users.add(id(variables))
-                if any(map(_reads_by_itself, kind.__mro__)):
+                if any(map(reads_by_itself, kind.__mro__)):
                     self._read_as_a_whole.add(id(variables))
-                self._found.append(_Lookup(_dict_slot(kind).__get__, [x], lambda _: "the attributes of an object"))
+                self._found.append(Lookup(dict_slot(kind).__get__, [x], lambda _: "the attributes of an object"))
         self._visit_class(kind, made=False)
         if not of_package:
             self._watch_slots(x, kind)
 
     def _watch_slots(self, x: Any, kind: type) -> None:
-        for slot in chain.from_iterable(map(_slots, kind.__mro__)):
-            self._found.append(_Lookup(partial(_in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
-            self._wait_for([_in_slot(slot, x)])
+        for slot in chain.from_iterable(map(slots_of, kind.__mro__)):
+            self._found.append(Lookup(partial(in_slot, slot), [x], partial("a {1}'s {0}".format, slot.__name__)))
+            self._wait_for([in_slot(slot, x)])
 
     def _visit_foreign(self, x: Any, kind: type, variables: dict[str, Any] | None) -> None:
         """An object of an installed package: what it holds, without asking it, and not without end."""
@@ -490,60 +336,13 @@ class _Walk:
         self._depth += 1
         self._watch_slots(x, kind)
         if kind is MappingProxyType:
-            self.rows.append(_Row(x.values(), "an entry of a mapping"))
+            self.rows.append(Row(x.values(), "an entry of a mapping"))
         if variables:
             self._visit_parts(variables)
         parts = gc.get_referents(x)
         self._wait_for(
             part for part in parts if not issubclass(type(part), (type, ModuleType)) and part is not variables
         )
-
-
-def _is_plain(kind: type) -> bool:
-    """Whether nothing in such an object needs a closer look: a number, a text, or a Value without other attributes."""
-    return kind in _UNCHANGING or kind is Value or (issubclass(kind, Value) and not kind.__dictoffset__)
-
-
-def is_constant(x: Any) -> bool:
-    """Whether there is nothing in it that could change."""
-    return type(x) in _UNCHANGING and type(x) is not BuiltinFunctionType
-
-
-_MANY_ITEMS = 500  # in lists; from there on machine code compares them
-
-
-# Makes a function that says whether lists still hold the same objects; list_items.py sets it if there is machine code.
-list_checker: Callable[[list[list[Any]]], Callable[[], bool]] | None = None
-
-
-# Kinds of things.
-
-_UNCHANGING = {int, float, bool, str, bytes, complex, type(None), type(...), range, CodeType, BuiltinFunctionType}
-_WRAPPERS: dict[type, tuple[str, ...]] = {
-    MethodType: ("__self__", "__func__"),
-    partial: ("func", "args", "keywords"),
-    property: ("fget",),
-    staticmethod: ("__func__",),
-    classmethod: ("__func__",),
-    cached_property: ("func",),
-}
-_CONTAINERS = (list, tuple, set, frozenset, deque)
-_KNOWN = {*_CONTAINERS, dict, OrderedDict, *_WRAPPERS}  # only their parts matter
-_RULE = [Rule.__dict__[name] for name in ("value", "partials", "jumps")]
-_DEEPEST = 6  # references into an object of an installed package: to the numbers in a table of pandas, say
-_LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread"}
-_FROM_TEXT = {"globals", "eval", "exec"}
-_BY_TEXT = {"getattr", "vars", "attrgetter", "asdict", "astuple", "replace", "copy", "deepcopy"}
-_MAKING = {"__init__", "__new__", "__post_init__"}
-_OF_EVERY_CLASS = {
-    "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__match_args__", "__slots__",
-    "__qualname__", "__init_subclass__", "__repr__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__",
-    "__setstate__", "__dataclass_fields__", "__dataclass_params__", "__parameters__", "__orig_bases__",
-    "__abstractmethods__",
-}  # fmt: skip
-
-_END = object()  # ends the list of references: if more follows, or it comes too early, something changed
-_AT_END = (_END,)
 
 
 class _Items:
@@ -556,83 +355,19 @@ class _Items:
         return self._base.__iter__(self._items)  # type: ignore[no-any-return]
 
 
-class _Content:
-    """One reference, to another object whenever an array has not the layout or the bytes that it had."""
-
-    def __init__(self, x: Any) -> None:
-        self._array, self._same, self._held = x, object(), self._now(x)
-
-    def _now(self, x: Any) -> tuple[Any, ...]:
-        return (x.shape, x.strides, x.dtype, x.tobytes()) if hasattr(x, "dtype") else (bytes(x),)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self._same if self._now(self._array) == self._held else object(),))
-
-
-def _is_array(x: Any) -> bool:
-    """Whether it holds numbers that can be changed in place, as NumPy's arrays do."""
-    kind = type(x)
-    if any(base.__name__ == "ndarray" and base.__module__ == "numpy" for base in kind.__mro__):
-        return True
-    try:
-        return (_is_of_package(kind) or issubclass(kind, (bytearray, array))) and not memoryview(x).readonly
-    except TypeError:
-        return False
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # it is empty
-        return _END
-
-
-def _value(variable: ContextVar[Any]) -> Any:
-    try:
-        return variable.get()
-    except LookupError:  # it was not set, and has no default
-        return _END
-
-
-def _target(reference: "weakref.ref[Any]") -> Any:
-    return weakref.ref.__call__(reference)
-
-
-def _or_end(function: Callable[[Any], Any], key: Any) -> Any:
-    try:
-        return function(key)
-    except (ValueError, TypeError):  # an empty cell; an object that has another class now
-        return _END
-
-
-def _variables(x: Any) -> dict[str, Any] | None:
-    """The attributes of an object, without asking it: it may answer in a way of its own."""
-    slot = _dict_slot(type(x))
-    found = None if slot is None else slot.__get__(x)
-    return found if isinstance(found, dict) else None
-
-
-def _dict_slot(kind: type) -> Any:
-    """Where objects of this class have their attributes."""
-    slots = [base.__dict__["__dict__"] for base in kind.__mro__ if "__dict__" in base.__dict__]
-    return next((slot for slot in slots if isinstance(slot, GetSetDescriptorType)), None)
-
-
-def _slots(kind: type) -> list[MemberDescriptorType]:
-    """Those that are named in ``__slots__``: what is written in C has others, which make a new object when asked."""
-    if "__slots__" not in kind.__dict__:
-        return []
-    return [part for part in kind.__dict__.values() if isinstance(part, MemberDescriptorType)]
-
-
-def _in_slot(slot: MemberDescriptorType, x: Any) -> Any:
-    try:
-        return slot.__get__(x)
-    except AttributeError:  # it is empty
-        return _END
-
-
 # What code asks for.
+
+_DEEPEST = 6  # references into an object of an installed package: to the numbers in a table of pandas, say
+_LEADING_EVERYWHERE = {"logging", "_io", "io", "threading", "_thread"}
+_FROM_TEXT = {"globals", "eval", "exec"}
+_BY_TEXT = {"getattr", "vars", "attrgetter", "asdict", "astuple", "replace", "copy", "deepcopy"}
+_MAKING = {"__init__", "__new__", "__post_init__"}
+_OF_EVERY_CLASS = {
+    "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__match_args__", "__slots__",
+    "__qualname__", "__init_subclass__", "__repr__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__",
+    "__setstate__", "__dataclass_fields__", "__dataclass_params__", "__parameters__", "__orig_bases__",
+    "__abstractmethods__",
+}  # fmt: skip
 
 
 class _Used(NamedTuple):
@@ -660,140 +395,3 @@ def _used_names(code: CodeType) -> _Used:
         frozenset(code.co_names).union(texts, *[each.attributes for each in inner]),
         tuple(dict.fromkeys(chain(imports, *[each.imports for each in inner]))),
     )
-
-
-# What is the user's own, and what comes with Python or with an installed package.
-
-_LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-def _is_library(file: str) -> bool:
-    return file.startswith((*_LIBRARY, "<frozen")) or "site-packages" in file or "dist-packages" in file
-
-
-def _name_and_file(module: ModuleType) -> tuple[str, str]:
-    """Those of a module, without asking it: it may have a `__getattr__`."""
-    return vars(module).get("__name__") or "", vars(module).get("__file__") or ""
-
-
-def _is_installed(module: ModuleType) -> bool:
-    name, file = _name_and_file(module)
-    if name == "__main__":  # the program itself, or a notebook
-        return False
-    if not file:  # it is built in, or belongs to a notebook
-        return name.partition(".")[0] in sys.stdlib_module_names
-    return _is_library(file) or file.startswith(PACKAGES)
-
-
-_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class of a user's own may have a module of any name
-
-
-def _is_of_package(kind: type) -> bool:
-    module = sys.modules.get(str(kind.__module__))
-    if module is builtins or module is None:  # a class without a module may claim to be built in
-        return not kind.__flags__ & _WRITTEN_IN_PYTHON
-    return _is_installed(module)
-
-
-def _reads_by_itself(base: type) -> bool:
-    """Whether a base class is of a library, with code that may read any attribute of its objects."""
-    if base.__module__ in _WITHOUT_ATTRIBUTES or _file_of(base).startswith(PACKAGES):
-        return False
-    return _is_of_package(base)
-
-
-_WITHOUT_ATTRIBUTES = {"builtins", "abc", "typing", "collections.abc"}
-
-
-def _file_of(kind: type) -> str:
-    module = sys.modules.get(str(kind.__module__))
-    return "" if module is None else _name_and_file(module)[1]
-
-
-# What comes from outside the process.
-
-
-def _public_name(module: ModuleType) -> str:
-    return "os.path" if module is os.path else _name_and_file(module)[0]
-
-
-_OUTSIDE_BY_NAME = {
-    *(f"time.{name}" for name in vars(time) if name.endswith("time") and name != "strptime" or name.endswith("_ns")),
-    "time.monotonic", "time.perf_counter",
-    *(f"random.{name}" for name in random.__all__ if name.islower() and name not in ("seed", "getstate", "setstate")),
-    *(f"os.{name}" for name in ("environ", "environb", "getenv", "getenvb", "urandom", "listdir", "scandir", "stat")),
-    *(f"os.{name}" for name in ("getcwd", "getpid", "walk", "open", "read", "popen", "system", "lstat", "access")),
-    *(f"os.path.{name}" for name in ("exists", "lexists", "isfile", "isdir", "islink", "samefile")),
-    *(f"os.path.{name}" for name in ("getsize", "getmtime", "getctime", "getatime")),
-    *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "getoutput", "Popen")),
-    *(f"numpy.{name}" for name in ("load", "loadtxt", "genfromtxt", "fromfile", "memmap")),
-    *(f"pandas.read_{kind}" for kind in ("csv", "table", "json", "excel", "parquet", "pickle", "feather", "sql")),
-    "builtins.open", "builtins.input", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open", "shelve.open",
-    "sqlite3.connect", "urllib.request.urlopen", "uuid.uuid1", "uuid.uuid4",
-}  # fmt: skip
-_OUTSIDE = {
-    id(getattr(module, name)): f"{_public_name(module)}.{name}"
-    for module in (random, uuid, time, os.path, os, builtins)  # what is in several is named after the last
-    for name in vars(module)
-    if f"{_public_name(module)}.{name}" in _OUTSIDE_BY_NAME
-}
-# Classes that read something outside when they, or their objects, are asked for one of these.
-_OF_A_PATH = frozenset(
-    {"read_text", "read_bytes", "open", "exists", "is_file", "is_dir", "stat", "iterdir", "glob", "rglob", "cwd"}
-)
-_READERS = {
-    id(datetime.datetime): ("datetime", frozenset({"now", "today", "utcnow"})),
-    id(datetime.date): ("date", frozenset({"today"})),
-    **{id(kind): ("Path", _OF_A_PATH) for kind in (pathlib.Path, type(pathlib.Path()))},
-}
-
-
-# Rules of a user's own.
-
-
-def is_users(what: Any) -> TypeGuard[Rule]:
-    """Whether this is a user's own rule, whose functions may see what changes."""
-    return isinstance(what, Rule) and not builtin_name(what)
-
-
-# The states of random numbers.
-
-
-@contextmanager
-def random_states_kept(things: Iterable[Any] | None) -> Iterator[None]:
-    """A block after which random numbers go on as if nobody had drawn any: those of `random`, and of some objects.
-
-    Without any, it is a block like any other.
-    """
-    if things is None:
-        yield
-        return
-    generators = [thing for thing in things if issubclass(type(thing), random.Random)]
-    state, states = random.getstate(), [each.getstate() for each in generators]
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        for each, own in zip(generators, states):
-            each.setstate(own)
-
-
-# Attributes of Modules.
-
-module_version = 0  # how often an attribute of a Module was set or deleted in this process
-
-
-def bump_module_version() -> None:
-    """To be called when an attribute of a Module is set or deleted, which may then do something else."""
-    global module_version
-    module_version += 1
-
-
-def training_modes(things: Iterable[Any]) -> tuple[bool, ...]:
-    """For each of the Modules among some things, whether it is in training."""
-    return tuple([thing.training for thing in things if _is_module(type(thing))])
-
-
-def _is_module(kind: type) -> bool:
-    """Whether this is a class of Modules, without asking it: its class may have a `__getattr__`."""
-    return any("named_modules" in base.__dict__ for base in kind.__mro__)
