@@ -19,6 +19,8 @@ ORDER = [
     "engine/utils",
     "engine/utils/__init__",
     "engine",
+    "engine/compiler/guards",
+    "engine/compiler/guards/__init__",
     "engine/compiler",
     "engine/compiler/__init__",
     "engine/__init__",
