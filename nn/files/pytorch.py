@@ -10,7 +10,7 @@ A model of nn is called with one example. PyTorch's is called with a batch, whic
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from engine.utils.nested import tree_leaves
@@ -18,6 +18,8 @@ from nn.layers import (
     ACTIVATIONS,
     ELU,
     GELU,
+    GRU,
+    LSTM,
     MLP,
     AvgPool2d,
     BatchNorm1d,
@@ -31,6 +33,7 @@ from nn.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    LSTMCell,
     MaxPool2d,
     Neuron,
     ReLU,
@@ -166,13 +169,18 @@ def _with_options(*names: str, **only: Any) -> Builder:
     return build
 
 
+def _batch_first(build: Builder) -> Builder:
+    """Let the first axis of what PyTorch's module takes be the batch, as everywhere here."""
+    return lambda cls, ours, *children: build(partial(cls, batch_first=True), ours, *children)
+
+
 def _single_size(module: Any, name: str) -> Any:
     sizes = getattr(module, name)
     return sizes[0] if isinstance(sizes, tuple) and len(sizes) == 1 else sizes
 
 
 _ARGUMENTS: dict[str, Callable[[Any, str], Any]] = {
-    "bias": lambda module, name: getattr(module, name) is not None,
+    "bias": lambda module, name: getattr(module, name) is not None and module.bias is not False,
     "elementwise_affine": lambda module, name: module.weight is not None,
     "normalized_shape": _single_size,
 }
@@ -231,10 +239,8 @@ def _softplus_from_torch(cls: Any, theirs: Any) -> Any:
     return _with_options(beta=1)(cls, theirs)
 
 
-def _build_gru(cls: Any, module: Any) -> Any:
-    return cls(module.input_size, module.hidden_size, module.bias_ih is not None)
-
-
+_CELL = "input_size", "hidden_size", "bias"
+_SEQUENCE = *_CELL, "num_layers", "bidirectional"
 _WINDOW = "in_channels", "out_channels", "kernel_size", "stride", "padding"
 
 CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
@@ -287,7 +293,10 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
         _with_options("kernel_size", "stride", padding=0, ceil_mode=False, divisor_override=None),
     ),
     Flatten: (_with_options(), _with_options(start_dim=1, end_dim=-1)),
-    GRUCell: (_build_gru, _build_gru),
+    GRUCell: 2 * (_with_options(*_CELL),),
+    LSTMCell: 2 * (_with_options(*_CELL),),
+    GRU: (_batch_first(_with_options(*_SEQUENCE)), _with_options(*_SEQUENCE, dropout=0)),
+    LSTM: (_batch_first(_with_options(*_SEQUENCE)), _with_options(*_SEQUENCE, dropout=0, proj_size=0)),
     CausalSelfAttention: (
         lambda cls, ours, *parts: cls(ours.heads, *parts),
         lambda cls, theirs: cls(theirs.query.in_features, theirs.heads, theirs.query.bias is not None),

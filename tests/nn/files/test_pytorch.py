@@ -16,6 +16,8 @@ from engine.utils.nested import tree_leaves, tree_map
 from nn import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     MLP,
     SGD,
     AvgPool2d,
@@ -30,6 +32,7 @@ from nn import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    LSTMCell,
     MaxPool2d,
     Module,
     Neuron,
@@ -96,6 +99,11 @@ CASES = {
     "flatten": (Flatten, (2, 3, 2)),
     "gru cell": (lambda: GRUCell(3, 2), (3,)),
     "gru cell without bias": (lambda: GRUCell(2, 2, bias=False), (2,)),
+    "lstm cell": (lambda: LSTMCell(3, 2), (3,)),
+    "gru": (lambda: GRU(3, 2), (4, 3)),
+    "gru in layers, both ways": (lambda: GRU(2, 2, num_layers=2, bidirectional=True), (3, 2)),
+    "lstm": (lambda: LSTM(3, 2, num_layers=2), (4, 3)),
+    "lstm both ways, without bias": (lambda: LSTM(2, 3, bias=False, bidirectional=True), (3, 2)),
     "attention": (lambda: CausalSelfAttention(6, heads=2), (4, 6)),
     "attention with bias": (lambda: CausalSelfAttention(4, heads=4, bias=True), (3, 4)),
     "a perceptron": (lambda: Sequential(Linear(3, 4), BatchNorm1d(4), ReLU(), Dropout(), Linear(4, 2)), (3,)),
@@ -159,11 +167,16 @@ def close(ours, theirs):
     assert [*tree_leaves(ours)] == pytest.approx(theirs.detach().flatten().tolist(), **EXACT)
 
 
+def first(outputs):
+    """The output of a layer that gives its state too."""
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
 def alike(torch, model, network, sizes, rng):
     """The same outputs and gradients, and in training the same buffers afterwards."""
     xs = some(sizes, rng)
-    outputs = model.batch(xs)
-    theirs = network(torch.tensor(xs, dtype=torch.int64 if sizes[0] == "tokens" else torch.float64))
+    outputs = [*map(first, model.batch(xs))]
+    theirs = first(network(torch.tensor(xs, dtype=torch.int64 if sizes[0] == "tokens" else torch.float64)))
     assert theirs.dtype is torch.float64
     close(numbers(outputs), theirs)
     if not list(network.parameters()):
@@ -318,6 +331,9 @@ STOCK = {
     "AvgPool2d(kernel_size=(2, 2), stride=(1, 2))": "nn.AvgPool2d(2, (1, 2))",
     "GRUCell(2, 3)": "nn.GRUCell(2, 3)",
     "GRUCell(2, 3, bias=False)": "nn.GRUCell(2, 3, bias=False)",
+    "LSTMCell(2, 3)": "nn.LSTMCell(2, 3)",
+    "GRU(2, 3, bidirectional=True)": "nn.GRU(2, 3, bidirectional=True)",
+    "LSTM(2, 3, num_layers=2, bias=False)": "nn.LSTM(2, 3, 2, bias=False, batch_first=True)",
 }
 
 
@@ -342,6 +358,8 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
         ("nn.Softmax(1)", "has dim=1; nn supports only -1"),
         ("nn.Softplus(2)", "has beta=2; nn supports only 1"),
         ("nn.Softplus(1, 10)", "has threshold=10; nn has no threshold"),
+        ("nn.GRU(2, 3, 2, dropout=0.5)", "has dropout=0.5; nn supports only 0"),
+        ("nn.LSTM(2, 3, proj_size=1)", "has proj_size=1; nn supports only 0"),
         ("nn.Flatten(0)", "has start_dim=0; nn supports only 1"),
         ("nn.Flatten(1, 2)", "has end_dim=2"),
         ("nn.Dropout(1.0)", "p must be from 0 up to 1"),
