@@ -24,6 +24,7 @@ from nn.layers import (
     AvgPool2d,
     BatchNorm1d,
     CausalSelfAttention,
+    Conv1d,
     Conv2d,
     Dropout,
     Embedding,
@@ -162,7 +163,7 @@ def _with_options(*names: str, **only: Any) -> Builder:
 
     def build(cls: Any, module: Any) -> Any:
         for option, value in only.items():
-            if getattr(module, option) not in (value, (value, value)):
+            if getattr(module, option) not in (value, (value,), (value, value)):
                 raise ValueError(f"{module!r} has {option}={getattr(module, option)!r}; nn supports only {value!r}")
         return cls(**{name: _ARGUMENTS.get(name, getattr)(module, name) for name in names})
 
@@ -182,7 +183,7 @@ def _single_size(module: Any, name: str) -> Any:
 _ARGUMENTS: dict[str, Callable[[Any, str], Any]] = {
     "bias": lambda module, name: getattr(module, name) is not None and module.bias is not False,
     "elementwise_affine": lambda module, name: module.weight is not None,
-    "normalized_shape": _single_size,
+    **dict.fromkeys(("normalized_shape", "kernel_size", "stride", "padding"), _single_size),
 }
 
 
@@ -279,6 +280,10 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
     Embedding: (
         lambda cls, ours: cls(len(ours.weight), len(ours.weight[0])),
         _with_options("num_embeddings", "embedding_dim", padding_idx=None, max_norm=None, scale_grad_by_freq=False),
+    ),
+    Conv1d: (
+        _with_options(*_WINDOW, "bias"),
+        _with_options(*_WINDOW, "bias", dilation=1, groups=1, padding_mode="zeros"),
     ),
     Conv2d: (
         _with_options(*_WINDOW, "bias"),

@@ -251,6 +251,12 @@ cases = {
         ]
         for states in [[] if not rows else [(rows, 2)] if layer == "GRU" else [((rows, 2), (rows, 2))]]
     },
+    "convolution of a series": of("Conv1d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3}, (2, 5)),
+    "convolution of a series, of all kinds": of(
+        "Conv1d",
+        {"in_channels": 2, "out_channels": 2, "kernel_size": 2, "stride": 3, "padding": 2, "bias": False},
+        (2, 6),
+    ),
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
 text = f'{{"pytorch": "{torch.__version__}", "cases": {{\n{lines}\n}}}}\n'

@@ -17,6 +17,7 @@ TAKES_RNG = {
     "Layer": lambda rng: Layer(2, 1, rng=rng),
     "Linear": lambda rng: Linear(2, 1, rng=rng),
     "Neuron": lambda rng: Neuron(2, rng=rng),
+    "Conv1d": lambda rng: nn.Conv1d(1, 1, 2, rng=rng),
     "Conv2d": lambda rng: Conv2d(1, 1, 2, rng=rng),
     "Embedding": lambda rng: Embedding(3, 2, rng=rng),
     "GRUCell": lambda rng: GRUCell(2, 2, rng=rng),

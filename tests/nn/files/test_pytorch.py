@@ -23,6 +23,7 @@ from nn import (
     AvgPool2d,
     BatchNorm1d,
     CausalSelfAttention,
+    Conv1d,
     Conv2d,
     Dropout,
     Embedding,
@@ -93,6 +94,7 @@ CASES = {
     "embedding": (lambda: Embedding(5, 3), ("tokens", 5)),
     "embedding of texts": (lambda: Embedding(5, 3), ("tokens", 5, 4)),
     "convolution": (lambda: Conv2d(2, 3, (2, 3), stride=(2, 1), padding=(1, 0)), (2, 4, 5)),
+    "convolution of a series": (lambda: Conv1d(2, 3, 3, stride=2, padding=1), (2, 6)),
     "convolution without bias": (lambda: Conv2d(1, 2, 2, bias=False), (1, 3, 3)),
     "max pool": (lambda: MaxPool2d(2, stride=1), (2, 3, 4)),
     "average pool": (lambda: AvgPool2d((2, 1)), (2, 4, 3)),
@@ -322,6 +324,7 @@ STOCK = {
     "LayerNorm(3)": "nn.LayerNorm([3], eps=0.1)",
     "RMSNorm(3)": "nn.RMSNorm(3)",
     "Embedding(4, 2)": "nn.Embedding(4, 2)",
+    "Conv1d(1, 2, kernel_size=3, stride=2, padding=1)": "nn.Conv1d(1, 2, 3, stride=2, padding=(1,))",
     "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))": "nn.Conv2d(1, 2, 3)",
     "Conv2d(1, 2, kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), bias=False)": (
         "nn.Conv2d(1, 2, (3, 2), (2, 1), padding=(1, 0), dilation=(1, 1), bias=False)"
