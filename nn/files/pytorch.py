@@ -36,6 +36,7 @@ from nn.layers import (
     Linear,
     LSTMCell,
     MaxPool2d,
+    MultiheadAttention,
     Neuron,
     ReLU,
     RMSNorm,
@@ -175,13 +176,18 @@ def _batch_first(build: Builder) -> Builder:
     return lambda cls, ours, *children: build(partial(cls, batch_first=True), ours, *children)
 
 
+def _bias(module: Any) -> Any:
+    """The bias of a layer, or of the projections of an attention; or whether there is one."""
+    return module.bias if hasattr(module, "bias") else module.in_proj_bias
+
+
 def _single_size(module: Any, name: str) -> Any:
     sizes = getattr(module, name)
     return sizes[0] if isinstance(sizes, tuple) and len(sizes) == 1 else sizes
 
 
 _ARGUMENTS: dict[str, Callable[[Any, str], Any]] = {
-    "bias": lambda module, name: getattr(module, name) is not None and module.bias is not False,
+    "bias": lambda module, _: _bias(module) is not None and _bias(module) is not False,
     "elementwise_affine": lambda module, name: module.weight is not None,
     **dict.fromkeys(("normalized_shape", "kernel_size", "stride", "padding"), _single_size),
 }
@@ -242,6 +248,7 @@ def _softplus_from_torch(cls: Any, theirs: Any) -> Any:
 
 _CELL = "input_size", "hidden_size", "bias"
 _SEQUENCE = *_CELL, "num_layers", "bidirectional"
+_ATTENTION = "embed_dim", "num_heads", "bias", "kdim", "vdim"
 _WINDOW = "in_channels", "out_channels", "kernel_size", "stride", "padding"
 
 CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
@@ -305,6 +312,10 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
     CausalSelfAttention: (
         lambda cls, ours, *parts: cls(ours.heads, *parts),
         lambda cls, theirs: cls(theirs.query.in_features, theirs.heads, theirs.query.bias is not None),
+    ),
+    MultiheadAttention: (
+        lambda cls, ours, out_proj: _batch_first(_with_options(*_ATTENTION))(cls, ours),
+        _with_options(*_ATTENTION, dropout=0, bias_k=None, bias_v=None, add_zero_attn=False),
     ),
 }
 _ACTIVATIONS: list[Any] = [ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh]

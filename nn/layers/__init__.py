@@ -5,7 +5,7 @@ To read in this order: `dense` (a neuron, a layer, a network), `activations`, `s
 """
 
 from nn.layers.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from nn.layers.attention import CausalSelfAttention
+from nn.layers.attention import CausalSelfAttention, MultiheadAttention
 from nn.layers.convolution import AvgPool2d, Conv1d, Conv2d, Flatten, MaxPool2d
 from nn.layers.dense import MLP, Layer, Linear, Neuron
 from nn.layers.dropout import Dropout
@@ -17,5 +17,6 @@ from nn.layers.sequential import Sequential
 __all__ = [
     "ACTIVATIONS", "ELU", "GELU", "GRU", "LSTM", "MLP", "AvgPool2d", "BatchNorm1d", "CausalSelfAttention", "Conv1d",
     "Conv2d", "Dropout", "Embedding", "Flatten", "GRUCell", "LSTMCell", "Layer", "LayerNorm", "LeakyReLU", "Linear",
-    "MaxPool2d", "Neuron", "RMSNorm", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+    "MaxPool2d", "MultiheadAttention", "Neuron", "RMSNorm", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Tanh",
 ]  # fmt: skip

@@ -129,13 +129,15 @@ def named(layer):
 
 
 def leaves(tree):
-    return [leaf for branch in tree for leaf in leaves(branch)] if isinstance(tree, (list, tuple)) else [tree]
+    if isinstance(tree, (list, tuple)):
+        return [leaf for branch in tree for leaf in leaves(branch) if leaf is not None]
+    return [tree]
 
 
 def numbers(tree):
     """Tensors in lists as lists of numbers; what is no tensor, and a tensor that has no gradient, as None."""
     if isinstance(tree, (list, tuple)):
-        return [numbers(branch) for branch in tree]
+        return [numbers(branch) for branch in tree if branch is not None]
     return None if tree is None else tree.tolist()
 
 
@@ -257,6 +259,28 @@ cases = {
         {"in_channels": 2, "out_channels": 2, "kernel_size": 2, "stride": 3, "padding": 2, "bias": False},
         (2, 6),
     ),
+    **{
+        f"multihead attention {name}": of(
+            "MultiheadAttention", {"embed_dim": 4, "num_heads": 2, **options}, *shapes, **call
+        )
+        for name, options, shapes, call in [
+            ("of one head", {"num_heads": 1, "bias": False}, [(2, 4), (3, 4), (3, 4)], {}),
+            ("of other sizes", {"kdim": 3, "vdim": 5}, [(2, 4), (3, 3), (3, 5)], {"average_attn_weights": False}),
+            ("with padding", {}, [(2, 4), (3, 4), (3, 4)], {"key_padding_mask": [False, True, False]}),
+            (
+                "with a mask",
+                {},
+                [(2, 4), (3, 4), (3, 4)],
+                {"attn_mask": [[False, True, False], [True, True, False]], "average_attn_weights": False},
+            ),
+            (
+                "with scores to add",
+                {},
+                [(2, 4), (3, 4), (3, 4)],
+                {"attn_mask": [[0.5, -1.0, 0.0], [2.0, float("-inf"), 0.0]], "need_weights": False},
+            ),
+        ]
+    },
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
 text = f'{{"pytorch": "{torch.__version__}", "cases": {{\n{lines}\n}}}}\n'

@@ -25,6 +25,7 @@ TAKES_RNG = {
     "LSTM": lambda rng: nn.LSTM(2, 2, rng=rng),
     "LSTMCell": lambda rng: nn.LSTMCell(2, 2, rng=rng),
     "CausalSelfAttention": lambda rng: CausalSelfAttention(2, 1, rng=rng),
+    "MultiheadAttention": lambda rng: nn.MultiheadAttention(2, 1, rng=rng),
     "Dropout": lambda rng: Dropout(0.5, rng=rng),
     "kaiming_uniform_": lambda rng: init.kaiming_uniform_(TABLE, rng=rng),
     "kaiming_normal_": lambda rng: init.kaiming_normal_(TABLE, rng=rng),
