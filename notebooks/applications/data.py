@@ -129,7 +129,7 @@ def digits():
 
 
 def tumours():
-    """569 breast tumours: 30 measurements of their cells' nuclei, whether each was malignant (1), and what was measured.
+    """569 breast tumours: 30 measurements of their cells' nuclei, which were malignant (1), and what was measured.
 
     From scikit-learn; W. Wolberg, O. Mangasarian, N. Street and W. Street, 1995, the UCI repository's Breast Cancer
     Wisconsin (Diagnostic), CC BY 4.0.

@@ -24,8 +24,12 @@ every_application = pytest.mark.parametrize("path", APPLICATIONS, ids=lambda pat
 SHORT = {
     "diagnosis": ("EPOCHS, SEEDS = 10, (0,)", lambda names: names["shares"][-1] > 0.96),
     "digits": ("EPOCHS, SEEDS = 6, (0,)", lambda names: names["rows"]["convolutional"][0] > 0.96),
+    "recommendation": (
+        "EPOCHS, SEEDS = 3, (0,)",
+        lambda names: names["rows"]["chalkgrad"][0] < names["rows"]["film and person"][0],
+    ),
 }
-ARCHIVES = {}  # what they read, apart from packages that are installed
+ARCHIVES = {"recommendation": data.MOVIELENS}  # what they read, apart from packages that are installed
 
 
 @pytest.mark.slow
