@@ -53,6 +53,8 @@ ORDER = [
     "viz/classroom/check_engine",
     "viz/classroom/check_engine/__init__",
     "viz/classroom/exercises",
+    "viz/classroom/exercises/applications",
+    "viz/classroom/exercises/applications/__init__",
     "viz/classroom/exercises/__init__",
     "viz/classroom/gradebook",
     "viz/classroom/gradebook/__init__",
