@@ -59,6 +59,8 @@ ORDER = [
     "viz/classroom/gradebook",
     "viz/classroom/gradebook/__init__",
     "viz/classroom/__init__",
+    "viz/command_line",
+    "viz/command_line/__init__",
     "viz",
     "viz/__init__",
     "notebooks",
