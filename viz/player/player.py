@@ -34,7 +34,7 @@ from viz.player.document import check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import ALL_PATHS, HINTS, LANGUAGES, ORDERS
-from viz.player.squeeze import squeezed_script, squeezed_style
+from viz.player.squeeze import squeezed_script, squeezed_style, with_short_names
 from viz.plots.gif import save_gif
 
 MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
@@ -155,7 +155,7 @@ class Player:
             self.title,
             self.lang,
             squeezed_style(style),
-            squeezed_script(script),
+            with_short_names(squeezed_script(script)),
             {**self.graph, "words": words, "lang": self.lang},
             before=squeezed_script(theme),
         )
@@ -227,7 +227,7 @@ def _graph(
     rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
     lines = [source_lines.get(node) for node in order]
     name = node_names(order, names)
-    views, clusters, first = _views(order, name, depth, LANGUAGES[lang], unfolded)
+    views, clusters, first = _views(order, name, depth, lang, unfolded)
     return {
         "names": [name[node] for node in order],
         "operations": [node.op for node in order],
@@ -281,7 +281,7 @@ def _short(formula: Expression) -> str:
 
 
 def _views(
-    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, words: Mapping[str, Any], unfolded: bool
+    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, lang: str, unfolded: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """The views that the page offers, with different modules expanded; the modules; and the view to begin with.
 
@@ -292,7 +292,8 @@ def _views(
         {prefix for path in paths.values() for prefix in folding.prefixes(path)}, key=lambda p: (len(p), p)
     )
     number = {path: i for i, path in enumerate(modules)}
-    drawing = _Drawing({node: i for i, node in enumerate(order)}, name, number, words, unfolded)
+    beside = f"{ORDERS[lang]['true']} -0.00000" if unfolded else ""
+    drawing = _Drawing({node: i for i, node in enumerate(order)}, name, number, LANGUAGES[lang], beside)
     arranged = module_by_module(order, paths)
     if not modules:
         return [drawing.view(*folding.collapse(order, paths, folding.expanded_to(None)), arranged)], [], 0
@@ -335,7 +336,7 @@ class _Drawing:
     name: Mapping[Value, str]
     number: Mapping[folding.ModulePath, int]
     words: Mapping[str, Any]
-    compares: bool  # a gradient with the true one
+    beside: str  # the row with the true gradient, below that with the gradient of a wrong order
 
     def view(
         self, vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value, folding.Vertex], arranged: Sequence[Value]
@@ -391,5 +392,4 @@ class _Drawing:
         if vertex.role == "constant":
             return (self.name[vertex],)
         title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
-        beside = ", -0.00000000" if self.compares else ""
-        return f"✓ {title} ✓", "data -0.00000", f"grad -0.0000{beside or '0'}"
+        return f"✓ {title} ✓", "data -0.00000", "grad -0.00000", *filter(None, [self.beside])
