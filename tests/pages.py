@@ -1,5 +1,7 @@
 """Pages that tests open in Chromium: whatever a page complains about, or asks for from elsewhere, fails its test."""
 
+from time import sleep
+
 from tests.conftest import PATIENCE
 
 
@@ -44,10 +46,17 @@ class Pages:
         assert {url for url in self.asked if url != "about:blank"} <= self._addresses
 
 
+# Sets the part of the address after #, and waits until the page has been told.
+SET_HASH = """hash => new Promise(done => {
+  addEventListener("hashchange", () => done(), { once: true });
+  location.hash = hash;
+})"""
+
+
 def until(page, expression):
     """Wait until something is true. (Playwright's own way is an `eval`, which these pages forbid.)"""
     for _ in range(PATIENCE // 20):
         if page.evaluate(expression):
             return
-        page.wait_for_timeout(20)
+        sleep(0.02)
     raise AssertionError(f"never became true: {expression}")

@@ -19,6 +19,7 @@ from engine.graph import local_derivatives
 from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps, builtin_name
+from engine.utils.messages import brief
 from engine.versions import checked_order
 from viz.formulas.mistakes import MISTAKES
 from viz.formulas.notation import MATHML
@@ -30,7 +31,7 @@ from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
 from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, size_line
 from viz.player.animation import pictures
-from viz.player.document import check_look, document, frame
+from viz.player.document import check_ending, check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import ALL_PATHS, HINTS, LANGUAGES, ORDERS
@@ -95,7 +96,7 @@ def play(
     4
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+        raise TypeError(f"expected the Value to play, got {type(root).__name__} {brief(root)}{called_hint(root)}")
     check_look(lang, LANGUAGES, height)
     folding.check_depth(depth)
     graph = checked_order(root)
@@ -164,12 +165,13 @@ class Player:
         """Write the page to a file, whole or not at all, or the steps as an animation for slides; and return its path.
 
         Args:
-            path: the file. If it ends in ``.gif``, it is an animation of the first view, in which each box fires once
-                in each pass.
+            path: the file, whose name ends in ``.html`` or ``.gif``. The animation is of the first view; in it each
+                box fires once in each pass.
             seconds: how long the animation takes; by default a second for each step.
 
         Raises:
-            ValueError: if an animation would have more than 60 boxes, or play a wrong order.
+            ValueError: if the name ends in something else, or an animation would have more than 60 boxes, or play a
+                wrong order.
             ImportError: if an animation is asked for, and matplotlib or Pillow is not installed.
         """
         path = Path(path)
@@ -178,6 +180,7 @@ class Player:
                 raise ValueError("an animation plays the right order; save a wrong one as a page, such as wrong.html")
             frames = list(pictures(self.graph, LIGHT.styles, LANGUAGES[self.lang]))
             return save_gif(frames, path, len(frames) if seconds is None else seconds)
+        check_ending(path, ".gif")
         write(path, self.html.encode())
         return path
 

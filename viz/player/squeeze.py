@@ -63,7 +63,8 @@ def with_short_names(script: str) -> str:
             others.add(token)
     times = Counter(tokens)
     long = sorted((name for name in own - others if len(name) > 3), key=lambda name: (-times[name], name))
-    short = dict(zip(long, (f"${''.join(letters)}" for size in count(1) for letters in product(ascii_letters, repeat=size))))
+    endings = ("".join(letters) for size in count(1) for letters in product(ascii_letters, repeat=size))
+    short = {name: f"${ending}" for name, ending in zip(long, endings)}
     return "".join(short.get(match[0], match[0]) for match in TOKEN.finditer(script))
 
 

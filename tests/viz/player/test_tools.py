@@ -16,6 +16,7 @@ from engine import Value
 from engine.graph import topological_order
 from engine.steps import backward_steps
 from nn import MLP, GRUCell, Linear, mse_loss
+from tests.pages import SET_HASH, until
 from tests.paths import ROOT
 from tests.viz.player.graphs import labelled, network
 from viz import backward_in_order, explain, nudge, play
@@ -30,23 +31,15 @@ from viz.player.squeeze import TOKEN, squeezed_script
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
 def page(request, tmp_path):
     """A page in one of the browsers, with `page.play(player, address)`; in the end, nothing was complained about."""
-    driver = request.getfixturevalue("browser" if request.param == "chromium" else "firefox")
-    page, complaints = driver.new_page(), []
-    if request.param == "chromium":
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
-    else:
-        complaints = driver.complaints
-        complaints.clear()
+    page = request.getfixturevalue("pages" if request.param == "chromium" else "firefox_page")
+    page = page.page() if request.param == "chromium" else page
 
     def open_player(player, address=""):
         path = player.save(tmp_path / f"{len(list(tmp_path.iterdir()))}.html")
         page.goto(path.as_uri() + address)
 
     page.play = open_player
-    yield page
-    page.close()
-    assert complaints == []
+    return page
 
 
 def read(page, selector):
@@ -84,10 +77,8 @@ def test_the_address_says_what_is_open(page):
     page.play(play(root))
     page.evaluate("document.querySelector('#nudge').click()")
     page.evaluate("player.go(2)")
-    page.evaluate("new Promise((done) => setTimeout(done, 400))")
-    assert page.evaluate("location.hash") == "#2&nudge=0,0.1"
-    page.evaluate("() => { location.hash = '#1&paths=1'; }")
-    page.evaluate("new Promise((done) => setTimeout(done, 400))")
+    until(page, "location.hash === '#2&nudge=0,0.1'")
+    page.evaluate(SET_HASH, "#1&paths=1")
     assert page.evaluate("[player.step, document.querySelector('#from').value]") == [1, "1"]
 
 

@@ -32,6 +32,7 @@ from typing import Any, Literal
 
 from engine import Value
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
@@ -155,7 +156,7 @@ def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
 
     def outputs(function: Any) -> list[Any]:
         if not callable(function):
-            raise TypeError(f"expected a function, got {type(function).__name__} {function!r:.40}")
+            raise TypeError(f"expected a function, got {type(function).__name__} {brief(function)}")
         return [function(*deepcopy(given)) for given in arguments]
 
     return outputs
@@ -175,10 +176,10 @@ def check(name: str, answer: Any) -> Verdict:
     lessons = sorted(name.removeprefix("lesson_") for name in found if name.startswith("lesson_"))
     lesson = str(name).partition(".")[0]
     if lesson not in lessons:
-        raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')
+        raise ValueError(f'there is no exercise {brief(name)}; write lesson and exercise as "01.1", {_among(lessons)}')
     exercises: Mapping[str, Exercise] = import_module(f"viz.classroom.exercises.lesson_{lesson}").EXERCISES
     if name not in exercises:
-        raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
+        raise ValueError(f"there is no exercise {brief(name)} in lesson {lesson}; there are {', '.join(exercises)}")
     return replace(exercises[name].check(answer), exercise=name)
 
 
