@@ -33,7 +33,10 @@ class Pages:
 
     def open(self, path, step="", **options):
         """A page with this file, at an address that ends in `step`."""
-        page = self.page(**options)
+        return self.go(self.page(**options), path, step)
+
+    def go(self, page, path, step=""):
+        """Go to a file in one of these pages."""
         self._addresses.add(path.as_uri())
         page.goto(path.as_uri() + step)
         return page

@@ -49,9 +49,8 @@ def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
         raise ValueError("plot_history takes a history of at least one epoch, got an empty one; train first")
     ax = axes(ax, (7, 4.5))
     ends, title = [], ""
-    for (name, curve), colour, dash, marker in zip(
-        curves.items(), cycle(_line_colours(ax)), cycle(DASHES), cycle(MARKERS)
-    ):
+    looks = zip(cycle(_line_colours(ax)), cycle(DASHES), cycle(MARKERS))
+    for (name, curve), (colour, dash, marker) in zip(curves.items(), looks):
         epochs = range(1, len(curve) + 1)
         look: dict[str, Any] = {
             "color": colour,

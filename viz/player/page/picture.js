@@ -94,14 +94,16 @@ function drawnBox(parent, [id, x, y, width, height]) {
 const pen = document.createElement("canvas").getContext("2d"); // which measures texts
 function textSetter(element, box) { // returns a function that sets the text, squeezed if it is too wide for the box
   const node = element.firstChild ?? element.appendChild(document.createTextNode(""));
+  const isTitle = element.matches(".title"), beside = isTitle ? 44 : 12; // a title has the mark at its side
   let squeezed = false, width;
+  set(element, { lengthAdjust: "spacingAndGlyphs" });
   return (text = node.data) => {
     if (text === node.data && width === box.width) return;
     node.data = text;
     width = box.width;
-    pen.font = `${element.classList.contains("title") ? "bold " : ""}16px Helvetica, Arial, "Noto Sans", sans-serif`;
-    const wide = pen.measureText(text).width > width - 12;
-    if (wide) set(element, { textLength: width - 12, lengthAdjust: "spacingAndGlyphs" });
+    pen.font = `${isTitle ? "bold " : ""}16px Helvetica, Arial, "Noto Sans", sans-serif`;
+    const wide = pen.measureText(text).width > width - beside;
+    if (wide) set(element, { textLength: width - beside });
     else if (squeezed) element.removeAttribute("textLength");
     squeezed = wide;
   };
