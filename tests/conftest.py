@@ -65,7 +65,7 @@ def pages(browser, windows):
     opened.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def firefox(tmp_path_factory):
     """The machine's Firefox, headless. Without one the test is skipped, unless BROWSER_REQUIRED is set, as in CI."""
     path = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)

@@ -24,7 +24,7 @@ from engine.functional import gradients
 from engine.modes import TraceError, callers_depth, switched
 from engine.rules import Rule
 from engine.utils.locks import new_lock
-from engine.utils.messages import brief
+from engine.utils.messages import brief, shortened
 from engine.value import Value, as_value
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def why_no_machine() -> str:
             for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar", "engine.compiler.list_items"):
                 import_module(module)
     except Exception as error:  # such as a numba that does not fit the NumPy
-        return f"numba can't be imported: {error!s:.200}"
+        return f"numba can't be imported: {shortened(str(error), 200)}"
     return ""
 
 

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from engine import no_grad
+from engine.names import number
 from nn import MLP, SGD, Adam, binary_cross_entropy_with_logits, cross_entropy, moons, mse_loss, spirals
 from tests.pages import SET_HASH, until
 from viz import play_training
@@ -69,7 +70,7 @@ def test_every_step_shows_what_was_recorded(opened, one):
     for step, frame in enumerate(run.frames):
         assert at(page) == step
         loss, norm, right = facts(page)
-        assert written(loss) == pytest.approx(run.losses[step], rel=6e-2 if run.losses[step] < 1e-3 else 6e-3)
+        assert loss == number(run.losses[step])  # as the player writes it
         assert written(norm) == pytest.approx(frame.norm, rel=6e-3)
         assert right == f"{frame.right} of 40"
         assert page.locator("#counter").text_content() == f"step {step} of 30"
@@ -78,7 +79,8 @@ def test_every_step_shows_what_was_recorded(opened, one):
     assert len(set(pictures)) == 31
     for step in range(29, -1, -1):
         page.keyboard.press("ArrowLeft")
-        assert page.evaluate(PICTURE) == pictures[step]
+        assert at(page) == step
+        assert step % 7 or page.evaluate(PICTURE) == pictures[step]
 
 
 # The colours of the canvas at points of the plane: red and blue.
@@ -110,6 +112,9 @@ def test_the_colour_of_the_plane_is_the_class_that_the_model_answers(opened, one
 def test_a_neuron_shows_its_weights_and_gradients(opened, one):
     played, model = one
     page = opened(played, "#30")
+    assert page.locator(".neuron text").all_text_contents() == ["x₁", "x₂", *[""] * 7]
+    figure, name = page.locator(".net").bounding_box(), page.locator(".neuron text").first.bounding_box()
+    assert figure["x"] <= name["x"] < name["x"] + name["width"] < page.locator("circle").first.bounding_box()["x"]
     page.locator(".neuron").nth(4).click()  # after two inputs, the third neuron
     assert page.locator("caption").text_content() == "neuron 3 of layer 1"
     rows = [row.locator("td").all_text_contents() for row in page.locator("tbody tr").all()]
@@ -260,6 +265,23 @@ def test_other_networks_have_their_pictures(opened, make):
     assert at(page) == last
     inks = page.locator("canvas").evaluate_all(INKS)
     assert all(ink > 10 for ink in inks)
+    names = page.locator(".neuron text").all_text_contents()
+    assert (names[0], names[-3:]) == ("x" if make is curve else "x₁", [*"012"] if make is arms else [""] * 3)
+
+
+def test_it_plays_in_firefox_too(firefox_page, one, tmp_path):
+    played, model = one
+    firefox_page.goto(played.save(tmp_path / "training.html").as_uri() + "#30")
+    colours = firefox_page.evaluate(COLOURS, [X[0], [-1.2, 1.1]])
+    assert len(set(map(tuple, colours))) == 2
+    firefox_page.click(".neuron:nth-of-type(5)")
+    shown = "[...document.querySelectorAll('tbody tr:first-child td')].map(cell => Number(cell.textContent))"
+    weights = [w.data for w in model.layers[0].neurons[2].w]
+    assert firefox_page.evaluate(shown) == pytest.approx(weights, rel=1e-3)
+    firefox_page.press("ArrowLeft")
+    assert firefox_page.evaluate("training.step") == 29
+    firefox_page.click("#play")
+    until(firefox_page, "training.step === 30")
 
 
 TEXTS = """() => [...document.querySelectorAll("body *")].filter(

@@ -12,7 +12,7 @@ from numbers import Rational, Real
 from typing import Any, Literal
 
 from engine.utils.console import printable
-from engine.utils.messages import brief
+from engine.utils.messages import brief, shortened
 from viz.formulas.mistakes import Mistake
 from viz.formulas.notation import in_page
 
@@ -100,7 +100,7 @@ class Verdict:
     @property
     def line(self) -> str:
         """The state in one line."""
-        return f"wrong, you wrote {str(self.given).strip():.40}" if self.state == "wrong" else self.state
+        return f"wrong, you wrote {shortened(str(self.given).strip(), 40)}" if self.state == "wrong" else self.state
 
     def __str__(self) -> str:
         return "\n    ".join([f"{self.blank}: {self.line}", *self.causes.values()])
