@@ -274,7 +274,7 @@ def test_it_plays_in_firefox_too(firefox_page, one, tmp_path):
     firefox_page.goto(played.save(tmp_path / "training.html").as_uri() + "#30")
     colours = firefox_page.evaluate(COLOURS, [X[0], [-1.2, 1.1]])
     assert len(set(map(tuple, colours))) == 2
-    firefox_page.click(".neuron:nth-of-type(5)")
+    firefox_page.click("[aria-label='neuron 3 of layer 1']")
     shown = "[...document.querySelectorAll('tbody tr:first-child td')].map(cell => Number(cell.textContent))"
     weights = [w.data for w in model.layers[0].neurons[2].w]
     assert firefox_page.evaluate(shown) == pytest.approx(weights, rel=1e-3)
