@@ -18,6 +18,7 @@ from engine import rules
 from engine.graph import chain_rule, local_derivatives
 from engine.modes import switched
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import Value, as_value, grad_lock
 from engine.versions import checked_order
@@ -43,7 +44,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
     for value in (output, *inputs):
         if not isinstance(value, Value):
-            raise TypeError(f"gradients takes Values, got {value!r:.40}; for a function of numbers write grad(f)")
+            raise TypeError(f"gradients takes Values, got {brief(value)}; for a function of numbers write grad(f)")
     order = checked_order(output)
     involved = set(inputs)  # and all nodes between them and the output
     for node in order:
@@ -168,8 +169,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """
     if not (is_list_like(primals) and is_list_like(tangents)):
         raise TypeError(
-            f"jvp takes all arguments of f in a tuple, and their tangents in another, got {primals!r:.40} and "
-            f"{tangents!r:.40}; for one argument write jvp(f, (x,), (rate,))"
+            f"jvp takes all arguments of f in a tuple, and their tangents in another, got {brief(primals)} and "
+            f"{brief(tangents)}; for one argument write jvp(f, (x,), (rate,))"
         )
     primals, tangents = list(map(_as_list, primals)), list(map(_as_list, tangents))
     with _tracing((primals, tangents)) as symbolic, switched(recording=True):
@@ -208,7 +209,7 @@ def _check_argnums(argnums: int | Sequence[int], count: int) -> list[int]:
     chosen: list[Any] = list(argnums) if is_list_like(argnums) else [argnums]  # type: ignore[arg-type]
     chosen = [as_integer(i) for i in chosen]
     if None in chosen:
-        raise TypeError(f"argnums must be an integer or a sequence of integers, got {argnums!r:.40}; write argnums=0")
+        raise TypeError(f"argnums must be an integer or a sequence of integers, got {brief(argnums)}; write argnums=0")
     if chosen and not count:
         raise IndexError("a derivative needs the arguments of the function, got none; write grad(f)(x)")
     if not all(0 <= i < count for i in chosen):

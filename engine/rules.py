@@ -27,6 +27,7 @@ from typing import Any
 from engine import ieee
 from engine.ieee import DEGREES, LN2, LN10, PI, Float, nan
 from engine.utils.console import printable
+from engine.utils.messages import brief
 
 
 @printable
@@ -65,7 +66,7 @@ class Rule:
         if not isinstance(partials, tuple) or len(partials) != operands:
             raise TypeError(
                 f"the partials of the rule {self.symbol!r} must be a tuple of {operands}, one for each operand, got "
-                f"{partials!r:.60}; a tuple of one is written (slope,)"
+                f"{brief(partials, 60)}; a tuple of one is written (slope,)"
             )
         return partials
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine import nary_rules
 from engine.modes import switched
+from engine.utils.messages import brief
 from engine.value import Value
 
 
@@ -29,7 +30,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     if not isinstance(condition, Value):
         if type(condition).__name__ not in ("bool", "bool_"):  # Python's, and NumPy's by either of its names
             raise TypeError(
-                f"where takes a comparison, True, False or a Value that is above 0 if it holds, got {condition!r:.40}"
+                f"where takes a comparison, True, False or a Value that is above 0 if it holds, got {brief(condition)}"
             )
         condition = float(condition)
     return nary_rules.where(condition, x, y)

@@ -12,6 +12,7 @@ from typing import Any
 from engine import Value, dot, log_softmax, mean, nary_rules, rules, select, where
 from engine.modes import mode
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves
 from engine.value import as_value
 from nn.checks import as_index, check, check_at_least_0, check_number, is_number
@@ -124,7 +125,7 @@ def cross_entropy(
     """
     if not is_list_like(logits):
         raise TypeError(
-            f"cross_entropy takes a row of logits, one for each class, and then the target, got {logits!r:.40} as the "
+            f"cross_entropy takes a row of logits, one for each class, and then the target, got {brief(logits)} as the "
             "logits; write cross_entropy(logits, target)"
         )
     rows, targets = list(logits), list(targets) if is_list_like(targets) else targets
@@ -136,7 +137,7 @@ def cross_entropy(
             )
         rows, targets = [rows], [targets]
     elif not isinstance(targets, list):
-        raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {targets!r:.40}")
+        raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {brief(targets)}")
     _check_lengths("cross_entropy", len(rows), len(targets))
     against = _Classes(weight, ignore_index, label_smoothing)
     plain = weight is None and not label_smoothing and against.ignore_index < 0
@@ -163,7 +164,7 @@ class _Classes:
         self.weight: list[float] | None = None
         if weight is not None:
             if not is_list_like(weight):
-                raise ValueError(f"weight must be a list with a number for each class, got {weight!r:.40}")
+                raise ValueError(f"weight must be a list with a number for each class, got {brief(weight)}")
             for w in (weight := list(weight)):
                 check_at_least_0("each weight", w)
             self.weight = list(map(float, weight))
@@ -220,8 +221,8 @@ class _Classes:
             return self._expected(row, probabilities) / (above_0 * are_1)
         if not all(is_number(p) and p >= 0 for p in numbers) or not abs(fsum(numbers) - 1) < _OFF:
             raise ValueError(
-                f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {numbers!r:.60}; if an example "
-                "may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
+                f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {brief(numbers, 60)}; "
+                "if an example may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
             )
         return self._expected(row, [p if isinstance(p, Value) else float(p) for p in probabilities])
 
@@ -241,7 +242,7 @@ class _Classes:
         if i is None:
             raise TypeError(
                 "cross_entropy takes the index of the correct class for each row, a whole number, or a row of "
-                f"probabilities, got {target!r:.40}; write int(y) for each y of a flat list if they are indices, or "
+                f"probabilities, got {brief(target)}; write int(y) for each y of a flat list if they are indices, or "
                 "[1 - y, y] if they are probabilities"
             )
         return i
@@ -289,7 +290,7 @@ def _parameter_list(name: str, parameters: Any) -> list[Value]:
         raise ValueError(f"{name} takes at least one parameter, got none; write model.parameters()")
     for parameter in values:
         if not isinstance(parameter, Value):
-            raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
+            raise TypeError(f"{name} takes Values, got {brief(parameter)}; write model.parameters()")
     return values
 
 

@@ -16,6 +16,7 @@ from engine.compiler.buffers import Binding
 from engine.compiler.guards import bump_module_version
 from engine.utils.console import printable
 from engine.utils.conversion import to_float
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves, tree_map
 from nn.summary import Summary, SummaryRow
 from nn.tensors import format_shape, is_container, shape
@@ -180,7 +181,7 @@ class Module:
     def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """Check a state as `load_state_dict` does, and return what loads it."""
         if not isinstance(state, Mapping):
-            raise TypeError(f"load_state_dict takes a dict, as state_dict() returns it, got {state!r:.40}")
+            raise TypeError(f"load_state_dict takes a dict, as state_dict() returns it, got {brief(state)}")
         tensors, numbers, mismatches = dict(named_tensors(self)), dict[str, Any](), list[str]()
         for name, tensor in tensors.items():
             if name not in state:

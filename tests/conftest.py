@@ -50,6 +50,22 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def windows(browser):
+    """Windows of Chromium that are open, by their options."""
+    return {}
+
+
+@pytest.fixture
+def pages(browser, windows):
+    """Pages in Chromium. In the end it asserts that none complained, or asked for anything but its own file."""
+    from tests.pages import Pages
+
+    opened = Pages(browser, windows)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
 def firefox(tmp_path_factory):
     """The machine's Firefox, headless. Without one the test is skipped, unless BROWSER_REQUIRED is set, as in CI."""
     path = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
@@ -62,6 +78,16 @@ def firefox(tmp_path_factory):
     running = Firefox(path, tmp_path_factory.mktemp("firefox"))
     yield running
     running.close()
+
+
+@pytest.fixture
+def firefox_page(firefox):
+    """A page in Firefox. In the end it asserts that nothing was complained about."""
+    firefox.complaints.clear()
+    page = firefox.new_page()
+    yield page
+    page.close()
+    assert firefox.complaints == []
 
 
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.modes import mode
 from engine.utils.conversion import array_shape
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves
 from engine.value import Leaf, Value
 
@@ -65,7 +66,7 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
     if isinstance(tree, Hashable):
         return "as it is", type(tree), tree
     raise TypeError(
-        f"a compiled function takes numbers and nested lists or arrays of them, got {type(tree).__name__} {tree!r:.40}"
+        f"a compiled function takes numbers and nested lists or arrays of them, got {type(tree).__name__} {brief(tree)}"
     )
 
 
@@ -194,7 +195,7 @@ class Batch:
             self.args = [arg.to_numpy() if hasattr(type(arg), "to_numpy") else arg for arg in args]
         for arg in self.args:
             if not hasattr(type(arg), "__len__") or isinstance(arg, (dict, str)) or array_shape(arg) == ():
-                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
+                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {brief(arg)}")
         sizes = [len(arg) for arg in self.args]
         if len(set(sizes)) != 1 or not sizes[0]:
             listed = " and ".join(map(str, sizes)) or "no argument"

@@ -24,6 +24,7 @@ from engine.functional import gradients
 from engine.modes import TraceError, callers_depth, switched
 from engine.rules import Rule
 from engine.utils.locks import new_lock
+from engine.utils.messages import brief, shortened
 from engine.value import Value, as_value
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ class Recorder:
             difference = "the sign of a zero has changed, and it is not an argument"
         if not difference and result != result_again:
             before, now = (list(opaque_leaves(each)) for each in (result, result_again))
-            difference = f"besides numbers it returned {before!r:.60}, and now it returns {now!r:.60}"
+            difference = f"besides numbers it returned {brief(before, 60)}, and now it returns {brief(now, 60)}"
         if difference:
             raise self._another(difference)
 
@@ -272,7 +273,7 @@ def why_no_machine() -> str:
             for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar", "engine.compiler.list_items"):
                 import_module(module)
     except Exception as error:  # such as a numba that does not fit the NumPy
-        return f"numba can't be imported: {error!s:.200}"
+        return f"numba can't be imported: {shortened(str(error), 200)}"
     return ""
 
 

@@ -7,6 +7,8 @@ import operator
 from numbers import Number, Real
 from typing import Any
 
+from engine.utils.messages import brief
+
 
 def to_float(data: Any) -> float:
     """The one real number that `data` holds: an int, bool, fraction, NumPy scalar or array of no dimensions.
@@ -48,7 +50,7 @@ def to_float(data: Any) -> float:
         hint = "are the parentheses of a call missing?"
     else:
         hint = "write float(...) around it if it is one number"
-    raise TypeError(f"a Value holds one real number, got {kind} {data!r:.40}; {hint}")
+    raise TypeError(f"a Value holds one real number, got {kind} {brief(data)}; {hint}")
 
 
 def as_integer(given: Any) -> int | None:

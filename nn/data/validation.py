@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from engine.compiler.pytree import is_array
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 
 
@@ -36,7 +37,7 @@ def check_array(name: str, examples: Any, ragged: bool = False) -> Any:
     if hasattr(type(examples), "to_numpy"):  # a pandas table, or a column of one
         examples = examples.to_numpy()
     if not is_list_like(examples):
-        raise TypeError(f"{name} must be a list or an array of examples, got {examples!r:.40}")
+        raise TypeError(f"{name} must be a list or an array of examples, got {brief(examples)}")
     mixed = hasattr(type(examples), "dtype") and not is_array(examples)  # a table with columns of several types
     if not is_array(examples):
         examples = list(examples.tolist() if mixed else examples)
@@ -50,7 +51,7 @@ def check_array(name: str, examples: Any, ragged: bool = False) -> Any:
             if not _is_finite(x):
                 shown = float(x) if isinstance(x, float) else x  # nan, rather than np.float64(nan)
                 raise ValueError(
-                    f"row {i} of {name} holds {shown!r:.40}, which is not a finite number; remove the row, or fill in "
+                    f"row {i} of {name} holds {brief(shown)}, which is not a finite number; remove the row, or fill in "
                     "a number"
                 )
         if not ragged and _structure(row) != first:
@@ -66,7 +67,8 @@ def check_table(name: str, X: Any) -> Any:
     X = check_array(name, X)
     if not is_list_like(X[0]) or any(map(is_list_like, X[0])) or not len(X[0]):
         raise ValueError(
-            f"{name} must be rows of numbers, got {X[0]!r:.40} as the first; write a single column as [[x] for x in xs]"
+            f"{name} must be rows of numbers, got {brief(X[0])} as the first; "
+            "write a single column as [[x] for x in xs]"
         )
     return X
 

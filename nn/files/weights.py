@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.utils.files import write_file
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves
 from nn.module import Module
 
@@ -86,7 +87,7 @@ def load(model: Module, path: str | os.PathLike[str]) -> Metadata:
 def _format(model: Any, path: str | os.PathLike[str], verb: str) -> tuple[Write, Read]:
     """The functions that write and read the format of this file."""
     if not isinstance(model, Module):
-        raise TypeError(f"{verb} takes a model and then a path, got {model!r:.40}; write {verb}(model, path)")
+        raise TypeError(f"{verb} takes a model and then a path, got {brief(model)}; write {verb}(model, path)")
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
         raise ValueError(

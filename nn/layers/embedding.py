@@ -12,6 +12,7 @@ import random
 from typing import Any
 
 from engine import Value, select
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from nn.checks import as_index, check_integer, check_rng
 from nn.module import Module
@@ -58,7 +59,7 @@ class Embedding(Module):
             return [select(column, x) for column in zip(*self.weight)]
         i = as_index(x)
         if i is None:
-            raise TypeError(f"{self!r} takes whole numbers as indices, got {x!r:.40}; write int(x) for each x")
+            raise TypeError(f"{self!r} takes whole numbers as indices, got {brief(x)}; write int(x) for each x")
         if not 0 <= i < len(self.weight):
             raise IndexError(f"{self!r} takes indices from 0 to {len(self.weight) - 1}, one for each row, got {i}")
         return list(self.weight[i])

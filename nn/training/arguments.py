@@ -5,6 +5,7 @@ from typing import Any
 from engine import Value
 from engine.modes import switched
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from nn.checks import is_number
 from nn.data import DataLoader, train_test_split
@@ -18,13 +19,15 @@ from nn.training.surroundings import preserve_training_mode
 def check_parts(caller: str, model: Any, loss: Any, optimizer: Any, compiled: Any) -> None:
     """Whether they are what they should be, and fit together; `caller` is the function that they were given to."""
     if not isinstance(model, Module):
-        raise TypeError(f"{caller} takes a Module, got {model!r:.40}; write {caller}(model, (X, y), loss, optimizer)")
+        raise TypeError(f"{caller} takes a Module, got {brief(model)}; write {caller}(model, (X, y), loss, optimizer)")
     if not callable(loss):
         raise TypeError(
-            f"loss must be a function of outputs and targets, got {loss!r:.40}; write mse_loss, for example"
+            f"loss must be a function of outputs and targets, got {brief(loss)}; write mse_loss, for example"
         )
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{caller} takes an optimizer, got {optimizer!r:.60}; write SGD(model.parameters(), lr=0.1)")
+        raise TypeError(
+            f"{caller} takes an optimizer, got {brief(optimizer, 60)}; write SGD(model.parameters(), lr=0.1)"
+        )
     if set(optimizer.parameters).isdisjoint(model.parameters(frozen=True)):
         raise ValueError(
             f"the optimizer has {len(optimizer.parameters)} parameters, and none of them belongs to this model; create "
@@ -90,7 +93,9 @@ def try_loss(model: Module, loss: Any, loader: DataLoader) -> None:
         targets = y if is_list_like(y[0]) else labels_of(loader)
         value = loss(outputs * len(targets), targets)
     if not isinstance(value, Value):
-        raise TypeError(f"loss must give one Value, got {value!r:.60}; write the mean over all outputs and targets")
+        raise TypeError(
+            f"loss must give one Value, got {brief(value, 60)}; write the mean over all outputs and targets"
+        )
 
 
 def labels_of(loader: DataLoader) -> list[Any]:

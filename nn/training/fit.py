@@ -24,6 +24,7 @@ from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
 from engine.modes import callers_depth
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from nn.checks import check_integer, check_number
 from nn.data import DataLoader
 from nn.module import Module
@@ -103,7 +104,7 @@ def fit(
     check_parts("fit", model, loss, optimizer, compiled)
     if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
         raise ValueError(
-            f"schedule must be a schedule of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)"
+            f"schedule must be a schedule of this optimizer, got {brief(schedule)}; write StepLR(optimizer, ...)"
         )
     if clip is not None:
         check_number("clip", clip, lambda x: x > 0, "a norm above 0")
@@ -112,9 +113,9 @@ def fit(
     patience = as_integer(early_stopping)
     stopping = early_stopping if patience is None else EarlyStopping(patience)
     if not isinstance(stopping, EarlyStopping | None):
-        raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {stopping!r:.40}")
+        raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {brief(stopping)}")
     if stopping is not None and held_out is None:
-        raise ValueError(f"early_stopping={early_stopping!r:.40} watches a validation loss; add validation=0.2")
+        raise ValueError(f"early_stopping={brief(early_stopping)} watches a validation loss; add validation=0.2")
     check_last_batch(model, loader)
     for examples in (loader, held_out):
         if examples is not None:

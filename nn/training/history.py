@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.names import number
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from nn.checks import check_state, is_number
 from nn.module import Module
 
@@ -96,7 +97,7 @@ class History:
         check_state("a History", state, own, may_differ=own)
         for name, numbers in state.items():
             if not isinstance(numbers, (list, tuple)) or not all(map(is_number, numbers)):
-                raise ValueError(f"a History takes a list of numbers as its {name}, got {numbers!r:.40}")
+                raise ValueError(f"a History takes a list of numbers as its {name}, got {brief(numbers)}")
             if len(numbers) > len(state["loss"]) or (len(numbers) < len(state["loss"]) and name != "validation_loss"):
                 raise ValueError(f"a History of {len(state['loss'])} epochs has {len(numbers)} numbers for {name}")
 

@@ -15,6 +15,7 @@ from engine.graph import local_derivatives
 from engine.names import node_names, number
 from engine.steps import backward_steps
 from engine.utils.conversion import to_float
+from engine.utils.messages import brief
 from engine.versions import checked_order
 from viz.formulas.notation import Notation
 from viz.formulas.report import Block, Equations, Report, Sentence
@@ -123,7 +124,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
 def _checked_graph(root: Any, *values: Any) -> list[Value]:
     for value in (root, *values):
         if not isinstance(value, Value):
-            raise TypeError(f"expected a Value of the graph, got {type(value).__name__} {value!r:.40}")
+            raise TypeError(f"expected a Value of the graph, got {type(value).__name__} {brief(value)}")
     return checked_order(root)
 
 

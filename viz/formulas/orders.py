@@ -13,6 +13,7 @@ from engine.anomaly import source_lines
 from engine.graph import local_derivatives, topological_order
 from engine.names import node_names, number
 from engine.steps import backward_steps
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from engine.versions import checked_order
 from viz.formulas.explain import each_operation
@@ -114,7 +115,7 @@ def order_rule(order: str | Order | Sequence[Value]) -> Order | Sequence[Value]:
         raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
     rule = ORDERS[order] if isinstance(order, str) else order
     if not callable(rule) and not is_list_like(rule):
-        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
+        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {brief(order)}")
     return rule
 
 
@@ -157,7 +158,7 @@ def backward_in_order(
     (18.0, 9.0)
     """
     if not isinstance(loss, Value):
-        raise TypeError(f"expected a Value, got {type(loss).__name__} {loss!r:.40}")
+        raise TypeError(f"expected a Value, got {type(loss).__name__} {brief(loss)}")
     rule = order_rule(order)
     graph = checked_order(loss)
     name = node_names(graph, names)

@@ -14,6 +14,7 @@ from engine.graph import topological_order
 from engine.names import given_names, number
 from engine.steps import builtin_name
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.graph import folding
 
 Edges = Literal["plain", "local"]
@@ -77,11 +78,11 @@ def picture(
         ValueError: if there are more than `max_nodes` boxes, or `edges` is neither ``"plain"`` nor ``"local"``.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+        raise TypeError(f"expected the Value to draw, got {type(root).__name__} {brief(root)}{called_hint(root)}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
     if not isinstance(max_nodes, int):
-        raise TypeError(f"max_nodes must be a whole number, got {type(max_nodes).__name__} {max_nodes!r:.40}")
+        raise TypeError(f"max_nodes must be a whole number, got {type(max_nodes).__name__} {brief(max_nodes)}")
     folding.check_depth(depth)
     order = topological_order(root)
     paths = folding.module_paths(order)

@@ -260,6 +260,11 @@ LANGUAGES: dict[str, dict[str, Any]] = {
 ORDERS: dict[str, dict[str, str]] = {
     "en": {
         "assigned": "old, replaced by the contribution",
+        "replaces": "{node} sends {upstream} times {local}, which is {product}, to {parent}. It replaces what {parent} "
+        "had.",
+        "passesMore": "{node} sends {upstream} times {local}, which is {product}, to {parent}. {parent} now has "
+        "{total}, from {received} contributions instead of {expected}.",
+        "receivedMore": "{received} received instead of {expected}",
         "order": "order",
         "orderHint": "what this order of the backward pass leads to",
         "ownOrder": "in an order of your own",
@@ -274,6 +279,10 @@ ORDERS: dict[str, dict[str, str]] = {
     },
     "es": {
         "assigned": "el anterior, sustituido por la contribución",
+        "replaces": "{node} envía {upstream} · {local} = {product} a {parent}, donde sustituye a lo que había.",
+        "passesMore": "{node} envía {upstream} · {local} = {product} a {parent}, que acumula ahora {total}: "
+        "{received} contribuciones en vez de {expected}.",
+        "receivedMore": "{received} recibidas en vez de {expected}",
         "order": "orden",
         "orderHint": "a qué lleva este orden de la retropropagación",
         "ownOrder": "en un orden propio",
@@ -289,6 +298,10 @@ ORDERS: dict[str, dict[str, str]] = {
     },
     "ja": {
         "assigned": "前の値は寄与で置き換えられる",
+        "replaces": "{node} は {upstream} × {local} = {product} を {parent} に渡し、{parent} の前の値と置き換えます。",
+        "passesMore": "{node} は {upstream} × {local} = {product} を {parent} に渡します。"
+        "{parent} の勾配は {total} になりました（{expected} 個のはずが {received} 個）。",
+        "receivedMore": "{expected} 個のはずが {received} 個",
         "order": "順序",
         "orderHint": "この順序の逆伝播がどうなるかを見る",
         "ownOrder": "独自の順序",

@@ -59,7 +59,7 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     answers = _answers(model, [[x, y] for y in ys.tolist() for x in xs.tolist()])
     scores = np.array([class_scores(answer) for answer in answers]).reshape(steps, steps, -1)
     classes = class_indices(np.unique(labels).tolist(), scores.shape[2])
-    alpha = 0.22 if readable(ax.get_facecolor()) == "black" else 0.4  # on black, a fainter colour would not be visible
+    alpha = 0.4 if is_dark(ax) else 0.22  # on black, a fainter colour would not be visible
     for i in range(scores.shape[2]):
         lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best other class
         if lead.max() > 0:
@@ -187,6 +187,11 @@ def numbers(values: Any) -> list[float]:
 def ink(ax: "Axes") -> Any:
     """The colour of the text on these axes: black, or white in a dark style."""
     return ax.xaxis.label.get_color()
+
+
+def is_dark(ax: "Axes") -> bool:
+    """Whether the background of these axes is dark."""
+    return readable(ax.get_facecolor()) == "white"
 
 
 def readable(colour: Any) -> str:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 
@@ -100,7 +101,7 @@ def _input_names(names: Sequence[str] | None, count: int) -> list[str]:
     if names is None:
         return [f"x{i + 1}".translate(_SUBSCRIPTS) for i in range(count)]
     if isinstance(names, str):
-        raise TypeError(f"plot_neurons takes a list of names, one for each input, got the text {names!r:.40}")
+        raise TypeError(f"plot_neurons takes a list of names, one for each input, got the text {brief(names)}")
     if len(names) != count:
         raise ValueError(f"plot_neurons takes a name for each of {count} inputs, got {len(names)}")
     return list(map(str, names))
@@ -157,7 +158,7 @@ def network_of(model: Any) -> tuple[list[int], list[Any], list[Any]]:
     weights = [_weights(layer) for layer in weighted]
     if not weights:
         raise TypeError(
-            f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"
+            f"plot_neurons takes an MLP, or the sizes of at least two layers, got {brief(model)}; write [2, 16, 16, 1]"
         )
     for before, after in pairwise(weights):
         if len(before) != len(after[0]):

@@ -32,6 +32,7 @@ from typing import Any, Literal
 
 from engine import Value
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
@@ -155,7 +156,7 @@ def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
 
     def outputs(function: Any) -> list[Any]:
         if not callable(function):
-            raise TypeError(f"expected a function, got {type(function).__name__} {function!r:.40}")
+            raise TypeError(f"expected a function, got {type(function).__name__} {brief(function)}")
         return [function(*deepcopy(given)) for given in arguments]
 
     return outputs
@@ -174,10 +175,10 @@ def check(name: str, answer: Any) -> Verdict:
     modules = _modules()
     lesson = str(name).partition(".")[0]
     if lesson not in modules:
-        raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(modules)}')
+        raise ValueError(f'there is no exercise {brief(name)}; write lesson and exercise as "01.1", {_among(modules)}')
     exercises: Mapping[str, Exercise] = import_module(modules[lesson]).EXERCISES
     if name not in exercises:
-        raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
+        raise ValueError(f"there is no exercise {brief(name)} in lesson {lesson}; there are {', '.join(exercises)}")
     return replace(exercises[name].check(answer), exercise=name)
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from engine.utils.messages import brief
 from viz.classroom.check_engine.report import check_engine
 from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
@@ -92,7 +93,7 @@ def _quotient_of(divided: Callable[[Any, Any], Any]) -> list[float] | None:
     if quotient is None or quotient is ...:
         return None
     if not isinstance(quotient, MyValue):
-        raise TypeError(f"expected a Value made of x and y, got {quotient!r:.40}")
+        raise TypeError(f"expected a Value made of x and y, got {brief(quotient)}")
     quotient.backward()
     return [quotient.data, x.grad, y.grad]
 

@@ -10,11 +10,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.classroom.exercises.exercise import LOOKS, Verdict
 from viz.classroom.gradebook.languages import LANGUAGES
 from viz.classroom.gradebook.notebook import DamagedNotebook, better, verdicts_in
 from viz.formulas.notation import in_page
 from viz.graph.dot import write
+from viz.player.document import check_ending
 
 _STYLE = files("viz.classroom.gradebook") / "gradebook.css"
 _OF_ITS_OWN = """body { margin: 1.5em; background: #fff; color: #1a1a1a }
@@ -39,13 +41,13 @@ def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
         ValueError: if there is no notebook in it, or the language is unknown.
     """
     if not isinstance(lang, str) or lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r:.40}")
+        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {brief(lang)}")
     root = Path(folder)
     if not root.is_dir():
-        raise NotADirectoryError(f"expected a folder with students' notebooks, and {str(root)!r:.80} is not one")
+        raise NotADirectoryError(f"expected a folder with students' notebooks, and {brief(str(root), 80)} is not one")
     paths = [path for path in sorted(root.rglob("*.ipynb")) if not _is_hidden(path.relative_to(root))]
     if not paths:
-        raise ValueError(f"there is no notebook (a file that ends in .ipynb) in {str(root)!r:.80}")
+        raise ValueError(f"there is no notebook (a file that ends in .ipynb) in {brief(str(root), 80)}")
     verdicts: dict[str, dict[str, Verdict]] = {}
     damaged: dict[str, str] = {}
     for path in paths:
@@ -184,9 +186,8 @@ class Gradebook:
             ValueError: if it ends in something else.
         """
         path = Path(path)
-        if path.suffix.lower() not in (".html", ".csv"):
-            raise ValueError(f"the name of the file must end in .html or .csv, got {path.name!r:.40}")
-        text = self.html if path.suffix.lower() == ".html" else "\ufeff" + self.csv  # so that Excel reads it as UTF-8
+        check_ending(path, ".csv")
+        text = "\ufeff" + self.csv if path.suffix.lower() == ".csv" else self.html  # so that Excel reads it as UTF-8
         write(path, text.encode())
         return path
 
