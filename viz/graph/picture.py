@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine import Value
+from engine import Value, rules
 from engine.graph import topological_order
 from engine.names import given_names, number
 from engine.steps import builtin_name
@@ -174,6 +174,16 @@ def operands_matter(vertex: folding.Vertex) -> bool:
     )
 
 
+def shown_operation(node: Value) -> str:
+    """The operation of a node as its box shows it: as in the expression, so that -d is a ``-``, and no ``neg``.
+
+    >>> x = Value(2.0)
+    >>> shown_operation(-x), shown_operation(x * x), shown_operation(x)
+    ('-', '*', '')
+    """
+    return "-" if node.rule is rules.neg else node.op
+
+
 def one_line(text: str, longest: int = 60) -> str:
     """A label as one line of text that anything can draw: not too long, and without control characters.
 
@@ -208,7 +218,7 @@ def _rows(vertex: folding.Vertex, names_of: Mapping[Value, str]) -> tuple[str, .
         )
     if vertex.role == "constant":
         return (number(vertex.data),)
-    first = ": ".join(filter(None, (one_line(names_of[vertex]), vertex.op)))
+    first = ": ".join(filter(None, (one_line(names_of[vertex]), shown_operation(vertex))))
     rows = (f"data {number(vertex.data)}", f"grad {number(vertex.grad)}")
     return (first, *rows) if first else rows
 

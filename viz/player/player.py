@@ -28,7 +28,7 @@ from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
-from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, size_line
+from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, shown_operation, size_line
 from viz.player.animation import pictures
 from viz.player.document import check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
@@ -230,7 +230,7 @@ def _graph(
     views, clusters, first = _views(order, name, depth, LANGUAGES[lang], unfolded)
     return {
         "names": [name[node] for node in order],
-        "operations": [node.op for node in order],
+        "operations": [shown_operation(node) for node in order],
         "roles": ["output" if node is order[-1] and node.rule else node.role for node in order],
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
@@ -390,6 +390,6 @@ class _Drawing:
             return f"✓ {vertex.name or self.words['model']} ✓", self.size(vertex), *signal, "‖grad‖ 0.0000"
         if vertex.role == "constant":
             return (self.name[vertex],)
-        title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
+        title = ": ".join(filter(None, (self.name[vertex], shown_operation(vertex))))
         beside = ", -0.00000000" if self.compares else ""
         return f"✓ {title} ✓", "data -0.00000", f"grad -0.0000{beside or '0'}"
