@@ -13,6 +13,7 @@ from engine import Value, rules
 from engine.graph import topological_order
 from engine.names import given_names, number
 from engine.steps import builtin_name
+from engine.utils.arguments import described, value_hint
 from engine.utils.console import printable
 from viz.graph import folding
 
@@ -51,11 +52,6 @@ class Arrow:
     label: str = ""
 
 
-def called_hint(given: Any) -> str:
-    """What to write if a function, such as a model or a loss, was given in place of what it returns."""
-    return "; give it what a call returns, such as loss() or model(x)" if callable(given) else ""
-
-
 def picture(
     root: Value,
     edges: Edges = "plain",
@@ -77,7 +73,7 @@ def picture(
         ValueError: if there are more than `max_nodes` boxes, or `edges` is neither ``"plain"`` nor ``"local"``.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+        raise TypeError(f"expected the Value to draw, got {described(root)}{value_hint(root)}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
     if not isinstance(max_nodes, int):

@@ -19,6 +19,7 @@ from engine.graph import local_derivatives
 from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps, builtin_name
+from engine.utils.arguments import described, value_hint
 from engine.versions import checked_order
 from viz.formulas.mistakes import MISTAKES
 from viz.formulas.notation import MATHML
@@ -28,7 +29,7 @@ from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
-from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, shown_operation, size_line
+from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, shown_operation, size_line
 from viz.player.animation import pictures
 from viz.player.document import check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
@@ -95,7 +96,7 @@ def play(
     4
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+        raise TypeError(f"expected the Value to play, got {described(root)}{value_hint(root)}")
     check_look(lang, LANGUAGES, height)
     folding.check_depth(depth)
     graph = checked_order(root)

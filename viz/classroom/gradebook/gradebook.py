@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from engine.utils.arguments import described
 from engine.utils.console import printable
 from viz.classroom.exercises.exercise import LOOKS, Verdict
 from viz.classroom.gradebook.languages import LANGUAGES
@@ -35,11 +36,14 @@ def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
         lang: the language of the table, ``"en"``, ``"es"`` or ``"ja"``; the mistakes are quoted as they were shown.
 
     Raises:
+        TypeError: if `folder` is no path.
         NotADirectoryError: if there is no such folder.
         ValueError: if there is no notebook in it, or the language is unknown.
     """
     if not isinstance(lang, str) or lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r:.40}")
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f'mark takes the path of a folder, got {described(folder)}; write mark("notebooks")')
     root = Path(folder)
     if not root.is_dir():
         raise NotADirectoryError(f"expected a folder with students' notebooks, and {str(root)!r:.80} is not one")
