@@ -121,8 +121,13 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
 def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
     """A function that returns the matrix of second derivatives of ``f`` with respect to all its arguments, in order.
 
+    At a kink the slope that is chosen counts, whatever is done with it afterwards: abs'(0) is 0, so the second
+    derivative of ``abs(x)**2`` at 0 is 0, as in PyTorch, though that of ``x * x`` is 2. Write ``x * x``.
+
     >>> hessian(lambda x, y: x * x * y)(3.0, 2.0)
     [[4.0, 6.0], [6.0, 0.0]]
+    >>> hessian(lambda x: abs(x) ** 2)(0.0), hessian(lambda x: x * x)(0.0)
+    ([[0.0]], [[2.0]])
     """
     check_function("hessian", f, "hessian(lambda x, y: x * x * y)(3.0, 2.0)")
 
