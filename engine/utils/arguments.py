@@ -13,20 +13,21 @@ from engine.utils.nested import is_list_like
 
 
 def described(given: Any) -> str:
-    """A thing for a message: its type, and a short text of it.
+    """A thing for a message: its type, unless its text tells that, and a short text of it.
 
-    >>> described("a"), described(2.5), described(None)
-    ("the text 'a'", 'float 2.5', 'None')
+    >>> described("a"), described(2.5), described(None), described(range(3))
+    ("the text 'a'", 'float 2.5', 'None', 'range(0, 3)')
     """
-    if given is None:
-        return "None"
-    return f"{'the text' if isinstance(given, str) else type(given).__name__} {given!r:.40}"
+    text, kind = f"{given!r:.40}", type(given).__name__
+    if given is None or text.startswith(("<", kind)):
+        return text
+    return f"{'the text' if isinstance(given, str) else kind} {text}"
 
 
 def check_function(caller: str, given: Any, instead: str) -> None:
     """Raise TypeError unless a function was given; `instead` is what to write."""
     if not callable(given):
-        raise TypeError(f"{caller} takes a function first, got {described(given)}; write {instead}")
+        raise TypeError(f"{caller} takes a function, got {described(given)}; write {instead}")
 
 
 def several(caller: str, given: Any, instead: str, least: int = 0) -> list[Any]:

@@ -36,7 +36,7 @@ LANGUAGES = {
         "table": "Estudiantes y ejercicios",
         "student": "estudiante",
         "all": "correctos",
-        "note": "nota",
+        "note": "observaciones",
         "right": "correcto",
         "hint": "un error conocido",
         "wrong": "otro error",
