@@ -201,7 +201,7 @@ TOLD = [
     (lambda: DataLoader(moons(8)), "two arguments, got a tuple of both as the first; write DataLoader(X, y)"),
     (lambda: DataLoader(([1.0, 2.0], [3.0, 4.0])), "got a tuple of both as the first; write DataLoader(X, y)"),
     (lambda: nn.train_test_split(X, None), "takes a target for each example, got None; write train_test_split(X, y)"),
-    (lambda: nn.error_contributions(hinge_loss, model(), X, Y), "error_contributions takes a Module, got <function hinge_loss"),
+    (lambda: nn.error_contributions(hinge_loss, model(), X, Y), "takes a Module, got <function hinge_loss"),
     (lambda: nn.error_contributions(model(), X, hinge_loss, Y), "loss must be a function of outputs and targets"),
     (lambda: nn.gradient_norms([]), "gradient_norms takes a Module, got list []; write gradient_norms(model)"),
     (lambda: nn.update_ratios(model(), None), "before is what model.state_dict() returned earlier, got None"),
