@@ -105,7 +105,11 @@ WRITTEN = {
 
 
 def pytest_configure(config):
-    """What tests write is kept with what else pytest keeps, and not in the home of whoever runs them."""
+    """What tests write is kept with what else pytest keeps, and not in the home of whoever runs them.
+
+    And none waits for the disk: what they write does not have to outlast a power cut.
+    """
+    os.fsync = lambda file: None
     try:
         folders = {variable: config.cache.mkdir(name) for variable, name in WRITTEN.items()}
     except (AttributeError, OSError):  # -p no:cacheprovider, or a folder of somebody else's
@@ -115,6 +119,12 @@ def pytest_configure(config):
     for variable, path in folders.items():
         path.mkdir(exist_ok=True)
         os.environ[variable] = str(path)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are cores where slow tests run, for they wait for browsers and kernels."""
+    return (yield) + (config.option.markexpr != "not slow")
 
 
 @pytest.fixture(scope="session")

@@ -229,8 +229,8 @@ class Batch:
         if self.options:
             of_options = tuple([(name, flatten(option, shared)) for name, option in self.options.items()])
             _refuse_values(shared)
-        if all(map(is_array, self.args)):
-            of_args: Signature = tuple([of_array(arg.shape[1:]) for arg in self.args])
+        of_args: Signature = tuple(map(_of_each, self.args))
+        if None not in of_args:
             yield Group((of_args, of_options), range(self.size), self.args, shared)
             return
         found: dict[Signature, tuple[list[int], list[list[Any]]]] = {}
@@ -246,6 +246,20 @@ class Batch:
 
 
 _shape = attrgetter("shape")
+
+
+def _of_each(examples: Any) -> Signature | None:
+    """The signature of every example where that is seen at once: in an array, or in lists of plain numbers."""
+    if is_array(examples):
+        return of_array(examples.shape[1:])
+    if type(examples) is not list:
+        return None
+    kinds = {*map(type, examples)}
+    if kinds <= _PLAIN:
+        return NUMBER
+    if kinds <= {list, tuple} and examples[0] and len({*map(len, examples)}) == 1:
+        return (len(examples[0]), NUMBER) if {*map(type, chain.from_iterable(examples))} <= _PLAIN else None
+    return None
 
 
 def _refuse_values(leaves: Iterable[Any]) -> None:

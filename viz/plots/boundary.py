@@ -188,6 +188,8 @@ def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
 
 def numbers(values: Any) -> list[float]:
     """A list of floats, from Values or numbers, in a list or single."""
+    if type(values) is list and {*map(type, values)} == {float}:
+        return values
     return [x.data if isinstance(x, Value) else to_float(x, "a plot takes") for x in tree_leaves(values)]
 
 

@@ -14,11 +14,19 @@ from viz.classroom.exercises import check
 from viz.classroom.exercises.exercise import Exercise, Mistake, Verdict, _is_missing, _plain, _same, outputs_at
 from viz.classroom.exercises.lesson_02 import EXERCISES, MyValue
 
-LESSONS = sorted((ROOT / "viz" / "classroom" / "exercises").glob("lesson_*.py"))
+EXERCISES_FOLDER = ROOT / "viz" / "classroom" / "exercises"
+LESSONS = sorted(EXERCISES_FOLDER.glob("lesson_*.py"))
+APPLICATIONS = sorted(EXERCISES_FOLDER.glob("applications/[a-z]*.py"))
+
+
+def exercises_in(path):
+    return import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)).EXERCISES
+
+
 ALL = [
     pytest.param(name, exercise, id=name)
-    for path in LESSONS
-    for name, exercise in import_module(f"viz.classroom.exercises.{path.stem}").EXERCISES.items()
+    for path in (*LESSONS, *APPLICATIONS)
+    for name, exercise in exercises_in(path).items()
 ]
 SLOPE = Exercise(
     right=14.0,
@@ -71,10 +79,9 @@ def test_nothing_is_not_yet_an_answer(name, exercise):
         assert exercise.check(lambda *_: ...).state == exercise.check(lambda *_: None).state == "not yet"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*LESSONS, *APPLICATIONS], ids=lambda path: path.stem)
 def test_a_lesson_has_three_exercises(path):
-    names = list(import_module(f"viz.classroom.exercises.{path.stem}").EXERCISES)
-    assert names == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
+    assert list(exercises_in(path)) == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
 
 
 def test_an_engine_is_told_of_no_mistake_but_its_own():

@@ -20,7 +20,7 @@ learning rate by how a training run with it turns out.
 ✗ wrong: Draw the rectangle, and count its squares.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -167,25 +167,35 @@ def check(name: str, answer: Any) -> Verdict:
     """The verdict on an answer to an exercise of a lesson: right, not yet, or which mistake leads to it.
 
     Args:
-        name: lesson and exercise, such as ``"01.1"``.
+        name: lesson and exercise, such as ``"01.1"``, or application and exercise, such as ``"digits.1"``.
         answer: what the student found: a number, a list, a text, a function or a class, whatever the exercise asks for.
 
     Raises:
         ValueError: if there is no such exercise.
     """
-    found = [module.name for module in iter_modules(import_module("viz.classroom.exercises").__path__)]
-    lessons = sorted(name.removeprefix("lesson_") for name in found if name.startswith("lesson_"))
+    modules = _modules()
     lesson = str(name).partition(".")[0]
-    if lesson not in lessons:
-        raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')
-    exercises: Mapping[str, Exercise] = import_module(f"viz.classroom.exercises.lesson_{lesson}").EXERCISES
+    if lesson not in modules:
+        raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(modules)}')
+    exercises: Mapping[str, Exercise] = import_module(modules[lesson]).EXERCISES
     if name not in exercises:
         raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
     return replace(exercises[name].check(answer), exercise=name)
 
 
-def _among(lessons: list[str]) -> str:
-    return f"for the lessons {', '.join(lessons)}" if lessons else "though no lesson has exercises yet"
+def _modules() -> dict[str, str]:
+    """Where the exercises of a lesson are, or of an application, by its number or its name."""
+    here, modules = "viz.classroom.exercises", {}
+    for package, prefix in ((here, "lesson_"), (f"{here}.applications", "")):
+        for module in iter_modules(import_module(package).__path__):
+            if module.name.startswith(prefix):
+                modules[module.name.removeprefix(prefix)] = f"{package}.{module.name}"
+    return modules
+
+
+def _among(lessons: Iterable[str]) -> str:
+    names = ", ".join(sorted(lessons))
+    return f"for the lessons {names}" if names else "though no lesson has exercises yet"
 
 
 def _callable_kind(thing: Any) -> str:
