@@ -80,11 +80,14 @@ class Module:
 
     def _check_call(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Raise TypeError, saying what to write, if `forward` cannot be called with these at all."""
+        takes = signature(self.forward)
         try:
-            signature(self.forward).bind(*inputs, **options)
+            takes.bind(*inputs, **options)
         except TypeError as error:
-            if len(inputs) < 2 or options:
-                raise TypeError(f"{self!r} cannot be called like this: {error}; write model(x)") from None
+            needed = [name for name, x in takes.parameters.items() if x.default is x.empty]
+            if len(inputs) < 2 or len(needed) > 1 or options:
+                write = f"model({', '.join(needed)})"
+                raise TypeError(f"{self!r} cannot be called like this: {error}; write {write}") from None
             if any(map(is_list_like, inputs)):
                 got, instead = f"{len(inputs)} arguments", "[model(x) for x in rows]"
             else:

@@ -9,7 +9,21 @@ import engine
 import nn
 import viz
 from engine import RULES, Rule, Value
-from nn import MLP, SGD, DataLoader, GRUCell, Layer, Linear, Neuron, ReLU, Sequential, hinge_loss, moons
+from nn import (
+    MLP,
+    SGD,
+    BatchNorm1d,
+    DataLoader,
+    GRUCell,
+    Layer,
+    Linear,
+    MultiheadAttention,
+    Neuron,
+    ReLU,
+    Sequential,
+    hinge_loss,
+    moons,
+)
 
 ODD = {
     "None": None,
@@ -193,6 +207,8 @@ TOLD = [
     (lambda: GRUCell(2, 1)(1, 2, 3), "takes one example at a time, got 3 numbers one by one; write model([1, 2])"),
     (lambda: model()([1, 2], [3, 4]), "takes one example at a time, got 2 arguments; write [model(x) for x in rows]"),
     (lambda: model()(), "cannot be called like this: missing a required argument: 'x'; write model(x)"),
+    (lambda: MultiheadAttention(4, 2)([1.0]), "a required argument: 'key'; write model(query, key, value)"),
+    (lambda: BatchNorm1d(2).batch(3), "batch takes a list, got int 3; write model.batch([x1, x2])"),
     (lambda: model().batch(1.0), "batch takes a list, got float 1.0; write model.batch([x1, x2])"),
     (lambda: Sequential(Linear(1, 1)).batch(1.0), "batch takes a list, got float 1.0; write model.batch([x1, x2])"),
     (lambda: MLP(2, 4, 1), "MLP takes a list of layer sizes, got 4, 1; write MLP(2, [4, 1])"),
