@@ -80,7 +80,7 @@ class Rule:
         try:  # the same as `evaluate`, with one call less: a partial may call several rules
             z = self.value(*operands)
         except (ArithmeticError, TypeError, ValueError):
-            return self.evaluate(*operands)
+            z = None  # `evaluate` finds what IEEE 754 answers, or tells what is wrong with the operands
         return z if type(z) is float else self.evaluate(*operands)
 
     def evaluate(self, *xs: float) -> float:

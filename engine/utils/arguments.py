@@ -77,7 +77,10 @@ def check_operands(rule: str, value: Callable[..., Any], operands: Sequence[Any]
             count = "1 number" if len(needed) == 1 else f"{len(needed)} numbers"
             raise TypeError(f"{rule} takes {count}, got {len(operands)}; write {rule}({names})") from None
     for x in operands:
-        to_float(x, f"an operand of {rule} is", f"write [{rule}(x) for x in data]")
+        try:
+            to_float(x, f"an operand of {rule} is", f"write [{rule}(x) for x in data]")
+        except TypeError as told:
+            raise told from None  # what came from inside is of no use
 
 
 def check_count(name: str, given: Any, least: int) -> None:
