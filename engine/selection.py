@@ -1,11 +1,12 @@
 """Choosing among values: a node, where Python's own ``if`` or index would leave no trace in the graph."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 from engine import nary_rules
 from engine.modes import switched
+from engine.utils.arguments import check_several, described
+from engine.utils.conversion import as_integer
 from engine.utils.messages import brief
 from engine.value import Value
 
@@ -58,7 +59,10 @@ def select(values: Sequence[Any], index: Any) -> Any:
         if not number.is_integer():
             raise TypeError(f"select takes an integer, got {number}")
         number = int(number)
-    i = operator.index(number)
+    i = as_integer(number)
+    check_several("select", values, "select([x, y], 0)")
+    if i is None:
+        raise TypeError(f"select takes an integer as the index, got {described(number)}; write select(values, 0)")
     if not 0 <= i < len(values):
         raise IndexError(f"select takes an index from 0 to {len(values) - 1}, got {i}")
     return nary_rules.gather(index, *values) if isinstance(index, Value) else nary_rules.select(i)(values[i])

@@ -288,6 +288,8 @@ class Compiled:
         if changed:
             self._follow_changes()
         found = self._specializations.get(signature)
+        if found is not None and found.read and not found.reads_the_same():
+            found.distrust()
         expected = None
         if found is None or found.calls >= found.trusted_until:
             with self._lock:

@@ -39,6 +39,8 @@ def train_test_split(
         ValueError: if either set would be empty, if X and y differ in length, or if rows differ in length or hold
             anything but finite numbers.
     """
+    if y is None:
+        raise TypeError("train_test_split takes a target for each example, got None; write train_test_split(X, y)")
     X, y = check_X_y(X, y, ragged)
     n = len(X)
     count = as_integer(test_size)

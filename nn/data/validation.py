@@ -23,9 +23,14 @@ def check_X_y(X: Any, y: Any, ragged: bool) -> tuple[Any, Any]:
     Raises:
         TypeError, ValueError: if there are no examples, their lengths differ, or they hold anything but finite numbers.
     """
-    X = check_array("X", X, ragged)
     if y is None:
-        return X, None
+        if isinstance(X, tuple) and len(X) == 2 and all(map(is_list_like, X)):  # what `moons()` returns
+            raise TypeError(
+                "X and y are two arguments, got a tuple of both as the first; write DataLoader(X, y), or "
+                "DataLoader(*data)"
+            )
+        return check_array("X", X, ragged), None
+    X = check_array("X", X, ragged)
     y = check_array("y", y, ragged)
     if len(X) != len(y):
         raise ValueError(f"X and y must have the same length, got {len(X)} rows of X and {len(y)} of y")

@@ -23,6 +23,7 @@ from typing import Any
 
 from engine import Value, dot, mean, softmax, where
 from engine.modes import mode
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from nn.checks import check_inputs, check_integer, check_rng, is_number
 from nn.layers.dense import Linear, bias_repr
@@ -261,7 +262,7 @@ def _check_mask(module: Module, name: str, mask: Any, sizes: tuple[int, ...]) ->
         raise ValueError(f"{module!r} expects {name} of shape {list(sizes)}, got {format_shape(shape(given))}")
     for x in tree_leaves(given):
         if not isinstance(x, (bool, Value)) and not is_number(x):
-            raise TypeError(f"{name} holds True, False or numbers, got {x!r:.40}")
+            raise TypeError(f"{name} holds True, False or numbers, got {brief(x)}")
     return given
 
 
@@ -271,7 +272,7 @@ def _flag(name: str, x: Any) -> Any:
         return x
     number = x.data if isinstance(x, Value) else x
     if number not in (0, 1):
-        raise ValueError(f"{name} holds True, False, 1 or 0, got {x!r:.40}; scores to add belong in attn_mask")
+        raise ValueError(f"{name} holds True, False, 1 or 0, got {brief(x)}; scores to add belong in attn_mask")
     return bool(number)
 
 

@@ -24,6 +24,7 @@ from math import sqrt
 from typing import Any
 
 from engine import Value, dot, rules, where
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from nn.checks import as_index, check_inputs, check_integer, check_rng
 from nn.layers.dense import bias_repr
@@ -250,7 +251,7 @@ class _Sequence(_Recurrent):
             return [rules.step(length - t) for t in range(rows)]
         n = as_index(length)
         if n is None or not 1 <= n <= rows:
-            raise ValueError(f"length must be a whole number from 1 to {rows}, the number of rows, got {length!r:.40}")
+            raise ValueError(f"length must be a whole number from 1 to {rows}, the number of rows, got {brief(length)}")
         return [t < n for t in range(rows)]
 
     def _initial(self, state: Any) -> list[tuple[Row, ...]]:
@@ -322,7 +323,7 @@ class LSTM(_Sequence, _LSTM):
 
 def _pair(module: Module, state: Any) -> Sequence[Any]:
     if not is_list_like(state) or len(state) != 2:
-        raise ValueError(f"{module!r} expects a state (h, c), got {state!r:.40}")
+        raise ValueError(f"{module!r} expects a state (h, c), got {brief(state)}")
     pair: Sequence[Any] = state
     return pair
 

@@ -9,6 +9,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
+from engine.utils.arguments import several
 from engine.utils.messages import brief
 from nn.module import Module, named_members
 
@@ -42,7 +43,7 @@ class Sequential(Module):
 
     def batch(self, xs: Iterable[Any]) -> list[Any]:
         """The outputs of the last module for many examples, which go through the chain together."""
-        xs = list(xs)
+        xs = several("batch", xs, "model.batch([x1, x2])")
         for module in self:
             xs = module.batch(xs)
         return xs

@@ -7,7 +7,7 @@ compiled too. The memory lives in the optimizer, not in the Values.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from math import inf
+from math import inf, isfinite
 from numbers import Real
 from typing import Any
 
@@ -46,6 +46,7 @@ class Optimizer:
 
     __slots__ = ("__dict__", "__weakref__", "_remembered")  # what the memory is of; compiled rules look at the dict
     memory: tuple[str, ...] = ()
+    squares: tuple[str, ...] = ()  # those parts of the memory that are never below 0
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
         if not hasattr(parameters, "__iter__"):
@@ -212,7 +213,9 @@ class Optimizer:
         check_by_making(type(self), self.parameters, {**settings, "lr": settings["lr"] or 1.0})
         for each, numbers in memory.items():
             for number in numbers:
-                check_number(f"each number of {each!r}", number, lambda x: x == x, "a number")
+                check_number(f"each number of {each!r}", number, isfinite, "a number, and finite")
+                if each in self.squares:
+                    check_at_least_0(f"each number of {each!r}", number)
 
         def load() -> None:
             vars(self).update({each: tuple(x) if isinstance(x, list) else x for each, x in settings.items()})
@@ -293,6 +296,7 @@ class Adam(Optimizer):
     """
 
     memory = ("mean", "square")
+    squares = ("square",)
 
     def __init__(
         self,
@@ -369,6 +373,8 @@ class RMSprop(Optimizer):
         ValueError: if a number is out of range.
     """
 
+    squares = ("square",)
+
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -415,6 +421,7 @@ class Adagrad(Optimizer):
     """
 
     memory = ("square",)
+    squares = ("square",)
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from engine.utils.nested import is_list_like
 from nn.checks import is_number
 from nn.data import DataLoader, train_test_split
 from nn.layers import BatchNorm1d
-from nn.module import Module
+from nn.module import Module, check_module
 from nn.optim import Optimizer
 from nn.training.objective import listed
 from nn.training.surroundings import preserve_training_mode
@@ -18,12 +18,8 @@ from nn.training.surroundings import preserve_training_mode
 
 def check_parts(caller: str, model: Any, loss: Any, optimizer: Any, compiled: Any) -> None:
     """Whether they are what they should be, and fit together; `caller` is the function that they were given to."""
-    if not isinstance(model, Module):
-        raise TypeError(f"{caller} takes a Module, got {brief(model)}; write {caller}(model, (X, y), loss, optimizer)")
-    if not callable(loss):
-        raise TypeError(
-            f"loss must be a function of outputs and targets, got {brief(loss)}; write mse_loss, for example"
-        )
+    check_module(caller, model, f"{caller}(model, (X, y), loss, optimizer)")
+    check_loss(loss)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"{caller} takes an optimizer, got {brief(optimizer, 60)}; write SGD(model.parameters(), lr=0.1)"
@@ -42,6 +38,14 @@ def check_parts(caller: str, model: Any, loss: Any, optimizer: Any, compiled: An
         )
     if compiled != "auto" and not isinstance(compiled, bool):
         raise ValueError(f"compiled must be True, False or 'auto', got {compiled!r}")
+
+
+def check_loss(loss: Any) -> None:
+    """Raise TypeError unless this may be a loss."""
+    if not callable(loss):
+        raise TypeError(
+            f"loss must be a function of outputs and targets, got {brief(loss)}; write mse_loss, for example"
+        )
 
 
 def loaders(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import engine
 from engine.utils.console import make_output_readable
+from engine.utils.messages import brief
 from viz.classroom.gradebook import mark
 from viz.classroom.worksheets import worksheets
 from viz.command_line.doctor import findings
@@ -94,7 +95,7 @@ def _number(text: str) -> tuple[str, float]:
             raise ValueError
         return name.strip(), float(number)
     except ValueError:
-        raise ValueError(f"expected the value of a name, such as a=2, got {text!r:.40}") from None
+        raise ValueError(f"expected the value of a name, such as a=2, got {brief(text)}") from None
 
 
 def _may_replace(overwrite: bool) -> Callable[[Path], bool]:

@@ -16,6 +16,7 @@ from typing import Any
 import engine
 from engine import RULES, Value
 from engine.rules import absolute
+from engine.utils.messages import brief
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -68,9 +69,9 @@ def read_expression(text: str, values: Mapping[str, float] | None = None) -> Val
     if result is None:
         raise ValueError(f"there is no expression; {_EXAMPLE}")
     if not result.parents:
-        raise ValueError(f"{text!r:.60} computes nothing, so there is nothing to differentiate; {_EXAMPLE}")
+        raise ValueError(f"{brief(text, 60)} computes nothing, so there is nothing to differentiate; {_EXAMPLE}")
     if unused:
-        raise ValueError(f"{', '.join(sorted(unused))} does not occur in {text!r:.60}")
+        raise ValueError(f"{', '.join(sorted(unused))} does not occur in {brief(text, 60)}")
     return result
 
 
@@ -79,16 +80,17 @@ def _parsed(line: str) -> tuple[str, ast.expr]:
     try:
         [statement] = ast.parse(line).body
     except SyntaxError as error:
-        at = f" at {line[error.offset - 1 :]!r:.20}" if error.offset and error.offset <= len(line) else " at its end"
-        raise ValueError(f"{line!r:.60} cannot be read{at}; {_EXAMPLE}") from None
+        inside = error.offset and error.offset <= len(line)
+        at = f" at {brief(line[(error.offset or 1) - 1 :], 20)}" if inside else " at its end"
+        raise ValueError(f"{brief(line, 60)} cannot be read{at}; {_EXAMPLE}") from None
     except (ValueError, RecursionError, MemoryError):  # a NUL, an empty line with a comment, a thousand parentheses
-        raise ValueError(f"{line!r:.60} cannot be read; {_EXAMPLE}") from None
+        raise ValueError(f"{brief(line, 60)} cannot be read; {_EXAMPLE}") from None
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)], value=expression):
             return name, expression
         case ast.Expr(value=expression):
             return "", expression
-    raise ValueError(f"{line!r:.60} is neither an expression nor name = expression; {_EXAMPLE}")
+    raise ValueError(f"{brief(line, 60)} is neither an expression nor name = expression; {_EXAMPLE}")
 
 
 def _value(node: ast.expr, names: Mapping[str, Any], line: str) -> Any:
@@ -107,19 +109,21 @@ def _value(node: ast.expr, names: Mapping[str, Any], line: str) -> Any:
         case ast.UnaryOp(op=op, operand=x) if type(op) in _OPERATORS:
             return _finite(_OPERATORS[type(op)], [of(x)], line)
         case ast.BinOp(left=x, op=ast.BitXor()):
-            raise ValueError(f"in {line!r:.60}: ^ is no power here; write {ast.unparse(x):.20}**2")
+            raise ValueError(f"in {brief(line, 60)}: ^ is no power here; write {ast.unparse(x):.20}**2")
         case ast.BinOp(left=x, op=op, right=y) if type(op) in _OPERATORS:
             return _finite(_OPERATORS[type(op)], [of(x), of(y)], line)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name not in names:
             return _called(name, [of(arg) for arg in args], line)
         case ast.Call(func=ast.Attribute(value=x, attr=name), args=args, keywords=[]):
             return _called(name, [of(x), *map(of, args)], line)
-    raise ValueError(f"in {line!r:.60}: {ast.unparse(node)!r:.40} is no arithmetic; {_EXAMPLE}")
+    raise ValueError(f"in {brief(line, 60)}: {brief(ast.unparse(node))} is no arithmetic; {_EXAMPLE}")
 
 
 def _called(name: str, operands: list[Any], line: str) -> Any:
     if name not in _FUNCTIONS:
-        raise ValueError(f"in {line!r:.60}: there is no function {name}; there are {', '.join(sorted(_FUNCTIONS))}")
+        raise ValueError(
+            f"in {brief(line, 60)}: there is no function {name}; there are {', '.join(sorted(_FUNCTIONS))}"
+        )
     return _finite(_FUNCTIONS[name], operands, line)
 
 
@@ -128,7 +132,7 @@ def _finite(operation: Callable[..., Any], operands: list[Any], line: str) -> An
     try:
         result = operation(*operands)
     except (ArithmeticError, TypeError, ValueError) as error:
-        raise ValueError(f"in {line!r:.60}: {error.args[-1]}") from None
+        raise ValueError(f"in {brief(line, 60)}: {error.args[-1]}") from None
     if not isinstance(result, (float, Value)):
-        raise ValueError(f"in {line!r:.60}: a power of a negative number is not real")
+        raise ValueError(f"in {brief(line, 60)}: a power of a negative number is not real")
     return result

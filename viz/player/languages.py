@@ -56,6 +56,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "show the answer",
         "right": "Right.",
         "score": "{right} of {asked} right the first time",
+        "unanswered": "nothing answered yet",
         "hints": {
             "rounded": "Right so far: write a fraction, or at least three digits.",
             "unreadable": "This can't be read as a number; write it as 3, -0.5, 3/4 or 1 1/2.",
@@ -140,6 +141,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "mostrar la respuesta",
         "right": "Correcto.",
         "score": "{right} de {asked} a la primera",
+        "unanswered": "aún sin respuestas",
         "hints": {
             "rounded": "Vas bien: escribe una fracción o al menos tres cifras.",
             "unreadable": "No se puede leer como número; escríbelo como 3, -0,5, 3/4 o 1 1/2.",
@@ -224,6 +226,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "答えを見る",
         "right": "正解です。",
         "score": "{asked} 問中 {right} 問を一度で正解",
+        "unanswered": "まだ解答がありません",
         "hints": {
             "rounded": "ここまでは合っています。分数か、三桁以上で書いてください。",
             "unreadable": "数として読めません。3、-0.5、3/4、1 1/2 のように書いてください。",

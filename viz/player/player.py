@@ -19,7 +19,7 @@ from engine.graph import local_derivatives
 from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps, builtin_name
-from engine.utils.messages import brief
+from engine.utils.arguments import described, value_hint
 from engine.versions import checked_order
 from viz.formulas.mistakes import MISTAKES
 from viz.formulas.notation import MATHML
@@ -29,7 +29,7 @@ from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
-from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, size_line
+from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, shown_operation, size_line
 from viz.player.animation import pictures
 from viz.player.document import check_ending, check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
@@ -96,7 +96,7 @@ def play(
     4
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to play, got {type(root).__name__} {brief(root)}{called_hint(root)}")
+        raise TypeError(f"expected the Value to play, got {described(root)}{value_hint(root)}")
     check_look(lang, LANGUAGES, height)
     folding.check_depth(depth)
     graph = checked_order(root)
@@ -233,7 +233,7 @@ def _graph(
     views, clusters, first = _views(order, name, depth, lang, unfolded)
     return {
         "names": [name[node] for node in order],
-        "operations": [node.op for node in order],
+        "operations": [shown_operation(node) for node in order],
         "roles": ["output" if node is order[-1] and node.rule else node.role for node in order],
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
@@ -394,5 +394,5 @@ class _Drawing:
             return f"✓ {vertex.name or self.words['model']} ✓", self.size(vertex), *signal, "‖grad‖ 0.0000"
         if vertex.role == "constant":
             return (self.name[vertex],)
-        title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
+        title = ": ".join(filter(None, (self.name[vertex], shown_operation(vertex))))
         return f"✓ {title} ✓", "data -0.00000", "grad -0.00000", *filter(None, [self.beside])

@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from engine.utils.arguments import check_several
 from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
@@ -47,6 +48,8 @@ def plot_neurons(
     ['2\ninputs', 'x₁', 'x₂', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
     """
     sizes, weights, weighted = network_of(model)
+    if not isinstance(contributions, Mapping):
+        check_several("plot_neurons", contributions, "plot_neurons(model, error_contributions(model, loss, xs, ys))")
     given = _by_layer(contributions, model, weighted) if isinstance(contributions, Mapping) else contributions
     layers = _contributions(given, sizes)
     inputs = _input_names(names, sizes[0])

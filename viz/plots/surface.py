@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, cycle
 from math import hypot, isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.modes import switched
+from engine.utils.arguments import check_count, check_several
+from engine.utils.conversion import as_integer
 from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from viz.plots.boundary import COLOURS, MARKERS, axes, dress, is_dark, numbers, with_progress
@@ -62,8 +65,14 @@ def plot_loss_surface(
         raise TypeError(
             f"plot_loss_surface takes a function that returns the loss, got {brief(loss, 60)}; write lambda: ..."
         )
-    if steps < 2 or not span > 0:
-        raise ValueError(f"plot_loss_surface takes steps of at least 2 and a span above 0, got {steps} and {span}")
+    count = as_integer(steps)
+    if count is None or count < 2 or not isinstance(span, Real) or not span > 0:
+        raise ValueError(
+            f"plot_loss_surface takes steps of at least 2 and a span above 0, got {brief(steps)} and {brief(span)}"
+        )
+    for name, given in (("path", path), ("directions", directions)):
+        if given is not None and not isinstance(given, Mapping):
+            check_several(f"plot_loss_surface({name}=)", given, f"{name}=[...], or leave it out")
     ax = axes(ax, (7, 5))
     import numpy as np
 
@@ -124,6 +133,7 @@ def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> lis
     """
     if isinstance(rng, type) or not callable(getattr(rng, "gauss", None)):
         raise TypeError(f"rng must be a random.Random, got {brief(rng)}; write rng=random.Random(0)")
+    check_count("count", count, 1)
     values = _values(parameters)
     named = hasattr(parameters, "named_parameters")
     names = [name for name, _ in parameters.named_parameters()] if named else [value.label for value in values]

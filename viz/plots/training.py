@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.names import number
+from engine.utils.arguments import check_several
 from engine.utils.nested import tree_leaves
 from viz.plots.boundary import COLOURS, DASHES, MARKERS, axes, dress, ink, is_dark, label_ends, numbers, readable
 
@@ -219,6 +220,8 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
     >>> [text.get_text() for text in ax.texts]
     ['1', '0', '1', '2']
     """
+    for given in (y_true, y_pred):
+        check_several("plot_confusion", given, "plot_confusion(y_true, y_pred), the classes of each example")
     true, predicted = _classes(y_true), _classes(y_pred)
     if len(true) != len(predicted):
         raise ValueError(

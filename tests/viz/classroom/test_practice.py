@@ -190,6 +190,7 @@ def test_a_graph_is_worked_by_keyboard_alone_and_the_score_is_kept(page, path):
     blanks = list(sheet.key.items())
     label = "document.activeElement.getAttribute('aria-label')"
     said = page.locator(".said")
+    assert page.locator("#score").inner_text() == "nothing answered yet"
     assert page.evaluate(label) == f"data of {blanks[0][0]}"
     page.keyboard.type(str(blanks[0][1]))
     page.keyboard.press("Enter")

@@ -475,6 +475,7 @@ def test_playing_waits_while_a_question_is_open(opened):
 
 def test_a_wrong_prediction_stays_open_and_names_the_mistake(opened):
     page = opened(play(product(2.0, 5.0, 1.0)), "#5&predict")  # d = 10, f = 3: L sends f to d
+    assert text(page, "#score") == "nothing answered yet"
     said = lambda: page.locator("#verdict li").all_text_contents()  # noqa: E731
     known = {mistake.name: mistake.hint for mistake in MISTAKES}
     for wrong, hint in (("10", known["swapped"]), ("30", known["own data"]), ("-3", known["sign"])):

@@ -136,7 +136,9 @@ class Exercise:
         except Exception as error:
             if "ellipsis" in str(error).lower():  # dots in the middle of a formula
                 return not_yet
-            return Verdict("wrong", f"Trying your answer gives an error. {_quoted(error)}")
+            called = callable(self.right) and not callable(answer)  # what it returned was given in its place
+            remedy = f" Pass the name of the {_callable_kind(self.right)} alone, without brackets." if called else ""
+            return Verdict("wrong", f"Trying your answer gives an error. {_quoted(error)}{remedy}")
         if _is_missing(measured):
             return not_yet
         if _same(measured, self._right, self.rtol):
@@ -197,6 +199,10 @@ def _among(lessons: Iterable[str]) -> str:
     return f"for the lessons {names}" if names else "though no lesson has exercises yet"
 
 
+def _callable_kind(thing: Any) -> str:
+    return "class" if isinstance(thing, type) else "function"
+
+
 def _quoted(error: Exception) -> str:
     """An error as one sentence."""
     lines = str(error).strip().splitlines() or [""]
@@ -240,16 +246,26 @@ def _same(x: Any, y: Any, rtol: float) -> bool:
 def _kind(x: Any) -> str:
     if x is None or x is ...:
         return "nothing"
-    kinds = {bool: "True or False", str: "a text in quotes", list: "a list", dict: "a dictionary", Real: "a number"}
+    kinds = {
+        bool: "True or False",
+        str: "a text in quotes",
+        list: "a list",
+        dict: "a dictionary",
+        Real: "a number",
+        complex: "a complex number",
+    }
     return next((word for kind, word in kinds.items() if isinstance(x, kind)), f"a {type(x).__name__}")
 
 
 def _misfit(x: Any, right: Any) -> str:
     """What is wrong with an answer that is not even of the right kind."""
+    comma = isinstance(x, list) and len(x) > 1 and all(type(each) is int for each in x)
+    point = " If you meant a decimal, write it with a point: 0.5, not 0,5." if comma else ""
     if _kind(x) != _kind(right):
-        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}."
+        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}.{point * (_kind(right) == 'a number')}"
     if isinstance(x, list):
         if len(x) != len(right):
-            return f"Your answer gives a list of {len(x)}, but it should give a list of {len(right)}."
+            point *= len(x) > len(right)
+            return f"Your answer gives a list of {len(x)}, but it should give a list of {len(right)}.{point}"
         return next(filter(None, map(_misfit, x, right)), "")
     return ""

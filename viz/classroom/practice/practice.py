@@ -13,7 +13,7 @@ from engine.utils.messages import brief
 from viz.classroom.practice.languages import LANGUAGES
 from viz.classroom.practice.tape import blanks_of
 from viz.classroom.worksheets import Worksheet, worksheet
-from viz.classroom.worksheets.drawing import drawing
+from viz.classroom.worksheets.drawing import drawing, node_title
 from viz.classroom.worksheets.problem import LEVELS, exact, nodes_of
 from viz.classroom.worksheets.sheet import local_blank
 from viz.formulas.mistakes import MISTAKES
@@ -128,7 +128,7 @@ def _problem(sheet: Worksheet, rules: dict[tuple[Rule, int], int]) -> dict[str, 
         **judged,
         "nodes": [
             {
-                "title": f"{node.label}: {node.op}" if node.op else node.label,
+                "title": node_title(node),
                 "role": "output" if node is sheet.root else node.role,
                 "data": place.get(str(node.label), str(exact(node.data))),  # the number of a blank, or what is given
                 "grad": place.get(f"grad {node.label}", "1"),
@@ -141,7 +141,7 @@ def _problem(sheet: Worksheet, rules: dict[tuple[Rule, int], int]) -> dict[str, 
 
 def _view(sheet: Worksheet, place: Mapping[str, int], rankdir: str) -> dict[str, Any]:
     def rows(node: Value) -> tuple[str, ...]:
-        return f"{node.label}: {node.op}", "data ____", "grad ____"
+        return node_title(node), "data ____", "grad ____"
 
     drawn = drawing(sheet.root, rows, "box", rankdir)
     blanks = [

@@ -174,7 +174,8 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
         names = tuple(map(str, students))
     else:
         raise TypeError(
-            f"expected the number of students, or a list of names, got {brief(students)}; for one student write ['Ada']"
+            f"expected the number of students, or a list of names, got {brief(students)}; for one student write "
+            "['Ada'], for two write 2"
         )
     if not names:
         raise ValueError(f"expected at least one student, got {students!r}")
