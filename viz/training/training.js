@@ -272,7 +272,7 @@
         const tabindex = neurons.some(({ g }) => g) ? -1 : 0; // Tab leads to the first, arrows to the others
         const g = make(svg, "g", { class: "neuron", role: "button", "aria-pressed": "false", "aria-label": name, tabindex });
         const circle = make(g, "circle");
-        const label = make(g, "text", { "text-anchor": layer ? "start" : "end" }, written(layer, i));
+        const text = written(layer, i), label = text ? make(g, "text", { "text-anchor": layer ? "start" : "end" }, text) : null;
         neurons.push({ layer, i, y, g, circle, name, label });
         g.addEventListener("click", () => select(layer, i));
       }

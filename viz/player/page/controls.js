@@ -46,7 +46,7 @@ const passes = {
     describe(stop, stateAfter(stops, k), stateAfter(stops, k - 1));
     showQuestion();
     const receiving = stop.sent.map(({ parent }) => boxes.get(boxOf[parent]));
-    return stop.box === undefined ? [...boxes.values()].slice(0, 1) : [boxes.get(stop.box), ...new Set(receiving)];
+    return stop.box === undefined ? [tool === "slope" ? boxes.get(boxOf[ROOT]) : [...boxes.values()][0]] : [boxes.get(stop.box), ...new Set(receiving)];
   },
   counter(k) {
     const phase = k === 0 ? "" : stops[k].kind === "forward" ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`;

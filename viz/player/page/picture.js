@@ -199,7 +199,7 @@ let followed = [];
 function follow(these = followed) { // what changes, with the result if there is room for both
   const result = boxes.get(boxOf[ROOT]);
   followed = these;
-  inView([...these, result], tool === "slope" ? [result] : these, these.slice(0, 1));
+  inView([...these, result], these, these.slice(0, 1));
 }
 function inView(...groups) { // the first group of boxes that there is room for, or the last
   const { scrollLeft, scrollTop, clientWidth, clientHeight } = stage;

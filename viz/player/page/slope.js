@@ -44,7 +44,7 @@ const sliders = {
     this.inputs.get(leaf)[1].textContent = shown(number);
     this.renew();
   },
-  renew() { recompute(); show(); this.draw(); },
+  renew() { recompute(); show(); this.draw(); inView([boxes.get(boxOf[ROOT])]); },
   link() { return `=${this.leaf}`; },
   choose(leaf) { if (this.leaves.includes(leaf)) this.leaf = leaf; },
   pick(leaf) { this.inputs?.get(leaf)?.[0].focus(); },
