@@ -10,6 +10,7 @@ import pytest
 
 import nn
 from engine import Value
+from engine.utils.messages import brief
 from nn import MLP, CausalSelfAttention, Conv2d, Dropout, Embedding, GRUCell, Layer, Linear, Neuron, init
 
 TAKES_RNG = {
@@ -93,7 +94,7 @@ def test_a_setting_that_is_no_number_or_out_of_range_is_told(name, given):
     may_be_none = ("clip", "BatchNorm1d momentum", "RMSNorm eps")
     if (given is None and name in may_be_none) or (given == -1.0 and name in ANY_SIGN):
         return
-    text = re.escape(f"{given!r:.40}")
+    text = re.escape(brief(given))
     with pytest.raises(ValueError, match=rf"^{name.split()[-1]} must .*\bgot {text}") as raised:
         {**SETTINGS, **ANY_SIGN}[name](given)
     assert ("; write" in str(raised.value)) is (given == "1e-5" and name != "test_size")
