@@ -7,7 +7,7 @@
 >>> MLP(2, [3, 1]).load_state_dict(model.state_dict())
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 from typing import Any, Self
 
@@ -72,13 +72,14 @@ class Module:
         """Call `forward`."""
         return self.forward(*inputs, **options)
 
-    def batch(self, xs: Iterable[Any]) -> list[Any]:
+    def batch(self, *inputs: Any, **options: Any) -> list[Any]:
         """The outputs for many examples; overridden where examples affect one another, as in `BatchNorm1d`.
 
         Args:
-            xs: the inputs, one for each example.
+            inputs: for each input of `forward` a list or an array, with one for each example.
+            options: those of `forward`, the same for all.
         """
-        return [self(x) for x in xs]
+        return [self(*each, **options) for each in zip(*inputs)]
 
     # Its parts.
 
