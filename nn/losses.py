@@ -19,28 +19,41 @@ from nn.checks import as_index, check, check_at_least_0, check_number, is_number
 from nn.tensors import format_shape, shape
 
 
-def mse_loss(predictions: Any, targets: Any) -> Value:
+def mse_loss(predictions: Any, targets: Any, weight: Any = None) -> Value:
     """Mean squared error: the mean of ``(prediction - target)²``.
 
+    Args:
+        predictions: numbers or Values.
+        targets: a number for each, nested the same way.
+        weight: how much each prediction counts, nested the same way: 1 or 0 leaves out padding. The mean is then the
+            weighted one: the sum is divided by the sum of the weights, as in PyTorch.
+
     Raises:
-        ValueError: if the shapes of predictions and targets differ, or there are none.
+        ValueError: if the shapes of predictions, targets and weights differ, or there are none, or a weight is below 0.
 
     >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     2.5
+    >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0], weight=[1.0, 0.0]).data
+    1.0
     """
-    return _mean((as_value(p) - t) ** 2 for p, t in _pairs("mse_loss", predictions, targets))
+    losses = [(as_value(p) - t) ** 2 for p, t in _pairs("mse_loss", predictions, targets)]
+    return _weighted_mean("mse_loss", losses, predictions, weight)
 
 
-def l1_loss(predictions: Any, targets: Any) -> Value:
+def l1_loss(predictions: Any, targets: Any, weight: Any = None) -> Value:
     """Mean absolute error: the mean of ``|prediction - target|``, which is less sensitive to outliers.
 
+    Args:
+        predictions, targets, weight: as in `mse_loss`.
+
     Raises:
-        ValueError: if the shapes of predictions and targets differ, or there are none.
+        ValueError: as in `mse_loss`.
 
     >>> l1_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     1.5
     """
-    return _mean(abs(as_value(p) - t) for p, t in _pairs("l1_loss", predictions, targets))
+    losses = [abs(as_value(p) - t) for p, t in _pairs("l1_loss", predictions, targets)]
+    return _weighted_mean("l1_loss", losses, predictions, weight)
 
 
 def hinge_loss(scores: Any, targets: Any) -> Value:
@@ -67,15 +80,18 @@ def hinge_loss(scores: Any, targets: Any) -> Value:
     return _mean(loss(s, t) for s, t in _pairs("hinge_loss", scores, targets))
 
 
-def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
+def binary_cross_entropy_with_logits(logits: Any, targets: Any, weight: Any = None) -> Value:
     """The mean of ``-t·log(p) - (1 - t)·log(1 - p)`` with ``p = sigmoid(logit)``, without overflow.
 
     Args:
         logits: one for each example; above 0 means yes.
         targets: from 0 (no) to 1 (yes) for each example.
+        weight: a factor for the loss of each, nested the same way; the sum is divided by their number, whatever the
+            weights, as in PyTorch (and unlike `mse_loss`).
 
     Raises:
-        ValueError: if the shapes of logits and targets differ, or there are none, or a target is not between 0 and 1.
+        ValueError: if the shapes of logits, targets and weights differ, or there are none, a target is not between 0
+            and 1, or a weight is below 0.
     """
 
     def loss(logit: Any, target: Any) -> Value:
@@ -89,7 +105,11 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
         result: Value = rules.binary_cross_entropy(as_value(logit), target)
         return result
 
-    return _mean(loss(z, t) for z, t in _pairs("binary_cross_entropy_with_logits", logits, targets))
+    name = "binary_cross_entropy_with_logits"
+    losses = [loss(z, t) for z, t in _pairs(name, logits, targets)]
+    if weight is not None:
+        losses = [as_value(w * each) for w, each in zip(_weights(name, logits, weight), losses)]
+    return _mean(iter(losses))
 
 
 def cross_entropy(
@@ -315,14 +335,34 @@ def _mean(losses: Iterator[Value]) -> Value:
     return values[0] if len(values) == 1 else as_value(mean(values))
 
 
-def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
-    """Each output with its target, once it is certain that they are nested in the same way; (n, 1) is like (n)."""
+def _weighted_mean(name: str, losses: list[Value], outputs: Any, weight: Any) -> Value:
+    """The mean, or the weighted mean if there are weights."""
+    if weight is None:
+        return _mean(iter(losses))
+    weights = _weights(name, outputs, weight)
+    if all(_target_number(w) == 0 for w in weights):
+        raise ValueError(f"{name} takes at least one weight above 0, got none")
+    return as_value(dot(weights, losses) / nary_rules.total(*weights))
+
+
+def _weights(name: str, outputs: Any, weight: Any) -> list[Any]:
+    """A weight for each output, once it is certain that they are nested in the same way and not below 0."""
+    weights = [w for _, w in _pairs(name, outputs, weight, "weight")]
+    for w in weights:
+        number = _target_number(w)
+        if number is not None:
+            check_at_least_0("each weight", number)
+    return weights
+
+
+def _pairs(name: str, outputs: Any, targets: Any, what: str = "target") -> Iterator[tuple[Any, Any]]:
+    """Each output with its target, or its weight, once it is certain that they are nested alike; (n, 1) is like (n)."""
     each: tuple[list[Any], list[Any]] = [], []
     nestings = _flatten(outputs, each[0]), _flatten(targets, each[1])
     if nestings[0] != nestings[1] and _without_rows_of_one(nestings[0]) != _without_rows_of_one(nestings[1]):
-        shapes = f"{format_shape(shape(nestings[0]))} and targets of shape {format_shape(shape(nestings[1]))}"
-        raise ValueError(f"{name} takes a target for each output, nested the same way, got outputs of shape {shapes}")
-    _check_lengths(name, len(each[0]), len(each[1]))
+        shapes = f"{format_shape(shape(nestings[0]))} and {what}s of shape {format_shape(shape(nestings[1]))}"
+        raise ValueError(f"{name} takes a {what} for each output, nested the same way, got outputs of shape {shapes}")
+    _check_lengths(name, len(each[0]), len(each[1]), what)
     return zip(*each)
 
 
@@ -342,8 +382,8 @@ def _without_rows_of_one(nesting: Any) -> Any:
     return None if inside == [None] else inside
 
 
-def _check_lengths(name: str, outputs: int, targets: int) -> None:
+def _check_lengths(name: str, outputs: int, targets: int, what: str = "target") -> None:
     if outputs != targets:
-        raise ValueError(f"{name} takes as many outputs as targets, got {outputs} outputs and {targets} targets")
+        raise ValueError(f"{name} takes as many outputs as {what}s, got {outputs} outputs and {targets} {what}s")
     if not outputs:
         raise ValueError(f"{name} takes at least one example, got none")

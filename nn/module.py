@@ -7,7 +7,7 @@
 >>> MLP(2, [3, 1]).load_state_dict(model.state_dict())
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from inspect import signature
 from math import isfinite
 from typing import Any, Self
@@ -95,13 +95,15 @@ class Module:
                 got, instead = f"{len(inputs)} numbers one by one", "model([1, 2])"
             raise TypeError(f"{self!r} takes one example at a time, got {got}; write {instead}") from None
 
-    def batch(self, xs: Iterable[Any]) -> list[Any]:
+    def batch(self, *inputs: Any, **options: Any) -> list[Any]:
         """The outputs for many examples; overridden where examples affect one another, as in `BatchNorm1d`.
 
         Args:
-            xs: the inputs, one for each example.
+            inputs: for each input of `forward` a list or an array, with one for each example.
+            options: those of `forward`, the same for all.
         """
-        return [self(x) for x in several("batch", xs, "model.batch([x1, x2])")]
+        columns = [several("batch", each, "model.batch([x1, x2])") for each in inputs]
+        return [self(*each, **options) for each in zip(*columns)]
 
     # Its parts.
 

@@ -45,7 +45,7 @@ def check(name, compiled):
     """Output, and gradients by every weight and every input; tokens are plain numbers, unless compiled."""
     case = CASES[name]
     layer = layer_of(case)
-    tokens = case["layer"] == "Embedding"
+    tokens = case["layer"] in ("Embedding", "EmbeddingBag")
     inputs = case["inputs"] if tokens and not compiled else tree_map(Value, case["inputs"])
 
     def call(*inputs):

@@ -28,6 +28,7 @@ from nn.layers import (
     Conv2d,
     Dropout,
     Embedding,
+    EmbeddingBag,
     Flatten,
     GRUCell,
     Layer,
@@ -187,6 +188,8 @@ def _single_size(module: Any, name: str) -> Any:
 
 
 _ARGUMENTS: dict[str, Callable[[Any, str], Any]] = {
+    "num_embeddings": lambda module, _: len(module.weight),
+    "embedding_dim": lambda module, _: len(module.weight[0]),
     "bias": lambda module, _: _bias(module) is not None and _bias(module) is not False,
     "elementwise_affine": lambda module, name: module.weight is not None,
     **dict.fromkeys(("normalized_shape", "kernel_size", "stride", "padding"), _single_size),
@@ -249,6 +252,7 @@ def _softplus_from_torch(cls: Any, theirs: Any) -> Any:
 _CELL = "input_size", "hidden_size", "bias"
 _SEQUENCE = *_CELL, "num_layers", "bidirectional"
 _ATTENTION = "embed_dim", "num_heads", "bias", "kdim", "vdim"
+_TABLE = "num_embeddings", "embedding_dim", "padding_idx"
 _WINDOW = "in_channels", "out_channels", "kernel_size", "stride", "padding"
 
 CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
@@ -285,8 +289,12 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
     LayerNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     RMSNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     Embedding: (
-        lambda cls, ours: cls(len(ours.weight), len(ours.weight[0])),
-        _with_options("num_embeddings", "embedding_dim", padding_idx=None, max_norm=None, scale_grad_by_freq=False),
+        _with_options(*_TABLE),
+        _with_options(*_TABLE, max_norm=None, scale_grad_by_freq=False),
+    ),
+    EmbeddingBag: (
+        _with_options(*_TABLE, "mode"),
+        _with_options(*_TABLE, "mode", max_norm=None, scale_grad_by_freq=False, include_last_offset=False),
     ),
     Conv1d: (
         _with_options(*_WINDOW, "bias"),

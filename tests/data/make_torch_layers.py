@@ -281,6 +281,21 @@ cases = {
             ),
         ]
     },
+    "embedding with padding": case(
+        "Embedding",
+        nn.Embedding(4, 2, padding_idx=1),
+        {"num_embeddings": 4, "embedding_dim": 2, "padding_idx": 1},
+        torch.tensor([3, 1, 0]),
+    ),
+    **{
+        f"bag, {options}": case(
+            "EmbeddingBag",
+            nn.EmbeddingBag(5, 3, **options),
+            {"num_embeddings": 5, "embedding_dim": 3, **options},
+            torch.tensor([[4, 0, 4, 1], [0, 2, 1, 0], [0, 0, 0, 0]]),
+        )
+        for options in [{"mode": mode, **padding} for mode in ("sum", "mean") for padding in ({}, {"padding_idx": 0})]
+    },
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
 text = f'{{"pytorch": "{torch.__version__}", "cases": {{\n{lines}\n}}}}\n'

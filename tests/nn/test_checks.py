@@ -21,6 +21,7 @@ TAKES_RNG = {
     "Conv1d": lambda rng: nn.Conv1d(1, 1, 2, rng=rng),
     "Conv2d": lambda rng: Conv2d(1, 1, 2, rng=rng),
     "Embedding": lambda rng: Embedding(3, 2, rng=rng),
+    "EmbeddingBag": lambda rng: nn.EmbeddingBag(3, 2, rng=rng),
     "GRUCell": lambda rng: GRUCell(2, 2, rng=rng),
     "GRU": lambda rng: nn.GRU(2, 2, rng=rng),
     "LSTM": lambda rng: nn.LSTM(2, 2, rng=rng),

@@ -98,6 +98,8 @@ def play_training(
         check_parts("play_training", model, loss, each, compiled)
     whole = len(data[0]) if isinstance(data, tuple) and data and hasattr(data[0], "__len__") else 1
     loader, _ = loaders("play_training", data, None, whole if batch_size is None else batch_size, seed)
+    if len(loader.inputs) > 1:
+        raise TypeError(f"play_training plays models of one input, got {len(loader.inputs)}; write fit(...)")
     check_last_batch(model, loader)
     try_loss(model, loss, loader)
     if not several:

@@ -27,6 +27,7 @@ from nn import (
     Conv2d,
     Dropout,
     Embedding,
+    EmbeddingBag,
     Flatten,
     GRUCell,
     Layer,
@@ -94,6 +95,9 @@ CASES = {
     "rms norm of rows": (lambda: RMSNorm(3, eps=0.1, elementwise_affine=False), (2, 3)),
     "embedding": (lambda: Embedding(5, 3), ("tokens", 5)),
     "embedding of texts": (lambda: Embedding(5, 3), ("tokens", 5, 4)),
+    "embedding with padding": (lambda: Embedding(5, 3, padding_idx=1), ("tokens", 5, 6)),
+    "bag": (lambda: EmbeddingBag(5, 3), ("tokens", 5, 4)),
+    "bag with padding": (lambda: EmbeddingBag(5, 3, mode="sum", padding_idx=0), ("tokens", 5, 6)),
     "convolution": (lambda: Conv2d(2, 3, (2, 3), stride=(2, 1), padding=(1, 0)), (2, 4, 5)),
     "convolution of a series": (lambda: Conv1d(2, 3, 3, stride=2, padding=1), (2, 6)),
     "convolution without bias": (lambda: Conv2d(1, 2, 2, bias=False), (1, 3, 3)),
@@ -199,7 +203,7 @@ def alike(torch, model, network, sizes, rng):
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     for name, tensor in named_tensors(model):
         if name in gradients:
-            close(tree_map(lambda value: value.grad, tensor), gradients[name])
+            close(tree_map(lambda value: value.grad or 0.0, tensor), gradients[name])
     for name, tensor in network.state_dict().items():
         close(model.state_dict()[name], tensor)
 
@@ -332,6 +336,8 @@ STOCK = {
     "LayerNorm(3)": "nn.LayerNorm([3], eps=0.1)",
     "RMSNorm(3)": "nn.RMSNorm(3)",
     "Embedding(4, 2)": "nn.Embedding(4, 2)",
+    "Embedding(4, 2, padding_idx=3)": "nn.Embedding(4, 2, padding_idx=-1)",
+    "EmbeddingBag(4, 2, padding_idx=0, mode='sum')": "nn.EmbeddingBag(4, 2, mode='sum', padding_idx=0)",
     "Conv1d(1, 2, kernel_size=3, stride=2, padding=1)": "nn.Conv1d(1, 2, 3, stride=2, padding=(1,))",
     "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))": "nn.Conv2d(1, 2, 3)",
     "Conv2d(1, 2, kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), bias=False)": (
@@ -381,7 +387,7 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
         ("nn.BatchNorm1d(2, track_running_stats=False)", "has track_running_stats=False"),
         ("nn.LayerNorm([2, 3])", r"normalized_shape must be a whole number of at least 1, got \(2, 3\)"),
         ("nn.LayerNorm(2, bias=False)", "'bias' is missing"),
-        ("nn.Embedding(3, 2, padding_idx=0)", "has padding_idx=0"),
+        ("nn.EmbeddingBag(3, 2, mode='max')", "mode must be 'mean' or 'sum', got 'max'"),
         ("nn.Embedding(3, 2, max_norm=1)", "has max_norm=1"),
         ("nn.Embedding(3, 2, scale_grad_by_freq=True)", "has scale_grad_by_freq=True"),
         ("nn.Conv2d(2, 2, 1, groups=2)", "has groups=2; nn supports only 1"),
