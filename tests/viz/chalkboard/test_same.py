@@ -1,0 +1,170 @@
+"""What is written twice for the live page, in Python and in JavaScript, is the same: random texts, made here and there.
+
+By default 300 texts; with CHALKBOARD_TEXTS=2000 in the environment as many as that.
+"""
+
+import math
+import os
+import random
+import warnings
+from collections import Counter
+
+import pytest
+
+import engine
+from engine import Value
+from engine.rules import FAMILIES, RULES
+from nn import MLP, Neuron, hinge_loss, l1_loss, mse_loss
+from viz import play
+from viz.chalkboard import chalkboard
+from viz.chalkboard.table import functions, methods, rules
+
+TEXTS = int(os.environ.get("CHALKBOARD_TEXTS", "300"))
+NAMES = {name: getattr(engine, name) for name in (*engine.__all__, "abs", "max", "min", "pow", "sum")}
+ORDERS = ("", "", "", "=", "naive recursion", "depth-first", "breadth-first")
+
+
+# What is typed.
+
+
+def texts(count, seed=0):
+    """Random texts, each with the order of its backward pass. Every function and every method comes up."""
+    rng = random.Random(seed)
+    calls = [*LISTED, *(f"{name}/" for name in functions()), *(f".{name}" for name in methods())]
+    for i in range(count):
+        yield text(rng, calls[i % len(calls)]), rng.choice(ORDERS)
+
+
+# Functions of a list, and those with constants; `{}` are operands.
+LISTED = {
+    "sum([{}, {}, {}])", "sum([{}])", "mean([{}, {}])", "mean([{}, {}, {}, {}])", "max([{}, {}, {}])", "min([{}, {}])",
+    "logsumexp([{}, {}, {}])", "softmax([{}, {}])[1]", "softmax([{}, {}, {}])[0]", "log_softmax([{}, {}, {}])[2]",
+    "log_softmax([{}, {}])[0]", "dot([{}, {}], [{}, {}])", "dot([{}, {}, {}], [{}, {}, 2], {})", "dot([{}], [{}], 0.5)",
+    "where({}, {}, {})", "select([{}, {}], 1)", "select([{}, {}], Value(1))", "leaky_relu({})", "leaky_relu({}, 0.3)",
+    "clamp({}, -1, 2)", "({} + a).clamp(0)", "({} - a).leaky_relu(0.25)", "mse_loss([{}, {}], [1, {}])", "l1_loss([{}], [2])",
+    "hinge_loss([{}, {}], [1, -1])", "{} % 3", "{}**0", "{}**1", "{}**-1", "{}**-2", "abs({})**0.5", "abs({})**(1/3)",
+    "abs({})**-1.5", "2**({})", "abs({})**({})", "-({})", "5 - {}", "1 / (abs({}) + 1)", "0 + {}", "{} + 0",
+}  # fmt: skip
+LISTED = sorted(LISTED)
+
+
+def text(rng, call):
+    lines = [f"{name} = {rng.choice(['1', '2', '-3', '0.5', '7', '-0.25', '1.25'])}" for name in "abc"]
+    lines += [f"d = {written(rng, call)}", f"{rng.choice('ad')} {rng.choice('+-*')}= {tree(rng, 1)}"]
+    lines += [f"x = [{tree(rng, 1)}, {rng.choice(['0.5', 'b', '-2'])}]"] * (rng.random() < 0.3)
+    root = f"{tree(rng, 3)} * d" + (" + x[0]*x[1]" if lines[-1].startswith("x") else "")
+    return "\n".join([*lines, f"L = {root}"])
+
+
+def written(rng, call):
+    """A call with random operands, kept to where it is defined."""
+    operand = lambda: tree(rng, 1)  # noqa: E731
+    if call.endswith("/"):
+        name = call[:-1]
+        return f"{name}({', '.join(domain(name, operand()) for _ in range(functions()[name]['count']))})"
+    if call.startswith("."):
+        name, others = call[1:], methods()[call[1:]]["count"] - 1
+        return f"({domain(name, f'({operand()} + a)')}).{name}({', '.join(operand() for _ in range(others))})"
+    return call.format(*[operand() for _ in range(call.count("{}"))])
+
+
+def domain(name, operand):
+    if name in ("asin", "acos", "atanh"):
+        return f"tanh({operand}) * 0.9"
+    if name in ("log", "log2", "log10", "log1p", "sqrt", "pow", "acosh"):
+        return f"abs({operand}) + 1.5"
+    return f"tanh({operand}) * 3" if name in ("exp", "exp2", "expm1", "sinh", "cosh", "tan") else operand
+
+
+def tree(rng, depth):
+    kind = rng.random()
+    if depth == 0 or kind < 0.15:
+        return rng.choice(["a", "b", "c", "a", "b", "c", "2", "0.5", "10"])
+    if kind < 0.65:
+        return f"({tree(rng, depth - 1)} {rng.choice('+-*')} {tree(rng, depth - 1)})"
+    if kind < 0.7:
+        return f"({tree(rng, depth - 1)} / (abs({tree(rng, depth - 1)}) + 1))"
+    if kind < 0.8:
+        return f"{rng.choice('abc')}**{rng.choice([2, 3])}"
+    if kind < 0.85:
+        return f"-{tree(rng, 0)}"
+    return f"{rng.choice(['sin', 'cos', 'tanh', 'relu', 'sigmoid'])}({tree(rng, depth - 1)} + a)"
+
+
+# What Python makes of it.
+
+
+def played(text, numbers=None, order=""):
+    """What `play` gives its page for such a text; parameters get the numbers under their names."""
+    known = dict(NAMES, mse_loss=mse_loss, l1_loss=l1_loss, hinge_loss=hinge_loss)
+    known |= {"neuron": lambda *given, **more: ("neuron", given, more), "mlp": lambda *given, **more: ("mlp", given, more)}
+    root = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for line in text.splitlines():
+            name, _, expression = line.partition(" = ")
+            if "= " in name:  # a += 1
+                name, _, expression = line.partition("= ")
+                expression, name = f"{name[:-1]} {name[-1]} ({expression})", name[:-1].strip()
+            root = known[name] = labelled(eval(expression, known), name, numbers)
+        shown = play(root, order=order or None).graph
+    return shown
+
+
+def labelled(value, name, numbers):
+    if isinstance(value, list):
+        return [labelled(x, f"{name}[{i}]", numbers) for i, x in enumerate(value)]
+    if isinstance(value, tuple):
+        kind, given, more = value
+        given = [g if isinstance(g, (int, list)) else g.symbol for g in given]
+        model = Neuron(*given, label=name, **more) if kind == "neuron" else MLP(*given, **more)
+        for parameter in model.parameters():
+            parameter.data = numbers[parameter.label]
+        return lambda *xs: model(xs[0] if isinstance(xs[0], list) else list(xs))
+    value = value if isinstance(value, Value) else Value(value)
+    value.label = value.label or name
+    return value
+
+
+def differences(here, there):
+    """The names of what differs between what Python and the page give the player."""
+    return [key for key in here if key not in ("lines", "words") and not same(here[key], there.get(key))]
+
+
+def same(x, y):
+    if isinstance(x, (list, tuple)):
+        return isinstance(y, list) and len(x) == len(y) and all(map(same, x, y))
+    if isinstance(x, dict):
+        return {str(key) for key in x} == set(y) and all(same(x[key], y[str(key)]) for key in x)
+    if isinstance(x, float) and isinstance(y, (int, float)):
+        return math.isclose(x, y, rel_tol=1e-12, abs_tol=1e-300)
+    return x == y
+
+
+# The comparison.
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(chalkboard().save(tmp_path_factory.mktemp("chalkboard") / "chalkboard.html").as_uri())
+    page.wait_for_function("() => window.chalkboard")
+    yield page
+    assert errors == []
+
+
+MADE = """texts => texts.map(([text, order]) => {
+  try { return chalkboard.forPlayer(text, order); } catch (error) { return String(error.stack); }
+})"""
+
+
+def test_random_texts_give_the_graph_that_python_gives(page):
+    cases = list(texts(TEXTS))
+    found, wrong = page.evaluate(MADE, cases), Counter()
+    for (typed, order), there in zip(cases, found, strict=True):
+        bad = differences(played(typed, order=order), there) if isinstance(there, dict) else [there]
+        wrong.update(bad)
+        if bad:
+            print(typed, order, {key: there for key in bad} if isinstance(there, str) else bad, sep="\n", end="\n\n")
+    assert not wrong
