@@ -124,8 +124,12 @@ def _script(rules: str) -> str:
 def _words(lang: str) -> dict[str, Any]:
     hints = {mistake.name: player.HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in MISTAKES}
     local = {mistake.name for mistake in MISTAKES if mistake.partials} | {"sign", "upstream included"}
-    of_player = player.LANGUAGES[lang] | player.ORDERS[lang] | {
-        "allPaths": player.ALL_PATHS[lang],
-        "mistakes": {name: hint for name, hint in hints.items() if name in local},
-    }
+    of_player = (
+        player.LANGUAGES[lang]
+        | player.ORDERS[lang]
+        | {
+            "allPaths": player.ALL_PATHS[lang],
+            "mistakes": {name: hint for name, hint in hints.items() if name in local},
+        }
+    )
     return LANGUAGES[lang] | {"player": of_player}

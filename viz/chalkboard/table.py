@@ -67,7 +67,9 @@ def rules() -> tuple[dict[str, dict[str, Any]], str]:
     """
     called = {entry["rule"] for entry in (*functions().values(), *methods().values())}
     infix = {"add", "sub", "mul", "div", "neg", "mod", "pow"}
-    plain = [rule for rule in RULES.values() if rule.name in called | infix or rule.name == "where" or _count(rule) is None]
+    plain = [
+        rule for rule in RULES.values() if rule.name in called | infix or rule.name == "where" or _count(rule) is None
+    ]
     table: dict[str, dict[str, Any]] = {}
     entries: list[tuple[Rule | Family, int | None]] = []
     for rule in plain:

@@ -16,9 +16,7 @@ _SEND_INK = (
 )
 
 
-def document(
-    title: str, lang: str, style: str, script: str, data: Any, before: str = "", unpacked: str = ""
-) -> str:
+def document(title: str, lang: str, style: str, script: str, data: Any, before: str = "", unpacked: str = "") -> str:
     """A whole page. Its content security policy allows only its own script and style, by their hashes.
 
     Args:

@@ -111,7 +111,8 @@ class Family:
 
 
 def rule_functions(
-    used: Sequence[tuple[Rule | Family, int | None]], wrong: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None
+    used: Sequence[tuple[Rule | Family, int | None]],
+    wrong: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None,
 ) -> str:
     """The source of ``const RULES``, a list with an entry for each given pair of a rule and a number of operands.
 
@@ -191,7 +192,8 @@ class _Script:
         """A family as a function of its constants that gives what `entry` writes; or null."""
         inside = _Script(self, family.constants)
         entry = self.attempt(lambda: inside.entry(family.member, operands, wrong)) or "null"
-        return f"({', '.join(f'${name}' for name in family.constants)}) => {{ {' '.join(inside.definitions)} return {entry}; }}"
+        body = " ".join([*inside.definitions, f"return {entry};"])
+        return f"({', '.join(f'${name}' for name in family.constants)}) => {{ {body} }}"
 
     def entry(self, rule: Rule, operands: int | None, wrong: Mapping[str, Callable[..., Any]] | None = None) -> str:
         """A rule as an object of two functions, and of wrong partials where there are some; or null."""

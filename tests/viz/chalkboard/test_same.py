@@ -1,13 +1,12 @@
 """What is written twice for the live page, in Python and in JavaScript, is the same: random texts, made here and there.
 
-By default 300 texts; with CHALKBOARD_TEXTS=2000 in the environment as many as that.
+There are 200 texts, or as many as the environment says: ``CHALKBOARD_TEXTS=2000 pytest -m slow tests/viz/chalkboard``.
 """
 
 import math
 import os
 import random
 import warnings
-from collections import Counter
 
 import pytest
 
@@ -19,7 +18,7 @@ from viz import play
 from viz.chalkboard import chalkboard
 from viz.chalkboard.table import functions, methods, rules
 
-TEXTS = int(os.environ.get("CHALKBOARD_TEXTS", "300"))
+TEXTS = int(os.environ.get("CHALKBOARD_TEXTS", "200"))
 NAMES = {name: getattr(engine, name) for name in (*engine.__all__, "abs", "max", "min", "pow", "sum")}
 ORDERS = ("", "", "", "=", "naive recursion", "depth-first", "breadth-first")
 
@@ -41,9 +40,10 @@ LISTED = {
     "logsumexp([{}, {}, {}])", "softmax([{}, {}])[1]", "softmax([{}, {}, {}])[0]", "log_softmax([{}, {}, {}])[2]",
     "log_softmax([{}, {}])[0]", "dot([{}, {}], [{}, {}])", "dot([{}, {}, {}], [{}, {}, 2], {})", "dot([{}], [{}], 0.5)",
     "where({}, {}, {})", "select([{}, {}], 1)", "select([{}, {}], Value(1))", "leaky_relu({})", "leaky_relu({}, 0.3)",
-    "clamp({}, -1, 2)", "({} + a).clamp(0)", "({} - a).leaky_relu(0.25)", "mse_loss([{}, {}], [1, {}])", "l1_loss([{}], [2])",
-    "hinge_loss([{}, {}], [1, -1])", "{} % 3", "{}**0", "{}**1", "{}**-1", "{}**-2", "abs({})**0.5", "abs({})**(1/3)",
-    "abs({})**-1.5", "2**({})", "abs({})**({})", "-({})", "5 - {}", "1 / (abs({}) + 1)", "0 + {}", "{} + 0",
+    "clamp({}, -1, 2)", "({} + a).clamp(0)", "({} - a).leaky_relu(0.25)", "mse_loss([{}, {}], [1, {}])", "5 - {}",
+    "l1_loss([{}], [2])", "hinge_loss([{}, {}], [1, -1])", "{} % 3", "{}**0", "{}**1", "{}**-1", "{}**-2", "-({})",
+    "abs({})**0.5", "abs({})**(1/3)", "abs({})**-1.5", "2**({})", "abs({})**({})", "1 / (abs({}) + 1)", "0 + {}",
+    "{} + 0",
 }  # fmt: skip
 LISTED = sorted(LISTED)
 
@@ -97,7 +97,10 @@ def tree(rng, depth):
 def played(text, numbers=None, order=""):
     """What `play` gives its page for such a text; parameters get the numbers under their names."""
     known = dict(NAMES, mse_loss=mse_loss, l1_loss=l1_loss, hinge_loss=hinge_loss)
-    known |= {"neuron": lambda *given, **more: ("neuron", given, more), "mlp": lambda *given, **more: ("mlp", given, more)}
+    known |= {
+        "neuron": lambda *given, **more: ("neuron", given, more),
+        "mlp": lambda *given, **more: ("mlp", given, more),
+    }
     root = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -116,7 +119,7 @@ def labelled(value, name, numbers):
         return [labelled(x, f"{name}[{i}]", numbers) for i, x in enumerate(value)]
     if isinstance(value, tuple):
         kind, given, more = value
-        given = [g if isinstance(g, (int, list)) else g.symbol for g in given]
+        given = [g if isinstance(g, (int, list)) else getattr(g, "symbol", None) or g.__name__ for g in given]
         model = Neuron(*given, label=name, **more) if kind == "neuron" else MLP(*given, **more)
         for parameter in model.parameters():
             parameter.data = numbers[parameter.label]
@@ -159,12 +162,80 @@ MADE = """texts => texts.map(([text, order]) => {
 })"""
 
 
-def test_random_texts_give_the_graph_that_python_gives(page):
-    cases = list(texts(TEXTS))
-    found, wrong = page.evaluate(MADE, cases), Counter()
+def compared(page, cases):
+    """What the page makes of texts, each found to be what Python makes of it."""
+    found, wrong = page.evaluate(MADE, cases), []
     for (typed, order), there in zip(cases, found, strict=True):
-        bad = differences(played(typed, order=order), there) if isinstance(there, dict) else [there]
-        wrong.update(bad)
+        numbers = dict(zip(there["names"], there["values"])) if isinstance(there, dict) else {}
+        bad = differences(played(typed, numbers, order), there) if numbers else there
         if bad:
-            print(typed, order, {key: there for key in bad} if isinstance(there, str) else bad, sep="\n", end="\n\n")
-    assert not wrong
+            wrong.append((typed, order, bad))
+    assert wrong == []
+    return found
+
+
+def test_random_texts_give_the_graph_that_python_gives(page):
+    found = compared(page, list(texts(TEXTS)))
+    drawn = {name for graph in found for name in graph["operations"]}
+    missing = {entry["op"] for entry in rules()[0].values()} - drawn
+    assert not {name for name in missing if not name.startswith(("**", "["))}, "every rule comes up"
+
+
+NETWORKS = [
+    "x = 0.5\ny = -1\nn = neuron(2, tanh)\nloss = (n(x, y) - 1)**2",
+    "n = neuron(3, fused=False)\nL = n(1, 2, 3) * 2 + n(-1, 0.5, 1)",
+    "x = [0.5, -2]\nm = mlp(2, [4, 1])\nL = m(x)",
+    "x = 0.5\nm = mlp(2, [3, 3, 1], sigmoid)\nn = neuron(1, leaky_relu)\nL = m(x, n(x)) * x",
+    "m = mlp(2, [2, 1], tanh)\ny = [m(0, 0), m(0, 1), m(1, 0)]\nloss = mse_loss(y, [0, 1, 1])",
+    "m = mlp(1, [2, 3], gelu, fused=False)\nx = 2\np = softmax(m(x))\nL = -log(p[1])",
+    "x = 2\nm = mlp(1, [12, 12, 1], relu)\nL = m(x)**2",
+    "m = mlp(2, [16, 16, 1], tanh)\nL = hinge_loss([m(1, 2), m(0.5, 1)], [1, -1])",
+]
+
+
+def test_networks_are_folded_as_python_folds_them(page):
+    found = compared(page, [(typed, "") for typed in NETWORKS] + [(NETWORKS[0], "="), (NETWORKS[2], "breadth-first")])
+    assert max(len(graph["views"]) for graph in found) > 20
+    assert min(graph["first"] for graph in found) == 0 < max(graph["first"] for graph in found)
+
+
+def test_long_chains_and_wide_sums(page):
+    chain = "x = 1\nL = " + "(" * 150 + "x" + " * 1.01 + x)" * 150
+    wide = "\n".join(
+        [f"a{i} = {i / 7}" for i in range(40)] + [f"L = sum([{', '.join(f'a{i}' for i in range(40))}])**2"]
+    )
+    compared(page, [(chain, ""), (wide, ""), (wide, "depth-first"), ("x = 3\nL = x", ""), ("x = 3\nL = x*x", "")])
+
+
+@pytest.mark.parametrize("operands", range(1, 14))
+def test_formulas_of_any_number_of_operands(page, operands):
+    names = [f"x{i}" for i in range(operands)]
+    listed, start = f"[{', '.join(names)}]", "\n".join(f"{name} = {i}" for i, name in enumerate(names))
+    calls = ["sum", "mean", "max", "min", "logsumexp", "softmax", "log_softmax"]
+    last = [f"{call}({listed}){'[0]' if call.endswith('softmax') else ''}" for call in calls]
+    last += [f"{call}({listed})[{operands - 1}]" for call in calls[-2:]] + [f"select({listed}, Value({operands - 1}))"]
+    last += [f"dot({listed}, {listed[:-1]}])", f"dot({listed}, {listed}, x0)"]
+    compared(page, [(f"{start}\nL = {call} * 2", "") for call in last])
+
+
+def test_formulas_of_families(page):
+    powers = [*range(-3, 5), 0.5, 1 / 3, 1 / 7, -0.5, 1.5, 1e-5, 123456.7, 1e20, 0.125]
+    calls = [f"x**{n!r}" for n in powers] + [f"leaky_relu(x, {n!r})" for n in (0, 1, 0.01, 1 / 3, 2, -0.5, 0.5)]
+    ends = ((-1, 1), (0, 6.5), (1e-7, 1e9), (-1 / 3, 1 / 3))
+    calls += [f"clamp(x, {low!r}, {high!r})" for low, high in ends] + ["clamp(x, 1)", "clamp(x)"]
+    compared(page, [(f"x = 1.5\nL = {call} + 1", "") for call in calls])
+
+
+# What the table has.
+
+
+def test_every_rule_that_can_be_called_is_on_the_page():
+    """By its name after an import, as a method, as a sign, or as a function of a list."""
+    table, script = rules()
+    public = {value.name for name in dir(engine) if isinstance(value := getattr(engine, name), engine.Rule)}
+    assert public <= set(table)
+    made = {value.name for value in vars(engine.nary_rules).values() if isinstance(value, engine.Rule)}
+    listed = {name for name in made if RULES[name].partials.__code__.co_flags & 4}
+    assert listed <= set(table)
+    assert set(FAMILIES) - set(table) == {"between"}  # the slope of clamp
+    assert "null" not in script

@@ -5,27 +5,28 @@
 
 function chalkboard() {
   const head = document.head.outerHTML, script = document.currentScript.textContent;
-  let words, lang = board.lang, weights = {}, address = "", current = null, steps = 0, timer = null;
+  let words, lang = board.lang, weights = Object.create(null), address = "", current = null, steps = 0, timer = null;
 
   const main = make(document.body, "main", { class: "board" });
   const heading = make(main, "h1", { class: "spoken" });
-  const writing = div(main, "writing"), place = div(main, "player");
+  const writing = div(main, "writing"), said = div(main, "said", { role: "status" }), place = div(main, "player");
   const codeLabel = make(writing, "label", { for: "code", class: "spoken" });
   const code = make(writing, "textarea", { id: "code", spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", "aria-describedby": "said" });
-  const said = div(writing, "said", { role: "status" });
+  const choices = div(writing, "choices"), choosing = make(choices, "div"), learning = make(choices, "div"), buttons = make(choices, "div");
   const labelled = (parent, id) => {
     const label = make(parent, "label");
     return { text: make(label, "span"), select: make(label, "select", { id }) };
   };
   const pressed = (parent, id, act) => { const one = make(parent, "button", { id, type: "button" }); on(one, "click", act); return one; };
-  const learning = div(writing, "learning");
+  const examples = labelled(choosing, "examples"), backward = labelled(choosing, "backward");
   const descendButton = pressed(learning, "descend", descend), rateLabel = make(learning, "label"), rateText = make(rateLabel, "span");
   const rate = make(rateLabel, "input", { id: "rate", type: "text", inputmode: "decimal", size: 5, autocomplete: "off" });
   const descended = make(learning, "output", { id: "descended" });
-  const more = div(writing, "choices"), examples = labelled(more, "examples"), backward = labelled(more, "backward"), language = labelled(more, "language");
-  const buttons = div(more, "buttons"), copyButton = pressed(buttons, "copy", copy), themeButton = pressed(buttons, "theme", theme.switch);
+  const language = labelled(buttons, "language"), copyButton = pressed(buttons, "copy", copy), themeButton = pressed(buttons, "theme", theme.switch);
   themeButton.textContent = "◐";
   if (location.protocol === "about:") copyButton.hidden = true; // in a notebook there is no address to copy
+
+  const narrow = matchMedia("(max-width: 820px)");
 
   function options(select, entries, value) {
     select.replaceChildren();
@@ -34,12 +35,12 @@ function chalkboard() {
   }
   function speak(to) { // this language
     const order = backward.select.value;
-    words = board.words[(lang = board.words[to] ? to : "en")];
+    words = board.words[(lang = Object.hasOwn(board.words, to) ? to : "en")];
     document.documentElement.lang = lang;
     heading.textContent = document.title = words.title;
     codeLabel.textContent = words.code;
     descendButton.textContent = words.descend;
-    rateText.textContent = `${words.rate} `;
+    rateText.textContent = words.rate;
     copyButton.textContent = words.copy;
     set(themeButton, { title: words.theme, "aria-label": words.theme });
     for (const [{ text }, name] of [[examples, "examples"], [backward, "backward"], [language, "language"]]) text.textContent = words[name];
@@ -53,6 +54,7 @@ function chalkboard() {
 
   function show() {
     clearTimeout(timer);
+    timer = null;
     try {
       board.source = code.value.split("\n");
       const graph = read(code.value, weights), data = forPlayer(graph.root, lang, backward.select.value);
@@ -63,7 +65,7 @@ function chalkboard() {
       set(descendButton, { title: moving.length ? filled(words.descendHint, { names: moving.map(({ label }) => label).join(", ") }) : words.nothingMoves });
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      tell(`${sentence(error)}${current ? ` ${words.kept}` : ""}`, true);
+      tell([sentence(error), current ? words.kept : ""].join(" "), true);
     }
     writeLink();
   }
@@ -73,6 +75,7 @@ function chalkboard() {
   }
   function tell(text, wrong = false) {
     said.textContent = text;
+    said.className = wrong ? "wrong" : "";
     set(code, { "aria-invalid": wrong });
   }
   function draw(data) {
@@ -102,30 +105,31 @@ function chalkboard() {
     grow();
     timer = setTimeout(show, 120);
   }
-  function grow() { code.rows = Math.max(4, Math.min(14, code.value.split("\n").length + 1)); }
+  function grow() { code.rows = Math.max(4, Math.min(narrow.matches ? 12 : 6, code.value.split("\n").length)); }
 
   // ---- A step of gradient descent: it changes the numbers in the text, and the weights of networks.
 
+  const networks = () => [...(current?.names.values() ?? [])].filter(value => value?.parameters);
   function leavesThatMove() {
     const leaves = topologicalOrder(current.root).filter(({ rule, role }) => !rule && role !== "constant");
     const parameters = leaves.filter(({ role }) => role === "parameter");
     return parameters.length ? parameters : leaves.filter(leaf => current.written.has(leaf));
   }
   function descend() {
-    if (timer !== null || !current) show();
+    if (timer !== null || !current) show(); // what has just been typed
     const by = readSize(rate.value);
     set(rate, { "aria-invalid": !isFinite(by) });
     if (!isFinite(by) || said.textContent) return;
-    const { root, names, written } = current, gradient = gradientsOf(topologicalOrder(root)), moving = leavesThatMove();
+    const { root, written } = current, gradient = gradientsOf(topologicalOrder(root)), moving = leavesThatMove();
     if (!moving.length) return tell(words.nothingMoves, true);
     const before = root.value, places = [];
     for (const leaf of moving) {
       const to = leaf.value - by * gradient.get(leaf);
-      leaf.value = written.has(leaf) ? Number(to.toPrecision(6)) : to;
+      leaf.value = Number(to.toPrecision(6)) + 0; // as it is written, here or in the link
       if (written.has(leaf)) places.push([...written.get(leaf), String(leaf.value)]);
     }
     for (const [start, end, text] of places.sort(([a], [b]) => b - a)) code.value = code.value.slice(0, start) + text + code.value.slice(end);
-    for (const [name, { parameters }] of names) if (parameters) weights[name] = parameters.map(({ value }) => value);
+    for (const network of networks()) weights[weightsOf(network)] = network.parameters.map(({ value }) => value);
     steps++;
     show();
     descended.textContent = filled(words.descended, { count: steps, root: root.label || "", before: shown(before), after: shown(current.root.value) });
@@ -138,24 +142,23 @@ function chalkboard() {
     const link = new URLSearchParams({ lang, code: code.value });
     if (backward.select.value) link.set("order", backward.select.value);
     if (rate.value !== "0.1") link.set("rate", rate.value);
-    for (const name in weights) if (current?.names.get(name)?.parameters) link.set(`w.${name}`, weights[name].map(x => Number(x.toPrecision(9))).join());
+    for (const key of networks().map(weightsOf)) if (weights[key]) link.set(`w.${key}`, weights[key].join());
     if (address && address !== "#0") link.set("at", address);
     if (location.hash.slice(1) !== String(link)) history.replaceState(null, "", `#${link}`);
   }
   function readLink() {
     const link = new URLSearchParams(location.hash.slice(1));
     speak(link.get("lang") ?? board.lang);
-    begin([link.get("code") ?? board.code, link.get("order") ?? ""]);
+    begin([link.get("code") ?? board.code, link.get("order") ?? "", link.get("at") ?? ""]);
     rate.value = link.get("rate") ?? "0.1";
-    address = link.get("at") ?? "";
     for (const [key, numbers] of link) if (key.startsWith("w.")) weights[key.slice(2)] = numbers.split(",").map(Number).filter(Number.isFinite);
     show();
   }
-  function begin([text, order = ""]) {
+  function begin([text, order = "", at = ""]) {
     code.value = text;
     backward.select.value = order;
     if (backward.select.selectedIndex < 0) backward.select.value = "";
-    [weights, address, steps, descended.textContent] = [{}, "", 0, ""];
+    [weights, address, steps, descended.textContent] = [Object.create(null), at, 0, ""];
     grow();
   }
   function copy() {

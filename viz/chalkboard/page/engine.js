@@ -21,7 +21,12 @@ function placeOf(name, [n]) { // in the table, which has x**0, x**2 and x**0.5 a
   return board.rules[name].at + kind;
 }
 const ruleOf = (name, constants) => entryOf(placeOf(name, constants), constants);
-const SYMBOLS = { power: n => `**${shown(n, 6)}`, select: i => `[${i}]` };
+const SYMBOLS = { power: n => `**${sixDigits(n)}`, select: i => `[${i}]` };
+function sixDigits(x) { // as Python's %g
+  const [digits, exponent] = x.toExponential(5).split("e").map(Number);
+  if (exponent >= -4 && exponent < 6) return String(Number(x.toPrecision(6)));
+  return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
 
 const isNode = x => x?.parents !== undefined;
 let line = 0, made = 0; // the line of the text that is being read; how many nodes there are
@@ -38,7 +43,7 @@ function apply(name, xs, constants = []) {
   const value = rule.value(...parents.map(parent => parent.value));
   return { rule: name, constants, value, parents, role: "operation", label: "", op: SYMBOLS[name]?.(...constants) ?? board.rules[name].op, line };
 }
-const described = x => (Array.isArray(x) ? "[…]" : x?.call ? x.label || x.kind : x?.name ?? JSON.stringify(x) ?? "");
+const described = x => (Array.isArray(x) ? "[…]" : x?.call ? x.label || x.kind : x?.name ?? String(x));
 
 const INFIX = { "+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "**": "pow" };
 function binary(sign, x, y) {
@@ -83,8 +88,12 @@ const FUNCTIONS = {
     return apply("relu", [binary("-", 1, binary("*", asNode(score), t))]);
   }),
 };
-const OPTIONS = { neuron: "fused seed w b", mlp: "fused seed", parameter: "label", Value: "label role" }; // named arguments
-const MOST_ARGUMENTS = { neuron: 2, mlp: 3, parameter: 1, Value: 1 };
+const LISTS = ["sum", "mean", "max", "min", "logsumexp", "softmax", "log_softmax"];
+const ARGUMENTS = { // how many there are, at least and at most; after them come those with names
+  ...Object.fromEntries(LISTS.map(name => [name, [1, 1]])), dot: [2, 3], where: [3, 3], select: [2, 2], leaky_relu: [1, 2], clamp: [1, 3],
+  neuron: [1, 2], mlp: [2, 3], parameter: [1, 1], Value: [1, 1], mse_loss: [2, 2], l1_loss: [2, 2], hinge_loss: [2, 2],
+};
+const OPTIONS = { neuron: "fused seed", mlp: "fused seed", parameter: "label", Value: "label role" };
 const asNode = x => (typeof x === "number" ? leaf(x, "constant") : x);
 function loss(name, outputs, targets, one) {
   const [os, ts] = [outputs, targets].map(tree => [tree].flat(Infinity));
@@ -132,19 +141,16 @@ function rowOf(module, xs) { // what a module is called with, as inputs
   if (row.length !== module.nin) trouble("inputs", { name: module.label || module.kind, expected: module.nin, given: row.length });
   return row.map(x => (typeof x === "number" ? leaf(x, "input") : isNode(x) ? x : trouble("notANumber", { what: described(x) })));
 }
-function neuron(nin, given, { fused = true, seed = 0, w, b } = {}) {
+function neuron(nin, given, { fused = true, seed = 0 } = {}) {
   const activation = activationOf(given), one = oneNeuron(sizeOf("neuron", nin), activation, fused, draws(seed), "");
-  if (w && (!Array.isArray(w) || w.length !== nin)) trouble("sizes", { name: "w", expected: nin, given: w.length ?? 1 });
-  w?.forEach((x, i) => { one.w[i].value = numberOf("w", x); });
-  if (b !== undefined) one.b.value = numberOf("b", b);
-  const module = { kind: "neuron", nin, label: "", parameters: one.parameters, name: one.name, call: (...xs) => one.call(rowOf(module, xs)) };
+  const module = { kind: "neuron", seed, nin, label: "", parameters: one.parameters, name: one.name, call: (...xs) => one.call(rowOf(module, xs)) };
   return module;
 }
 function mlp(nin, nouts, given, { fused = true, seed = 0 } = {}) {
   const sizes = [sizeOf("mlp", nin), ...someOf("mlp", nouts).map(n => sizeOf("mlp", n))], activation = activationOf(given), draw = draws(seed);
   const layers = pairwise(sizes).map(([from, to], i) => Array.from({ length: to }, (_, k) =>
     oneNeuron(from, i === sizes.length - 2 ? "linear" : activation, fused, draw, `L${i}.n${k}`)));
-  const module = { kind: "mlp", nin, label: "", parameters: layers.flat().flatMap(({ parameters }) => parameters), name() {} };
+  const module = { kind: "mlp", seed, nin, label: "", parameters: layers.flat().flatMap(({ parameters }) => parameters), name() {} };
   module.call = (...xs) => {
     const outs = layers.reduce((row, layer) => layer.map(one => one.call(row)), rowOf(module, xs));
     return outs.length === 1 ? outs[0] : outs;

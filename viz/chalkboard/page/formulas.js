@@ -14,9 +14,8 @@ function called(name, parts) {
   return row(`<mi>${name}</mi>${signed("\u2061")}`, row(signed("("), parts.length === 1 && !/^<mi>□-?\d+<.mi>$/.test(listed) ? row(listed) : listed, signed(")")));
 }
 function numberWritten(x) {
-  const [digits, exponent] = shown(x).replace("inf", "∞").replaceAll("-", "−").split("e");
-  if (!exponent) return `<mn>${digits}</mn>`;
-  return row(`<mn>${digits}</mn><mo>×</mo>${raised("<mn>10</mn>", `<mn>${Number(exponent.replace("−", "-"))}</mn>`.replace("-", "−"))}`);
+  const [digits, exponent] = shown(x).replace("inf", "∞").split("e"), written = n => `<mn>${String(n).replace("-", "−")}</mn>`;
+  return exponent ? row(written(digits), signed("×"), raised(written(10), written(Number(exponent)))) : written(digits);
 }
 function part(x) { // a third as 1/3; what it counts for
   const n = Math.round(1 / x);

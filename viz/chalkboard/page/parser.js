@@ -33,6 +33,9 @@ function tokensOf(source) { // and [end] after the last one
   return tokens;
 }
 
+const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);
+const weightsOf = ({ label, seed }) => `${label}.${seed}`; // under what a network's weights are kept: another seed is another network
+
 function read(source, weights = {}) { // {root, names, moving}: the last value; what has a name; leaves, with how to write them
   modules = made = 0;
   const tokens = tokensOf(source), names = new Map(), written = new Map();
@@ -44,7 +47,7 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
   function need(text) { if (!take(text)) unexpected(); }
   function unexpected() { // at a token that does not belong here
     const { kind, text } = now(), last = tokens[at - 1], previous = last && last.kind !== "end" ? last : null;
-    if (kind === "end") trouble(previous ? "missing" : "empty", { after: previous?.text });
+    if (kind === "end") previous ? missing(previous) : trouble("empty");
     if (STATEMENTS.test(text) && kind === "name") trouble("statement", { what: text });
     if (text === "^") trouble("power", {});
     if (text === "//") trouble("floor", {});
@@ -55,6 +58,12 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     if (text === ",") trouble("comma", {});
     trouble(previous ? "unexpected" : "start", { what: text, after: previous?.text });
   }
+
+  let start = 0; // of the statement
+  function missing({ text, end }) { // after its last token
+    trouble("missing", { after: text, write: `${source.slice(start, end)}${text === "." ? "tanh()" : " 2"}` });
+  }
+  const example = (name, count) => `${name}(${[..."abcdefgh"].slice(0, count).join(", ")})`;
 
   // ---- Expressions, from the loosest sign to the tightest, as in Python.
 
@@ -98,13 +107,16 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     if (name === "data" && isNode(x)) return x.value;
     if (name === "backward" || name === "grad") trouble("backward", { name });
     if (!isNode(x)) trouble("noMethods", { name });
-    const many = { leaky_relu: 1, clamp: 2 }[name], operands = board.methods[name];
-    if (many === undefined && operands === undefined) trouble("noMethod", { name, meant: nearest(name, [...Object.keys(board.methods), "leaky_relu", "clamp"]) });
+    const many = name === "leaky_relu" || name === "clamp", operands = own(board.methods, name);
+    if (!many && !operands) {
+      const meant = nearest(name, [...Object.keys(board.methods), "leaky_relu", "clamp"]);
+      trouble(meant ? "unknownNear" : "noMethod", { name: `.${name}()`, meant: `.${meant}()` });
+    }
     if (!take("(")) trouble("brackets", { write: `.${name}()` });
     const { xs } = listed(")");
-    if (many !== undefined) return FUNCTIONS[name](x, ...xs);
+    if (many) return FUNCTIONS[name](x, ...xs);
     const { rule, count } = operands;
-    if (xs.length !== count - 1) trouble("arguments", { name: `.${name}`, expected: count - 1, given: xs.length });
+    if (xs.length !== count - 1) trouble("arguments", { name: `.${name}`, expected: count - 1, given: xs.length, write: example(`.${name}`, count - 1) });
     return apply(rule, [x, ...xs]);
   }
   function item(xs, [i]) {
@@ -124,11 +136,11 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     return named(token.text);
   }
   function named(text) { // a name that nothing has been called in this text
-    const name = { Neuron: "neuron", MLP: "mlp", Parameter: "parameter" }[text] ?? text;
+    const name = own({ Neuron: "neuron", MLP: "mlp", Parameter: "parameter" }, text) ?? text;
     if (/^(math|np|numpy|torch|engine)$/.test(text) && is(".")) { at++; const { text } = now(); at++; return named(text); }
     if (text === "True" || text === "False") return text === "True";
     if (text === "pi" || text === "inf") return text === "pi" ? Math.PI : Infinity;
-    const rule = board.functions[name], isFunction = rule || Object.hasOwn(FUNCTIONS, name) || name === "linear";
+    const rule = own(board.functions, name), isFunction = rule || Object.hasOwn(FUNCTIONS, name) || name === "linear";
     if (!isFunction) {
       const meant = nearest(text, is("(") ? functionNames() : [...names.keys()]);
       if (meant) trouble("unknownNear", { name: text, meant });
@@ -138,11 +150,12 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     const opening = ++at, { xs, options } = listed(")"), wrong = Object.keys(options).find(key => !OPTIONS[name]?.split(" ").includes(key));
     if (wrong) trouble("noOption", { name: text, option: wrong });
     if (rule) {
-      if (xs.length !== rule.count) trouble("arguments", { name: text, expected: rule.count, given: xs.length });
+      if (xs.length !== rule.count) trouble("arguments", { name: text, expected: rule.count, given: xs.length, write: example(text, rule.count) });
       return apply(rule.rule, xs);
     }
-    const most = MOST_ARGUMENTS[name] ?? FUNCTIONS[name].length;
-    if (!xs.length || xs.length > Math.max(most, { dot: 3, leaky_relu: 2, clamp: 3 }[name] ?? 0)) trouble("arguments", { name: text, expected: most, given: xs.length });
+    const [least, most] = ARGUMENTS[name];
+    if (xs.length > most && LISTS.includes(name)) trouble("takesList", { name: text });
+    if (xs.length < least || xs.length > most) trouble("arguments", { name: text, expected: least === most ? most : `${least}–${most}`, given: xs.length, write: example(text, least) });
     while (OPTIONS[name] && xs.length < most) xs.push(undefined);
     const value = FUNCTIONS[name](...xs, ...(OPTIONS[name] ? [options] : []));
     if (isNode(value) && !value.parents.length) written.set(value, [tokens[opening].start, endOf(opening)]);
@@ -161,7 +174,7 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     if (typeof value === "number") { value = leaf(value, "input"); written.set(value, [start, tokens[at - 1].end]); }
     if (Array.isArray(value)) value = value.map((x, i) => inList(`${name}[${i}]`, x));
     if (isNode(value)) value.label ||= name;
-    if (value?.call && !value.label) { value.name(name); value.label = name; restore(value, weights[name]); }
+    if (value?.call && !value.label) { value.name(name); value.label = name; restore(value, weights[weightsOf(value)]); }
     names.set(name, value);
     return value;
   }
@@ -185,8 +198,10 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     return [];
   }
   function statement() {
-    if (/^(import|from)$/.test(now().text)) { while (now().kind !== "end") at++; return; }
-    if (now().kind === "name" && /^(\.zero_grad|\.backward)$/.test(tokens[at + 1].text + tokens[at + 2]?.text)) { while (now().kind !== "end") at++; return; }
+    const end = tokens.findIndex(({ kind }, i) => i > at && kind === "end"), final = tokens[end - 1];
+    start = now().start;
+    if (/^(import|from)$/.test(now().text) || /^\.(zero_grad|backward)$/.test(tokens[at + 1].text + tokens[at + 2]?.text)) { at = end; return; } // from a lesson
+    if (final.kind === "sign" && /^(\*\*|[-+*/%]?=|[-+*/%])$/.test(final.text)) missing(final);
     const chain = [], first = now().text;
     for (let found = targets(); found[0]; found = targets()) chain.push(found);
     const bad = chain.flatMap(([names]) => names).find(name => STATEMENTS.test(name));
@@ -211,8 +226,9 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
   }
   if (last === null) trouble("nothing", {});
   if (typeof last === "number") last = leaf(last, "input");
-  if (!isNode(last)) trouble(Array.isArray(last) ? "aList" : "aModule", { name: tokens.findLast(({ kind }) => kind === "name")?.text ?? "m" });
-  return { root: last, names, written };
+  if (isNode(last)) return { root: last, names, written };
+  const [name = "y"] = [...names].find(([, value]) => value === last) ?? [];
+  return trouble(Array.isArray(last) ? "aList" : last?.call ? "aModule" : "notANumber", { name, what: described(last) });
 }
 
 function nearest(name, among) { // the name that was probably meant, or ""

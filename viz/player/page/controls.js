@@ -220,8 +220,8 @@ function address() {
   const at = G.views.indexOf(view), named = tool && tool !== "order" ? `&${tool}${TOOLS[tool].link?.() ?? ""}` : "";
   return `#${scene.at}${at === G.first ? "" : "&view=" + at}${named}${colouring ? "&colour" : ""}`;
 }
-function writeAddress() {
-  if (G.address !== undefined) parent.postMessage({ address: address() }, "*"); // in a page that keeps it
+function writeAddress() { // in a frame of another page, that page keeps it
+  if (G.address !== undefined) parent.postMessage({ address: address() }, "*");
   else if (location.protocol !== "about:" && location.hash !== address()) history.replaceState(null, "", address());
 }
 function readAddress(start) {

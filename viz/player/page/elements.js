@@ -39,15 +39,15 @@ const filled = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => value
 const decoded = x => (typeof x === "string" ? { inf: Infinity, "-inf": -Infinity, nan: NaN }[x] : x);
 const same = (x, y) => x === y || (x !== x && y !== y) || Math.abs(x - y) <= 1e-9 * Math.max(Math.abs(x), Math.abs(y));
 
-function shown(x, digits = 4) { // as Python's %.4g
+function shown(x) { // four digits, as Python's %.4g
   if (!isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
   if (x === 0) return "0"; // -0 too
-  const text = rounded(x, digits), [leading, exponent] = text.split("e").map(Number);
-  if (exponent >= -4 && exponent < digits) return String(Number(text));
+  const text = rounded(x), [digits, exponent] = text.split("e").map(Number);
+  if (exponent >= -4 && exponent < 4) return String(Number(text));
   const sign = exponent < 0 ? "-" : "+";
-  return `${leading}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  return `${digits}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
-function rounded(x, digits) { // of two equally near numbers, Python takes the even one, JavaScript the larger
-  const exact = x.toExponential(digits).includes("5e") ? x.toExponential(40) : "", decimals = `(\\.\\d{${digits - 2}}[02468])50*`;
-  return new RegExp(`${decimals}e`).test(exact) ? exact.replace(new RegExp(decimals), "$1") : x.toExponential(digits - 1);
+function rounded(x) { // of two equally near numbers, Python takes the even one, JavaScript the larger
+  const exact = x.toExponential(4).includes("5e") ? x.toExponential(40) : "";
+  return /\.\d\d[02468]50*e/.test(exact) ? exact.replace(/(\.\d{3})\d*/, "$1") : x.toExponential(3);
 }
