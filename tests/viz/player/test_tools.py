@@ -414,7 +414,7 @@ def test_a_page_of_ten_nodes_is_small(lang):
 
 
 def test_the_script_is_written_so_that_it_can_be_squeezed():
-    for path in (*(ROOT / "viz/player/page").glob("*.js"), *(ROOT / "viz/chalkboard/page").glob("*.js")):
+    for path in (*(ROOT / "viz/player/page").glob("*.js"), *(ROOT / "viz/live/page").glob("*.js")):
         text = path.read_text(encoding="utf-8")
         templates = [match[0] for match in TOKEN.finditer(text) if match["kept"] and match[0].startswith("`")]
         assert all(template.count("{") == template.count("}") for template in templates)

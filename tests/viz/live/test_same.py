@@ -1,6 +1,6 @@
 """What is written twice for the live page, in Python and in JavaScript, is the same: random texts, made here and there.
 
-There are 200 texts, or as many as the environment says: ``CHALKBOARD_TEXTS=2000 pytest -m slow tests/viz/chalkboard``.
+There are 200 texts, or as many as the environment says: ``CHALKBOARD_TEXTS=2000 pytest -m slow tests/viz/live``.
 """
 
 import math
@@ -15,8 +15,8 @@ from engine import Value
 from engine.rules import FAMILIES, RULES
 from nn import MLP, Neuron, hinge_loss, l1_loss, mse_loss
 from viz import play
-from viz.chalkboard import chalkboard
-from viz.chalkboard.table import functions, methods, rules
+from viz.live import chalkboard
+from viz.live.table import functions, methods, rules
 
 TEXTS = int(os.environ.get("CHALKBOARD_TEXTS", "200"))
 NAMES = {name: getattr(engine, name) for name in (*engine.__all__, "abs", "max", "min", "pow", "sum")}

@@ -6,16 +6,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from viz.chalkboard.languages import EXAMPLES, LANGUAGES
-from viz.chalkboard.table import PIECES, functions, methods, rules
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.dot import write
+from viz.live.languages import EXAMPLES, LANGUAGES
+from viz.live.table import PIECES, functions, methods, rules
 from viz.player import languages as player
 from viz.player.document import check_look, document, frame, json_in_page
 from viz.player.player import PARTS, palette, part
 from viz.player.squeeze import squeezed_script, squeezed_style
 
-_HERE = files("viz.chalkboard") / "page"
+_HERE = files("viz.live") / "page"
 _PARTS = ("layout", "engine", "parser", "formulas", "graph", "board")
 
 

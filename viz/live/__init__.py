@@ -14,11 +14,11 @@ and `chalkboard`, and in the folder `page`: `engine`, `parser`, `formulas`, `lay
 | `page/graph.js` | `engine.graph`, `engine.names`, `viz.graph.folding`, `viz.player.firing`, `viz.player.player` |
 
 The rules themselves are not: `table` exports them. Nor is the player, which is the same file. The rest is kept the same
-by `tests/viz/chalkboard/test_same.py`: random expressions with every rule, and networks, are made here and there, and
+by `tests/viz/live/test_same.py`: random expressions with every rule, and networks, are made here and there, and
 all that the player is given has to agree: names, values and slopes to 1e-12, the order of the steps, formulas, and
 every place in the picture. Whoever changes one side sees that test fail, and changes the other.
 """
 
-from viz.chalkboard.chalkboard import Chalkboard, chalkboard
+from viz.live.chalkboard import Chalkboard, chalkboard
 
 __all__ = ["Chalkboard", "chalkboard"]
