@@ -40,7 +40,6 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "troubles": {
             "nothing": "Write an expression, such as L = a*b + c.",
             "missing": "something is missing after “{after}”: write a number or a name there, as in {write}.",
-            "empty": "an expression is missing here: write one, such as a*b + c.",
             "unclosed": "this “{sign}” is never closed: write “{needed}” after what belongs in it.",
             "character": "“{what}” has no meaning here: write names, numbers, + - * / ** and brackets.",
             "statement": "“{what}” is not for this page: write only names, numbers, signs and functions.",
@@ -119,7 +118,6 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "troubles": {
             "nothing": "Escribe una expresión, como L = a*b + c.",
             "missing": "falta algo después de «{after}»: escribe ahí un número o un nombre, como en {write}.",
-            "empty": "aquí falta una expresión: escribe una, como a*b + c.",
             "unclosed": "este «{sign}» no se cierra: escribe «{needed}» después de lo que contiene.",
             "character": "«{what}» no significa nada aquí: escribe nombres, números, + - * / ** y paréntesis.",
             "statement": "«{what}» no es para esta página: escribe solo nombres, números, signos y funciones.",
@@ -198,7 +196,6 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "troubles": {
             "nothing": "L = a*b + c のような式を書いてください。",
             "missing": "「{after}」の後が足りません。{write} のように、数か名前を書いてください。",
-            "empty": "ここに式がありません。a*b + c のように書いてください。",
             "unclosed": "この「{sign}」が閉じていません。中身の後に「{needed}」を書いてください。",
             "character": "「{what}」はここでは使えません。名前、数、+ - * / ** とかっこで書いてください。",
             "statement": "「{what}」はこのページでは使えません。名前、数、記号、関数だけで書いてください。",

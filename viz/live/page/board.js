@@ -170,7 +170,7 @@ function chalkboard() {
   on(code, "keydown", event => {
     if (event.key !== "Escape" && !(event.key === "Enter" && (event.ctrlKey || event.metaKey))) return;
     event.preventDefault();
-    place.lastElementChild?.contentWindow.focus();
+    place.lastElementChild?.focus();
   });
   on(rate, "keydown", ({ key }) => { if (key === "Enter") descend(); });
   on(rate, "change", writeLink);
@@ -183,9 +183,10 @@ function chalkboard() {
   // For use from outside: by tests, or in a console in class.
   window.chalkboard = {
     forPlayer: (text, order = "") => { board.source = text.split("\n"); return forPlayer(read(text).root, lang, order); },
-    trouble(text) {
-      try { read(text); return ""; } catch (error) { if (!(error instanceof Trouble)) throw error; return sentence(error); }
+    trouble(text) { // its kind, and the sentence
+      try { read(text); return null; } catch (error) { if (!(error instanceof Trouble)) throw error; return [error.kind, sentence(error)]; }
     },
+    get settled() { return timer === null && place.children.length === 1 && !place.querySelector(".waiting"); },
     get root() { return current.root; },
   };
 }

@@ -47,7 +47,7 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
   function need(text) { if (!take(text)) unexpected(); }
   function unexpected() { // at a token that does not belong here
     const { kind, text } = now(), last = tokens[at - 1], previous = last && last.kind !== "end" ? last : null;
-    if (kind === "end") previous ? missing(previous) : trouble("empty");
+    if (kind === "end") missing(previous);
     if (STATEMENTS.test(text) && kind === "name") trouble("statement", { what: text });
     if (text === "^") trouble("power", {});
     if (text === "//") trouble("floor", {});
