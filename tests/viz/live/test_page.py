@@ -272,6 +272,13 @@ def test_without_parameters_the_inputs_change_in_the_text(page):
     assert read(page, "#said")
 
 
+def test_a_step_takes_the_gradients_that_are_shown(page):
+    page.evaluate(CHOOSE, ["#examples", "assigned"])
+    inner(page)
+    page.evaluate("document.querySelector('#descend').click()")
+    assert page.evaluate("document.querySelector('#code').value").startswith("a = 1.4\n")  # 2 - 0.1 · 6, with = for +=
+
+
 # Links.
 
 

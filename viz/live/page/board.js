@@ -120,7 +120,7 @@ function chalkboard() {
     const by = readSize(rate.value);
     set(rate, { "aria-invalid": !isFinite(by) });
     if (!isFinite(by) || said.textContent) return;
-    const { root, written } = current, gradient = gradientsOf(topologicalOrder(root)), moving = leavesThatMove();
+    const { root, written } = current, gradient = gradientsOf(topologicalOrder(root), backward.select.value), moving = leavesThatMove();
     if (!moving.length) return tell(words.nothingMoves, true);
     const before = root.value, places = [];
     for (const leaf of moving) {

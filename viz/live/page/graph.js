@@ -31,12 +31,12 @@ function nodeNames(order) {
   return names;
 }
 const localsOf = node => (node.rule ? ruleOf(node.rule, node.constants).partials(node.value, ...node.parents.map(({ value }) => value)) : []);
-function gradientsOf(order) { // the chain rule: multiply along a path, add over paths
-  const gradient = new Map(order.map(node => [node, 0]));
+function gradientsOf(order, orderName = "") { // the chain rule: multiply along a path, add over paths
+  const gradient = new Map(order.map(node => [node, 0])), assigned = orderName === "=";
   gradient.set(order.at(-1), 1);
-  for (const node of [...order].reverse()) {
-    const upstream = gradient.get(node), locals = upstream === 0 ? [] : localsOf(node);
-    locals.forEach((local, i) => { if (local !== 0) tally(gradient, node.parents[i], upstream * local); });
+  for (const node of ORDERS[orderName]?.(order.at(-1)) ?? [...order].reverse()) {
+    const upstream = gradient.get(node), locals = upstream !== 0 || assigned ? localsOf(node) : [];
+    locals.forEach((local, i) => gradient.set(node.parents[i], (assigned ? 0 : gradient.get(node.parents[i])) + (upstream === 0 || local === 0 ? 0 : upstream * local)));
   }
   return gradient;
 }
