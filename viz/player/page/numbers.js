@@ -1,5 +1,5 @@
-// The data of the page, and its numbers: as Python computed them, or computed here with `RULES`, the graph's rules as functions; null stands for
-// one that could not be translated.
+// The data of the page. Its numbers are as Python computed them, or computed here with `RULES`, the graph's rules as
+// functions; null stands for one that could not be translated.
 
 const G = JSON.parse(document.querySelector("#data").textContent);
 const W = G.words;
