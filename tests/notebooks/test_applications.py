@@ -28,6 +28,10 @@ SHORT = {
         "EPOCHS, SEEDS = 3, (0,)",
         lambda names: names["rows"]["chalkgrad"][0] < names["rows"]["film and person"][0],
     ),
+    "steering": (
+        "EPOCHS, ROUNDS, SEEDS = 20, 3, (0,)",
+        lambda names: names["rows"]["imitation"][0] < names["rows"]["with feedback"][0] >= "2 of 8",
+    ),
     "robotics": ("STEPS, SEEDS = 60, (0,)", lambda names: names["lasted"]["through the physics"][0] > 250),
 }
 ARCHIVES = {"recommendation": data.MOVIELENS}  # what they read, apart from packages that are installed
