@@ -9,23 +9,23 @@ who.addEventListener("change", () => { now = 0; draw(); go(true); });
 const count = element("output", {}, bar);
 
 const xs = data.middle.map(([x]) => x), ys = data.middle.map(([, y]) => -y), edge = 0.8;
-const left = Math.min(...xs) - edge, top_ = Math.min(...ys) - edge;
-const width = Math.max(...xs) - left + edge, height = Math.max(...ys) - top_ + edge, strip = 3;
-const svg = element("svg", { viewBox: `${left} ${top_} ${width + strip} ${height}`, role: "img",
+const left = Math.min(...xs) - edge, upper = Math.min(...ys) - edge;
+const width = Math.max(...xs) - left + edge, height = Math.max(...ys) - upper + edge, strip = 3;
+const svg = element("svg", { viewBox: `${left} ${upper} ${width + strip} ${height}`, role: "img",
   "aria-label": "a car on a road" });
 const line = (points) => `M${points.map(([x, y]) => `${x} ${-y}`).join("L")}`;
 element("path", { d: `${line(data.middle)}Z`, fill: "none", stroke: "var(--road)", "stroke-width": 2 * data.half }, svg);
 for (const tunnel of data.tunnels)
-  element("path", { d: line(tunnel), fill: "none", stroke: "var(--soft)", "stroke-width": 2 * data.half }, svg);
+  element("path", { d: line(tunnel), fill: "none", stroke: "var(--tunnel)", "stroke-width": 2 * data.half }, svg);
 element("path", { d: `${line(data.middle)}Z`, fill: "none", stroke: "var(--ink)", "stroke-width": 0.03,
   "stroke-dasharray": "0.15 0.15" }, svg);
 const trace = element("path", { fill: "none", stroke: "var(--orange)", "stroke-width": 0.06 }, svg);
 const car = element("polygon", { points: "0.24,0 -0.16,0.14 -0.16,-0.14", fill: "var(--blue)",
   stroke: "var(--ground)", "stroke-width": 0.03 }, svg);
 const size = strip / 17, right = left + width;
-element("text", { x: right + size, y: top_ + 0.9, fill: "var(--ink)", "font-size": 0.36 }, svg, "the camera");
+element("text", { x: right + size, y: upper + 0.9, fill: "var(--ink)", "font-size": 0.36 }, svg, "the camera");
 const dots = data.drives[0].log[0][3].map((_, i) => element("rect",
-  { x: right + size * (1 + i), y: top_ + 1.1, width: size, height: 3 * size }, svg));
+  { x: right + size * (1 + i), y: upper + 1.1, width: size, height: 3 * size }, svg));
 
 function draw() {
   const { log, left: gone } = data.drives[who.value], [x, y, heading, seen] = log[now];
