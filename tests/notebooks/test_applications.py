@@ -35,7 +35,10 @@ SHORT = {
     ),
     "robotics": ("STEPS, SEEDS = 60, (0,)", lambda names: names["lasted"]["through the physics"][0] > 250),
 }
-ARCHIVES = {"faces": data.FACES, "recommendation": data.MOVIELENS}  # what they read, apart from packages that are installed
+ARCHIVES = {
+    "faces": data.FACES,
+    "recommendation": data.MOVIELENS,
+}  # what they read, apart from packages that are installed
 
 
 @pytest.mark.slow
