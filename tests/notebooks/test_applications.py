@@ -25,6 +25,7 @@ SHORT = {
     "diagnosis": ("EPOCHS, SEEDS = 10, (0,)", lambda names: names["shares"][-1] > 0.96),
     "digits": ("EPOCHS, SEEDS = 6, (0,)", lambda names: names["rows"]["convolutional"][0] > 0.96),
     "faces": ("EPOCHS, SEEDS = 15, (0,)", lambda names: names["rows"]["chalkgrad"][0] > 0.85),
+    "part_of_speech": ("EPOCHS, SEEDS = 2, (0,)", lambda names: names["rows"]["chalkgrad"][0][1] > 0.88),
     "recommendation": (
         "EPOCHS, SEEDS = 3, (0,)",
         lambda names: names["rows"]["chalkgrad"][0] < names["rows"]["film and person"][0],
