@@ -26,8 +26,8 @@ class Coloured:
             share = min(1, abs(weight) / self.largest)
             small = f'<br><span style="font-size:14px">{escape(note)}</span>' if note else ""
             cells.append(
-                f'<span style="display:inline-block;vertical-align:top;text-align:center;margin:2px;padding:2px 6px;border-radius:4px;'
-                f'background:rgba({colour},{0.6 * share:.2f})">{escape(word)}{small}</span>'
+                f'<span style="display:inline-block;vertical-align:top;text-align:center;margin:2px;padding:2px 6px;'
+                f'border-radius:4px;background:rgba({colour},{0.6 * share:.2f})">{escape(word)}{small}</span>'
             )
         title = f'<span style="margin-right:.8em">{escape(self.title)}</span>' if self.title else ""
         return f'<div style="font-size:20px;line-height:1.5;vertical-align:top">{title}{"".join(cells)}</div>'
