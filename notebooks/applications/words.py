@@ -33,7 +33,7 @@ class Coloured:
         return f'<div style="font-size:20px;line-height:1.5;vertical-align:top">{title}{"".join(cells)}</div>'
 
     def __repr__(self):
-        marked = [f"{self.title}:"] if self.title else []
+        marked = [self.title] if self.title else []
         for word, weight, note in zip(self.words, self.weights, self.notes):
             marked.append(word + (f" ({weight:+.2f})" if weight else "") + (f"/{note}" if note else ""))
         return " ".join(marked)
