@@ -43,7 +43,7 @@ EXERCISES = {
         mistakes=(
             Mistake(0.02, "This is the derivative through one step; the speed acts at each of the hundred."),
             Mistake(100.0, "Each step adds the speed times its time, which is less than a second."),
-            Mistake(0.02**100, "The speed does not grow from step to step: it has one path into each of them."),
+            Mistake(0.02 * 5050, "The speed does not grow from step to step: it has one path into each of them."),
             Mistake(1.0, "This is the derivative with respect to the first position."),
             Mistake(1.98, "One step is missing: there are a hundred."),
             Mistake(0.0, "A larger speed brings the cart further, so the derivative cannot be zero."),
