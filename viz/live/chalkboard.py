@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from engine.utils.messages import brief
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.dot import write
 from viz.live.languages import EXAMPLES, LANGUAGES
