@@ -16,7 +16,7 @@ from typing import Any
 import engine
 from engine import RULES, Value
 from engine.rules import absolute
-from engine.utils.messages import brief
+from engine.utils.messages import brief, shortened
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -109,7 +109,7 @@ def _value(node: ast.expr, names: Mapping[str, Any], line: str) -> Any:
         case ast.UnaryOp(op=op, operand=x) if type(op) in _OPERATORS:
             return _finite(_OPERATORS[type(op)], [of(x)], line)
         case ast.BinOp(left=x, op=ast.BitXor()):
-            raise ValueError(f"in {brief(line, 60)}: ^ is no power here; write {ast.unparse(x):.20}**2")
+            raise ValueError(f"in {brief(line, 60)}: ^ is no power here; write {shortened(ast.unparse(x), 20)}**2")
         case ast.BinOp(left=x, op=op, right=y) if type(op) in _OPERATORS:
             return _finite(_OPERATORS[type(op)], [of(x), of(y)], line)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name not in names:

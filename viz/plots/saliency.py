@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from engine.names import number
+from engine.utils.console import printable
 from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_map
 from viz.graph.palette import Theme, palette_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@printable
 class HighlightedWords:
     """A text with a colour behind each word, shown in a notebook as HTML; see `highlight_words`."""
 

@@ -245,7 +245,7 @@ def wrong(path, kind):
         ("nonsense in the last part", "state vector"),
         ("another optimizer", "this SGD has a memory of .*'velocity': 17"),
         ("a schedule", "should hold model, optimizer, data, history, schedule, random"),
-        ("a number too large", "memory|each number of 'mean' must be a number, got 1000"),
+        ("a number too large", "memory|each number of 'mean' must be a number, and finite, got 1000"),
         ("a weight too large", "'layers.1.bias' holds something that is not a number"),
         ("nested too deeply", "its lists are nested too deeply"),
         ("a negative learning rate", "lr must be at least 0, and finite, got -5"),

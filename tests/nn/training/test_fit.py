@@ -738,7 +738,7 @@ def test_a_history_is_a_table_and_a_dictionary():
 BAD = [
     (lambda m, o: fit(o, (X, Y), mse_loss, o), TypeError, "fit takes a Module, got <"),
     (lambda m, o: fit(m, X, mse_loss, o), TypeError, r"data must be a pair \(X, y\) or a DataLoader, got list; write"),
-    (lambda m, o: fit(m, (X, Y, Y), mse_loss, o), TypeError, "got a tuple of 3"),
+    (lambda m, o: fit(m, (X, Y, Y), mse_loss, o), TypeError, "takes one example at a time, got 2 arguments"),
     (lambda m, o: fit(m, (X, Y), "mse", o), TypeError, "loss must be a function of outputs and targets, got 'mse'"),
     (lambda m, o: fit(m, (X, Y), mse_loss, SGD), TypeError, r"write SGD\(model.parameters\(\), lr=0.1\)"),
     (

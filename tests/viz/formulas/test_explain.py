@@ -114,7 +114,10 @@ def test_the_root_itself_and_what_it_does_not_depend_on():
     assert str(explain(root, root)) == "∂L/∂L = 1: this is where the backward pass starts."
     assert str(explain(root, stranger)) == "L does not depend on q: ∂L/∂q = 0."
     assert str(explain(a, root)) == (
-        "a does not depend on L: ∂a/∂L = 0. a has no history: it is a leaf, or was made in no_grad() or by detach()."
+        "a does not depend on L: ∂a/∂L = 0. It is the other way round: L was made from a. Write explain(L, a)."
+    )
+    assert str(explain(a, stranger)) == (
+        "a does not depend on q: ∂a/∂q = 0. a has no history: it is a leaf, or was made in no_grad() or by detach()."
     )
     assert [explain(x, y).gradient for x, y in ((root, root), (root, stranger), (a, root))] == [1.0, 0.0, 0.0]
 

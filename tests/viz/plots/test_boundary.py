@@ -94,9 +94,9 @@ def test_new_axes_are_made_when_none_are_given():
 
 def test_rows_of_other_sizes_are_refused(ax):
     with pytest.raises(ValueError, match=r"rows of two numbers, got an array of shape \(1, 3\)"):
-        plot_decision_boundary(None, [[1, 2, 3]], [1], ax=ax)
+        plot_decision_boundary(len, [[1, 2, 3]], [1], ax=ax)
     with pytest.raises(ValueError, match="a label for each row, got 4 and 1"):
-        plot_decision_boundary(None, ROWS, [1], ax=ax)
+        plot_decision_boundary(len, ROWS, [1], ax=ax)
 
 
 def test_without_matplotlib_the_message_says_how_to_get_it():

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engine.utils.arguments import described
 from viz.classroom.exercises.exercise import Exercise, Mistake
 
 _Function = Callable[[list[float]], float]
@@ -18,7 +19,7 @@ def _mixed(dots: Sequence[float]) -> float:
 
 def _outputs(function: Any) -> list[float]:
     if not callable(function):
-        raise TypeError(f"expected a function, got {type(function).__name__} {function!r:.40}")
+        raise TypeError(f"expected a function, got {described(function)}")
     dots = [[1.0, 2.0], [-1.0, -2.0], [0.5, -3.0]]
     return [function(f, list(each)) for f in (_first_square, _mixed) for each in dots]
 
