@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: demo test test-all check lint types coverage lab lessons peers bench clean
+.PHONY: demo test test-all check lint types coverage lab lessons peers bench dist clean
 
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
@@ -43,6 +43,12 @@ lab: $(VENV)/.lessons
 lessons: $(VENV)/.lessons
 	$(BIN)/python notebooks/export.py $(OPTIONS)
 
+# The package, as it would be published, in dist
+dist: $(VENV)/.site
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
 # JAX and PyTorch, which are large: make peers bench
 peers: $(VENV)/.peers
 
@@ -56,4 +62,4 @@ $(VENV)/.%: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-output build *.egg-info
+	rm -rf $(VENV) demo-output build dist *.egg-info

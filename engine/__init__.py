@@ -81,6 +81,8 @@ from engine.selection import select, where
 from engine.steps import BackwardStep, ForwardStep
 from engine.value import Value
 
+__version__ = "0.1.0"
+
 
 def __getattr__(name: str) -> object:
     """Say where a name that used to be here has moved."""

@@ -9,6 +9,7 @@ from typing import Any
 from engine.functional import value_and_grad
 from engine.modes import no_grad
 from engine.names import number
+from engine.utils.arguments import check_function
 from engine.utils.console import printable
 from engine.utils.conversion import to_float
 from engine.utils.nested import tree_leaves, tree_map
@@ -66,6 +67,7 @@ def check_gradients(f: Callable[..., Any], *xs: Any, rtol: float = 1e-5, atol: f
              0            2                3                3  ok
              1            3                2                2  ok
     """
+    check_function("check_gradients", f, "check_gradients(lambda x: x * x, 3.0)")
     arguments = tree_map(to_float, xs)
     value, slopes = value_and_grad(f, argnums=range(len(arguments)))(*arguments)
     numbers = list(tree_leaves(arguments))

@@ -17,7 +17,9 @@ from typing import Any
 from engine import rules
 from engine.graph import chain_rule, local_derivatives
 from engine.modes import switched
+from engine.utils.arguments import check_function, described, value_hint
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from engine.value import Value, as_value, grad_lock
 from engine.versions import checked_order
@@ -40,10 +42,12 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     >>> gradients(x * x, [x])
     [6.0]
     """
-    inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
-    for value in (output, *inputs):
+    given: list[Any] = list(tree_leaves(inputs))
+    for value in (output, *given):
         if not isinstance(value, Value):
-            raise TypeError(f"gradients takes Values, got {value!r:.40}; for a function of numbers write grad(f)")
+            hint = value_hint(value) if isinstance(value, str) else "; for a function of numbers write grad(f)"
+            raise TypeError(f"gradients takes Values, got {described(value)}{hint}")
+    inputs = given
     order = checked_order(output)
     involved = set(inputs)  # and all nodes between them and the output
     for node in order:
@@ -89,6 +93,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     >>> value_and_grad(lambda w, x: w[0] * x + w[1])([2.0, 1.0], 5.0)
     (11.0, [5.0, 1.0])
     """
+    check_function("value_and_grad", f, "value_and_grad(lambda x: x * x)(3.0)")
 
     def both(*args: Any) -> tuple[Any, Any]:
         chosen = _check_argnums(argnums, len(args))
@@ -110,15 +115,22 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     >>> grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (3.0, 2.0)
     """
+    check_function("grad", f, "grad(lambda x: x * x)(3.0); for a Value write loss.backward()")
     return lambda *args: value_and_grad(f, argnums)(*args)[1]
 
 
 def hessian(f: Callable[..., Any]) -> Callable[..., list[list[Any]]]:
     """A function that returns the matrix of second derivatives of ``f`` with respect to all its arguments, in order.
 
+    At a kink the slope that is chosen counts, whatever is done with it afterwards: abs'(0) is 0, so the second
+    derivative of ``abs(x)**2`` at 0 is 0, as in PyTorch, though that of ``x * x`` is 2. Write ``x * x``.
+
     >>> hessian(lambda x, y: x * x * y)(3.0, 2.0)
     [[4.0, 6.0], [6.0, 0.0]]
+    >>> hessian(lambda x: abs(x) ** 2)(0.0), hessian(lambda x: x * x)(0.0)
+    ([[0.0]], [[2.0]])
     """
+    check_function("hessian", f, "hessian(lambda x, y: x * x * y)(3.0, 2.0)")
 
     def matrix(*args: Any) -> list[list[Any]]:
         args = tuple(map(_as_list, args))
@@ -166,10 +178,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
+    check_function("jvp", f, "jvp(f, (x,), (rate,))")
     if not (is_list_like(primals) and is_list_like(tangents)):
         raise TypeError(
-            f"jvp takes all arguments of f in a tuple, and their tangents in another, got {primals!r:.40} and "
-            f"{tangents!r:.40}; for one argument write jvp(f, (x,), (rate,))"
+            f"jvp takes all arguments of f in a tuple, and their tangents in another, got {brief(primals)} and "
+            f"{brief(tangents)}; for one argument write jvp(f, (x,), (rate,))"
         )
     primals, tangents = list(map(_as_list, primals)), list(map(_as_list, tangents))
     with _tracing((primals, tangents)) as symbolic, switched(recording=True):
@@ -208,7 +221,7 @@ def _check_argnums(argnums: int | Sequence[int], count: int) -> list[int]:
     chosen: list[Any] = list(argnums) if is_list_like(argnums) else [argnums]  # type: ignore[arg-type]
     chosen = [as_integer(i) for i in chosen]
     if None in chosen:
-        raise TypeError(f"argnums must be an integer or a sequence of integers, got {argnums!r:.40}; write argnums=0")
+        raise TypeError(f"argnums must be an integer or a sequence of integers, got {brief(argnums)}; write argnums=0")
     if chosen and not count:
         raise IndexError("a derivative needs the arguments of the function, got none; write grad(f)(x)")
     if not all(0 <= i < count for i in chosen):

@@ -8,15 +8,9 @@ from math import inf
 from typing import Any
 
 from engine import nary_rules, rules
+from engine.utils.arguments import several
 from engine.utils.conversion import to_float
 from engine.value import Value
-
-
-def _at_least_one(name: str, values: Iterable[Any]) -> list[Any]:
-    xs = list(values)
-    if not xs:
-        raise ValueError(f"{name} takes at least one value, got none")
-    return xs
 
 
 def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
@@ -29,7 +23,7 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
     >>> dot([1.0, 2.0], [Value(3.0), Value(4.0)], bias=0.5).data
     11.5
     """
-    ws, xs = list(ws), list(xs)
+    ws, xs = (several("dot", each, "dot([w1, w2], [x1, x2])") for each in (ws, xs))
     if len(ws) != len(xs):
         raise ValueError(f"dot takes as many weights as inputs, got {len(ws)} weights and {len(xs)} inputs")
     return nary_rules.dot(*ws, *xs, *([] if bias is None else [bias]))
@@ -37,27 +31,27 @@ def dot(ws: Iterable[Any], xs: Iterable[Any], bias: Any = None) -> Any:
 
 def sum(values: Iterable[Any]) -> Any:
     """The sum, as one node; 0 if there are no values."""
-    return nary_rules.total(*values)
+    return nary_rules.total(*several("sum", values, "sum([x, y])"))
 
 
 def mean(values: Iterable[Any]) -> Any:
     """The arithmetic mean, as one node. Raises ValueError if there are no values."""
-    return nary_rules.mean(*_at_least_one("mean", values))
+    return nary_rules.mean(*several("mean", values, "mean([x, y])", least=1))
 
 
 def max(values: Iterable[Any]) -> Any:
     """The largest, as one node; values that tie share the gradient. Raises ValueError if there are no values."""
-    return nary_rules.largest(*_at_least_one("max", values))
+    return nary_rules.largest(*several("max", values, "max([x, y])", least=1))
 
 
 def min(values: Iterable[Any]) -> Any:
     """The smallest, as one node; values that tie share the gradient. Raises ValueError if there are no values."""
-    return nary_rules.smallest(*_at_least_one("min", values))
+    return nary_rules.smallest(*several("min", values, "min([x, y])", least=1))
 
 
 def logsumexp(values: Iterable[Any]) -> Any:
     """``log Σ exp(x)``, without overflow, as one node. Raises ValueError if there are no values."""
-    return nary_rules.logsumexp(*_at_least_one("logsumexp", values))
+    return nary_rules.logsumexp(*several("logsumexp", values, "logsumexp([x, y])", least=1))
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
@@ -70,7 +64,7 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     >>> [p.data for p in softmax([Value(0.0), Value(0.0)])]
     [0.5, 0.5]
     """
-    xs = _at_least_one("softmax", values)
+    xs = several("softmax", values, "softmax([x, y])", least=1)
     return [nary_rules.softmax(i)(*xs) for i in range(len(xs))]
 
 
@@ -80,7 +74,7 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     Raises:
         ValueError: if there are no values.
     """
-    xs = _at_least_one("log_softmax", values)
+    xs = several("log_softmax", values, "log_softmax([x, y])", least=1)
     return [nary_rules.log_softmax(i)(*xs) for i in range(len(xs))]
 
 

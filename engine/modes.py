@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.utils.console import printable
+from engine.utils.messages import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _block(name: str, given: Any, **changes: bool) -> Any:
     """A block in another mode. If a function was passed, the decorator lacks its parentheses."""
     if given is not None:
         raise TypeError(
-            f"{name} takes no argument, got {given!r:.60}; write @{name}() above a function, or with {name}():"
+            f"{name} takes no argument, got {brief(given, 60)}; write @{name}() above a function, or with {name}():"
         )
     return switched(**changes)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.ieee import UNSET
+from engine.utils.messages import brief
 
 _SINGLE_NAME = re.compile(r"[^\W\d][\w.\[\]]*")
 
@@ -66,7 +67,7 @@ def given_names(order: Sequence[Any], names: Mapping[str, Any] | None = None) ->
     if names is not None and not isinstance(names, Mapping):
         raise TypeError(f"names takes variables by their names, such as locals(), got {type(names).__name__}")
     if names and (wrong := [name for name in names if not isinstance(name, str)]):
-        raise TypeError(f'names takes variables by their names, such as {{"x": x}}, got {wrong[0]!r:.40} for a name')
+        raise TypeError(f'names takes variables by their names, such as {{"x": x}}, got {brief(wrong[0])} for a name')
     known = reversed(list(_variables(names or {})))  # the first of two names wins: a loop's variable comes late
     variables = {id(value): name for name, value in known}
     return {node: str(node.label) or variables.get(id(node), "") for node in order}

@@ -69,6 +69,8 @@ class Protocols:
     @property
     def has_grad(self) -> bool:
         """Whether a backward pass has reached this node, or a gradient was set."""
+        if mode.get().tracing:
+            raise leaves_graph(self, "was asked whether it has a gradient", "ask before, and pass what depends on it")
         return self.grad is not UNSET and self.grad is not None
 
     # Comparisons and conversions.

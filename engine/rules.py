@@ -26,7 +26,10 @@ from typing import Any
 
 from engine import ieee
 from engine.ieee import DEGREES, LN2, LN10, PI, Float, nan
+from engine.utils.arguments import check_operands, check_rule
 from engine.utils.console import printable
+from engine.utils.conversion import to_float
+from engine.utils.messages import brief
 
 
 @printable
@@ -40,7 +43,7 @@ class Rule:
             other rules.
 
     Raises:
-        TypeError: if `partials` does not give one number for each operand.
+        TypeError: if `value` or `partials` is no function, or `partials` does not give one number for each operand.
 
     Calling a rule on floats gives a float; on Values, or any number with a method `apply_rule(rule, operands)`, it
     gives whatever that number makes of it.
@@ -49,6 +52,7 @@ class Rule:
     __slots__ = ("symbol", "value", "partials", "name", "constants", "jumps", "__weakref__")
 
     def __init__(self, symbol: str, value: Callable[..., Any], partials: Callable[..., tuple[Any, ...]]) -> None:
+        check_rule(symbol, value, partials)
         self.symbol, self.value, self.partials = symbol, value, partials
         self.name = symbol  # in the table below: what it is called there
         self.constants: tuple[Any, ...] = ()  # in a family: which member it is
@@ -65,7 +69,7 @@ class Rule:
         if not isinstance(partials, tuple) or len(partials) != operands:
             raise TypeError(
                 f"the partials of the rule {self.symbol!r} must be a tuple of {operands}, one for each operand, got "
-                f"{partials!r:.60}; a tuple of one is written (slope,)"
+                f"{brief(partials, 60)}; a tuple of one is written (slope,)"
             )
         return partials
 
@@ -76,8 +80,8 @@ class Rule:
                 return operand.apply_rule(self, operands)
         try:  # the same as `evaluate`, with one call less: a partial may call several rules
             z = self.value(*operands)
-        except ArithmeticError:
-            return self.evaluate(*operands)
+        except (ArithmeticError, TypeError, ValueError):
+            z = None  # `evaluate` finds what IEEE 754 answers, or tells what is wrong with the operands
         return z if type(z) is float else self.evaluate(*operands)
 
     def evaluate(self, *xs: float) -> float:
@@ -86,7 +90,10 @@ class Rule:
             z = self.value(*xs)
         except ArithmeticError:
             z = self.value(*map(Float, xs))
-        return z if type(z) is float else nan if isinstance(z, complex) else float(z)
+        except (TypeError, ValueError):
+            check_operands(self.name, self.value, xs)
+            raise
+        return z if type(z) is float else nan if isinstance(z, complex) else to_float(z, f"{self.name} gives")
 
     def evaluate_partials(self, z: Any, *xs: Any) -> tuple[Any, ...]:
         """The partials, with IEEE 754's answer where Python's floats would raise.

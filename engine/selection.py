@@ -1,11 +1,13 @@
 """Choosing among values: a node, where Python's own ``if`` or index would leave no trace in the graph."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 from engine import nary_rules
 from engine.modes import switched
+from engine.utils.arguments import check_several, described
+from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.value import Value
 
 
@@ -29,7 +31,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     if not isinstance(condition, Value):
         if type(condition).__name__ not in ("bool", "bool_"):  # Python's, and NumPy's by either of its names
             raise TypeError(
-                f"where takes a comparison, True, False or a Value that is above 0 if it holds, got {condition!r:.40}"
+                f"where takes a comparison, True, False or a Value that is above 0 if it holds, got {brief(condition)}"
             )
         condition = float(condition)
     return nary_rules.where(condition, x, y)
@@ -57,7 +59,10 @@ def select(values: Sequence[Any], index: Any) -> Any:
         if not number.is_integer():
             raise TypeError(f"select takes an integer, got {number}")
         number = int(number)
-    i = operator.index(number)
+    i = as_integer(number)
+    check_several("select", values, "select([x, y], 0)")
+    if i is None:
+        raise TypeError(f"select takes an integer as the index, got {described(number)}; write select(values, 0)")
     if not 0 <= i < len(values):
         raise IndexError(f"select takes an index from 0 to {len(values) - 1}, got {i}")
     return nary_rules.gather(index, *values) if isinstance(index, Value) else nary_rules.select(i)(values[i])

@@ -264,8 +264,8 @@ def record(rule: Rule, x: Any, y: Value | None = None) -> Value:
             data = rule.value(*[operand._data for operand in x])
         else:
             data = rule.value(x._data)
-    except ArithmeticError:
-        data = nan  # `evaluate`, below, finds what IEEE 754 answers
+    except (ArithmeticError, TypeError):
+        data = nan  # `evaluate`, below, finds what IEEE 754 answers, or tells what is wrong with the operands
     # The slow way, where something is unusual: inf or nan, for which x - x is not 0; no float; a mode that is on.
     if data - data != 0.0 or type(data) is not float or now is not NORMAL:
         data = evaluate(rule, node.parents, now)

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import Value
 from engine.utils.conversion import array_shape, as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 
 
@@ -21,7 +22,7 @@ def check(name: str, given: Any, valid: bool, expected: str) -> None:
 def check_number(name: str, given: Any, within: Callable[[Any], bool], expected: str) -> None:
     """The same for a number that must satisfy `within`; not True, False or what no float can hold."""
     if not is_number(given):
-        raise ValueError(f"{name} must be {expected}, got {given!r:.40}{_unquoted_hint(name, given)}")
+        raise ValueError(f"{name} must be {expected}, got {brief(given)}{_unquoted_hint(name, given)}")
     check(name, given, within(given), expected)
 
 
@@ -94,7 +95,7 @@ def as_seed(seed: Any) -> Any:
     """
     number = as_integer(seed)
     if number is None and not isinstance(seed, (float, str, bytes, bool, NoneType)):
-        raise TypeError(f"seed must be a whole number, got {seed!r:.40}; write seed=0")
+        raise TypeError(f"seed must be a whole number, got {brief(seed)}; write seed=0")
     return seed if number is None else number
 
 
@@ -102,7 +103,7 @@ def check_rng(rng: Any, method: str) -> None:
     """Raise TypeError, saying what to write instead, unless random numbers can be drawn with the named method."""
     if isinstance(rng, type) or not callable(getattr(rng, method, None)):
         seed = as_integer(rng) or 0
-        raise TypeError(f"rng must be a random.Random, got {rng!r:.40}; write rng=random.Random({seed})")
+        raise TypeError(f"rng must be a random.Random, got {brief(rng)}; write rng=random.Random({seed})")
 
 
 def check_state(owner: str, state: Any, own: Mapping[str, Any], may_differ: Container[str] = ()) -> None:
@@ -115,11 +116,11 @@ def check_state(owner: str, state: Any, own: Mapping[str, Any], may_differ: Cont
         may_differ: the names whose kind is checked elsewhere.
     """
     if not isinstance(state, Mapping) or state.keys() != own.keys():
-        given = ", ".join(map(str, state)) if isinstance(state, Mapping) else f"{state!r:.40}"
+        given = ", ".join(map(str, state)) if isinstance(state, Mapping) else f"{brief(state)}"
         raise ValueError(f"{owner} takes a state of {', '.join(own)}; got {given}")
     for name, mine in own.items():
         if name not in may_differ and not _is_like(state[name], mine):
-            raise ValueError(f"{owner} has {name}={mine!r:.40}, but the state has {name}={state[name]!r:.40}")
+            raise ValueError(f"{owner} has {name}={brief(mine)}, but the state has {name}={brief(state[name])}")
 
 
 def _is_like(given: Any, own: Any) -> bool:

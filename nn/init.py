@@ -20,6 +20,7 @@ from math import prod, sqrt
 from typing import Any, TypeVar
 
 from engine import Value
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves
 from nn.checks import check_at_least_0, check_finite, check_rng
 from nn.module import Module
@@ -139,7 +140,7 @@ def _tensors_to_fill(target: Any) -> list[Any]:
     """The tensors to fill: the weights of a module, or the list itself."""
     if not isinstance(target, Module):
         if not is_container(target) or not all(isinstance(value, Value) for value in tree_leaves(target)):
-            raise TypeError(f"initial weights go into a module or lists of Values, got {target!r:.40}")
+            raise TypeError(f"initial weights go into a module or lists of Values, got {brief(target)}")
         return [target]
     parameters = set(target.parameters(frozen=True))
     found = [tensor for _, module in target.named_modules() for _, tensor in module.tensors()]

@@ -12,34 +12,48 @@ from typing import Any
 from engine import Value, dot, log_softmax, mean, nary_rules, rules, select, where
 from engine.modes import mode
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves
 from engine.value import as_value
 from nn.checks import as_index, check, check_at_least_0, check_number, is_number
 from nn.tensors import format_shape, shape
 
 
-def mse_loss(predictions: Any, targets: Any) -> Value:
+def mse_loss(predictions: Any, targets: Any, weight: Any = None) -> Value:
     """Mean squared error: the mean of ``(prediction - target)²``.
 
+    Args:
+        predictions: numbers or Values.
+        targets: a number for each, nested the same way.
+        weight: how much each prediction counts, nested the same way: 1 or 0 leaves out padding. The mean is then the
+            weighted one: the sum is divided by the sum of the weights, as in PyTorch.
+
     Raises:
-        ValueError: if the shapes of predictions and targets differ, or there are none.
+        ValueError: if the shapes of predictions, targets and weights differ, or there are none, or a weight is below 0.
 
     >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     2.5
+    >>> mse_loss([Value(1.0), Value(3.0)], [0.0, 1.0], weight=[1.0, 0.0]).data
+    1.0
     """
-    return _mean((as_value(p) - t) ** 2 for p, t in _pairs("mse_loss", predictions, targets))
+    losses = [(as_value(p) - t) ** 2 for p, t in _pairs("mse_loss", predictions, targets)]
+    return _weighted_mean("mse_loss", losses, predictions, weight)
 
 
-def l1_loss(predictions: Any, targets: Any) -> Value:
+def l1_loss(predictions: Any, targets: Any, weight: Any = None) -> Value:
     """Mean absolute error: the mean of ``|prediction - target|``, which is less sensitive to outliers.
 
+    Args:
+        predictions, targets, weight: as in `mse_loss`.
+
     Raises:
-        ValueError: if the shapes of predictions and targets differ, or there are none.
+        ValueError: as in `mse_loss`.
 
     >>> l1_loss([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     1.5
     """
-    return _mean(abs(as_value(p) - t) for p, t in _pairs("l1_loss", predictions, targets))
+    losses = [abs(as_value(p) - t) for p, t in _pairs("l1_loss", predictions, targets)]
+    return _weighted_mean("l1_loss", losses, predictions, weight)
 
 
 def hinge_loss(scores: Any, targets: Any) -> Value:
@@ -66,15 +80,18 @@ def hinge_loss(scores: Any, targets: Any) -> Value:
     return _mean(loss(s, t) for s, t in _pairs("hinge_loss", scores, targets))
 
 
-def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
+def binary_cross_entropy_with_logits(logits: Any, targets: Any, weight: Any = None) -> Value:
     """The mean of ``-t·log(p) - (1 - t)·log(1 - p)`` with ``p = sigmoid(logit)``, without overflow.
 
     Args:
         logits: one for each example; above 0 means yes.
         targets: from 0 (no) to 1 (yes) for each example.
+        weight: a factor for the loss of each, nested the same way; the sum is divided by their number, whatever the
+            weights, as in PyTorch (and unlike `mse_loss`).
 
     Raises:
-        ValueError: if the shapes of logits and targets differ, or there are none, or a target is not between 0 and 1.
+        ValueError: if the shapes of logits, targets and weights differ, or there are none, a target is not between 0
+            and 1, or a weight is below 0.
     """
 
     def loss(logit: Any, target: Any) -> Value:
@@ -88,7 +105,11 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Value:
         result: Value = rules.binary_cross_entropy(as_value(logit), target)
         return result
 
-    return _mean(loss(z, t) for z, t in _pairs("binary_cross_entropy_with_logits", logits, targets))
+    name = "binary_cross_entropy_with_logits"
+    losses = [loss(z, t) for z, t in _pairs(name, logits, targets)]
+    if weight is not None:
+        losses = [as_value(w * each) for w, each in zip(_weights(name, logits, weight), losses)]
+    return _mean(iter(losses))
 
 
 def cross_entropy(
@@ -124,7 +145,7 @@ def cross_entropy(
     """
     if not is_list_like(logits):
         raise TypeError(
-            f"cross_entropy takes a row of logits, one for each class, and then the target, got {logits!r:.40} as the "
+            f"cross_entropy takes a row of logits, one for each class, and then the target, got {brief(logits)} as the "
             "logits; write cross_entropy(logits, target)"
         )
     rows, targets = list(logits), list(targets) if is_list_like(targets) else targets
@@ -136,7 +157,7 @@ def cross_entropy(
             )
         rows, targets = [rows], [targets]
     elif not isinstance(targets, list):
-        raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {targets!r:.40}")
+        raise ValueError(f"cross_entropy takes a target for each of {len(rows)} rows of logits, got {brief(targets)}")
     _check_lengths("cross_entropy", len(rows), len(targets))
     against = _Classes(weight, ignore_index, label_smoothing)
     plain = weight is None and not label_smoothing and against.ignore_index < 0
@@ -163,7 +184,7 @@ class _Classes:
         self.weight: list[float] | None = None
         if weight is not None:
             if not is_list_like(weight):
-                raise ValueError(f"weight must be a list with a number for each class, got {weight!r:.40}")
+                raise ValueError(f"weight must be a list with a number for each class, got {brief(weight)}")
             for w in (weight := list(weight)):
                 check_at_least_0("each weight", w)
             self.weight = list(map(float, weight))
@@ -220,8 +241,8 @@ class _Classes:
             return self._expected(row, probabilities) / (above_0 * are_1)
         if not all(is_number(p) and p >= 0 for p in numbers) or not abs(fsum(numbers) - 1) < _OFF:
             raise ValueError(
-                f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {numbers!r:.60}; if an example "
-                "may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
+                f"cross_entropy takes probabilities from 0 to 1 that add up to 1, got {brief(numbers, 60)}; "
+                "if an example may belong to several classes, write binary_cross_entropy_with_logits(logits, targets)"
             )
         return self._expected(row, [p if isinstance(p, Value) else float(p) for p in probabilities])
 
@@ -241,7 +262,7 @@ class _Classes:
         if i is None:
             raise TypeError(
                 "cross_entropy takes the index of the correct class for each row, a whole number, or a row of "
-                f"probabilities, got {target!r:.40}; write int(y) for each y of a flat list if they are indices, or "
+                f"probabilities, got {brief(target)}; write int(y) for each y of a flat list if they are indices, or "
                 "[1 - y, y] if they are probabilities"
             )
         return i
@@ -289,7 +310,7 @@ def _parameter_list(name: str, parameters: Any) -> list[Value]:
         raise ValueError(f"{name} takes at least one parameter, got none; write model.parameters()")
     for parameter in values:
         if not isinstance(parameter, Value):
-            raise TypeError(f"{name} takes Values, got {parameter!r:.40}; write model.parameters()")
+            raise TypeError(f"{name} takes Values, got {brief(parameter)}; write model.parameters()")
     return values
 
 
@@ -314,14 +335,34 @@ def _mean(losses: Iterator[Value]) -> Value:
     return values[0] if len(values) == 1 else as_value(mean(values))
 
 
-def _pairs(name: str, outputs: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
-    """Each output with its target, once it is certain that they are nested in the same way; (n, 1) is like (n)."""
+def _weighted_mean(name: str, losses: list[Value], outputs: Any, weight: Any) -> Value:
+    """The mean, or the weighted mean if there are weights."""
+    if weight is None:
+        return _mean(iter(losses))
+    weights = _weights(name, outputs, weight)
+    if all(_target_number(w) == 0 for w in weights):
+        raise ValueError(f"{name} takes at least one weight above 0, got none")
+    return as_value(dot(weights, losses) / nary_rules.total(*weights))
+
+
+def _weights(name: str, outputs: Any, weight: Any) -> list[Any]:
+    """A weight for each output, once it is certain that they are nested in the same way and not below 0."""
+    weights = [w for _, w in _pairs(name, outputs, weight, "weight")]
+    for w in weights:
+        number = _target_number(w)
+        if number is not None:
+            check_at_least_0("each weight", number)
+    return weights
+
+
+def _pairs(name: str, outputs: Any, targets: Any, what: str = "target") -> Iterator[tuple[Any, Any]]:
+    """Each output with its target, or its weight, once it is certain that they are nested alike; (n, 1) is like (n)."""
     each: tuple[list[Any], list[Any]] = [], []
     nestings = _flatten(outputs, each[0]), _flatten(targets, each[1])
     if nestings[0] != nestings[1] and _without_rows_of_one(nestings[0]) != _without_rows_of_one(nestings[1]):
-        shapes = f"{format_shape(shape(nestings[0]))} and targets of shape {format_shape(shape(nestings[1]))}"
-        raise ValueError(f"{name} takes a target for each output, nested the same way, got outputs of shape {shapes}")
-    _check_lengths(name, len(each[0]), len(each[1]))
+        shapes = f"{format_shape(shape(nestings[0]))} and {what}s of shape {format_shape(shape(nestings[1]))}"
+        raise ValueError(f"{name} takes a {what} for each output, nested the same way, got outputs of shape {shapes}")
+    _check_lengths(name, len(each[0]), len(each[1]), what)
     return zip(*each)
 
 
@@ -341,8 +382,8 @@ def _without_rows_of_one(nesting: Any) -> Any:
     return None if inside == [None] else inside
 
 
-def _check_lengths(name: str, outputs: int, targets: int) -> None:
+def _check_lengths(name: str, outputs: int, targets: int, what: str = "target") -> None:
     if outputs != targets:
-        raise ValueError(f"{name} takes as many outputs as targets, got {outputs} outputs and {targets} targets")
+        raise ValueError(f"{name} takes as many outputs as {what}s, got {outputs} outputs and {targets} {what}s")
     if not outputs:
         raise ValueError(f"{name} takes at least one example, got none")

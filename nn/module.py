@@ -7,16 +7,19 @@
 >>> MLP(2, [3, 1]).load_state_dict(model.state_dict())
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from math import isfinite
 from typing import Any, Self
 
 from engine import Value
 from engine.compiler.buffers import Binding
 from engine.compiler.guards import bump_module_version
+from engine.utils.arguments import described, several
 from engine.utils.console import printable
 from engine.utils.conversion import to_float
-from engine.utils.nested import tree_leaves, tree_map
+from engine.utils.messages import brief
+from engine.utils.nested import is_list_like, tree_leaves, tree_map
 from nn.summary import Summary, SummaryRow
 from nn.tensors import format_shape, is_container, shape
 
@@ -70,15 +73,37 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Call `forward`."""
-        return self.forward(*inputs, **options)
+        try:
+            return self.forward(*inputs, **options)
+        except TypeError:
+            self._check_call(inputs, options)
+            raise
 
-    def batch(self, xs: Iterable[Any]) -> list[Any]:
+    def _check_call(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """Raise TypeError, saying what to write, if `forward` cannot be called with these at all."""
+        takes = signature(self.forward)
+        try:
+            takes.bind(*inputs, **options)
+        except TypeError as error:
+            needed = [name for name, x in takes.parameters.items() if x.default is x.empty]
+            if len(inputs) < 2 or len(needed) > 1 or options:
+                write = f"model({', '.join(needed)})"
+                raise TypeError(f"{self!r} cannot be called like this: {error}; write {write}") from None
+            if any(map(is_list_like, inputs)):
+                got, instead = f"{len(inputs)} arguments", "[model(x) for x in rows]"
+            else:
+                got, instead = f"{len(inputs)} numbers one by one", "model([1, 2])"
+            raise TypeError(f"{self!r} takes one example at a time, got {got}; write {instead}") from None
+
+    def batch(self, *inputs: Any, **options: Any) -> list[Any]:
         """The outputs for many examples; overridden where examples affect one another, as in `BatchNorm1d`.
 
         Args:
-            xs: the inputs, one for each example.
+            inputs: for each input of `forward` a list or an array, with one for each example.
+            options: those of `forward`, the same for all.
         """
-        return [self(x) for x in xs]
+        columns = [several("batch", each, "model.batch([x1, x2])") for each in inputs]
+        return [self(*each, **options) for each in zip(*columns)]
 
     # Its parts.
 
@@ -180,7 +205,7 @@ class Module:
     def prepare_load(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """Check a state as `load_state_dict` does, and return what loads it."""
         if not isinstance(state, Mapping):
-            raise TypeError(f"load_state_dict takes a dict, as state_dict() returns it, got {state!r:.40}")
+            raise TypeError(f"load_state_dict takes a dict, as state_dict() returns it, got {brief(state)}")
         tensors, numbers, mismatches = dict(named_tensors(self)), dict[str, Any](), list[str]()
         for name, tensor in tensors.items():
             if name not in state:
@@ -243,6 +268,12 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, frozen ones included; do this before each backward pass."""
         Binding(self.parameters(frozen=True)).zero_grad()
+
+
+def check_module(caller: str, given: Any, instead: str) -> None:
+    """Raise TypeError unless a Module was given to the caller; `instead` is what to write."""
+    if not isinstance(given, Module):
+        raise TypeError(f"{caller} takes a Module, got {described(given)}; write {instead}")
 
 
 def _is_leaf(thing: Any) -> bool:

@@ -181,9 +181,9 @@ def main(arguments: list[str] | None = None) -> None:
         NotebookClient(
             notebook,
             kernel_name="python3",
-            resources={"metadata": {"path": str(HERE)}},
+            resources={"metadata": {"path": str(path.resolve().parent)}},  # as in Jupyter
             extra_arguments=["--log-level=ERROR"],
-        ).execute(env={**os.environ, **PLOTS[theme]})
+        ).execute(env={**os.environ, "TQDM_DISABLE": "1", **PLOTS[theme]})  # on a page a bar would be a ladder
         file = options.to / f"{path.stem}.html"
         write(page(notebook, title_of(notebook), theme), file)
         print(file)

@@ -50,6 +50,22 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def windows(browser):
+    """Windows of Chromium that are open, by their options."""
+    return {}
+
+
+@pytest.fixture
+def pages(browser, windows):
+    """Pages in Chromium. In the end it asserts that none complained, or asked for anything but its own file."""
+    from tests.pages import Pages
+
+    opened = Pages(browser, windows)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
 def firefox(tmp_path_factory):
     """The machine's Firefox, headless. Without one the test is skipped, unless BROWSER_REQUIRED is set, as in CI."""
     path = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
@@ -62,6 +78,16 @@ def firefox(tmp_path_factory):
     running = Firefox(path, tmp_path_factory.mktemp("firefox"))
     yield running
     running.close()
+
+
+@pytest.fixture
+def firefox_page(firefox):
+    """A page in Firefox. In the end it asserts that nothing was complained about."""
+    firefox.complaints.clear()
+    page = firefox.new_page()
+    yield page
+    page.close()
+    assert firefox.complaints == []
 
 
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
@@ -105,7 +131,11 @@ WRITTEN = {
 
 
 def pytest_configure(config):
-    """What tests write is kept with what else pytest keeps, and not in the home of whoever runs them."""
+    """What tests write is kept with what else pytest keeps, and not in the home of whoever runs them.
+
+    And none waits for the disk: what they write does not have to outlast a power cut.
+    """
+    os.fsync = lambda file: None
     try:
         folders = {variable: config.cache.mkdir(name) for variable, name in WRITTEN.items()}
     except (AttributeError, OSError):  # -p no:cacheprovider, or a folder of somebody else's
@@ -115,6 +145,12 @@ def pytest_configure(config):
     for variable, path in folders.items():
         path.mkdir(exist_ok=True)
         os.environ[variable] = str(path)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are cores where slow tests run, for they wait for browsers and kernels."""
+    return (yield) + (config.option.markexpr != "not slow")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from tests.paths import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 NUMBERED = sorted((NOTEBOOKS / "lessons").glob("*.ipynb"))
 LESSONS = [*NUMBERED, *NOTEBOOKS.glob("glossary.ipynb")]
+APPLICATIONS = sorted((NOTEBOOKS / "applications").glob("*.ipynb"))
 
 
 def solutions(path):
@@ -107,15 +108,21 @@ def run_all(paths):
         return pool.submit(asyncio.run, everything()).result()
 
 
-def run_here(path):
+def run_here(path, names=None, **instead):
     """What a lesson's cells show, by their ids: run once, in this process, with the solutions in their places.
 
     A cell shows the value of its last line, in every form that a notebook may ask for.
+
+    Args:
+        path: the notebook.
+        names: where what the cells define is kept; forgotten if None.
+        instead: by its tag, what is run in place of a cell.
     """
-    notebook, solution = nbformat.read(path, as_version=4), solutions(path)
-    names, seen = {"__name__": "__main__"}, {}
+    notebook, instead = nbformat.read(path, as_version=4), {**solutions(path), **instead}
+    names, seen = {} if names is None else names, {}
+    names["__name__"] = "__main__"
     for cell in code_cells(notebook):
-        [source] = [solution[tag] for tag in tags(cell) & set(solution)] or [cell.source]
+        [source] = [instead[tag] for tag in tags(cell) & set(instead)] or [cell.source]
         lines = ast.parse(source).body
         last = lines.pop() if lines and isinstance(lines[-1], ast.Expr) else None
         exec(compile(ast.Module(lines, []), cell.id, "exec"), names)

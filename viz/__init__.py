@@ -24,6 +24,8 @@ from viz.graph import Drawing, draw_dot
 from viz.live import Chalkboard, chalkboard
 from viz.player import Player, play
 from viz.plots import (
+    HighlightedWords,
+    highlight_words,
     plot_confusion,
     plot_decision_boundary,
     plot_find_lr,
@@ -32,16 +34,17 @@ from viz.plots import (
     plot_loss,
     plot_loss_surface,
     plot_neurons,
+    plot_saliency,
     random_directions,
     set_theme,
 )
 from viz.training import TrainingPlayer, play_training
 
 __all__ = [
-    "Chalkboard", "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "Nudge", "OrderReport",
-    "Player", "Practice", "Report", "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order",
-    "chalkboard", "check_engine", "compare", "draw_dot", "explain", "formula", "mark", "nudge", "play",
-    "play_training", "plot_confusion", "plot_decision_boundary", "plot_find_lr", "plot_gradients",
-    "plot_history", "plot_loss", "plot_loss_surface", "plot_neurons", "practice", "random_directions",
-    "set_theme", "worksheet", "worksheets",
+    "Chalkboard", "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "HighlightedWords", "Nudge",
+    "OrderReport", "Player", "Practice", "Report", "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order",
+    "chalkboard", "check_engine", "compare", "draw_dot", "explain", "formula", "highlight_words", "mark", "nudge",
+    "play", "play_training", "plot_confusion", "plot_decision_boundary", "plot_find_lr", "plot_gradients",
+    "plot_history", "plot_loss", "plot_loss_surface", "plot_neurons", "plot_saliency", "practice",
+    "random_directions", "set_theme", "worksheet", "worksheets",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ Public are `compile` and the `Compiled` that it gives. A call goes this way, and
     signature + leaves → guard → tape → program → job → value
 
     api.py, pytree.py     a call: its arguments as a signature and leaves
-    guards.py, list_items.py    is what the function sees besides them still the same?
+    guards/, list_items.py      is what the function sees besides them still the same?
     trace.py, tape.py     recorded twice and compared: a tape, instructions as integers
     scalar.py, batched.py the program: the tape laid out for one example, and in SIMD lanes for a batch
     codegen.py, nary_kernels.py, simd.py, disk_cache.py    its kernels, made from the rule table and kept on disk

@@ -42,6 +42,7 @@ from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import TraceError, mode, no_grad, switched
 from engine.utils.console import printable
 from engine.utils.locks import new_lock
+from engine.utils.messages import brief
 from engine.utils.recent import Recent
 from engine.value import Value, as_value
 
@@ -94,7 +95,7 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], check: bool = False, aux: bool = False) -> None:
         if not callable(function):
             raise TypeError(
-                f"compile takes a function of Values, got {function!r:.60}; write compile(f), not compile(f(x))"
+                f"compile takes a function of Values, got {brief(function, 60)}; write compile(f), not compile(f(x))"
             )
         self._function, self._check, self._aux = function, check, aux
         update_wrapper(self, function, updated=())
@@ -287,6 +288,8 @@ class Compiled:
         if changed:
             self._follow_changes()
         found = self._specializations.get(signature)
+        if found is not None and found.read and not found.reads_the_same():
+            found.distrust()
         expected = None
         if found is None or found.calls >= found.trusted_until:
             with self._lock:

@@ -28,6 +28,7 @@ from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_ge
 from engine.compiler.guards import Guard, is_users
 from engine.modes import PACKAGES
 from engine.rules import Rule
+from engine.utils.messages import shortened
 from engine.utils.recent import Recent
 
 POINTER = types.CPointer(types.float64)
@@ -78,7 +79,9 @@ def _kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     except Exception as error:  # numba raises many kinds
         lines = [line.strip() for line in str(error).splitlines()]
         reason = next((line for line in lines if line and not line.startswith(("Failed in", "During", "File"))), error)
-        raise Uncompilable(f"the rule {rule.symbol!r} can't be made machine code: {reason!s:.300}") from error
+        raise Uncompilable(
+            f"the rule {rule.symbol!r} can't be made machine code: {shortened(str(reason), 300)}"
+        ) from error
 
 
 def source(operands: int, batched: bool, jumps: bool = False) -> str:

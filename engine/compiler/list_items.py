@@ -11,8 +11,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from engine.compiler import guards
 from engine.compiler.disk_cache import OPTIONS, jit_cached
+from engine.compiler.guards import guard
 from engine.compiler.runtime import integers
 
 _SIZE = object.__basicsize__ // 8  # where a list keeps its length: after the header of every object
@@ -62,4 +62,4 @@ def checker(lists: list[list[Any]]) -> Callable[[], bool]:
 
 
 if sys.implementation.name == "cpython" and "free-threading" not in sys.version:
-    guards.list_checker = checker
+    guard.list_checker = checker

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine.modes import mode
 from engine.utils.conversion import array_shape
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves
 from engine.value import Leaf, Value
 
@@ -65,7 +66,7 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
     if isinstance(tree, Hashable):
         return "as it is", type(tree), tree
     raise TypeError(
-        f"a compiled function takes numbers and nested lists or arrays of them, got {type(tree).__name__} {tree!r:.40}"
+        f"a compiled function takes numbers and nested lists or arrays of them, got {type(tree).__name__} {brief(tree)}"
     )
 
 
@@ -194,7 +195,7 @@ class Batch:
             self.args = [arg.to_numpy() if hasattr(type(arg), "to_numpy") else arg for arg in args]
         for arg in self.args:
             if not hasattr(type(arg), "__len__") or isinstance(arg, (dict, str)) or array_shape(arg) == ():
-                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {arg!r:.40}")
+                raise TypeError(f"{name} takes a list or an array of examples for each argument, got {brief(arg)}")
         sizes = [len(arg) for arg in self.args]
         if len(set(sizes)) != 1 or not sizes[0]:
             listed = " and ".join(map(str, sizes)) or "no argument"
@@ -229,8 +230,8 @@ class Batch:
         if self.options:
             of_options = tuple([(name, flatten(option, shared)) for name, option in self.options.items()])
             _refuse_values(shared)
-        if all(map(is_array, self.args)):
-            of_args: Signature = tuple([of_array(arg.shape[1:]) for arg in self.args])
+        of_args: Signature = tuple(map(_of_each, self.args))
+        if None not in of_args:
             yield Group((of_args, of_options), range(self.size), self.args, shared)
             return
         found: dict[Signature, tuple[list[int], list[list[Any]]]] = {}
@@ -246,6 +247,20 @@ class Batch:
 
 
 _shape = attrgetter("shape")
+
+
+def _of_each(examples: Any) -> Signature | None:
+    """The signature of every example where that is seen at once: in an array, or in lists of plain numbers."""
+    if is_array(examples):
+        return of_array(examples.shape[1:])
+    if type(examples) is not list:
+        return None
+    kinds = {*map(type, examples)}
+    if kinds <= _PLAIN:
+        return NUMBER
+    if kinds <= {list, tuple} and examples[0] and len({*map(len, examples)}) == 1:
+        return (len(examples[0]), NUMBER) if {*map(type, chain.from_iterable(examples))} <= _PLAIN else None
+    return None
 
 
 def _refuse_values(leaves: Iterable[Any]) -> None:

@@ -7,23 +7,26 @@ Python: so nothing is compiled that depends on more than the tape says.
 
 import inspect
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from math import copysign, isclose, isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.compiler.buffers import Binding
+from engine.compiler.buffers import Binding, BufferedValue
 from engine.compiler.guards import Guard, is_users
 from engine.compiler.pytree import Group, Signature, flatten, leaf_paths, opaque_leaves, unflatten_args
 from engine.compiler.tape import Tape
 from engine.functional import gradients
-from engine.modes import TraceError, callers_depth, switched
+from engine.modes import TraceError, callers_depth, leaves_graph, switched
 from engine.rules import Rule
 from engine.utils.locks import new_lock
+from engine.utils.messages import brief, shortened
 from engine.value import Value, as_value
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class Specialization:
         must_revalidate: whether what the function sees was changed since: the next call looks whether the tape is still
             the same.
         compilable: whether it can be machine code.
+        read: the labels and roles that the function has read, as ``(value, "label", what it was)``.
     """
 
     def __init__(self, name: str, tape: Tape, result: Signature, persistent_leaves: set[Value] | None) -> None:
@@ -60,6 +64,7 @@ class Specialization:
         self.parameters = Binding(tape.parameters)
         self.calls = self.trusted_until = self._validated = self._next = 0
         self.always_compared = self.must_revalidate = False
+        self.read: list[tuple[Value, str, Any]] = []
         self._rules = {what: Guard(what) for what, _ in tape.operations if is_users(what)}
         self.compilable = _machine_or_warning() and _is_compilable(tape)
         self._batched: dict[tuple[int, int], BatchedProgram] = {}
@@ -100,6 +105,10 @@ class Specialization:
     def is_due(self) -> bool:
         """Whether the next call is to be compared with a plain run: the calls 2, 3, 5, 9, 17, …"""
         return self.calls >= self._next or self.always_compared
+
+    def reads_the_same(self) -> bool:
+        """Whether the labels and roles that it has read are still what they were."""
+        return all(getattr(value, name) == before for value, name, before in self.read)
 
     def distrust(self) -> None:
         """Note that what the function sees has changed."""
@@ -142,6 +151,68 @@ class Specialization:
         self.note_validation()
 
 
+# What else of a Value than its number a function may read while it is recorded.
+
+_reads: "ContextVar[list[tuple[Value, str, Any]] | None]" = ContextVar("reads", default=None)
+_ENGINE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_watching, _watchers = new_lock(awaited=True), 0
+
+
+class _Watched:
+    """An attribute of Values, in place of their slot, while some function is recorded.
+
+    To ask for a gradient is an error; of a label it is noted what it was. The engine's own code may ask for both.
+    """
+
+    def __init__(self, owner: type[Value], name: str) -> None:
+        self._owner, self._name, self._slot = owner, name, vars(owner)[name]
+
+    def __get__(self, value: Any, owner: Any = None) -> Any:
+        if value is None:
+            return self
+        found = self._slot.__get__(value, owner)
+        reads = _reads.get()
+        if reads is not None and not sys._getframe(1).f_code.co_filename.startswith(_ENGINE):
+            if self._name == "grad":
+                raise leaves_graph(
+                    value, "was asked for its gradient", "compute it there, with gradients(loss, [w]), or pass it"
+                )
+            reads.append((value, self._name, found))
+        return found
+
+    def __set__(self, value: Any, found: Any) -> None:
+        self._slot.__set__(value, found)
+
+    def put(self, there: bool) -> None:
+        """Put it in the place of the slot, or the slot back."""
+        setattr(self._owner, self._name, self if there else self._slot)
+
+
+_WATCHED = [_Watched(Value, name) for name in ("grad", "label", "role")] + [_Watched(BufferedValue, "grad")]
+
+
+@contextmanager
+def _reads_watched() -> Iterator[list[tuple[Value, str, Any]]]:
+    """A block in which to read a gradient is an error; it yields what labels and roles are read."""
+    global _watchers
+    reads: list[tuple[Value, str, Any]] = []
+    token = _reads.set(reads)
+    with _watching:
+        _watchers += 1
+        if _watchers == 1:
+            for watched in _WATCHED:
+                watched.put(True)
+    try:
+        yield reads
+    finally:
+        with _watching:
+            _watchers -= 1
+            if not _watchers:
+                for watched in _WATCHED:
+                    watched.put(False)
+        _reads.reset(token)
+
+
 class Recorder:
     """Records one function.
 
@@ -153,6 +224,7 @@ class Recorder:
 
     def __init__(self, function: Callable[..., Any], name: str, aux: bool) -> None:
         self._function, self._name, self._aux = function, name, aux
+        self._read: list[tuple[Value, str, Any]] = []  # in the last recording
 
     def record(self, signature: Signature, leaves: list[Any], others: list[Any]) -> tuple[Specialization, Expected]:
         """Record it twice, for two lists of leaves of one signature; what is expected are the results for the first.
@@ -169,7 +241,9 @@ class Recorder:
             persistent = known
             tape, again = Tape(inputs, outputs, persistent), Tape(inputs_again, outputs_again, persistent)
         self._compare(tape, again, result, result_again)
-        return Specialization(self._name, tape, result, persistent), _expected(tape, inputs, outputs)
+        specialization = Specialization(self._name, tape, result, persistent)
+        specialization.read = self._read
+        return specialization, _expected(tape, inputs, outputs)
 
     def record_again(
         self, specialization: Specialization, signature: Signature, leaves: list[Any], compare: bool
@@ -182,6 +256,7 @@ class Recorder:
         inputs, outputs, result = self._trace(signature, leaves)
         tape = Tape(inputs, outputs, specialization.persistent_leaves)
         self._compare(specialization.tape, tape, specialization.result, result)
+        specialization.read = self._read
         if changed := specialization.changed_rules():
             raise self._another(f"the rule {changed[0].symbol!r} was changed")
         return _expected(tape, inputs, outputs) if compare else None
@@ -192,7 +267,8 @@ class Recorder:
         plain = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
         inputs = [Value(number, name) for number, name in zip(plain, names)]
         args, options = unflatten_args(signature, iter(inputs))
-        with switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True):
+        modes = switched(recording=True, warning=False, anomaly=False, lines=False, tracing=True)
+        with modes, _reads_watched() as self._read:
             outputs: list[Any] = []
             result = self._function(*args, **options)
             if self._aux:
@@ -227,7 +303,7 @@ class Recorder:
             difference = "the sign of a zero has changed, and it is not an argument"
         if not difference and result != result_again:
             before, now = (list(opaque_leaves(each)) for each in (result, result_again))
-            difference = f"besides numbers it returned {before!r:.60}, and now it returns {now!r:.60}"
+            difference = f"besides numbers it returned {brief(before, 60)}, and now it returns {brief(now, 60)}"
         if difference:
             raise self._another(difference)
 
@@ -272,7 +348,7 @@ def why_no_machine() -> str:
             for module in ("numba", "engine.compiler.batched", "engine.compiler.scalar", "engine.compiler.list_items"):
                 import_module(module)
     except Exception as error:  # such as a numba that does not fit the NumPy
-        return f"numba can't be imported: {error!s:.200}"
+        return f"numba can't be imported: {shortened(str(error), 200)}"
     return ""
 
 

@@ -7,9 +7,18 @@ import operator
 from numbers import Number, Real
 from typing import Any
 
+from engine.utils.messages import brief
 
-def to_float(data: Any) -> float:
+_ONE_EACH = "make one Value for each number: [Value(x) for x in data]"
+
+
+def to_float(data: Any, holder: str = "a Value holds", each: str = _ONE_EACH) -> float:
     """The one real number that `data` holds: an int, bool, fraction, NumPy scalar or array of no dimensions.
+
+    Args:
+        data: what was given.
+        holder: what needs the number, for the message.
+        each: what to write for several numbers, likewise.
 
     Raises:
         TypeError: if it holds none, several, or one that is not real; the message says what to write instead.
@@ -25,7 +34,7 @@ def to_float(data: Any) -> float:
             return float(data)
         except OverflowError:
             raise OverflowError(
-                f"a Value holds a float, which goes up to about 1.8e308, and this {type(data).__name__} is larger; "
+                f"{holder} a float, which goes up to about 1.8e308, and this {type(data).__name__} is larger; "
                 "take its logarithm, or write math.inf"
             ) from None
     kind = cls.__name__
@@ -33,11 +42,11 @@ def to_float(data: Any) -> float:
         raise TypeError(f"expected a plain number, got {data!r}; use the Value itself, or its number: x.data")
     shape = array_shape(data)
     if shape == () and hasattr(cls, "item"):
-        return to_float(data.item())
+        return to_float(data.item(), holder, each)
     if shape:
-        raise TypeError(f"a Value holds one number, got a {kind} of shape {shape}; {_ONE_EACH}")
+        raise TypeError(f"{holder} one number, got a {kind} of shape {shape}; {each}")
     if issubclass(cls, (list, tuple, set, dict)):
-        raise TypeError(f"a Value holds one number, got a {kind} of {len(data)}; {_ONE_EACH}")
+        raise TypeError(f"{holder} one number, got a {kind} of {len(data)}; {each}")
     if data is None:
         hint = "is a return missing in the function it came from?"
     elif issubclass(cls, str):
@@ -48,7 +57,7 @@ def to_float(data: Any) -> float:
         hint = "are the parentheses of a call missing?"
     else:
         hint = "write float(...) around it if it is one number"
-    raise TypeError(f"a Value holds one real number, got {kind} {data!r:.40}; {hint}")
+    raise TypeError(f"{holder} one real number, got {kind} {brief(data)}; {hint}")
 
 
 def as_integer(given: Any) -> int | None:
@@ -79,6 +88,3 @@ def array_shape(x: Any) -> tuple[Any, ...] | None:
         return tuple(x.shape) if hasattr(type(x), "shape") else None
     except Exception:  # what it calls its shape is something else
         return None
-
-
-_ONE_EACH = "make one Value for each number: [Value(x) for x in data]"

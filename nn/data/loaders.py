@@ -12,7 +12,7 @@ An example is a number, a row of numbers, or a nested list of them. Arrays stay 
 fastest, and lists stay lists; pandas tables become arrays.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
 from random import Random
 from typing import Any
@@ -23,11 +23,46 @@ from nn.checks import as_seed, check_integer, check_state
 from nn.data.validation import check_X_y, take
 
 
+class TensorDataset:
+    """Several lists or arrays that belong together: for a model of several inputs each of these, and last the targets.
+
+    ``fit(model, (X1, X2, y), ...)`` makes one by itself.
+
+    Args:
+        tensors: each has one part for each example.
+        ragged: as in `DataLoader`.
+
+    Raises:
+        TypeError, ValueError: as in `DataLoader`, and if there are fewer than two.
+
+    >>> people, films, ratings = [0, 1, 1], [5, 3, 4], [4.0, 2.5, 5.0]
+    >>> for xs, ys, targets in DataLoader(TensorDataset(people, films, ratings), batch_size=2):
+    ...     print(xs, ys, targets)
+    [0, 1] [5, 3] [4.0, 2.5]
+    [1] [4] [5.0]
+    """
+
+    def __init__(self, *tensors: Any, ragged: bool = False) -> None:
+        if len(tensors) < 2:
+            raise ValueError(f"TensorDataset takes the inputs and then the targets, got {len(tensors)} of them")
+        checked = [check_X_y(X, tensors[-1], ragged) for X in tensors[:-1]]
+        self.tensors = (*(X for X, _ in checked), checked[0][1])
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def take(self, indices: Sequence[int]) -> "TensorDataset":
+        """The examples at these indices."""
+        chosen = object.__new__(TensorDataset)
+        chosen.tensors = tuple(take(tensor, indices) for tensor in self.tensors)
+        return chosen
+
+
 class DataLoader:
     """Mini-batches, one epoch each time you loop: ``for xs, ys in loader``; without y, ``for xs in loader``.
 
     Args:
-        X: the examples.
+        X: the examples; or a `TensorDataset`, of several inputs and their targets.
         y: a target for each.
         batch_size: how many examples are in a batch; the last batch may have fewer.
         shuffle: give every epoch an order of its own.
@@ -36,6 +71,9 @@ class DataLoader:
         ragged: allow examples of different lengths, such as texts.
 
     Attributes:
+        X: the examples; of a `TensorDataset`, those of the first input.
+        y: the targets, or None.
+        inputs: the examples of each input; of one alone, that one.
         epoch: the epoch that comes next or is under way, counting from 0.
         given: how many of its examples have been given out.
 
@@ -58,7 +96,14 @@ class DataLoader:
         seed: int = 0,
         ragged: bool = False,
     ) -> None:
-        self.X, self.y = check_X_y(X, y, ragged)
+        if isinstance(X, TensorDataset) and y is not None:
+            raise TypeError("a TensorDataset has the targets already; write DataLoader(TensorDataset(X1, X2, y))")
+        if isinstance(X, TensorDataset):
+            *self.inputs, self.y = X.tensors
+        else:
+            X, self.y = check_X_y(X, y, ragged)
+            self.inputs = [X]
+        self.X = self.inputs[0]
         n = len(self.X)
         self.batch_size = check_integer("batch_size", batch_size)
         if drop_last and self.batch_size > n:
@@ -87,15 +132,15 @@ class DataLoader:
         for start in range(self.given, self._examples_per_epoch, self.batch_size):
             indices = order[start : start + self.batch_size]
             self.epoch, self.given = epoch, min(start + self.batch_size, self._examples_per_epoch)
-            xs = take(self.X, indices)
-            yield xs if self.y is None else (xs, take(self.y, indices))
+            parts = [take(part, indices) for part in self.inputs]
+            yield parts[0] if self.y is None else (*parts, take(self.y, indices))
         self.epoch, self.given = epoch + 1, 0
 
     def _order(self) -> Any:
         order = list(range(len(self.X)))
         if self.shuffle:
             Random(f"{self.seed} {self.epoch}").shuffle(order)  # depends on nothing else, so it can be found again
-        if is_array(self.X):
+        if all(map(is_array, self.inputs)):
             import numpy as np
 
             return np.array(order)

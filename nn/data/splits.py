@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.compiler.pytree import is_array
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves
 from nn.checks import as_seed, is_number
 from nn.data.validation import check_table, check_X_y, take
@@ -39,13 +40,15 @@ def train_test_split(
         ValueError: if either set would be empty, if X and y differ in length, or if rows differ in length or hold
             anything but finite numbers.
     """
+    if y is None:
+        raise TypeError("train_test_split takes a target for each example, got None; write train_test_split(X, y)")
     X, y = check_X_y(X, y, ragged)
     n = len(X)
     count = as_integer(test_size)
     if count is None:
         count = ceil(test_size * n) if is_number(test_size) and 0 < test_size < 1 else 0
     if not 0 < count < n:
-        raise ValueError(f"test_size must leave examples in both sets, got {test_size!r} of {n} examples")
+        raise ValueError(f"test_size must leave examples in both sets, got {brief(test_size)} of {n} examples")
     if not isinstance(stratify, bool):
         raise TypeError("stratify is True or False, and the classes are those in y; write stratify=True")
     rng = Random(as_seed(seed))

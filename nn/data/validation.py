@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from engine.compiler.pytree import is_array
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like, tree_leaves, tree_map
 
 
@@ -22,9 +23,14 @@ def check_X_y(X: Any, y: Any, ragged: bool) -> tuple[Any, Any]:
     Raises:
         TypeError, ValueError: if there are no examples, their lengths differ, or they hold anything but finite numbers.
     """
-    X = check_array("X", X, ragged)
     if y is None:
-        return X, None
+        if isinstance(X, tuple) and len(X) == 2 and all(map(is_list_like, X)):  # what `moons()` returns
+            raise TypeError(
+                "X and y are two arguments, got a tuple of both as the first; write DataLoader(X, y), or "
+                "DataLoader(*data)"
+            )
+        return check_array("X", X, ragged), None
+    X = check_array("X", X, ragged)
     y = check_array("y", y, ragged)
     if len(X) != len(y):
         raise ValueError(f"X and y must have the same length, got {len(X)} rows of X and {len(y)} of y")
@@ -36,7 +42,7 @@ def check_array(name: str, examples: Any, ragged: bool = False) -> Any:
     if hasattr(type(examples), "to_numpy"):  # a pandas table, or a column of one
         examples = examples.to_numpy()
     if not is_list_like(examples):
-        raise TypeError(f"{name} must be a list or an array of examples, got {examples!r:.40}")
+        raise TypeError(f"{name} must be a list or an array of examples, got {brief(examples)}")
     mixed = hasattr(type(examples), "dtype") and not is_array(examples)  # a table with columns of several types
     if not is_array(examples):
         examples = list(examples.tolist() if mixed else examples)
@@ -50,7 +56,7 @@ def check_array(name: str, examples: Any, ragged: bool = False) -> Any:
             if not _is_finite(x):
                 shown = float(x) if isinstance(x, float) else x  # nan, rather than np.float64(nan)
                 raise ValueError(
-                    f"row {i} of {name} holds {shown!r:.40}, which is not a finite number; remove the row, or fill in "
+                    f"row {i} of {name} holds {brief(shown)}, which is not a finite number; remove the row, or fill in "
                     "a number"
                 )
         if not ragged and _structure(row) != first:
@@ -66,7 +72,8 @@ def check_table(name: str, X: Any) -> Any:
     X = check_array(name, X)
     if not is_list_like(X[0]) or any(map(is_list_like, X[0])) or not len(X[0]):
         raise ValueError(
-            f"{name} must be rows of numbers, got {X[0]!r:.40} as the first; write a single column as [[x] for x in xs]"
+            f"{name} must be rows of numbers, got {brief(X[0])} as the first; "
+            "write a single column as [[x] for x in xs]"
         )
     return X
 

@@ -10,7 +10,7 @@ A model of nn is called with one example. PyTorch's is called with a batch, whic
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from engine.utils.nested import tree_leaves
@@ -18,20 +18,26 @@ from nn.layers import (
     ACTIVATIONS,
     ELU,
     GELU,
+    GRU,
+    LSTM,
     MLP,
     AvgPool2d,
     BatchNorm1d,
     CausalSelfAttention,
+    Conv1d,
     Conv2d,
     Dropout,
     Embedding,
+    EmbeddingBag,
     Flatten,
     GRUCell,
     Layer,
     LayerNorm,
     LeakyReLU,
     Linear,
+    LSTMCell,
     MaxPool2d,
+    MultiheadAttention,
     Neuron,
     ReLU,
     RMSNorm,
@@ -159,11 +165,21 @@ def _with_options(*names: str, **only: Any) -> Builder:
 
     def build(cls: Any, module: Any) -> Any:
         for option, value in only.items():
-            if getattr(module, option) not in (value, (value, value)):
+            if getattr(module, option) not in (value, (value,), (value, value)):
                 raise ValueError(f"{module!r} has {option}={getattr(module, option)!r}; nn supports only {value!r}")
         return cls(**{name: _ARGUMENTS.get(name, getattr)(module, name) for name in names})
 
     return build
+
+
+def _batch_first(build: Builder) -> Builder:
+    """Let the first axis of what PyTorch's module takes be the batch, as everywhere here."""
+    return lambda cls, ours, *children: build(partial(cls, batch_first=True), ours, *children)
+
+
+def _bias(module: Any) -> Any:
+    """The bias of a layer, or of the projections of an attention; or whether there is one."""
+    return module.bias if hasattr(module, "bias") else module.in_proj_bias
 
 
 def _single_size(module: Any, name: str) -> Any:
@@ -172,9 +188,11 @@ def _single_size(module: Any, name: str) -> Any:
 
 
 _ARGUMENTS: dict[str, Callable[[Any, str], Any]] = {
-    "bias": lambda module, name: getattr(module, name) is not None,
+    "num_embeddings": lambda module, _: len(module.weight),
+    "embedding_dim": lambda module, _: len(module.weight[0]),
+    "bias": lambda module, _: _bias(module) is not None and _bias(module) is not False,
     "elementwise_affine": lambda module, name: module.weight is not None,
-    "normalized_shape": _single_size,
+    **dict.fromkeys(("normalized_shape", "kernel_size", "stride", "padding"), _single_size),
 }
 
 
@@ -231,10 +249,10 @@ def _softplus_from_torch(cls: Any, theirs: Any) -> Any:
     return _with_options(beta=1)(cls, theirs)
 
 
-def _build_gru(cls: Any, module: Any) -> Any:
-    return cls(module.input_size, module.hidden_size, module.bias_ih is not None)
-
-
+_CELL = "input_size", "hidden_size", "bias"
+_SEQUENCE = *_CELL, "num_layers", "bidirectional"
+_ATTENTION = "embed_dim", "num_heads", "bias", "kdim", "vdim"
+_TABLE = "num_embeddings", "embedding_dim", "padding_idx"
 _WINDOW = "in_channels", "out_channels", "kernel_size", "stride", "padding"
 
 CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
@@ -271,8 +289,16 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
     LayerNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     RMSNorm: (2 * (_with_options("normalized_shape", "eps", "elementwise_affine"),)),
     Embedding: (
-        lambda cls, ours: cls(len(ours.weight), len(ours.weight[0])),
-        _with_options("num_embeddings", "embedding_dim", padding_idx=None, max_norm=None, scale_grad_by_freq=False),
+        _with_options(*_TABLE),
+        _with_options(*_TABLE, max_norm=None, scale_grad_by_freq=False),
+    ),
+    EmbeddingBag: (
+        _with_options(*_TABLE, "mode"),
+        _with_options(*_TABLE, "mode", max_norm=None, scale_grad_by_freq=False, include_last_offset=False),
+    ),
+    Conv1d: (
+        _with_options(*_WINDOW, "bias"),
+        _with_options(*_WINDOW, "bias", dilation=1, groups=1, padding_mode="zeros"),
     ),
     Conv2d: (
         _with_options(*_WINDOW, "bias"),
@@ -287,10 +313,17 @@ CONVERSIONS: dict[type[Module], tuple[Builder, Builder]] = {
         _with_options("kernel_size", "stride", padding=0, ceil_mode=False, divisor_override=None),
     ),
     Flatten: (_with_options(), _with_options(start_dim=1, end_dim=-1)),
-    GRUCell: (_build_gru, _build_gru),
+    GRUCell: 2 * (_with_options(*_CELL),),
+    LSTMCell: 2 * (_with_options(*_CELL),),
+    GRU: (_batch_first(_with_options(*_SEQUENCE)), _with_options(*_SEQUENCE, dropout=0)),
+    LSTM: (_batch_first(_with_options(*_SEQUENCE)), _with_options(*_SEQUENCE, dropout=0, proj_size=0)),
     CausalSelfAttention: (
         lambda cls, ours, *parts: cls(ours.heads, *parts),
         lambda cls, theirs: cls(theirs.query.in_features, theirs.heads, theirs.query.bias is not None),
+    ),
+    MultiheadAttention: (
+        lambda cls, ours, out_proj: _batch_first(_with_options(*_ATTENTION))(cls, ours),
+        _with_options(*_ATTENTION, dropout=0, bias_k=None, bias_v=None, add_zero_attn=False),
     ),
 }
 _ACTIVATIONS: list[Any] = [ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh]

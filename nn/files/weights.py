@@ -21,7 +21,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from engine.utils.arguments import described
 from engine.utils.files import write_file
+from engine.utils.messages import brief
 from engine.utils.nested import tree_leaves
 from nn.module import Module
 
@@ -86,7 +88,9 @@ def load(model: Module, path: str | os.PathLike[str]) -> Metadata:
 def _format(model: Any, path: str | os.PathLike[str], verb: str) -> tuple[Write, Read]:
     """The functions that write and read the format of this file."""
     if not isinstance(model, Module):
-        raise TypeError(f"{verb} takes a model and then a path, got {model!r:.40}; write {verb}(model, path)")
+        raise TypeError(f"{verb} takes a model and then a path, got {brief(model)}; write {verb}(model, path)")
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f'{verb} takes the path of a file, got {described(path)}; write {verb}(model, "weights.json")')
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
         raise ValueError(

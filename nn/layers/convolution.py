@@ -1,6 +1,6 @@
-"""Layers that look at an image through a small window: convolution and pooling.
+"""Layers that look at an image, or a series, through a small window: convolution and pooling.
 
-An image is a nested list ``[channel][row][column]``, as input and as output.
+An image is a nested list ``[channel][row][column]``, and a series ``[channel][position]``, as input and as output.
 
 >>> import random
 >>> layer = Conv2d(1, 2, kernel_size=3, padding=1, rng=random.Random(0))
@@ -13,7 +13,7 @@ An image is a nested list ``[channel][row][column]``, as input and as output.
 """
 
 import random
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 from engine import Rule, Value, nary_rules
@@ -26,11 +26,45 @@ from nn.layers.dense import bias_repr
 from nn.module import Module
 from nn.tensors import format_shape, shape, tensor
 
-Size = int | tuple[int, int]  # for both directions, or for rows and for columns
+Pair = tuple[int, int]
+Size = int | Pair  # for both directions, or for rows and for columns
 Image = list[list[list[Value]]]
 
 
-class Conv2d(Module):
+class _Conv(Module):
+    """The same few neurons at every position; a subclass says what a window is."""
+
+    kernel_size: Any
+    stride: Any
+    padding: Any
+
+    def __init__(
+        self, in_channels: int, out_channels: int, window: tuple[int, ...], bias: bool, rng: Any, label: str
+    ) -> None:
+        self.in_channels = check_integer("in_channels", in_channels)
+        self.out_channels = check_integer("out_channels", out_channels)
+        check_rng(rng, "uniform")
+        bound = sqrt(6 / (self.in_channels * prod(window)))
+        self.label = label
+        prefix = f"{label}." if label else ""
+        sizes = self.out_channels, self.in_channels, *window
+        self.weight = tensor(sizes, lambda: rng.uniform(-bound, bound), f"{prefix}weight")
+        self.bias = tensor([self.out_channels], lambda: 0.0, f"{prefix}bias") if bias else None
+
+    def _convolve(self, image: Image, window: Pair, stride: Pair, padding: Pair) -> Image:
+        """A `dot` node for each position of the window in the image and its border of zeros."""
+        patches = _unfold(_pad(image, *padding), self, window, stride)
+        biases = [()] * self.out_channels if self.bias is None else [(b,) for b in self.bias]
+        neurons = [((*tree_leaves(weight),), b) for weight, b in zip(self.weight, biases)]
+        return [[[record(nary_rules.dot, (*w, *patch, *b)) for patch in row] for row in patches] for w, b in neurons]
+
+    def __repr__(self) -> str:
+        padding = f", padding={self.padding}" if self.padding not in (0, (0, 0)) else ""
+        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}{padding}{bias_repr(self.bias)}"
+        return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, {sizes})"
+
+
+class Conv2d(_Conv):
     """The same few neurons at every position in an image: each sees a window of all channels, and makes one channel.
 
     At each position the output is ``w · window + b``, one `dot` node. The window stays inside the image and its border
@@ -70,30 +104,67 @@ class Conv2d(Module):
         rng: Any = random,
         label: str = "",
     ) -> None:
-        self.in_channels = check_integer("in_channels", in_channels)
-        self.out_channels = check_integer("out_channels", out_channels)
-        check_rng(rng, "uniform")
         self.kernel_size = _pair("kernel_size", kernel_size)
         self.stride, self.padding = _pair("stride", stride), _pair("padding", padding, least=0)
-        sizes = self.out_channels, self.in_channels, *self.kernel_size
-        bound = sqrt(6 / (self.in_channels * self.kernel_size[0] * self.kernel_size[1]))
-        self.label = label
-        prefix = f"{label}." if label else ""
-        self.weight = tensor(sizes, lambda: rng.uniform(-bound, bound), f"{prefix}weight")
-        self.bias = tensor([self.out_channels], lambda: 0.0, f"{prefix}bias") if bias else None
+        super().__init__(in_channels, out_channels, self.kernel_size, bias, rng, label)
 
     def forward(self, x: Any) -> Image:
         """From an image ``[in_channels][row][column]`` to an image ``[out_channels][row][column]``."""
-        image = _pad(_check_image(x, self, self.in_channels), *self.padding)
-        patches = _unfold(image, self)
-        biases = [()] * self.out_channels if self.bias is None else [(b,) for b in self.bias]
-        neurons = [((*tree_leaves(weight),), b) for weight, b in zip(self.weight, biases)]
-        return [[[record(nary_rules.dot, (*w, *patch, *b)) for patch in row] for row in patches] for w, b in neurons]
+        image = _check_image(x, self, self.in_channels)
+        return self._convolve(image, self.kernel_size, self.stride, self.padding)
 
-    def __repr__(self) -> str:
-        padding = f", padding={self.padding}" if any(self.padding) else ""
-        sizes = f"kernel_size={self.kernel_size}, stride={self.stride}{padding}{bias_repr(self.bias)}"
-        return f"Conv2d({self.in_channels}, {self.out_channels}, {sizes})"
+
+class Conv1d(_Conv):
+    """The same along a series, such as a sound or a text of embedded words: each window has all channels.
+
+    Source: A. Waibel et al., 1989, https://doi.org/10.1109/29.21701.
+
+    Args:
+        in_channels: how many channels an input has.
+        out_channels: how many channels an output has.
+        kernel_size: how many positions the window has.
+        stride: how many positions it moves by.
+        padding: how many zeros surround the series at each end.
+        bias: as in `Conv2d`.
+        rng: as in `Conv2d`.
+        label: as in `Conv2d`.
+
+    Attributes:
+        weight: ``[out_channels][in_channels][position]``.
+        bias: ``[out_channels]``, or None.
+
+    Raises:
+        TypeError, ValueError: as in `Conv2d`, of a series instead of an image.
+
+    >>> maps = Conv1d(1, 2, kernel_size=3)([[0.0, 1.0, 0.0, -1.0, 0.0]])
+    >>> len(maps), len(maps[0])
+    (2, 3)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+        rng: Any = random,
+        label: str = "",
+    ) -> None:
+        self.kernel_size = check_integer("kernel_size", kernel_size)
+        self.stride, self.padding = check_integer("stride", stride), check_integer("padding", padding, least=0)
+        super().__init__(in_channels, out_channels, (self.kernel_size,), bias, rng, label)
+
+    def forward(self, x: Any) -> list[list[Value]]:
+        """From a series ``[in_channels][position]`` to a series ``[out_channels][position]``."""
+        series = tree_map(as_input, x)
+        sizes = shape(series)
+        if sizes is None or len(sizes) != 2 or sizes[0] != self.in_channels:
+            expected = f"[{self.in_channels}, positions]"
+            raise ValueError(f"{self!r} expects a series of shape {expected}, got {format_shape(sizes)}")
+        image = [[channel] for channel in series]  # of one row
+        return [row for [row] in self._convolve(image, (1, self.kernel_size), (1, self.stride), (0, self.padding))]
 
 
 class _Pool2d(Module):
@@ -108,7 +179,10 @@ class _Pool2d(Module):
     def forward(self, x: Any) -> Image:
         """An image ``[channel][row][column]``, with as many channels as the input."""
         return [
-            [[record(self.rule, (*window,)) for window in row] for row in _unfold([channel], self)]
+            [
+                [record(self.rule, (*window,)) for window in row]
+                for row in _unfold([channel], self, self.kernel_size, self.stride)
+            ]
             for channel in _check_image(x, self)
         ]
 
@@ -164,7 +238,7 @@ class Flatten(Module):
         return "Flatten()"
 
 
-def _pair(name: str, size: Any, least: int = 1) -> tuple[int, int]:
+def _pair(name: str, size: Any, least: int = 1) -> Pair:
     pair = tuple(size) if is_list_like(size) else (size, size)
     sizes = [n for n in map(as_integer, pair) if n is not None and n >= least]
     if not len(pair) == len(sizes) == 2:
@@ -190,11 +264,13 @@ def _pad(image: Image, rows: int, columns: int) -> Image:
     return [[*edge, *([*sides, *row, *sides] for row in channel), *edge] for channel in image]
 
 
-def _unfold(image: Image, module: Conv2d | _Pool2d) -> list[list[list[Value]]]:
+def _unfold(image: Image, module: Module, window: Pair, stride: Pair) -> list[list[list[Value]]]:
     """The numbers that the window sees at each of its positions, ``[row][column][number]``."""
-    (height, width), (down, right) = module.kernel_size, module.stride
+    (height, width), (down, right) = window, stride
     rows, columns = len(image[0]), len(image[0][0])
     if rows < height or columns < width:
+        if isinstance(module, Conv1d):
+            raise ValueError(f"{module!r} expects at least {width} positions, got {columns}")
         raise ValueError(f"{module!r} expects at least {height} x {width} rows and columns, got {rows} x {columns}")
     return [
         [

@@ -10,10 +10,13 @@ MLP(2, [3, 1], activation='relu')
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from math import sqrt
 from typing import Any
 
 from engine import Value, nary_rules
+from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.value import record
 from nn.checks import check_inputs, check_integer, check_rng
 from nn.init import gain
@@ -238,9 +241,11 @@ class MLP(Module):
         *,
         bias: bool = True,
     ) -> None:
-        if not isinstance(nouts, Sequence):
-            instead = [nouts] if isinstance(nouts, int) else [16, 1]
-            raise TypeError(f"MLP takes a list of layer sizes, got {nouts!r}; write MLP({nin}, {instead})")
+        if not isinstance(nouts, Sequence) or isinstance(nouts, str):
+            integers = map(as_integer, (nouts, activation, fused, rng))  # where sizes that are in no list end up
+            given = list(takewhile(lambda size: size is not None, integers))
+            shown = ", ".join(map(str, given)) or f"{brief(nouts)}"
+            raise TypeError(f"MLP takes a list of layer sizes, got {shown}; write MLP({nin}, {given or [16, 1]})")
         if not nouts:
             raise ValueError(f"MLP takes at least one layer, got {nouts!r}; write MLP({nin}, [16, 1])")
         sizes = [nin, *nouts]

@@ -17,6 +17,7 @@ from typing import Any
 
 from engine import Value, dot, mean
 from engine.modes import mode
+from engine.utils.arguments import several
 from nn.checks import check_above_0, check_inputs, check_integer, check_number
 from nn.layers.activations import map_rows
 from nn.module import Module
@@ -83,7 +84,7 @@ class BatchNorm1d(Module):
         holds the means and variances, which the function must return for `update` to be called with their numbers.
         """
         if not self.training:
-            return [self(x) for x in xs]
+            return [self(x) for x in several("batch", xs, "model.batch([x1, x2])")]
         rows = self._check_rows(xs)
         centred, means, variances = self._moments(rows)
         if mode.get().tracing:
@@ -118,7 +119,8 @@ class BatchNorm1d(Module):
             running.data = (1 - share) * running.data + share * number
 
     def _check_rows(self, xs: Iterable[Any]) -> list[list[Value]]:
-        rows = [check_inputs(x, len(self.weight), self) for x in xs]
+        examples = several("batch", xs, "model.batch([x1, x2])")
+        rows = [check_inputs(x, len(self.weight), self) for x in examples]
         self._check_examples(len(rows))
         return rows
 

@@ -9,6 +9,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
+from engine.utils.arguments import several
+from engine.utils.messages import brief
 from nn.module import Module, named_members
 
 
@@ -29,7 +31,7 @@ class Sequential(Module):
         for i, module in enumerate(modules):
             if not isinstance(module, Module):
                 hint = "Sequential(*modules)" if isinstance(module, (list, tuple)) else "ReLU(), not ReLU or a function"
-                raise TypeError(f"Sequential takes modules, got {module!r:.40}; write {hint}")
+                raise TypeError(f"Sequential takes modules, got {brief(module)}; write {hint}")
             setattr(self, str(i), module)  # the name in PyTorch's state dict too
             prefix_labels(module, f"L{i}")
 
@@ -41,7 +43,7 @@ class Sequential(Module):
 
     def batch(self, xs: Iterable[Any]) -> list[Any]:
         """The outputs of the last module for many examples, which go through the chain together."""
-        xs = list(xs)
+        xs = several("batch", xs, "model.batch([x1, x2])")
         for module in self:
             xs = module.batch(xs)
         return xs

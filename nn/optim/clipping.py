@@ -11,6 +11,7 @@ from typing import Any
 from engine import Value
 from engine.compiler.buffers import Binding
 from engine.modes import callers_depth
+from engine.utils.messages import brief
 from nn.checks import check_at_least_0
 
 
@@ -82,7 +83,7 @@ def _change_gradients(parameters: Value | Iterable[Value], change: Any) -> None:
         raise ValueError("clipping takes at least one parameter, got none; write model.parameters()")
     for parameter in listed:
         if not isinstance(parameter, Value):
-            raise TypeError(f"clipping takes Values, got {parameter!r:.40}; write model.parameters()")
+            raise TypeError(f"clipping takes Values, got {brief(parameter)}; write model.parameters()")
     binding = Binding(listed)
     if binding.in_buffers():  # the numbers are in arrays: see engine/compiler/buffers.py
         binding.change_gradients(change)

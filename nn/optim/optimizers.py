@@ -7,13 +7,14 @@ compiled too. The memory lives in the optimizer, not in the Values.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from math import inf
+from math import inf, isfinite
 from numbers import Real
 from typing import Any
 
 from engine import Value, rules
 from engine.compiler.api import Compiled
 from engine.compiler.fused_optimizer import FusedOptimizer
+from engine.utils.messages import brief
 from nn.checks import (
     check,
     check_above_0,
@@ -45,10 +46,11 @@ class Optimizer:
 
     __slots__ = ("__dict__", "__weakref__", "_remembered")  # what the memory is of; compiled rules look at the dict
     memory: tuple[str, ...] = ()
+    squares: tuple[str, ...] = ()  # those parts of the memory that are never below 0
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
         if not hasattr(parameters, "__iter__"):
-            raise TypeError(f"an optimizer takes a list of Values, got {parameters!r:.40}; write model.parameters()")
+            raise TypeError(f"an optimizer takes a list of Values, got {brief(parameters)}; write model.parameters()")
         self.parameters = list(parameters)
         self._check_parameters()
         check_above_0("lr", lr)
@@ -62,7 +64,7 @@ class Optimizer:
             raise ValueError("an optimizer takes at least one parameter, got none; write model.parameters()")
         for parameter in self.parameters:
             if not isinstance(parameter, Value):
-                raise TypeError(f"an optimizer takes Values, got {parameter!r:.40}; write model.parameters()")
+                raise TypeError(f"an optimizer takes Values, got {brief(parameter)}; write model.parameters()")
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("an optimizer takes each parameter once, got one of them twice")
 
@@ -121,7 +123,7 @@ class Optimizer:
         updated = [self.update(p.data, float(p.grad) if p.has_grad else 0.0, *memory) for p, *memory in each]
         if not isinstance(updated[0], tuple) or len(updated[0]) != 1 + len(self.memory):
             expected = ", ".join(["p", *self.memory])
-            raise TypeError(f"update must return the next ({expected},) as a tuple, got {updated[0]!r:.60}")
+            raise TypeError(f"update must return the next ({expected},) as a tuple, got {brief(updated[0], 60)}")
         for parameter, (data, *_) in zip(self.parameters, updated):
             parameter.data = data
         self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
@@ -152,11 +154,11 @@ class Optimizer:
             if number is not None:
                 return number
         if not callable(function):
-            raise TypeError(f"minimize takes a function and its arguments, got {function!r:.40}; write minimize(f, x)")
+            raise TypeError(f"minimize takes a function and its arguments, got {brief(function)}; write minimize(f, x)")
         value = function(*args)
         if not isinstance(value, Value):
             hint = "is a return missing in it?" if value is None else "write it with Values"
-            raise TypeError(f"minimize takes a function that returns one Value, got {value!r:.40} from it; {hint}")
+            raise TypeError(f"minimize takes a function that returns one Value, got {brief(value)} from it; {hint}")
         self.zero_grad()
         value.backward()
         self.step()
@@ -196,11 +198,11 @@ class Optimizer:
         ]
         if kind != name or sizes[0] != sizes[1] or len(sizes[1]) != len(memory):
             raise ValueError(
-                f"this {name} has a memory of {sizes[0]}, but the state is one of {kind!r:.40} with {sizes[1]}; create "
-                "the optimizer with the same settings as the one that was saved"
+                f"this {name} has a memory of {sizes[0]}, but the state is one of {brief(kind)} with {sizes[1]}; "
+                "create the optimizer with the same settings as the one that was saved"
             )
         if not isinstance(settings, Mapping):
-            raise ValueError(f"the settings of {name} are a dict, got {settings!r:.40}")
+            raise ValueError(f"the settings of {name} are a dict, got {brief(settings)}")
         counts = {each: x for each in settings if isinstance(x := getattr(type(self), str(each), None), Real)}
         initial = {"initial_lr": own["settings"].get("initial_lr", 0.1)}  # where it has, or had, a schedule
         given = {**initial, **settings}
@@ -211,7 +213,9 @@ class Optimizer:
         check_by_making(type(self), self.parameters, {**settings, "lr": settings["lr"] or 1.0})
         for each, numbers in memory.items():
             for number in numbers:
-                check_number(f"each number of {each!r}", number, lambda x: x == x, "a number")
+                check_number(f"each number of {each!r}", number, isfinite, "a number, and finite")
+                if each in self.squares:
+                    check_at_least_0(f"each number of {each!r}", number)
 
         def load() -> None:
             vars(self).update({each: tuple(x) if isinstance(x, list) else x for each, x in settings.items()})
@@ -292,6 +296,7 @@ class Adam(Optimizer):
     """
 
     memory = ("mean", "square")
+    squares = ("square",)
 
     def __init__(
         self,
@@ -368,6 +373,8 @@ class RMSprop(Optimizer):
         ValueError: if a number is out of range.
     """
 
+    squares = ("square",)
+
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -414,6 +421,7 @@ class Adagrad(Optimizer):
     """
 
     memory = ("square",)
+    squares = ("square",)
 
     def __init__(
         self,

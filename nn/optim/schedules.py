@@ -23,6 +23,7 @@ from typing import Any
 
 from engine import Value
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from nn.checks import (
     check,
@@ -58,7 +59,7 @@ class Schedule:
         if not isinstance(optimizer, Optimizer):
             name = type(self).__name__
             raise TypeError(
-                f"{name} takes an optimizer, got {optimizer!r:.40}; write {name}(SGD(model.parameters()), ...)"
+                f"{name} takes an optimizer, got {brief(optimizer)}; write {name}(SGD(model.parameters()), ...)"
             )
         if optimizer.lr == 0:
             before = vars(optimizer).get("initial_lr") or 0.1
@@ -286,7 +287,7 @@ class SequentialLR(Schedule):
         super().__init__(optimizer)
         if not is_list_like(schedulers) or not all(isinstance(each, Schedule) for each in schedulers):
             raise TypeError(
-                f"SequentialLR takes a list of schedules, got {schedulers!r:.60}; write SequentialLR(optimizer, "
+                f"SequentialLR takes a list of schedules, got {brief(schedulers, 60)}; write SequentialLR(optimizer, "
                 "[LinearLR(optimizer), StepLR(optimizer, 10)], milestones=[5])"
             )
         self.schedulers = list(schedulers)
@@ -330,7 +331,7 @@ class SequentialLR(Schedule):
         self._check_progress(state)
         states = state["schedulers"]
         if not isinstance(states, (list, tuple)) or len(states) != len(self.schedulers):
-            raise ValueError(f"SequentialLR has {len(self.schedulers)} schedules, but the state has {states!r:.40}")
+            raise ValueError(f"SequentialLR has {len(self.schedulers)} schedules, but the state has {brief(states)}")
         if list(state["milestones"]) != self.milestones:
             raise ValueError(
                 f"this SequentialLR has milestones={self.milestones}, but the state has {state['milestones']}"

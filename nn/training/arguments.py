@@ -5,11 +5,12 @@ from typing import Any
 from engine import Value
 from engine.modes import switched
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from nn.checks import is_number
-from nn.data import DataLoader, train_test_split
+from nn.data import DataLoader, TensorDataset, train_test_split
 from nn.layers import BatchNorm1d
-from nn.module import Module
+from nn.module import Module, check_module
 from nn.optim import Optimizer
 from nn.training.objective import listed
 from nn.training.surroundings import preserve_training_mode
@@ -17,14 +18,12 @@ from nn.training.surroundings import preserve_training_mode
 
 def check_parts(caller: str, model: Any, loss: Any, optimizer: Any, compiled: Any) -> None:
     """Whether they are what they should be, and fit together; `caller` is the function that they were given to."""
-    if not isinstance(model, Module):
-        raise TypeError(f"{caller} takes a Module, got {model!r:.40}; write {caller}(model, (X, y), loss, optimizer)")
-    if not callable(loss):
-        raise TypeError(
-            f"loss must be a function of outputs and targets, got {loss!r:.40}; write mse_loss, for example"
-        )
+    check_module(caller, model, f"{caller}(model, (X, y), loss, optimizer)")
+    check_loss(loss)
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"{caller} takes an optimizer, got {optimizer!r:.60}; write SGD(model.parameters(), lr=0.1)")
+        raise TypeError(
+            f"{caller} takes an optimizer, got {brief(optimizer, 60)}; write SGD(model.parameters(), lr=0.1)"
+        )
     if set(optimizer.parameters).isdisjoint(model.parameters(frozen=True)):
         raise ValueError(
             f"the optimizer has {len(optimizer.parameters)} parameters, and none of them belongs to this model; create "
@@ -41,36 +40,44 @@ def check_parts(caller: str, model: Any, loss: Any, optimizer: Any, compiled: An
         raise ValueError(f"compiled must be True, False or 'auto', got {compiled!r}")
 
 
+def check_loss(loss: Any) -> None:
+    """Raise TypeError unless this may be a loss."""
+    if not callable(loss):
+        raise TypeError(
+            f"loss must be a function of outputs and targets, got {brief(loss)}; write mse_loss, for example"
+        )
+
+
 def loaders(
     caller: str, data: Any, validation: Any, batch_size: int, seed: int
 ) -> tuple[DataLoader, DataLoader | None]:
     """The mini-batches to learn from, and those to validate on, if any."""
+    examples = data if isinstance(data, DataLoader) else _dataset(caller, "data", data)
     if is_number(validation) and as_integer(validation) is None:
         if not 0 < validation < 1:
             raise ValueError(f"validation must be a share between 0 and 1, or a pair (X, y), got {validation}")
-        if isinstance(data, DataLoader):
+        if isinstance(examples, DataLoader):
             raise TypeError(
                 "validation is a share of a pair (X, y), but data is a DataLoader; use train_test_split first"
             )
-        X, X_held_out, y, y_held_out = train_test_split(*_pair(caller, "data", data), validation, seed)
-        data, validation = (X, y), (X_held_out, y_held_out)
-    loader = (
-        data if isinstance(data, DataLoader) else DataLoader(*_pair(caller, "data", data), batch_size, True, seed=seed)
-    )
+        indices = list(range(len(examples)))
+        learning, held_out, _, _ = train_test_split(indices, indices, validation, seed)
+        examples, validation = examples.take(learning), DataLoader(examples.take(held_out), batch_size=batch_size)
+    loader = examples if isinstance(examples, DataLoader) else DataLoader(examples, None, batch_size, True, seed=seed)
     if loader.y is None:
         raise ValueError(
             f"{caller} takes a target for each example, got a DataLoader without y; write DataLoader(X, y)"
         )
     if validation is None or isinstance(validation, DataLoader):
         return loader, validation
-    return loader, DataLoader(*_pair(caller, "validation", validation), loader.batch_size)
+    return loader, DataLoader(_dataset(caller, "validation", validation), batch_size=loader.batch_size)
 
 
-def _pair(caller: str, name: str, data: Any) -> tuple[Any, Any]:
-    if not isinstance(data, tuple) or len(data) != 2:
+def _dataset(caller: str, name: str, data: Any) -> TensorDataset:
+    if not isinstance(data, tuple) or len(data) < 2:
         kind = f"a tuple of {len(data)}" if isinstance(data, tuple) else type(data).__name__
         raise TypeError(f"{name} must be a pair (X, y) or a DataLoader, got {kind}; write {caller}(model, (X, y), ...)")
-    return data
+    return TensorDataset(*data)
 
 
 def check_last_batch(model: Module, loader: DataLoader) -> None:
@@ -84,13 +91,15 @@ def check_last_batch(model: Module, loader: DataLoader) -> None:
 
 def try_loss(model: Module, loss: Any, loader: DataLoader) -> None:
     """Try the model and the loss on one example and every label, before anything is changed."""
-    X, y = listed(loader.X[:1]), listed(loader.y[:1])
+    inputs, y = [listed(part[:1]) for part in loader.inputs], listed(loader.y[:1])
     with preserve_training_mode(model), switched(recording=False, warning=False):
-        outputs = model.eval().batch(X)
+        outputs = model.eval().batch(*inputs)
         targets = y if is_list_like(y[0]) else labels_of(loader)
         value = loss(outputs * len(targets), targets)
     if not isinstance(value, Value):
-        raise TypeError(f"loss must give one Value, got {value!r:.60}; write the mean over all outputs and targets")
+        raise TypeError(
+            f"loss must give one Value, got {brief(value, 60)}; write the mean over all outputs and targets"
+        )
 
 
 def labels_of(loader: DataLoader) -> list[Any]:

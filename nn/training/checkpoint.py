@@ -252,7 +252,7 @@ def _listed(examples: Any) -> Any:
 def _hash(loader: DataLoader) -> str:
     """The same for the same numbers in the same order, be they lists or arrays."""
     found = sha256()
-    for examples in (loader.X, loader.y):
+    for examples in (*loader.inputs, loader.y):
         found.update(f"{len(examples)} ".encode() if examples is not None else b"-")
         for start in range(0, len(examples if examples is not None else ()), 1000):
             numbers = array("d", map(float, tree_leaves(_listed(examples[start : start + 1000]))))

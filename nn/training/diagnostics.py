@@ -21,10 +21,12 @@ from typing import Any
 
 from engine import Value, gradients, relu
 from engine.modes import callers_depth, switched
+from engine.utils.arguments import described
 from engine.utils.nested import tree_leaves
 from engine.value import as_value
 from nn.layers import Layer, ReLU
-from nn.module import Module
+from nn.module import Module, check_module
+from nn.training.arguments import check_loss
 from nn.training.history import History
 from nn.training.surroundings import preserve_training_mode
 
@@ -40,6 +42,7 @@ def gradient_norms(model: Module) -> dict[str, float]:
     Raises:
         RuntimeError: if no parameter has a gradient.
     """
+    check_module("gradient_norms", model, "gradient_norms(model)")
     layers = _parameters_by_layer(model)
     if not any(p.has_grad for parameters in layers.values() for p in parameters):
         raise RuntimeError("no parameter has a gradient; call loss.backward() before gradient_norms(model)")
@@ -60,6 +63,9 @@ def update_ratios(model: Module, before: Mapping[str, Any]) -> dict[str, float]:
     Raises:
         ValueError: if the state belongs to another model.
     """
+    check_module("update_ratios", model, "update_ratios(model, before)")
+    if not isinstance(before, Mapping):
+        raise TypeError(f"before is what model.state_dict() returned earlier, got {described(before)}")
     numbers: dict[str, list[tuple[float, float]]] = {}
     for layer, name, parameters in _trainable_tensors(model):
         earlier = list(tree_leaves(before.get(name, ())))
@@ -80,6 +86,7 @@ def dead_relus(model: Module, xs: Iterable[Any]) -> dict[str, float]:
         model: the model; it is run in eval mode.
         xs: the examples.
     """
+    check_module("dead_relus", model, "dead_relus(model, xs)")
     kinds = ("relu", Value.relu, relu)
     with (
         preserve_training_mode(model),
@@ -112,6 +119,8 @@ def error_contributions(model: Module, loss: Callable[[Any, Any], Value], xs: An
     Returns:
         For each layer, a number for every output, in order; those of an image or a sequence one after another.
     """
+    check_module("error_contributions", model, "error_contributions(model, loss, xs, ys)")
+    check_loss(loss)
     with preserve_training_mode(model), record_outputs(model.eval()) as outputs:
         value = loss(model.batch(xs), ys)
     columns = {name: _columns(calls) for name, calls in outputs.items()}
@@ -186,6 +195,7 @@ class Diagnostics:
     """
 
     def __init__(self, model: Module, xs: Any = None) -> None:
+        check_module("Diagnostics", model, "Diagnostics(model)")
         self.model, self.xs = model, xs
         self.gradient_norms: dict[str, list[float]] = {}
         self.update_ratios: dict[str, list[float]] = {}

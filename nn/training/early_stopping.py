@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any
 
+from engine.utils.messages import brief
 from nn.checks import check_at_least_0, check_integer, check_state
 from nn.module import Module
 
@@ -82,7 +83,7 @@ class EarlyStopping:
         if weights is not None and self._model is not None:
             self._model.prepare_load(weights)
         elif not isinstance(weights, Mapping | None):
-            raise ValueError(f"EarlyStopping takes weights from state_dict(), got {weights!r:.40}")
+            raise ValueError(f"EarlyStopping takes weights from state_dict(), got {brief(weights)}")
 
         def load() -> None:
             self.least, self.mark = float(state["least"]), float(state["mark"])

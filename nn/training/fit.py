@@ -16,14 +16,15 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from itertools import islice
-from math import isfinite
+from math import isfinite, nan
 from time import perf_counter
 from typing import Any
 
 from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
-from engine.modes import callers_depth
+from engine.modes import callers_depth, switched
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from nn.checks import check_integer, check_number
 from nn.data import DataLoader
 from nn.module import Module
@@ -34,6 +35,7 @@ from nn.training.early_stopping import EarlyStopping
 from nn.training.history import History
 from nn.training.interrupts import DeferredInterrupt
 from nn.training.objective import Objective
+from nn.training.predict import Evaluation, Metrics
 from nn.training.progress import Progress
 from nn.training.surroundings import collector_paused, preserve_training_mode
 
@@ -47,6 +49,7 @@ def fit(
     batch_size: int = 32,
     *,
     validation: Any = None,
+    metrics: Metrics = (),
     schedule: Any = None,
     early_stopping: EarlyStopping | int | None = None,
     clip: float | None = None,
@@ -66,13 +69,17 @@ def fit(
     Args:
         model: the model. Its `training` is True during training, and what it was before afterwards.
         data: a pair ``(X, y)`` of lists, arrays or tables, split into mini-batches in a new order each epoch; or a
-            `DataLoader`.
+            `DataLoader`. For a model of several inputs, ``model(x1, x2)``, it is ``(X1, X2, y)``, as in PyTorch's
+            `TensorDataset`.
         loss: a function of outputs and targets, for one example or for lists of them, such as `mse_loss`.
         optimizer: an optimizer of the model's parameters.
         epochs: how many times to go through the data; with a checkpoint, epochs done earlier count too.
         batch_size: how many examples are in a mini-batch; a `DataLoader` has its own.
-        validation: examples to measure the loss on after each epoch: a pair, a `DataLoader`, or a share of the pair
-            `data` to hold out, such as 0.2.
+        validation: examples to measure the loss on after each epoch: as `data`, or a share of `data` to hold out, such
+            as 0.2.
+        metrics: functions of all outputs and targets, such as ``[accuracy]``, or a dictionary of them by name. They are
+            measured after each epoch on the examples of `validation`, or if there are none, on those of `data`; the
+            numbers are in ``history.metrics`` and in the progress.
         schedule: takes a step after each epoch; `ReduceLROnPlateau` watches the validation loss, if there is one.
         early_stopping: how many epochs to allow without a better validation loss, or an `EarlyStopping`. At the end,
             unless training was interrupted, the model has the weights of the best epoch.
@@ -103,7 +110,7 @@ def fit(
     check_parts("fit", model, loss, optimizer, compiled)
     if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
         raise ValueError(
-            f"schedule must be a schedule of this optimizer, got {schedule!r:.40}; write StepLR(optimizer, ...)"
+            f"schedule must be a schedule of this optimizer, got {brief(schedule)}; write StepLR(optimizer, ...)"
         )
     if clip is not None:
         check_number("clip", clip, lambda x: x > 0, "a norm above 0")
@@ -112,14 +119,18 @@ def fit(
     patience = as_integer(early_stopping)
     stopping = early_stopping if patience is None else EarlyStopping(patience)
     if not isinstance(stopping, EarlyStopping | None):
-        raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {stopping!r:.40}")
+        raise TypeError(f"early_stopping must be a number of epochs, or an EarlyStopping, got {brief(stopping)}")
     if stopping is not None and held_out is None:
-        raise ValueError(f"early_stopping={early_stopping!r:.40} watches a validation loss; add validation=0.2")
+        raise ValueError(f"early_stopping={brief(early_stopping)} watches a validation loss; add validation=0.2")
     check_last_batch(model, loader)
     for examples in (loader, held_out):
         if examples is not None:
             try_loss(model, loss, examples)
-    history = History(model)
+    evaluation = Evaluation(model, metrics, compiled)
+    with preserve_training_mode(model) as train, switched(warning=False):
+        train(False)
+        evaluation(held_out or loader, 1)
+    history = History(model, evaluation.names)
     if stopping is not None:
         stopping.begin(model)
     file = None
@@ -136,15 +147,15 @@ def fit(
     labels = labels_of(loader)
     learning, measuring = Objective(model, loss, compiled, labels), Objective(model, loss, compiled, labels)
 
-    def train_step(batches: list[tuple[Any, Any]]) -> list[float]:
+    def train_step(batches: list[tuple[Any, ...]]) -> list[float]:
         if clip is None and len(batches) == 1:
             numbers = [learning.minimize(optimizer, *batches[0])]
         else:
-            examples, numbers = sum(len(ys) for _, ys in batches), []
+            examples, numbers = sum(len(batch[-1]) for batch in batches), []
             optimizer.zero_grad()
-            for xs, ys in batches:
-                value = learning(xs, ys)
-                (value if len(batches) == 1 else value * (len(ys) / examples)).backward()
+            for batch in batches:
+                value = learning(*batch)
+                (value if len(batches) == 1 else value * (len(batch[-1]) / examples)).backward()
                 numbers.append(value.data)
             if clip is not None:
                 clip_grad_norm_(optimizer.parameters, clip)
@@ -171,10 +182,10 @@ def fit(
                 if held_out is not None:
                     with no_grad():
                         validation_loss = _mean_loss(
-                            lambda batches: [measuring(xs, ys).data for xs, ys in batches], held_out, 1, interrupt,
-                            history,
-                        )  # fmt: skip
-                history.add(training_loss, validation_loss, lr, perf_counter() - begin)
+                            lambda batches: [measuring(*each).data for each in batches], held_out, 1, interrupt, history
+                        )
+                numbers = dict.fromkeys(evaluation.names, nan) if diverged else evaluation(held_out or loader)
+                history.add(training_loss, validation_loss, lr, perf_counter() - begin, numbers)
                 watched = training_loss if validation_loss is None else validation_loss
                 if isinstance(schedule, ReduceLROnPlateau):
                     schedule.step(watched)
@@ -204,7 +215,7 @@ def fit(
 
 
 def _mean_loss(
-    losses_of: Callable[[list[tuple[Any, Any]]], list[float]],
+    losses_of: Callable[[list[tuple[Any, ...]]], list[float]],
     loader: DataLoader,
     together: int,
     interrupt: DeferredInterrupt,
@@ -216,7 +227,7 @@ def _mean_loss(
     """
     total, examples, batches = 0.0, 0, iter(loader)
     while group := list(islice(batches, together)):
-        for loss, (_, ys) in zip(losses_of(group), group):
+        for loss, (*_, ys) in zip(losses_of(group), group):
             total += loss * len(ys)
             examples += len(ys)
         interrupt.raise_if_requested()

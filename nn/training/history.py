@@ -12,11 +12,12 @@ epoch    loss  validation   lr  seconds
 3 epochs in 1.5 s; the best validation loss, 0.8, was at epoch 2
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.names import number
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from nn.checks import check_state, is_number
 from nn.module import Module
 
@@ -29,18 +30,21 @@ class History:
 
     Args:
         model: the model in training.
+        metrics: the names of what is measured besides.
 
     Attributes:
         loss: for each epoch, the mean over its examples, each with the weights at the time of its mini-batch.
         validation_loss: for each epoch, the loss on the held-out examples at its end; empty if there are none.
+        metrics: for each metric its number at the end of each epoch, by name: ``history.metrics["accuracy"]``.
         lr: the learning rate of each epoch.
         seconds: how long each epoch took.
         stopped: why the training ended before its last epoch; empty if it did not.
         interrupted: whether it was interrupted, for example by Ctrl-C.
     """
 
-    def __init__(self, model: Module | None = None) -> None:
+    def __init__(self, model: Module | None = None, metrics: Iterable[str] = ()) -> None:
         self.model = model
+        self.metrics: dict[str, list[float]] = {name: [] for name in metrics}
         self.loss: list[float] = []
         self.validation_loss: list[float] = []
         self.lr: list[float] = []
@@ -48,8 +52,17 @@ class History:
         self.stopped = ""
         self.interrupted = False
 
-    def add(self, loss: float, validation_loss: float | None, lr: float, seconds: float) -> None:
+    def add(
+        self,
+        loss: float,
+        validation_loss: float | None,
+        lr: float,
+        seconds: float,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
         """Record an epoch."""
+        for name, numbers in self.metrics.items():
+            numbers.append((metrics or {})[name])
         self.loss.append(loss)
         if validation_loss is not None:
             self.validation_loss.append(validation_loss)
@@ -79,7 +92,8 @@ class History:
 
     def state_dict(self) -> dict[str, list[float]]:
         """The lists, as stored in a checkpoint."""
-        return {name: list(getattr(self, name)) for name in ("loss", "validation_loss", "lr", "seconds")}
+        own = {name: list(getattr(self, name)) for name in ("loss", "validation_loss", "lr", "seconds")}
+        return own | {f"metric {name}": list(numbers) for name, numbers in self.metrics.items()}
 
     def load_state_dict(self, state: Mapping[str, list[float]]) -> None:
         """Resume from what `state_dict` returned.
@@ -96,13 +110,16 @@ class History:
         check_state("a History", state, own, may_differ=own)
         for name, numbers in state.items():
             if not isinstance(numbers, (list, tuple)) or not all(map(is_number, numbers)):
-                raise ValueError(f"a History takes a list of numbers as its {name}, got {numbers!r:.40}")
+                raise ValueError(f"a History takes a list of numbers as its {name}, got {brief(numbers)}")
             if len(numbers) > len(state["loss"]) or (len(numbers) < len(state["loss"]) and name != "validation_loss"):
                 raise ValueError(f"a History of {len(state['loss'])} epochs has {len(numbers)} numbers for {name}")
 
         def load() -> None:
             for name, numbers in state.items():
-                setattr(self, name, [*map(float, numbers)])
+                if name.startswith("metric "):
+                    self.metrics[name.removeprefix("metric ")] = [*map(float, numbers)]
+                else:
+                    setattr(self, name, [*map(float, numbers)])
 
         return load
 
@@ -113,7 +130,13 @@ class History:
         shown = (
             {1 + round(i * (n - 1) / (_MAX_ROWS - 1)) for i in range(_MAX_ROWS)} if n > _MAX_ROWS else range(1, n + 1)
         )
-        columns = {"loss": self.loss, "validation": self.validation_loss, "lr": self.lr, "seconds": self.seconds}
+        columns = {
+            "loss": self.loss,
+            "validation": self.validation_loss,
+            **self.metrics,
+            "lr": self.lr,
+            "seconds": self.seconds,
+        }
         lists = [(name, numbers) for name, numbers in columns.items() if numbers]
         rows = [["epoch", *(name for name, _ in lists), ""]]
         for epoch in sorted({*shown, best or n}):

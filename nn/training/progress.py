@@ -59,7 +59,7 @@ class Progress:
         """Show the end of an epoch."""
         if not self.shown:
             return
-        losses = {"loss": history.loss, "validation": history.validation_loss}
+        losses = {"loss": history.loss, "validation": history.validation_loss, **history.metrics}
         now = {name: number(numbers[-1]) for name, numbers in losses.items() if numbers}
         n = history.epoch
         if self._bar is not None:

@@ -83,9 +83,9 @@ def find_lr(
     try:
         with preserve_training_mode(model) as train, collector_paused(), divergence_expected():
             train(True)
-            for rate, (xs, ys) in zip(rates, batches_forever(loader)):
+            for rate, batch in zip(rates, batches_forever(loader)):
                 optimizer.lr = rate
-                found.add(rate, objective.minimize(optimizer, xs, ys))
+                found.add(rate, objective.minimize(optimizer, *batch))
                 if found.diverged:
                     break
     finally:

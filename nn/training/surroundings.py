@@ -57,7 +57,7 @@ def divergence_expected() -> Iterator[None]:
         yield
 
 
-def batches_forever(loader: DataLoader) -> Iterator[tuple[Any, Any]]:
+def batches_forever(loader: DataLoader) -> Iterator[tuple[Any, ...]]:
     """The mini-batches of epoch after epoch."""
     while True:
         yield from loader

@@ -1,7 +1,8 @@
 """Writes torch_layers.json: outputs and gradients of PyTorch's layers on one example, in float64.
 
-Each case is a layer with random weights, its inputs, its output, a random number `upstream` for every output, and the
-gradients of ``Σ upstream · output`` by every weight and every input. Run it with PyTorch installed:
+Each case is a layer with random weights, its inputs, the options of the call, its output, a random number `upstream`
+for every output, and the gradients of ``Σ upstream · output`` by every weight and every input. Run it with PyTorch
+installed:
 
     python tests/data/make_torch_layers.py
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 torch.set_default_dtype(torch.float64)
 torch.manual_seed(0)
@@ -100,6 +102,25 @@ class Sequential(nn.Sequential):
         super().__init__(*(named(layer)(*options) for layer, *options in members))
 
 
+class Padded:
+    """A recurrent layer over a sequence of which only the first rows count."""
+
+    def forward(self, x, state=None, length=None):
+        if length is None:
+            return super().forward(x, state)
+        packed, last = super().forward(pack_padded_sequence(x[:, None], [length]))
+        last = [h[:, 0] for h in last] if isinstance(last, tuple) else last[:, 0]
+        return pad_packed_sequence(packed, total_length=len(x))[0][:, 0], last
+
+
+class GRU(Padded, nn.GRU):
+    """With a length."""
+
+
+class LSTM(Padded, nn.LSTM):
+    """With a length."""
+
+
 ACTIVATIONS = {"linear": torch.clone, "relu": torch.relu, "tanh": torch.tanh, "gelu": nn.functional.gelu}
 
 
@@ -107,31 +128,54 @@ def named(layer):
     return {**vars(nn), **globals()}[layer]
 
 
-def case(name, layer, options, *inputs):
+def leaves(tree):
+    if isinstance(tree, (list, tuple)):
+        return [leaf for branch in tree for leaf in leaves(branch) if leaf is not None]
+    return [tree]
+
+
+def numbers(tree):
+    """Tensors in lists as lists of numbers; what is no tensor, and a tensor that has no gradient, as None."""
+    if isinstance(tree, (list, tuple)):
+        return [numbers(branch) for branch in tree if branch is not None]
+    return None if tree is None else tree.tolist()
+
+
+def gradients(tree):
+    if isinstance(tree, (list, tuple)):
+        return [gradients(branch) for branch in tree]
+    return numbers(tree.grad) if tree.requires_grad else None
+
+
+def case(name, layer, options, *inputs, **call):
     layer.eval()
     for parameter in layer.parameters():  # PyTorch's own would do, but not at every size
         parameter.data = torch.randn_like(parameter)
-    output = layer(*inputs)
-    upstream = torch.randn_like(output)
-    output.backward(upstream)
+    output = layer(*inputs, **{key: torch.tensor(x) if isinstance(x, list) else x for key, x in call.items()})
+    upstream = [torch.randn_like(part) for part in leaves(output)]
+    sum((u * y).sum() for u, y in zip(upstream, leaves(output))).backward()
     return {
         "layer": name,
         "options": options,
         "state": {key: tensor.tolist() for key, tensor in layer.state_dict().items()},
-        "inputs": [x.tolist() for x in inputs],
-        "output": output.tolist(),
-        "upstream": upstream.tolist(),
+        "inputs": numbers(inputs),
+        "call": call,
+        "output": numbers(output),
+        "upstream": numbers(upstream),
         "gradients": {key: parameter.grad.tolist() for key, parameter in layer.named_parameters()},
-        "input_gradients": [x.grad.tolist() if x.requires_grad else None for x in inputs],
+        "input_gradients": gradients(inputs),
     }
 
 
 def random(*shape):
+    """A tensor of random numbers, or where the shape is of shapes, one for each."""
+    if isinstance(shape[0], tuple):
+        return [random(*each) for each in shape]
     return torch.randn(*shape, requires_grad=True)
 
 
-def of(layer, options, *shapes):
-    return case(layer, named(layer)(**options), options, *(random(*shape) for shape in shapes))
+def of(layer, options, *shapes, **call):
+    return case(layer, named(layer)(**options), options, *(random(*shape) for shape in shapes), **call)
 
 
 def row_of(*members):
@@ -196,6 +240,62 @@ cases = {
     "layers for an image": row_of(
         ["Conv2d", 1, 2, 2], ["Tanh"], ["AvgPool2d", 2], ["Flatten"], ["Linear", 2, 3], ["Softmax"], (1, 3, 3)
     ),
+    "memory": of("LSTMCell", {"input_size": 3, "hidden_size": 2}, (3,), ((2,), (2,))),
+    "memory without bias": of("LSTMCell", {"input_size": 2, "hidden_size": 2, "bias": False}, (2,)),
+    **{
+        f"{layer} {name}": of(layer, {"input_size": 3, "hidden_size": 2, **options}, (4, 3), *states, **call)
+        for layer in ("GRU", "LSTM")
+        for name, options, rows, call in [
+            ("over a sequence", {}, 1, {}),
+            ("at the start, without bias", {"bias": False}, 0, {}),
+            ("in layers, both ways", {"num_layers": 2, "bidirectional": True}, 4, {}),
+            ("with padding", {"num_layers": 2, "bidirectional": True}, 0, {"length": 2}),
+        ]
+        for states in [[] if not rows else [(rows, 2)] if layer == "GRU" else [((rows, 2), (rows, 2))]]
+    },
+    "convolution of a series": of("Conv1d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3}, (2, 5)),
+    "convolution of a series, of all kinds": of(
+        "Conv1d",
+        {"in_channels": 2, "out_channels": 2, "kernel_size": 2, "stride": 3, "padding": 2, "bias": False},
+        (2, 6),
+    ),
+    **{
+        f"multihead attention {name}": of(
+            "MultiheadAttention", {"embed_dim": 4, "num_heads": 2, **options}, *shapes, **call
+        )
+        for name, options, shapes, call in [
+            ("of one head", {"num_heads": 1, "bias": False}, [(2, 4), (3, 4), (3, 4)], {}),
+            ("of other sizes", {"kdim": 3, "vdim": 5}, [(2, 4), (3, 3), (3, 5)], {"average_attn_weights": False}),
+            ("with padding", {}, [(2, 4), (3, 4), (3, 4)], {"key_padding_mask": [False, True, False]}),
+            (
+                "with a mask",
+                {},
+                [(2, 4), (3, 4), (3, 4)],
+                {"attn_mask": [[False, True, False], [True, True, False]], "average_attn_weights": False},
+            ),
+            (
+                "with scores to add",
+                {},
+                [(2, 4), (3, 4), (3, 4)],
+                {"attn_mask": [[0.5, -1.0, 0.0], [2.0, float("-inf"), 0.0]], "need_weights": False},
+            ),
+        ]
+    },
+    "embedding with padding": case(
+        "Embedding",
+        nn.Embedding(4, 2, padding_idx=1),
+        {"num_embeddings": 4, "embedding_dim": 2, "padding_idx": 1},
+        torch.tensor([3, 1, 0]),
+    ),
+    **{
+        f"bag, {options}": case(
+            "EmbeddingBag",
+            nn.EmbeddingBag(5, 3, **options),
+            {"num_embeddings": 5, "embedding_dim": 3, **options},
+            torch.tensor([[4, 0, 4, 1], [0, 2, 1, 0], [0, 0, 0, 0]]),
+        )
+        for options in [{"mode": mode, **padding} for mode in ("sum", "mean") for padding in ({}, {"padding_idx": 0})]
+    },
 }
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
 text = f'{{"pytorch": "{torch.__version__}", "cases": {{\n{lines}\n}}}}\n'

@@ -53,6 +53,11 @@ losses = {
     "hinge_loss": (F.relu(1 - signs * logits).mean(), signs),
     "binary_cross_entropy_with_logits": (F.binary_cross_entropy_with_logits(logits, soft), soft),
 }
+mask = torch.tensor([1.0, 0.0, 0.25, 1.0, 0.0, 3.0])
+weighted = {
+    name: getattr(F, name)(logits, soft, weight=mask)
+    for name in ("mse_loss", "l1_loss", "binary_cross_entropy_with_logits")
+}
 rows_of_logits = 2 * torch.randn(7, 4)
 indices, weight = torch.tensor([2, 0, 3, 3, 1, 0, 2]), torch.tensor([0.5, 2.0, 1.0, 0.25])
 padded = torch.tensor([2, -100, 3, -100, 1, 0, 2])
@@ -98,6 +103,11 @@ written = {
     "losses": {
         name: {"targets": targets.tolist(), "loss": loss.item(), "grad": torch.autograd.grad(loss, logits)[0].tolist()}
         for name, (loss, targets) in losses.items()
+    },
+    "weight": mask.tolist(),
+    "weighted": {
+        name: {"targets": soft.tolist(), "loss": loss.item(), "grad": torch.autograd.grad(loss, logits)[0].tolist()}
+        for name, loss in weighted.items()
     },
 }
 Path(__file__).with_name("torch_nn.json").write_text(json.dumps(written, indent=1) + "\n")

@@ -520,6 +520,23 @@ def test_second_derivatives_are_right_where_textbook_formulas_overflow_or_cancel
     assert grad(grad(rules.relu))(0.0) == grad(grad(rules.absolute))(0.0) == 0.0
 
 
+@pytest.mark.parametrize("x", [inf, -inf])
+def test_sinc_and_all_its_derivatives_are_0_at_infinity_in_every_mode(x):
+    f = derivative = engine.sinc
+    for _ in range(5):
+        leaf = Value(x)
+        output = derivative(leaf)
+        output.backward()
+        compiled = engine.compile(derivative)
+        for _ in range(3):
+            leaf_again = Value(x)
+            compiled(leaf_again).backward()
+            assert leaf_again.grad == 0.0
+        assert (output.data, leaf.grad, compiled(x).data, jvp(derivative, (x,), (1.0,))) == (0.0, 0.0, 0.0, (0.0, 0.0))
+        derivative = grad(derivative)
+    assert engine.hessian(f)(x) == [[0.0]]
+
+
 def test_sinc_is_numpys_and_accurate_to_its_third_derivative_at_0_and_near_it():
     np = pytest.importorskip("numpy")
     for x in (0.0, -0.3, 0.5, 1.7, 12.25):

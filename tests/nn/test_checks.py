@@ -10,6 +10,7 @@ import pytest
 
 import nn
 from engine import Value
+from engine.utils.messages import brief
 from nn import MLP, CausalSelfAttention, Conv2d, Dropout, Embedding, GRUCell, Layer, Linear, Neuron, init
 
 TAKES_RNG = {
@@ -17,10 +18,16 @@ TAKES_RNG = {
     "Layer": lambda rng: Layer(2, 1, rng=rng),
     "Linear": lambda rng: Linear(2, 1, rng=rng),
     "Neuron": lambda rng: Neuron(2, rng=rng),
+    "Conv1d": lambda rng: nn.Conv1d(1, 1, 2, rng=rng),
     "Conv2d": lambda rng: Conv2d(1, 1, 2, rng=rng),
     "Embedding": lambda rng: Embedding(3, 2, rng=rng),
+    "EmbeddingBag": lambda rng: nn.EmbeddingBag(3, 2, rng=rng),
     "GRUCell": lambda rng: GRUCell(2, 2, rng=rng),
+    "GRU": lambda rng: nn.GRU(2, 2, rng=rng),
+    "LSTM": lambda rng: nn.LSTM(2, 2, rng=rng),
+    "LSTMCell": lambda rng: nn.LSTMCell(2, 2, rng=rng),
     "CausalSelfAttention": lambda rng: CausalSelfAttention(2, 1, rng=rng),
+    "MultiheadAttention": lambda rng: nn.MultiheadAttention(2, 1, rng=rng),
     "Dropout": lambda rng: Dropout(0.5, rng=rng),
     "kaiming_uniform_": lambda rng: init.kaiming_uniform_(TABLE, rng=rng),
     "kaiming_normal_": lambda rng: init.kaiming_normal_(TABLE, rng=rng),
@@ -88,7 +95,7 @@ def test_a_setting_that_is_no_number_or_out_of_range_is_told(name, given):
     may_be_none = ("clip", "BatchNorm1d momentum", "RMSNorm eps")
     if (given is None and name in may_be_none) or (given == -1.0 and name in ANY_SIGN):
         return
-    text = re.escape(f"{given!r:.40}")
+    text = re.escape(brief(given))
     with pytest.raises(ValueError, match=rf"^{name.split()[-1]} must .*\bgot {text}") as raised:
         {**SETTINGS, **ANY_SIGN}[name](given)
     assert ("; write" in str(raised.value)) is (given == "1e-5" and name != "test_size")
@@ -153,6 +160,7 @@ WHOLE_NUMBERS = {
     "normalized_shape": nn.LayerNorm,
     "num_embeddings": lambda n: Embedding(n, 2),
     "hidden_size": lambda n: GRUCell(2, n),
+    "num_layers": lambda n: nn.GRU(2, 2, num_layers=n),
     "heads": lambda n: CausalSelfAttention(6, n),
     "batch_size": lambda n: nn.DataLoader([1, 2, 3], batch_size=n),
     "step_size": lambda n: nn.StepLR(nn.SGD(MODEL.parameters(), lr=0.1), n),

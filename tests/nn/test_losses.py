@@ -38,6 +38,33 @@ def test_losses_and_their_gradients_are_pytorchs(name):
     assert [x.grad for x in outputs] == pytest.approx(expected["grad"], rel=1e-12, abs=1e-17)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", TORCH["weighted"])
+def test_weighted_losses_and_their_gradients_are_pytorchs(name, compiled):
+    expected, outputs = TORCH["weighted"][name], [Value(x) for x in TORCH["outputs"]]
+
+    def loss(outputs, targets, weight):
+        return getattr(nn, name)(outputs, targets, weight=weight)
+
+    given = (compile(loss) if compiled else loss)(outputs, expected["targets"], TORCH["weight"])
+    given.backward()
+    assert given.data == pytest.approx(expected["loss"], rel=1e-12)
+    assert [x.grad for x in outputs] == pytest.approx(expected["grad"], rel=1e-12, abs=1e-17)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1.0], r"takes a weight for each output, .* of shape \[2\] and weights of shape \[1\]"),
+        ([1.0, -1.0], "each weight must be at least 0, got -1.0"),
+        ([0, 0.0], "mse_loss takes at least one weight above 0, got none"),
+    ],
+)
+def test_weights_that_do_not_fit_are_told(weight, message):
+    with pytest.raises(ValueError, match=message):
+        mse_loss([Value(1.0), Value(2.0)], [0.0, 0.0], weight=weight)
+
+
 def rows_of_values():
     return [[Value(x) for x in row] for row in ROWS["outputs"]]
 

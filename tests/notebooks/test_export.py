@@ -10,8 +10,11 @@ import matplotlib.image
 import nbformat
 import pytest
 
+from engine import Value
 from notebooks import export
 from tests.accessibility import CUT, violations
+from tests.pages import until
+from viz import play
 
 LOADED = r"<script[^>]*src|<link[^>]*href|url\(.?http"  # from elsewhere
 
@@ -116,6 +119,22 @@ PREDICTED = [
     shown("print('after')", "after"),
 ]
 TEXTS = ("before", "forty-two", "explained", "Between.", "forty-three", "forty-four", "Two more.", "after")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_folded_prediction_opens_in_firefox(tmp_path, firefox_page):
+    player = nbformat.v4.new_output("display_data", {"text/html": play(Value(2.0, "x") ** 2)._repr_html_()})
+    cells = [*PREDICTED, nbformat.v4.new_code_cell("play(x**2)", outputs=[player])]
+    export.write(export.page(nbformat.v4.new_notebook(cells=cells), "One"), tmp_path / "one.html")
+    firefox_page.goto((tmp_path / "one.html").as_uri())
+    outputs = "[...document.querySelectorAll('.jp-OutputArea-output pre')]"
+    seen = f"{outputs}.filter(each => each.checkVisibility()).map(each => each.textContent.trim())"
+    assert firefox_page.evaluate(seen) == ["before", "after"]
+    firefox_page.click(".output > summary")
+    until(firefox_page, f"({seen}).length === 4")
+    assert firefox_page.evaluate(seen) == ["before", "forty-two", "forty-three", "after"]
+    assert firefox_page.evaluate("document.querySelector('iframe').clientHeight") > 600
 
 
 @pytest.mark.slow

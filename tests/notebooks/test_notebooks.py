@@ -1,6 +1,6 @@
 """Every notebook is committed without outputs; those that are no lessons run in a real kernel, and run again.
 
-How the lessons run is in test_lessons.py.
+How the lessons run is in test_lessons.py, and how the applications do in test_applications.py.
 """
 
 from copy import deepcopy
@@ -8,7 +8,7 @@ from copy import deepcopy
 import nbformat
 import pytest
 
-from tests.lessons import LESSONS, code_cells, patient, shown, tags
+from tests.lessons import APPLICATIONS, LESSONS, code_cells, patient, shown, tags
 from tests.paths import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -24,7 +24,9 @@ def test_a_notebook_has_no_outputs(path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of the kernel's own machinery
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in LESSONS], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path not in (*LESSONS, *APPLICATIONS)], ids=lambda path: path.stem
+)
 def test_a_notebook_runs_from_top_to_bottom_and_once_more(path, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")  # a progress bar appears after a second: only where the machine is busy
     notebook = nbformat.read(path, as_version=4)

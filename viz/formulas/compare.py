@@ -10,6 +10,7 @@ from engine.check import step_size
 from engine.modes import switched
 from engine.names import node_names, number
 from engine.utils.conversion import to_float
+from engine.utils.messages import brief
 from engine.versions import checked_order
 from viz.formulas.report import Equations, Report, Table
 from viz.formulas.symbols import LONGEST, derivative, evaluate, formulas
@@ -84,12 +85,12 @@ def compare(f: Callable[[Any], Any], x: float) -> Comparison:
     symbolic                      12                  0
     """
     if not callable(f):
-        raise TypeError(f"compare takes a function of one number, such as lambda x: x**2, got {f!r:.60}")
+        raise TypeError(f"compare takes a function of one number, such as lambda x: x**2, got {brief(f, 60)}")
     variable = Value(to_float(x), "x")
     output = f(variable)
     if not isinstance(output, Value):
         raise TypeError(
-            f"compare takes a function that returns one Value for a Value, this one returned {output!r:.60}"
+            f"compare takes a function that returns one Value for a Value, this one returned {brief(output, 60)}"
         )
     order = checked_order(output)
     names = node_names([variable, *(node for node in order if node is not variable)])

@@ -11,9 +11,10 @@ from typing import Any
 
 from engine import BackwardStep, Value, gradients
 from engine.anomaly import source_lines
-from engine.graph import local_derivatives
+from engine.graph import local_derivatives, topological_order
 from engine.names import node_names, number
 from engine.steps import backward_steps
+from engine.utils.arguments import described, value_hint
 from engine.utils.conversion import to_float
 from engine.versions import checked_order
 from viz.formulas.notation import Notation
@@ -84,6 +85,8 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
     contributions = [s for s in backward_steps(order, local_derivatives, source_lines, names) if s.parent is value]
     if not contributions:
         why = "" if root.rule else f" {of} has no history: it is a leaf, or was made in no_grad() or by detach()."
+        if root in set(topological_order(value)):
+            why = f" It is the other way round: {wrt} was made from {of}. Write explain({wrt}, {of})."
         return Explanation([Sentence(f"{of} does not depend on {wrt}: ∂{of}/∂{wrt} = 0.{why}")], 0.0, [], [], 0, 0)
     gradient = contributions[-1].total
     path_count, between = _paths_between(order, value)
@@ -123,7 +126,7 @@ def explain(root: Value, value: Value, names: Mapping[str, Any] | None = None) -
 def _checked_graph(root: Any, *values: Any) -> list[Value]:
     for value in (root, *values):
         if not isinstance(value, Value):
-            raise TypeError(f"expected a Value of the graph, got {type(value).__name__} {value!r:.40}")
+            raise TypeError(f"expected a Value of the graph, got {described(value)}{value_hint(value)}")
     return checked_order(root)
 
 

@@ -13,6 +13,8 @@ from engine.anomaly import source_lines
 from engine.graph import local_derivatives, topological_order
 from engine.names import node_names, number
 from engine.steps import backward_steps
+from engine.utils.arguments import check_several, described, value_hint
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from engine.versions import checked_order
 from viz.formulas.explain import each_operation
@@ -114,7 +116,7 @@ def order_rule(order: str | Order | Sequence[Value]) -> Order | Sequence[Value]:
         raise ValueError(f"unknown order {order!r}; choose one of {', '.join(map(repr, ORDERS))}, or list the nodes")
     rule = ORDERS[order] if isinstance(order, str) else order
     if not callable(rule) and not is_list_like(rule):
-        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {order!r:.40}")
+        raise TypeError(f"expected an order: one of {', '.join(map(repr, ORDERS))}, or nodes, got {brief(order)}")
     return rule
 
 
@@ -122,10 +124,15 @@ def firing_in(rule: Order | Sequence[Value], graph: Sequence[Value]) -> list[Val
     """The nodes of a graph in the order in which they send their gradient on.
 
     Raises:
+        TypeError: if they are no list of Values.
         ValueError: if there is a node among them that is not in the graph.
     """
-    firing = list(rule(graph[-1]) if callable(rule) else rule)
-    known = set(graph)
+    given = rule(graph[-1]) if callable(rule) else rule
+    check_several("an order", given, "[L, ...], the nodes with the root first")
+    firing, known = list(given), set(graph)
+    for node in firing:
+        if not isinstance(node, Value):
+            raise TypeError(f"an order is a list of Values, got {described(node)}{value_hint(node)}")
     if strangers := [node for node in firing if node not in known]:
         raise ValueError(f"the loss does not depend on {strangers[0]!r}; list only nodes of its graph")
     return firing
@@ -157,7 +164,7 @@ def backward_in_order(
     (18.0, 9.0)
     """
     if not isinstance(loss, Value):
-        raise TypeError(f"expected a Value, got {type(loss).__name__} {loss!r:.40}")
+        raise TypeError(f"expected a Value, got {described(loss)}{value_hint(loss)}")
     rule = order_rule(order)
     graph = checked_order(loss)
     name = node_names(graph, names)

@@ -121,7 +121,7 @@ def palette_of(theme: Theme | None = None) -> Palette:
         ValueError: if there is no such theme.
     """
     named = theme or _chosen or os.environ.get("CHALKGRAD_THEME") or "light"
-    if named not in PALETTES:
+    if not isinstance(named, str) or named not in PALETTES:
         raise ValueError(f"theme must be 'light' or 'dark', got {named!r}")
     return PALETTES[named]
 

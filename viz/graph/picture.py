@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine import Value
+from engine import Value, rules
 from engine.graph import topological_order
 from engine.names import given_names, number
 from engine.steps import builtin_name
+from engine.utils.arguments import described, value_hint
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.graph import folding
 
 Edges = Literal["plain", "local"]
@@ -51,11 +53,6 @@ class Arrow:
     label: str = ""
 
 
-def called_hint(given: Any) -> str:
-    """What to write if a function, such as a model or a loss, was given in place of what it returns."""
-    return "; give it what a call returns, such as loss() or model(x)" if callable(given) else ""
-
-
 def picture(
     root: Value,
     edges: Edges = "plain",
@@ -77,11 +74,11 @@ def picture(
         ValueError: if there are more than `max_nodes` boxes, or `edges` is neither ``"plain"`` nor ``"local"``.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to draw, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+        raise TypeError(f"expected the Value to draw, got {described(root)}{value_hint(root)}")
     if edges not in ("plain", "local"):
         raise ValueError(f"edges must be 'plain' or 'local', got {edges!r}")
     if not isinstance(max_nodes, int):
-        raise TypeError(f"max_nodes must be a whole number, got {type(max_nodes).__name__} {max_nodes!r:.40}")
+        raise TypeError(f"max_nodes must be a whole number, got {type(max_nodes).__name__} {brief(max_nodes)}")
     folding.check_depth(depth)
     order = topological_order(root)
     paths = folding.module_paths(order)
@@ -174,6 +171,16 @@ def operands_matter(vertex: folding.Vertex) -> bool:
     )
 
 
+def shown_operation(node: Value) -> str:
+    """The operation of a node as its box shows it: as in the expression, so that -d is a ``-``, and no ``neg``.
+
+    >>> x = Value(2.0)
+    >>> shown_operation(-x), shown_operation(x * x), shown_operation(x)
+    ('-', '*', '')
+    """
+    return "-" if node.rule is rules.neg else node.op
+
+
 def one_line(text: str, longest: int = 60) -> str:
     """A label as one line of text that anything can draw: not too long, and without control characters.
 
@@ -208,7 +215,7 @@ def _rows(vertex: folding.Vertex, names_of: Mapping[Value, str]) -> tuple[str, .
         )
     if vertex.role == "constant":
         return (number(vertex.data),)
-    first = ": ".join(filter(None, (one_line(names_of[vertex]), vertex.op)))
+    first = ": ".join(filter(None, (one_line(names_of[vertex]), shown_operation(vertex))))
     rows = (f"data {number(vertex.data)}", f"grad {number(vertex.grad)}")
     return (first, *rows) if first else rows
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from engine.utils.messages import brief
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.dot import write
 from viz.live.languages import EXAMPLES, LANGUAGES
@@ -40,7 +41,7 @@ def chalkboard(code: str | None = None, lang: str = "en", height: int = 720) -> 
     ['x = 3', 'L = x * x']
     """
     if code is not None and not isinstance(code, str):
-        raise TypeError(f"code must be a text such as 'L = a*b + c', got {type(code).__name__} {code!r:.40}")
+        raise TypeError(f"code must be a text such as 'L = a*b + c', got {type(code).__name__} {brief(code)}")
     check_look(lang, LANGUAGES, height)
     return Chalkboard(EXAMPLES["simple"][0] if code is None else code, lang, height)
 

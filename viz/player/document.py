@@ -5,7 +5,11 @@ import hashlib
 import json
 from collections.abc import Collection
 from html import escape
+from pathlib import Path
 from typing import Any
+
+from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 
 # What the frame in a notebook does: it sends its page the colour of the notebook's text, when it loads and whenever the
 # notebook's theme changes. The page cannot look for itself, because it is in a sandbox.
@@ -48,9 +52,23 @@ def check_look(lang: Any, languages: Collection[str], height: Any) -> None:
         ValueError: if the language is not one of `languages`, or the height is not a whole number of at least 1.
     """
     if not isinstance(lang, str) or lang not in languages:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, languages))}, got {lang!r:.40}")
-    if isinstance(height, bool) or not isinstance(height, int) or height < 1:
-        raise ValueError(f"height must be a whole number of pixels above 0, such as 620, got {height!r:.40}")
+        raise ValueError(f"lang must be one of {', '.join(map(repr, languages))}, got {brief(lang)}")
+    if (pixels := as_integer(height)) is None or pixels < 1:
+        raise ValueError(f"height must be a whole number of pixels above 0, such as 620, got {brief(height)}")
+
+
+def check_ending(path: Path, *others: str) -> None:
+    """Check that the name of a file ends as a page's does, or in one of the others that are possible.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if path.suffix.lower() not in (".html", ".htm", *others):
+        page = path.with_suffix(".html").name if path.name else "page.html"
+        raise ValueError(
+            f"the name of the file must end in {' or '.join(('.html', *others))}, got {brief(path.name)}; "
+            f"write save({page!r})"
+        )
 
 
 def frame(html: str, title: str, height: int) -> str:

@@ -56,6 +56,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "show the answer",
         "right": "Right.",
         "score": "{right} of {asked} right the first time",
+        "unanswered": "nothing answered yet",
         "hints": {
             "rounded": "Right so far: write a fraction, or at least three digits.",
             "unreadable": "This can't be read as a number; write it as 3, -0.5, 3/4 or 1 1/2.",
@@ -140,6 +141,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "mostrar la respuesta",
         "right": "Correcto.",
         "score": "{right} de {asked} a la primera",
+        "unanswered": "aún sin respuestas",
         "hints": {
             "rounded": "Vas bien: escribe una fracción o al menos tres cifras.",
             "unreadable": "No se puede leer como número; escríbelo como 3, -0,5, 3/4 o 1 1/2.",
@@ -224,6 +226,7 @@ LANGUAGES: dict[str, dict[str, Any]] = {
         "reveal": "答えを見る",
         "right": "正解です。",
         "score": "{asked} 問中 {right} 問を一度で正解",
+        "unanswered": "まだ解答がありません",
         "hints": {
             "rounded": "ここまでは合っています。分数か、三桁以上で書いてください。",
             "unreadable": "数として読めません。3、-0.5、3/4、1 1/2 のように書いてください。",
@@ -260,6 +263,11 @@ LANGUAGES: dict[str, dict[str, Any]] = {
 ORDERS: dict[str, dict[str, str]] = {
     "en": {
         "assigned": "old, replaced by the contribution",
+        "replaces": "{node} sends {upstream} times {local}, which is {product}, to {parent}. It replaces what {parent} "
+        "had.",
+        "passesMore": "{node} sends {upstream} times {local}, which is {product}, to {parent}. {parent} now has "
+        "{total}, from {received} contributions instead of {expected}.",
+        "receivedMore": "{received} received instead of {expected}",
         "order": "order",
         "orderHint": "what this order of the backward pass leads to",
         "ownOrder": "in an order of your own",
@@ -274,6 +282,10 @@ ORDERS: dict[str, dict[str, str]] = {
     },
     "es": {
         "assigned": "el anterior, sustituido por la contribución",
+        "replaces": "{node} envía {upstream} · {local} = {product} a {parent}, donde sustituye a lo que había.",
+        "passesMore": "{node} envía {upstream} · {local} = {product} a {parent}, que acumula ahora {total}: "
+        "{received} contribuciones en vez de {expected}.",
+        "receivedMore": "{received} recibidas en vez de {expected}",
         "order": "orden",
         "orderHint": "a qué lleva este orden de la retropropagación",
         "ownOrder": "en un orden propio",
@@ -289,6 +301,10 @@ ORDERS: dict[str, dict[str, str]] = {
     },
     "ja": {
         "assigned": "前の値は寄与で置き換えられる",
+        "replaces": "{node} は {upstream} × {local} = {product} を {parent} に渡し、{parent} の前の値と置き換えます。",
+        "passesMore": "{node} は {upstream} × {local} = {product} を {parent} に渡します。"
+        "{parent} の勾配は {total} になりました（{expected} 個のはずが {received} 個）。",
+        "receivedMore": "{expected} 個のはずが {received} 個",
         "order": "順序",
         "orderHint": "この順序の逆伝播がどうなるかを見る",
         "ownOrder": "独自の順序",

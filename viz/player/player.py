@@ -19,6 +19,7 @@ from engine.graph import local_derivatives
 from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps, builtin_name
+from engine.utils.arguments import described, value_hint
 from engine.versions import checked_order
 from viz.formulas.mistakes import MISTAKES
 from viz.formulas.notation import MATHML
@@ -28,13 +29,13 @@ from viz.graph import folding
 from viz.graph.dot import write
 from viz.graph.layout import layered
 from viz.graph.palette import DARK, LIGHT
-from viz.graph.picture import Arrow, Box, called_hint, collapsed_edges, operands_matter, size_line
+from viz.graph.picture import Arrow, Box, collapsed_edges, operands_matter, shown_operation, size_line
 from viz.player.animation import pictures
-from viz.player.document import check_look, document, frame
+from viz.player.document import check_ending, check_look, document, frame
 from viz.player.firing import firing_order, module_by_module
 from viz.player.javascript import rule_functions
 from viz.player.languages import ALL_PATHS, HINTS, LANGUAGES, ORDERS
-from viz.player.squeeze import squeezed_script, squeezed_style
+from viz.player.squeeze import squeezed_script, squeezed_style, with_short_names
 from viz.plots.gif import save_gif
 
 MOST_BOXES_AT_FIRST = 120  # in the first view of a graph with modules
@@ -95,7 +96,7 @@ def play(
     4
     """
     if not isinstance(root, Value):
-        raise TypeError(f"expected the Value to play, got {type(root).__name__} {root!r:.40}{called_hint(root)}")
+        raise TypeError(f"expected the Value to play, got {described(root)}{value_hint(root)}")
     check_look(lang, LANGUAGES, height)
     folding.check_depth(depth)
     graph = checked_order(root)
@@ -155,7 +156,7 @@ class Player:
             self.title,
             self.lang,
             squeezed_style(style),
-            squeezed_script(script),
+            with_short_names(squeezed_script(script)),
             {**self.graph, "words": words, "lang": self.lang},
             before=squeezed_script(theme),
         )
@@ -164,12 +165,13 @@ class Player:
         """Write the page to a file, whole or not at all, or the steps as an animation for slides; and return its path.
 
         Args:
-            path: the file. If it ends in ``.gif``, it is an animation of the first view, in which each box fires once
-                in each pass.
+            path: the file, whose name ends in ``.html`` or ``.gif``. The animation is of the first view; in it each
+                box fires once in each pass.
             seconds: how long the animation takes; by default a second for each step.
 
         Raises:
-            ValueError: if an animation would have more than 60 boxes, or play a wrong order.
+            ValueError: if the name ends in something else, or an animation would have more than 60 boxes, or play a
+                wrong order.
             ImportError: if an animation is asked for, and matplotlib or Pillow is not installed.
         """
         path = Path(path)
@@ -178,6 +180,7 @@ class Player:
                 raise ValueError("an animation plays the right order; save a wrong one as a page, such as wrong.html")
             frames = list(pictures(self.graph, LIGHT.styles, LANGUAGES[self.lang]))
             return save_gif(frames, path, len(frames) if seconds is None else seconds)
+        check_ending(path, ".gif")
         write(path, self.html.encode())
         return path
 
@@ -232,10 +235,10 @@ def _graph(
     rules = {pair: i for i, pair in enumerate(_rule_pairs(order))}
     lines = [source_lines.get(node) for node in order]
     name = node_names(order, names)
-    views, clusters, first = _views(order, name, depth, LANGUAGES[lang], unfolded)
+    views, clusters, first = _views(order, name, depth, lang, unfolded)
     return {
         "names": [name[node] for node in order],
-        "operations": [node.op for node in order],
+        "operations": [shown_operation(node) for node in order],
         "roles": ["output" if node is order[-1] and node.rule else node.role for node in order],
         "values": [_number(node.data) for node in order],
         "parents": [[index[parent] for parent in node.parents] for node in order],
@@ -286,7 +289,7 @@ def _short(formula: Expression) -> str:
 
 
 def _views(
-    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, words: Mapping[str, Any], unfolded: bool
+    order: Sequence[Value], name: Mapping[Value, str], depth: int | None, lang: str, unfolded: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
     """The views that the page offers, with different modules expanded; the modules; and the view to begin with.
 
@@ -297,7 +300,8 @@ def _views(
         {prefix for path in paths.values() for prefix in folding.prefixes(path)}, key=lambda p: (len(p), p)
     )
     number = {path: i for i, path in enumerate(modules)}
-    drawing = _Drawing({node: i for i, node in enumerate(order)}, name, number, words, unfolded)
+    beside = f"{ORDERS[lang]['true']} -0.00000" if unfolded else ""
+    drawing = _Drawing({node: i for i, node in enumerate(order)}, name, number, LANGUAGES[lang], beside)
     arranged = module_by_module(order, paths)
     if not modules:
         return [drawing.view(*folding.collapse(order, paths, folding.expanded_to(None)), arranged)], [], 0
@@ -340,7 +344,7 @@ class _Drawing:
     name: Mapping[Value, str]
     number: Mapping[folding.ModulePath, int]
     words: Mapping[str, Any]
-    compares: bool  # a gradient with the true one
+    beside: str  # the row with the true gradient, below that with the gradient of a wrong order
 
     def view(
         self, vertices: Sequence[folding.Vertex], vertex_of: Mapping[Value, folding.Vertex], arranged: Sequence[Value]
@@ -395,6 +399,5 @@ class _Drawing:
             return f"✓ {vertex.name or self.words['model']} ✓", self.size(vertex), *signal, "‖grad‖ 0.0000"
         if vertex.role == "constant":
             return (self.name[vertex],)
-        title = f"{self.name[vertex]}: {vertex.op}" if vertex.op else self.name[vertex]
-        beside = ", -0.00000000" if self.compares else ""
-        return f"✓ {title} ✓", "data -0.00000", f"grad -0.0000{beside or '0'}"
+        title = ": ".join(filter(None, (self.name[vertex], shown_operation(vertex))))
+        return f"✓ {title} ✓", "data -0.00000", "grad -0.00000", *filter(None, [self.beside])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from engine import Value, no_grad
 from engine.compiler.api import compile
 from engine.compiler.trace import machine_is_available
+from engine.utils.arguments import check_count, check_function, check_several, described
+from engine.utils.conversion import to_float
 from engine.utils.nested import tree_leaves
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     """
     import numpy as np
 
+    check_function("plot_decision_boundary", model, "plot_decision_boundary(model, X, y)")
+    check_several("plot_decision_boundary", X, "plot_decision_boundary(model, X, y), with rows of two numbers in X")
+    check_count("steps", steps, 2)
     points, labels = np.asarray(X, dtype=float), np.ravel(y)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"plot_decision_boundary takes rows of two numbers, got an array of shape {points.shape}")
@@ -59,7 +64,7 @@ def plot_decision_boundary(model: Any, X: Any, y: Any, ax: "Axes | None" = None,
     answers = _answers(model, [[x, y] for y in ys.tolist() for x in xs.tolist()])
     scores = np.array([class_scores(answer) for answer in answers]).reshape(steps, steps, -1)
     classes = class_indices(np.unique(labels).tolist(), scores.shape[2])
-    alpha = 0.22 if readable(ax.get_facecolor()) == "black" else 0.4  # on black, a fainter colour would not be visible
+    alpha = 0.4 if is_dark(ax) else 0.22  # on black, a fainter colour would not be visible
     for i in range(scores.shape[2]):
         lead = scores[:, :, i] - np.delete(scores, i, axis=2).max(axis=2)  # over the best other class
         if lead.max() > 0:
@@ -169,6 +174,10 @@ def class_indices(labels: list[Any], count: int) -> dict[Any, int]:
 def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
     """The given axes; if None, new ones of a size in inches."""
     if ax is not None:
+        if not hasattr(ax, "contourf"):
+            raise TypeError(
+                f"ax must be matplotlib axes, got {described(ax)}; write ax=plt.subplots()[1], or leave it out"
+            )
         return ax
     try:
         import matplotlib.pyplot as plt
@@ -179,12 +188,19 @@ def axes(ax: "Axes | None", size: tuple[float, float] = (6, 4.5)) -> "Axes":
 
 def numbers(values: Any) -> list[float]:
     """A list of floats, from Values or numbers, in a list or single."""
-    return [x.data if isinstance(x, Value) else float(x) for x in tree_leaves(values)]
+    if type(values) is list and {*map(type, values)} == {float}:
+        return values
+    return [x.data if isinstance(x, Value) else to_float(x, "a plot takes") for x in tree_leaves(values)]
 
 
 def ink(ax: "Axes") -> Any:
     """The colour of the text on these axes: black, or white in a dark style."""
     return ax.xaxis.label.get_color()
+
+
+def is_dark(ax: "Axes") -> bool:
+    """Whether the background of these axes is dark."""
+    return readable(ax.get_facecolor()) == "white"
 
 
 def readable(colour: Any) -> str:

@@ -5,6 +5,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from engine.utils.arguments import check_several
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from viz.plots.boundary import COLOURS, axes, ink, numbers, readable
 
@@ -46,6 +48,8 @@ def plot_neurons(
     ['2\ninputs', 'x₁', 'x₂', '3\nneurons', '+0.1', '−0.2', '0', '1\noutput', '+1']
     """
     sizes, weights, weighted = network_of(model)
+    if not isinstance(contributions, Mapping):
+        check_several("plot_neurons", contributions, "plot_neurons(model, error_contributions(model, loss, xs, ys))")
     given = _by_layer(contributions, model, weighted) if isinstance(contributions, Mapping) else contributions
     layers = _contributions(given, sizes)
     inputs = _input_names(names, sizes[0])
@@ -100,7 +104,7 @@ def _input_names(names: Sequence[str] | None, count: int) -> list[str]:
     if names is None:
         return [f"x{i + 1}".translate(_SUBSCRIPTS) for i in range(count)]
     if isinstance(names, str):
-        raise TypeError(f"plot_neurons takes a list of names, one for each input, got the text {names!r:.40}")
+        raise TypeError(f"plot_neurons takes a list of names, one for each input, got the text {brief(names)}")
     if len(names) != count:
         raise ValueError(f"plot_neurons takes a name for each of {count} inputs, got {len(names)}")
     return list(map(str, names))
@@ -157,7 +161,7 @@ def network_of(model: Any) -> tuple[list[int], list[Any], list[Any]]:
     weights = [_weights(layer) for layer in weighted]
     if not weights:
         raise TypeError(
-            f"plot_neurons takes an MLP, or the sizes of at least two layers, got {model!r:.60}; write [2, 16, 16, 1]"
+            f"plot_neurons takes an MLP, or the sizes of at least two layers, got {brief(model)}; write [2, 16, 16, 1]"
         )
     for before, after in pairwise(weights):
         if len(before) != len(after[0]):

@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, cycle
 from math import hypot, isfinite
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.modes import switched
+from engine.utils.arguments import check_count, check_several
+from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
-from viz.plots.boundary import COLOURS, MARKERS, axes, dress, numbers, with_progress
+from viz.plots.boundary import COLOURS, MARKERS, axes, dress, is_dark, numbers, with_progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,10 +63,16 @@ def plot_loss_surface(
     values = _values(parameters)
     if not callable(loss):
         raise TypeError(
-            f"plot_loss_surface takes a function that returns the loss, got {loss!r:.60}; write lambda: ..."
+            f"plot_loss_surface takes a function that returns the loss, got {brief(loss, 60)}; write lambda: ..."
         )
-    if steps < 2 or not span > 0:
-        raise ValueError(f"plot_loss_surface takes steps of at least 2 and a span above 0, got {steps} and {span}")
+    count = as_integer(steps)
+    if count is None or count < 2 or not isinstance(span, Real) or not span > 0:
+        raise ValueError(
+            f"plot_loss_surface takes steps of at least 2 and a span above 0, got {brief(steps)} and {brief(span)}"
+        )
+    for name, given in (("path", path), ("directions", directions)):
+        if given is not None and not isinstance(given, Mapping):
+            check_several(f"plot_loss_surface({name}=)", given, f"{name}=[...], or leave it out")
     ax = axes(ax, (7, 5))
     import numpy as np
 
@@ -85,7 +95,7 @@ def plot_loss_surface(
     points = centre + (places - start) @ plane
     if len(plane) == 1:
         heights = _losses(loss, values, [*points.tolist(), *way.tolist()])
-        ax.plot(grids[0], heights[:steps], color=COLOURS[0], linewidth=2.5)
+        ax.plot(grids[0], heights[:steps], color=COLOURS[4 if is_dark(ax) else 0], linewidth=2.5)
         ax.grid(alpha=0.3)
         ax.margins(y=0.18)
         _draw_paths(ax, seen[:, 0].tolist(), heights[steps:], paths)
@@ -122,7 +132,8 @@ def random_directions(parameters: Any, count: int = 2, rng: Any = random) -> lis
     (5.0, 0.0)
     """
     if isinstance(rng, type) or not callable(getattr(rng, "gauss", None)):
-        raise TypeError(f"rng must be a random.Random, got {rng!r:.40}; write rng=random.Random(0)")
+        raise TypeError(f"rng must be a random.Random, got {brief(rng)}; write rng=random.Random(0)")
+    check_count("count", count, 1)
     values = _values(parameters)
     named = hasattr(parameters, "named_parameters")
     names = [name for name, _ in parameters.named_parameters()] if named else [value.label for value in values]
@@ -198,7 +209,7 @@ def _losses(loss: Callable[[], Any], values: list[Value], points: list[list[floa
             try:
                 heights.append(result.data if isinstance(result, Value) else float(result))
             except TypeError as error:
-                raise TypeError(f"loss must return a Value or a number, got {result!r:.60}") from error
+                raise TypeError(f"loss must return a Value or a number, got {brief(result, 60)}") from error
     return heights
 
 
@@ -229,7 +240,7 @@ def _values(parameters: Any) -> list[Value]:
     for value in values:
         if not isinstance(value, Value) or value.rule is not None:
             raise TypeError(
-                f"plot_loss_surface takes Values that can be set, got {value!r:.60}; write model.parameters()"
+                f"plot_loss_surface takes Values that can be set, got {brief(value, 60)}; write model.parameters()"
             )
     return values
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.names import number
+from engine.utils.arguments import check_several
 from engine.utils.nested import tree_leaves
-from viz.plots.boundary import COLOURS, DASHES, MARKERS, axes, dress, ink, label_ends, numbers, readable
+from viz.plots.boundary import COLOURS, DASHES, MARKERS, axes, dress, ink, is_dark, label_ends, numbers, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,8 @@ def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
         raise ValueError("plot_history takes a history of at least one epoch, got an empty one; train first")
     ax = axes(ax, (7, 4.5))
     ends, title = [], ""
-    for (name, curve), colour, dash, marker in zip(curves.items(), cycle(_PAIRS), cycle(DASHES), cycle(MARKERS)):
+    looks = zip(cycle(_line_colours(ax)), cycle(DASHES), cycle(MARKERS))
+    for (name, curve), (colour, dash, marker) in zip(curves.items(), looks):
         epochs = range(1, len(curve) + 1)
         look: dict[str, Any] = {
             "color": colour,
@@ -77,7 +79,9 @@ def plot_history(history: Any, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-_PAIRS = (COLOURS[0], COLOURS[5], COLOURS[2], COLOURS[3], COLOURS[1], COLOURS[4])
+def _line_colours(ax: "Axes") -> list[str]:
+    """Colours for lines, the clearest first: of the two blues, the one that stands out from the background."""
+    return [COLOURS[i] for i in ((4, 5, 2, 3, 1, 0) if is_dark(ax) else (0, 5, 2, 3, 1, 4))]
 
 
 def plot_find_lr(found: Any, ax: "Axes | None" = None) -> "Axes":
@@ -112,8 +116,9 @@ def plot_find_lr(found: Any, ax: "Axes | None" = None) -> "Axes":
     if not finite:
         raise ValueError("plot_find_lr takes at least one finite loss, got none; try a lower min_lr")
     ax = axes(ax, (7, 4.5))
-    ax.plot(rates, losses, ".", color=COLOURS[4], markersize=7, label="loss")
-    ax.plot(rates, smoothed, color=COLOURS[0], linewidth=2.5, label="smoothed")
+    line, *_, dots = _line_colours(ax)
+    ax.plot(rates, losses, ".", color=dots, markersize=7, label="loss")
+    ax.plot(rates, smoothed, color=line, linewidth=2.5, label="smoothed")
     title = "no suggestion: the loss never fell"
     if found.suggestion is not None:
         title = f"★ suggestion: lr = {number(found.suggestion)}"
@@ -169,9 +174,7 @@ def plot_gradients(gradients: Mapping[str, Sequence[Any]], ax: "Axes | None" = N
     bottom = min(min(visible) / 4, VANISHING / 10 if 0 in every else inf)
     top = max(max(visible) * 4, EXPLODING * 10 if not all(map(isfinite, every)) else 0.0)
     face = mpl.colors.to_rgb(ax.get_facecolor())
-    first, last = (
-        (0.3, 1.0) if sum(face) < 1.5 else (0.0, 0.8)
-    )  # so that neither end of the colour map looks like the background
+    first, last = (0.3, 1.0) if is_dark(ax) else (0.0, 0.8)  # neither end of the map looks like the background
     ends = []
     for i, ((name, each), dash) in enumerate(zip(norms.items(), cycle(DASHES))):
         colour = mpl.colormaps["viridis"](first + (last - first) * i / max(1, len(norms) - 1))
@@ -217,6 +220,8 @@ def plot_confusion(y_true: Any, y_pred: Any, labels: Sequence[Any] | None = None
     >>> [text.get_text() for text in ax.texts]
     ['1', '0', '1', '2']
     """
+    for given in (y_true, y_pred):
+        check_several("plot_confusion", given, "plot_confusion(y_true, y_pred), the classes of each example")
     true, predicted = _classes(y_true), _classes(y_pred)
     if len(true) != len(predicted):
         raise ValueError(

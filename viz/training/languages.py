@@ -24,7 +24,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "choose": "Click a neuron to see its weights (keys: Tab, ↑, ↓, Enter).",
         "weight": "weight",
         "gradient": "gradient",
-        "rounded": "Rounded for drawing: outputs to 8 bits, weights and gradients to 16.",
+        "rounded": "The pictures are drawn with rounded numbers.",
     },
     "es": {
         "title": "El entrenamiento, paso a paso",
@@ -49,7 +49,7 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "choose": "Haz clic en una neurona para ver sus pesos (teclas: Tab, ↑, ↓, Intro).",
         "weight": "peso",
         "gradient": "gradiente",
-        "rounded": "Redondeado al dibujar: salidas a 8 bits, pesos y gradientes a 16.",
+        "rounded": "Las figuras se dibujan con números redondeados.",
     },
     "ja": {
         "title": "学習を一歩ずつ",
@@ -74,6 +74,6 @@ LANGUAGES: dict[str, dict[str, str]] = {
         "choose": "ニューロンをクリックすると重みを表示します（キー：Tab、↑、↓、Enter）。",
         "weight": "重み",
         "gradient": "勾配",
-        "rounded": "図の数値は丸めてあります（出力は 8 ビット、重みと勾配は 16 ビット）。",
+        "rounded": "図は丸めた数値で描かれています。",
     },
 }

@@ -1,30 +1,11 @@
 // The training page. It shows step k of one recorded training run, or of several side by side: the state before step k + 1.
-"use strict";
+// The functions for elements and numbers are those of the player (elements.js).
 (() => {
   const { words: W, runs: RUNS, most: MOST } = JSON.parse(document.getElementById("data").textContent);
-  const SVG = "http://www.w3.org/2000/svg";
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]; // as in viz.plots.boundary
   const DASHES = ["", "10 6", "10 5 2 5", "2 5"];
   const LAST = Math.max(...RUNS.map((run) => run.losses.length - 1));
 
-  // ---- Small functions: elements, numbers, words.
-
-  function make(parent, tag, attributes = {}, text = "") {
-    const isSvg = parent.namespaceURI === SVG && parent.tagName !== "foreignObject";
-    const element = isSvg || tag === "svg" ? document.createElementNS(SVG, tag) : document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    if (text !== "") element.textContent = text;
-    return parent.appendChild(element);
-  }
-  const plain = (text) => text.replace(/[\u0000-\u001f\u007f]/g, " ");
-  const filled = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const decoded = (x) => (typeof x === "string" ? { inf: Infinity, "-inf": -Infinity, nan: NaN }[x] : x);
-  function shown(x) { // three digits
-    if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "∞" : "−∞";
-    const size = Math.abs(x);
-    const text = x === 0 ? "0" : size >= 1e4 || size < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(3)));
-    return text.replace("e+", "e").replaceAll("-", "−");
-  }
   function bytes(text) { return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer; }
 
   // ---- What was recorded.
@@ -65,14 +46,6 @@
   const bar = make(document.body, "header", { class: "bar" });
   make(bar, "h1", { class: "spoken" }, document.title);
   const group = (kind = "") => make(bar, "div", { class: `group ${kind}` });
-  function button(parent, id, sign, label, action) {
-    const element = make(parent, "button", { id, type: "button", title: label, "aria-label": label }, sign);
-    element.addEventListener("click", (event) => {
-      if (event.detail > 0) element.blur(); // after a click, the keys control the page again
-      action();
-    });
-    return element;
-  }
   const word = (label) => label.replace(/ \(.*/, ""); // without the keyboard shortcut
   const walking = group();
   button(walking, "first", "|◀", W.first, () => go(0));
@@ -284,17 +257,23 @@
     const svg = make(figure, "svg", { class: "chart", role: "group", "aria-label": `${W.network}: ${plain(run.name)}` });
     const below = make(svg, "g");
     const lines = network.edges.map(() => make(below, "line", { class: "edge" }));
-    const neurons = [];
+    const neurons = [], last = network.columns.length - 1, classes = run.view?.kind === "classes" ? run.view.labels : [];
+    const written = (layer, i) => { // beside an input, or one of several outputs
+      if (layer === 0) return network.sizes[0] === 1 ? "x" : `x${[...String(i + 1)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("")}`;
+      const label = layer === last && network.sizes[last] === classes.length ? plain(classes[i]) : "";
+      return label.length > 8 ? `${label.slice(0, 7)}…` : label;
+    };
     network.columns.forEach((column, layer) => {
       if (column.length < network.sizes[layer]) {
         for (const y of [-0.5, 0, 0.5]) neurons.push({ layer, y, dot: make(svg, "circle", { class: "dots" }) });
       }
       for (const [i, y] of column) {
-        const name = layer === 0 ? `${W.input} ${i + 1}` : layer === network.columns.length - 1 ? `${W.output} ${i + 1}` : filled(W.neuron, { i: i + 1, layer });
+        const name = layer === 0 ? `${W.input} ${i + 1}` : layer === last ? `${W.output} ${i + 1}` : filled(W.neuron, { i: i + 1, layer });
         const tabindex = neurons.some(({ g }) => g) ? -1 : 0; // Tab leads to the first, arrows to the others
         const g = make(svg, "g", { class: "neuron", role: "button", "aria-pressed": "false", "aria-label": name, tabindex });
         const circle = make(g, "circle");
-        neurons.push({ layer, i, y, g, circle, name });
+        const text = written(layer, i), label = text ? make(g, "text", { "text-anchor": layer ? "start" : "end" }, text) : null;
+        neurons.push({ layer, i, y, g, circle, name, label });
         g.addEventListener("click", () => select(layer, i));
       }
     });
@@ -322,9 +301,12 @@
     if (!width || !height) return;
     const rows = Math.max(2, ...network.columns.map((column) => 1 + 2 * Math.max(...column.map(([, y]) => y))));
     const radius = Math.max(4, Math.min(height / rows * 0.4, width / network.columns.length * 0.2, 16));
-    const pad = radius + 8;
-    const X = (layer) => pad + layer / Math.max(1, network.columns.length - 1) * (width - 2 * pad), Y = (y) => height / 2 - y * height / rows;
-    for (const { layer, y, circle, dot } of net.neurons) {
+    const last = network.columns.length - 1, isRoomy = height / rows > 20;
+    const room = (layer) => radius + 8 + Math.max(...net.neurons.map((neuron) => neuron.layer === layer && isRoomy && neuron.label?.getComputedTextLength() || 0));
+    const [left, right] = [room(0), room(last)];
+    const X = (layer) => left + layer / Math.max(1, last) * (width - left - right), Y = (y) => height / 2 - y * height / rows;
+    for (const { layer, y, circle, dot, label } of net.neurons) {
+      if (label) set(label, { x: X(layer) + (layer ? 1 : -1) * (radius + 5), y: Y(y) + 6, visibility: isRoomy ? "visible" : "hidden" });
       const element = circle ?? dot;
       element.setAttribute("cx", X(layer));
       element.setAttribute("cy", Y(y));
@@ -408,8 +390,7 @@
     const every = Math.ceil(marks.length / 5);
     marks.filter((_, i) => i % every === 0).forEach((mark) => {
       make(chart, "line", { class: "grid", x1: box.left, x2: box.right, y1: Y(mark), y2: Y(mark) });
-      const text = log && (mark >= 1e4 || mark < 1e-3) ? `1e${Math.round(Math.log10(mark))}`.replace("-", "−") : shown(mark);
-      make(chart, "text", { x: box.left - 8, y: Y(mark) + 6, "text-anchor": "end" }, text);
+      make(chart, "text", { x: box.left - 8, y: Y(mark) + 6, "text-anchor": "end" }, shown(mark));
     });
     const across = ticks(0, LAST, width < 300 ? 2 : 4);
     for (const mark of across) if (Number.isInteger(mark)) make(chart, "text", { x: X(mark), y: box.bottom + 22, "text-anchor": "middle" }, String(mark));

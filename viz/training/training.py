@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine import Value
 from engine.names import number
 from viz.graph.dot import write
-from viz.player.document import check_look, document, frame
+from viz.player.document import check_ending, check_look, document, frame
 from viz.player.languages import LANGUAGES as PLAYER_LANGUAGES
 from viz.plots.gif import save_gif
 from viz.training.animation import pictures
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nn import Module, Optimizer
 
 _HERE = files("viz.training")
+_SHARED_PAGE = files("viz.player") / "page"
 _SHARED = ("first", "back", "play", "pause", "forward", "last", "speed", "theme")  # words of the player's controls
 
 
@@ -97,6 +98,8 @@ def play_training(
         check_parts("play_training", model, loss, each, compiled)
     whole = len(data[0]) if isinstance(data, tuple) and data and hasattr(data[0], "__len__") else 1
     loader, _ = loaders("play_training", data, None, whole if batch_size is None else batch_size, seed)
+    if len(loader.inputs) > 1:
+        raise TypeError(f"play_training plays models of one input, got {len(loader.inputs)}; write fit(...)")
     check_last_batch(model, loader)
     try_loss(model, loss, loader)
     if not several:
@@ -155,8 +158,8 @@ class TrainingPlayer:
             "most": largest_loss(self.runs),
         }
         style, script = (_HERE.joinpath(f"training.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-        theme = files("viz.player").joinpath("page", "theme.js").read_text(encoding="utf-8")
-        return document(self.title, self.lang, style, script, data, before=theme)
+        elements, theme = ((_SHARED_PAGE / f"{part}.js").read_text(encoding="utf-8") for part in ("elements", "theme"))
+        return document(self.title, self.lang, style, elements + script, data, before=theme)
 
     def save(self, path: str | Path, seconds: float = 10.0) -> Path:
         """Write the page, or an animation, to a file, whole or not at all, and return its path.
@@ -172,8 +175,7 @@ class TrainingPlayer:
         path = Path(path)
         if path.suffix.lower() == ".gif":
             return save_gif(pictures(self.runs, self.lang, seconds), path, seconds)
-        if path.suffix.lower() not in (".html", ".htm"):
-            raise ValueError(f"a run is saved as .html or .gif, got {path.name!r}; write save('training.html')")
+        check_ending(path, ".gif")
         write(path, self.html.encode())
         return path
 

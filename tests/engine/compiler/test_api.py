@@ -1518,3 +1518,64 @@ def test_a_large_graph_is_compiled_and_the_plain_one_can_be_dropped():
     assert (z.data, x.grad) == (pytest.approx(6.0), pytest.approx(2.0))
     assert compiled.map([1.0, 2.0]) == [pytest.approx(2.0), pytest.approx(4.0)]
     assert len(topological_order(z)) == 2
+
+
+@pytest.mark.parametrize("machine", [True, False])
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (lambda w, x: x * w.grad, "w = 2.0 was asked for its gradient"),
+        (lambda w, x: x * sum(getattr(p, "grad") for p in [w]), "was asked for its gradient"),  # noqa: B009
+        (lambda w, x: x * (3.0 if w.has_grad else 2.0), "w = 2.0 was asked whether it has a gradient"),
+    ],
+)
+def test_a_gradient_that_is_read_is_told_at_once(read, message, machine, monkeypatch):
+    if not machine:
+        monkeypatch.setattr("engine.compiler.trace._machine_or_warning", lambda: False)
+    w = Value(2.0, "w")
+    w.grad = 3.0
+    with pytest.raises(TraceError, match=rf"{message} while a function was recorded to be compiled.*Instead"):
+        compile(lambda x: read(w, x))(1.0)
+    assert (w.grad, w.has_grad, read(w, Value(1.0)).data) == (3.0, True, read(w, Value(1.0)).data)
+    assert type(vars(Value)["grad"]) is type(vars(Value)["_data"])  # the slot is back
+
+
+def test_a_gradient_that_the_engine_computes_inside_may_be_used():
+    w = Value(2.0, "w")
+    penalty = compile(lambda x: gradients((w * x).tanh(), [w], create_graph=True)[0] ** 2)
+    for x in (0.5, 0.25, 0.125):
+        assert penalty(x).data == pytest.approx((x * (1 - math.tanh(2 * x) ** 2)) ** 2)
+    second = compile(lambda x: grad(grad(lambda y: y**3))(x))
+    assert second(2.0).data == 12.0
+
+
+def test_another_thread_reads_gradients_while_a_function_is_recorded():
+    w, began, read = Value(2.0, "w"), threading.Event(), []
+    w.grad = 3.0
+
+    def elsewhere():
+        began.wait(20)
+        read.append((w.grad, w.has_grad))
+
+    def function(x):
+        began.set()
+        thread.join(20)
+        return x * w
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    assert compile(function)(1.0).data == 2.0
+    assert read == [(3.0, True)]
+
+
+def test_a_label_or_a_role_that_is_changed_is_followed():
+    weights = [Value(2.0, "w0"), Value(3.0, "b0")]
+
+    def penalty(x):
+        return x * sum(p * p for p in weights if p.label.startswith("w") and p.role != "constant")
+
+    compiled = compile(penalty)
+    for changes in ({}, {}, {}, {}, {"label": "w1"}, {}, {"label": "b1"}, {"label": "w2"}, {"role": "constant"}, {}):
+        for name, new in changes.items():
+            setattr(weights[1], name, new)
+        assert compiled(1.0).data == penalty(Value(1.0)).data

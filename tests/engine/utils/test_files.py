@@ -112,7 +112,7 @@ def test_processes_that_write_one_file_never_fail_and_each_version_is_whole(tmp_
     path = tmp_path / "a"
     code = (
         "import sys; from engine.utils.files import write_file\n"
-        "for _ in range(60): write_file(sys.argv[1], sys.argv[2] * 50_000)"
+        "for _ in range(15): write_file(sys.argv[1], sys.argv[2] * 50_000)"
     )
     write_file(path, "0" * 50_000)
     writers = [

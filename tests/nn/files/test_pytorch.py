@@ -16,22 +16,28 @@ from engine.utils.nested import tree_leaves, tree_map
 from nn import (
     ELU,
     GELU,
+    GRU,
+    LSTM,
     MLP,
     SGD,
     AvgPool2d,
     BatchNorm1d,
     CausalSelfAttention,
+    Conv1d,
     Conv2d,
     Dropout,
     Embedding,
+    EmbeddingBag,
     Flatten,
     GRUCell,
     Layer,
     LayerNorm,
     LeakyReLU,
     Linear,
+    LSTMCell,
     MaxPool2d,
     Module,
+    MultiheadAttention,
     Neuron,
     ReLU,
     RMSNorm,
@@ -89,15 +95,26 @@ CASES = {
     "rms norm of rows": (lambda: RMSNorm(3, eps=0.1, elementwise_affine=False), (2, 3)),
     "embedding": (lambda: Embedding(5, 3), ("tokens", 5)),
     "embedding of texts": (lambda: Embedding(5, 3), ("tokens", 5, 4)),
+    "embedding with padding": (lambda: Embedding(5, 3, padding_idx=1), ("tokens", 5, 6)),
+    "bag": (lambda: EmbeddingBag(5, 3), ("tokens", 5, 4)),
+    "bag with padding": (lambda: EmbeddingBag(5, 3, mode="sum", padding_idx=0), ("tokens", 5, 6)),
     "convolution": (lambda: Conv2d(2, 3, (2, 3), stride=(2, 1), padding=(1, 0)), (2, 4, 5)),
+    "convolution of a series": (lambda: Conv1d(2, 3, 3, stride=2, padding=1), (2, 6)),
     "convolution without bias": (lambda: Conv2d(1, 2, 2, bias=False), (1, 3, 3)),
     "max pool": (lambda: MaxPool2d(2, stride=1), (2, 3, 4)),
     "average pool": (lambda: AvgPool2d((2, 1)), (2, 4, 3)),
     "flatten": (Flatten, (2, 3, 2)),
     "gru cell": (lambda: GRUCell(3, 2), (3,)),
     "gru cell without bias": (lambda: GRUCell(2, 2, bias=False), (2,)),
+    "lstm cell": (lambda: LSTMCell(3, 2), (3,)),
+    "gru": (lambda: GRU(3, 2), (4, 3)),
+    "gru in layers, both ways": (lambda: GRU(2, 2, num_layers=2, bidirectional=True), (3, 2)),
+    "lstm": (lambda: LSTM(3, 2, num_layers=2), (4, 3)),
+    "lstm both ways, without bias": (lambda: LSTM(2, 3, bias=False, bidirectional=True), (3, 2)),
     "attention": (lambda: CausalSelfAttention(6, heads=2), (4, 6)),
     "attention with bias": (lambda: CausalSelfAttention(4, heads=4, bias=True), (3, 4)),
+    "multihead attention": (lambda: MultiheadAttention(4, 2), (3, 4)),
+    "multihead attention without bias": (lambda: MultiheadAttention(4, 4, bias=False), (2, 4)),
     "a perceptron": (lambda: Sequential(Linear(3, 4), BatchNorm1d(4), ReLU(), Dropout(), Linear(4, 2)), (3,)),
     "a network of images": (
         lambda: Sequential(Conv2d(1, 2, 3, padding=1), ReLU(), MaxPool2d(2), Flatten(), MLP(8, [3, 1])),
@@ -159,11 +176,21 @@ def close(ours, theirs):
     assert [*tree_leaves(ours)] == pytest.approx(theirs.detach().flatten().tolist(), **EXACT)
 
 
+def first(outputs):
+    """The output of a layer that gives its state too."""
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def call(model, x):
+    """Of an attention with one input, that of rows to themselves."""
+    return first(model(x, x, x) if type(model).__name__ == "MultiheadAttention" else model(x))
+
+
 def alike(torch, model, network, sizes, rng):
     """The same outputs and gradients, and in training the same buffers afterwards."""
     xs = some(sizes, rng)
-    outputs = model.batch(xs)
-    theirs = network(torch.tensor(xs, dtype=torch.int64 if sizes[0] == "tokens" else torch.float64))
+    outputs = [call(model, x) for x in xs] if isinstance(model, MultiheadAttention) else [*map(first, model.batch(xs))]
+    theirs = call(network, torch.tensor(xs, dtype=torch.int64 if sizes[0] == "tokens" else torch.float64))
     assert theirs.dtype is torch.float64
     close(numbers(outputs), theirs)
     if not list(network.parameters()):
@@ -176,7 +203,7 @@ def alike(torch, model, network, sizes, rng):
     gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
     for name, tensor in named_tensors(model):
         if name in gradients:
-            close(tree_map(lambda value: value.grad, tensor), gradients[name])
+            close(tree_map(lambda value: value.grad or 0.0, tensor), gradients[name])
     for name, tensor in network.state_dict().items():
         close(model.state_dict()[name], tensor)
 
@@ -309,6 +336,9 @@ STOCK = {
     "LayerNorm(3)": "nn.LayerNorm([3], eps=0.1)",
     "RMSNorm(3)": "nn.RMSNorm(3)",
     "Embedding(4, 2)": "nn.Embedding(4, 2)",
+    "Embedding(4, 2, padding_idx=3)": "nn.Embedding(4, 2, padding_idx=-1)",
+    "EmbeddingBag(4, 2, padding_idx=0, mode='sum')": "nn.EmbeddingBag(4, 2, mode='sum', padding_idx=0)",
+    "Conv1d(1, 2, kernel_size=3, stride=2, padding=1)": "nn.Conv1d(1, 2, 3, stride=2, padding=(1,))",
     "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))": "nn.Conv2d(1, 2, 3)",
     "Conv2d(1, 2, kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), bias=False)": (
         "nn.Conv2d(1, 2, (3, 2), (2, 1), padding=(1, 0), dilation=(1, 1), bias=False)"
@@ -318,6 +348,10 @@ STOCK = {
     "AvgPool2d(kernel_size=(2, 2), stride=(1, 2))": "nn.AvgPool2d(2, (1, 2))",
     "GRUCell(2, 3)": "nn.GRUCell(2, 3)",
     "GRUCell(2, 3, bias=False)": "nn.GRUCell(2, 3, bias=False)",
+    "MultiheadAttention(4, 2, kdim=3, vdim=5)": "nn.MultiheadAttention(4, 2, kdim=3, vdim=5, batch_first=True)",
+    "LSTMCell(2, 3)": "nn.LSTMCell(2, 3)",
+    "GRU(2, 3, bidirectional=True)": "nn.GRU(2, 3, bidirectional=True)",
+    "LSTM(2, 3, num_layers=2, bias=False)": "nn.LSTM(2, 3, 2, bias=False, batch_first=True)",
 }
 
 
@@ -342,6 +376,10 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
         ("nn.Softmax(1)", "has dim=1; nn supports only -1"),
         ("nn.Softplus(2)", "has beta=2; nn supports only 1"),
         ("nn.Softplus(1, 10)", "has threshold=10; nn has no threshold"),
+        ("nn.GRU(2, 3, 2, dropout=0.5)", "has dropout=0.5; nn supports only 0"),
+        ("nn.LSTM(2, 3, proj_size=1)", "has proj_size=1; nn supports only 0"),
+        ("nn.MultiheadAttention(4, 2, dropout=0.1)", "has dropout=0.1; nn supports only 0"),
+        ("nn.MultiheadAttention(4, 2, add_bias_kv=True)", "nn supports only None"),
         ("nn.Flatten(0)", "has start_dim=0; nn supports only 1"),
         ("nn.Flatten(1, 2)", "has end_dim=2"),
         ("nn.Dropout(1.0)", "p must be from 0 up to 1"),
@@ -349,7 +387,7 @@ def test_layers_that_were_made_in_pytorch(torch, text, dtype):
         ("nn.BatchNorm1d(2, track_running_stats=False)", "has track_running_stats=False"),
         ("nn.LayerNorm([2, 3])", r"normalized_shape must be a whole number of at least 1, got \(2, 3\)"),
         ("nn.LayerNorm(2, bias=False)", "'bias' is missing"),
-        ("nn.Embedding(3, 2, padding_idx=0)", "has padding_idx=0"),
+        ("nn.EmbeddingBag(3, 2, mode='max')", "mode must be 'mean' or 'sum', got 'max'"),
         ("nn.Embedding(3, 2, max_norm=1)", "has max_norm=1"),
         ("nn.Embedding(3, 2, scale_grad_by_freq=True)", "has scale_grad_by_freq=True"),
         ("nn.Conv2d(2, 2, 1, groups=2)", "has groups=2; nn supports only 1"),

@@ -8,12 +8,12 @@ import pytest
 from engine import Value, compile, mean
 from engine.graph import topological_order
 from engine.utils.nested import tree_leaves
-from nn import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
+from nn import AvgPool2d, Conv1d, Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from tests.torch_layers import cases, check
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("name", cases("Conv2d", "MaxPool2d", "AvgPool2d"))
+@pytest.mark.parametrize("name", cases("Conv1d", "Conv2d", "MaxPool2d", "AvgPool2d"))
 def test_images_and_gradients_are_pytorchs(name, compiled):
     check(name, compiled)
 
@@ -107,6 +107,17 @@ def test_an_image_smaller_than_the_window_is_refused(layer, rows, columns):
         layer([[[1.0] * columns] * rows])
 
 
+def test_what_is_no_such_series_is_told_with_its_shape():
+    layer = Conv1d(2, 3, 4)
+    expected = r"Conv1d\(2, 3, kernel_size=4, stride=1\) expects "
+    with pytest.raises(ValueError, match=rf"{expected}a series of shape \[2, positions\], got \[1, 5\]"):
+        layer([[1.0] * 5])
+    with pytest.raises(ValueError, match=rf"{expected}at least 4 positions, got 3"):
+        layer([[1.0] * 3] * 2)
+    with pytest.raises(ValueError, match=r"kernel_size must be a whole number of at least 1, got \(3, 3\)"):
+        Conv1d(1, 1, (3, 3))
+
+
 def test_the_border_counts_as_part_of_the_image():
     assert len(Conv2d(1, 1, 3, padding=(0, 1))([[[1.0]] * 3])[0]) == 1
 
@@ -132,6 +143,7 @@ def test_impossible_windows_are_refused(make, message):
 def test_layers_say_what_they_are():
     assert repr(Conv2d(1, 2, 3, padding=1)) == "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))"
     assert repr(Conv2d(1, 2, 3, bias=False)) == "Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1), bias=False)"
+    assert repr(Conv1d(1, 2, 3, padding=1)) == "Conv1d(1, 2, kernel_size=3, stride=1, padding=1)"
     assert repr(AvgPool2d(3, 1)) == "AvgPool2d(kernel_size=(3, 3), stride=(1, 1))"
     assert repr(Flatten()) == "Flatten()"
 

@@ -1,4 +1,4 @@
-"""Embedding against PyTorch's numbers, and what it refuses."""
+"""Embedding and EmbeddingBag against PyTorch's numbers, and what it refuses."""
 
 import random
 from fractions import Fraction
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from engine import Value, compile, sum
-from nn import SGD, Embedding, fit, mse_loss
+from nn import SGD, Embedding, EmbeddingBag, fit, mse_loss
 from tests.torch_layers import cases, check
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("name", cases("Embedding"))
+@pytest.mark.parametrize("name", cases("Embedding", "EmbeddingBag"))
 def test_rows_and_gradients_are_pytorchs(name, compiled):
     check(name, compiled)
 
@@ -93,3 +93,33 @@ def test_a_number_that_is_not_whole_is_refused(wrong):
 def test_impossible_sizes_are_refused(sizes, message):
     with pytest.raises(ValueError, match=f"{message} must be a whole number of at least 1"):
         Embedding(*sizes)
+
+
+def test_the_row_of_the_padding_starts_as_zeros_and_learns_nothing():
+    letters = Embedding(3, 2, padding_idx=-1)
+    assert [x.data for x in letters(2)] == [0.0, 0.0]
+    sum([x for row in letters([0, 2]) for x in row]).backward()
+    assert [[p.grad or 0.0 for p in row] for row in letters.weight] == [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_bag_of_padding_alone_is_zeros_plain_and_compiled():
+    words = EmbeddingBag(3, 2, padding_idx=0)
+    for bags in ([[0, 0], [1, 0]], [[0.0, 0.0], [1.0, 0.0]]):
+        plain = [[x.data for x in words(bag)] for bag in bags]
+        assert plain == [[0.0, 0.0], [p.data for p in words.weight[1]]]
+        assert compile(words).map(bags) == plain
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: EmbeddingBag(3, 2)(1), TypeError, r"EmbeddingBag\(3, 2, mode='mean'\) takes a list of .* write \[x\]"),
+        (lambda: EmbeddingBag(3, 2)([]), ValueError, "takes at least one index, got none"),
+        (lambda: EmbeddingBag(3, 2)([3]), IndexError, "takes indices from 0 to 2"),
+        (lambda: EmbeddingBag(3, 2, mode="max"), ValueError, "mode must be 'mean' or 'sum', got 'max'"),
+        (lambda: Embedding(3, 2, padding_idx=3), ValueError, "padding_idx must be the index of one of 3 rows, got 3"),
+    ],
+)
+def test_what_is_no_bag_or_padding_is_told(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,15 +1,17 @@
-"""The gated recurrent unit against PyTorch's numbers, and what it refuses."""
+"""Recurrent cells and sequences against PyTorch's numbers, and what it refuses."""
 
 import random
 
 import pytest
 
-from nn import GRUCell
-from tests.torch_layers import cases, check
+from engine import compile
+from engine.utils.nested import tree_leaves, tree_map
+from nn import GRU, LSTM, GRUCell, LSTMCell
+from tests.torch_layers import CASES, cases, check, close, layer_of
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("name", cases("GRUCell"))
+@pytest.mark.parametrize("name", cases("GRUCell", "LSTMCell", "GRU", "LSTM"))
 def test_the_next_state_and_gradients_are_pytorchs(name, compiled):
     check(name, compiled)
 
@@ -57,3 +59,60 @@ def test_wrong_sizes_are_told_with_the_cell(inputs, message):
 def test_impossible_sizes_are_refused(sizes, message):
     with pytest.raises(ValueError, match=f"{message} must be a whole number of at least 1"):
         GRUCell(*sizes)
+
+
+@pytest.mark.parametrize("kind", [GRU, LSTM])
+def test_a_sequence_is_its_cell_row_by_row(kind):
+    cell = {GRU: GRUCell, LSTM: LSTMCell}[kind](2, 3, rng=random.Random(0))
+    layer = kind(2, 3, rng=random.Random(0))
+    layer.load_state_dict({f"{name}_l0": numbers for name, numbers in cell.state_dict().items()})
+    rows, state = [[1.0, -2.0], [0.5, 0.0], [0.3, 3.0]], None
+    outputs = []
+    for row in rows:
+        state = cell(row, state)
+        outputs.append(state if kind is GRU else state[0])
+    given, last = layer(rows)
+    assert [y.data for y in tree_leaves(given)] == [y.data for y in tree_leaves(outputs)]
+    assert [y.data for y in tree_leaves(last)] == [y.data for y in tree_leaves(state)]
+
+
+@pytest.mark.parametrize("name", ["GRU with padding", "LSTM with padding"])
+def test_a_compiled_sequence_takes_its_length_as_an_input(name):
+    case = CASES[name]
+    layer = layer_of(case)
+    given = compile(lambda x, length: layer(x, length=length))
+    lengths = [4, 2, 3.0, 1]  # one recording for all of them
+    for length, outputs in zip(lengths, given.map([case["inputs"][0]] * 4, lengths)):
+        plain = layer(case["inputs"][0], length=length)
+        close([float(y) for y in tree_leaves(outputs)], [y.data for y in tree_leaves(plain)])
+        if length == 2:
+            close(tree_map(float, outputs), case["output"])
+
+
+def test_what_stands_in_the_padding_changes_nothing():
+    layer = LSTM(1, 2, bidirectional=True, rng=random.Random(0))
+    ways = [layer([[1.0], [2.0], [x]], length=2) for x in (0.0, 1e9)]
+    assert [y.data for y in tree_leaves(ways[0])] == [y.data for y in tree_leaves(ways[1])]
+    assert [y.data for y in ways[0][0][2]] == [0.0] * 4
+
+
+def test_a_sequence_says_what_it_is():
+    assert repr(LSTM(3, 2, num_layers=2, bias=False)) == "LSTM(3, 2, num_layers=2, bias=False)"
+    assert repr(GRU(3, 2, bidirectional=True)) == "GRU(3, 2, bidirectional=True)"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: GRU(2, 3)([1.0, 2.0]), r"GRU\(2, 3\) expects a sequence of at least one row, got numbers; write a"),
+        (lambda: GRU(2, 3)([]), "expects a sequence of at least one row, got none"),
+        (lambda: LSTM(2, 3)([[1.0]]), r"LSTM\(2, 3\) expects 2 inputs, got 1"),
+        (lambda: GRU(1, 1, num_layers=2)([[1.0]], [[0.0]]), "expects a state of 2 rows, one for each layer and way"),
+        (lambda: LSTM(1, 1)([[1.0]], [[0.0], [0.0], [0.0]]), r"LSTM\(1, 1\) expects a state \(h, c\), got"),
+        (lambda: LSTMCell(1, 1)([1.0], 0.5), r"LSTMCell\(1, 1\) expects a state \(h, c\), got 0.5"),
+        (lambda: GRU(1, 1)([[1.0]], length=2), "length must be a whole number from 1 to 1, the number of rows, got 2"),
+    ],
+)
+def test_what_a_sequence_does_not_fit_is_told(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

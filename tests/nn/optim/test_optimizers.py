@@ -445,6 +445,22 @@ def test_a_state_is_checked_as_settings_are_and_nothing_is_changed(kind):
     assert other.state_dict() == before
 
 
+@pytest.mark.parametrize("kind", STATES)
+def test_a_memory_that_no_run_leaves_is_refused_whichever_part_it_is_in(kind):
+    optimizer = stepped(kind)
+    before = json.loads(json.dumps(optimizer.state_dict()))
+    for name, numbers in before["memory"].items():
+        wrong = [[*numbers, 1.0], numbers[:1], [], [1.0, float("inf")], [float("nan"), 1.0], [[1.0], [1.0]]]
+        wrong += [[1.0, -1e-300]] if name == "square" else []
+        for other in wrong:
+            with pytest.raises(ValueError, match=f"{name}|memory"):
+                optimizer.load_state_dict({**before, "memory": {**before["memory"], name: other}})
+            assert optimizer.state_dict() == before
+    negative = {name: [-1.0, -2.0] if name != "square" else [0.0, 4.0] for name in before["memory"]}
+    optimizer.load_state_dict({**before, "memory": negative})
+    assert optimizer.state_dict()["memory"] == negative
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -480,7 +480,7 @@ def test_two_processes_that_save_one_checkpoint_never_fail(tmp_path):
     code = (
         "import sys; from nn import MLP; from nn.training.checkpoint import Checkpoint\n"
         "file = Checkpoint(sys.argv[1], {'model': MLP(2, [8, 1])})\n"
-        "for _ in range(60): file.save(), file.load()"
+        "for _ in range(15): file.save(), file.load()"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(2)

@@ -14,11 +14,19 @@ from viz.classroom.exercises import check
 from viz.classroom.exercises.exercise import Exercise, Mistake, Verdict, _is_missing, _plain, _same, outputs_at
 from viz.classroom.exercises.lesson_02 import EXERCISES, MyValue
 
-LESSONS = sorted((ROOT / "viz" / "classroom" / "exercises").glob("lesson_*.py"))
+EXERCISES_FOLDER = ROOT / "viz" / "classroom" / "exercises"
+LESSONS = sorted(EXERCISES_FOLDER.glob("lesson_*.py"))
+APPLICATIONS = sorted(EXERCISES_FOLDER.glob("applications/[a-z]*.py"))
+
+
+def exercises_in(path):
+    return import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)).EXERCISES
+
+
 ALL = [
     pytest.param(name, exercise, id=name)
-    for path in LESSONS
-    for name, exercise in import_module(f"viz.classroom.exercises.{path.stem}").EXERCISES.items()
+    for path in (*LESSONS, *APPLICATIONS)
+    for name, exercise in exercises_in(path).items()
 ]
 SLOPE = Exercise(
     right=14.0,
@@ -71,10 +79,9 @@ def test_nothing_is_not_yet_an_answer(name, exercise):
         assert exercise.check(lambda *_: ...).state == exercise.check(lambda *_: None).state == "not yet"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*LESSONS, *APPLICATIONS], ids=lambda path: path.stem)
 def test_a_lesson_has_three_exercises(path):
-    names = list(import_module(f"viz.classroom.exercises.{path.stem}").EXERCISES)
-    assert names == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
+    assert list(exercises_in(path)) == [f"{path.stem.removeprefix('lesson_')}.{i}" for i in (1, 2, 3)]
 
 
 def test_an_engine_is_told_of_no_mistake_but_its_own():
@@ -134,6 +141,44 @@ def test_lists_texts_and_the_rest_are_compared_by_what_they_hold(right, answer):
 )
 def test_an_answer_of_another_kind_is_told_which_kind_is_asked_for(right, answer, hint):
     assert Exercise(right, ()).check(answer) == Verdict("wrong", hint)
+
+
+@pytest.mark.parametrize(
+    ("right", "answer", "hint"),
+    [
+        (
+            14.5,
+            (14, 5),
+            "gives a list, but it should give a number. If you meant a decimal, write it with a point: 0.5",
+        ),
+        (
+            [3.3, 2.06],
+            [3, 3, 2, 6],
+            "it should give a list of 2. If you meant a decimal, write it with a point: 0.5, n",
+        ),
+        (14.0, 9j, "gives a complex number, but it should give a number."),
+    ],
+)
+def test_what_is_likely_meant_is_told(right, answer, hint):
+    verdict = Exercise(right, ()).check(answer)
+    assert verdict.state == "wrong"
+    assert hint in verdict.hint
+
+
+def test_what_a_call_returned_is_not_the_function_nor_the_class():
+    assert check("01.3", 14.0).hint.endswith(" Pass the name of the function alone, without brackets.")
+    assert check("02.3", MyValue(2.0)).hint.endswith(" Pass the name of the class alone, without brackets.")
+    assert "Pass the name" not in check("01.3", lambda: 14.0).hint
+
+
+def test_no_list_that_may_be_one_is_taken_for_a_decimal():
+    for right, answer in ((14.0, [14]), ([1.0, 2.0], [1]), ([1.0, 2.0, 3.0], [1, 2]), ([1.0, 2.0], [1.5, 2.0, 3.0])):
+        assert "decimal" not in Exercise(right, ()).check(answer).hint
+
+
+def test_what_is_not_there_in_lesson_02_is_told_in_its_words():
+    assert "the exponent of ** is a plain number here" in check("02.2", lambda x, y: x**-y).hint
+    assert "x.data is a plain number, not part of the graph" in check("02.2", lambda x, y: x.data / y.data).hint
 
 
 @pytest.mark.parametrize("answer", ["14", [14.0], True])

@@ -146,6 +146,7 @@ def test_the_page_shows_it_all_and_runs_nothing(school, lang):
             assert int(right) == states.count("right")
         for name in DAMAGED:
             assert rows[name] == [words[book.damaged[name]]]
+            assert rows[name.removesuffix(".ipynb")] == [f"{words['unread']}: {words[book.damaged[name]]}"]
         assert words["edited"] in html
 
 
@@ -161,6 +162,7 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(school, tmp_path):
     assert by_name['=HYPERLINK("evil")']["exercise 01.1"] == 'another mistake: =cmd|"calc"!A1'
     assert by_name["half 1"]["exercise 01.2"] == "not yet"
     assert by_name["Zoe"]["note"] == "Zoe.ipynb: the file is empty"
+    assert by_name["Zoe"]["exercise 01.1"] == "could not be read"
 
 
 def test_what_is_written_is_whole_and_by_its_ending(school, tmp_path):
@@ -272,9 +274,36 @@ def test_a_folder_of_notebooks_is_asked_for(tmp_path):
         mark(tmp_path, lang="fr")
 
 
+def test_what_could_not_be_read_or_was_not_asked_is_not_counted_as_nothing_right(tmp_path):
+    written(tmp_path, "Ada/1.ipynb", cell('check("01.1", x)', told("✗ wrong: No.")))
+    written(tmp_path, "Bo.ipynb", cell('check("01.1", x)', told("✗ wrong: No.")), cell('check("01.2", x)'))
+    written(tmp_path, "Cy.ipynb")
+    for name in ("Ada/2.ipynb", "Di.ipynb"):
+        (tmp_path / name).write_text("{")
+    book = mark(tmp_path)
+    rows = {row[0]: row[1:] for row in Page(book.html).rows}
+    assert rows["Ada"] == ["✗", "?", "0 + ?"]
+    assert rows["Bo"] == ["✗", "…", "0"]
+    assert rows["Cy"] == ["–", "–", "–"]
+    assert rows["Di"] == ["could not be read: it is damaged: not valid JSON"]
+    assert [line.split() for line in str(book).splitlines()[1:5]] == [
+        ["Ada", "✗", "?"], ["Bo", "✗", "…"], ["Cy", "–", "–"], ["Di", "?", "?"]
+    ]  # fmt: skip
+    assert book.unread == {"Ada": ("Ada/2.ipynb",), "Di": ("Di.ipynb",)}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_that_nobody_has_answered_is_not_that_nobody_has_made_a_mistake(lang):
+    words, not_yet = LANGUAGES[lang], {"Ada": {"01.1": Verdict("not yet")}}
+    for verdicts, said in (({"Ada": {}}, "unanswered"), (not_yet, "unanswered"), (
+        not_yet | {"Emmy": {"01.1": Verdict("right")}}, "none"
+    )):  # fmt: skip
+        html = Gradebook(verdicts, lang=lang).html
+        assert [name for name in ("unanswered", "none") if words[name] in html] == [said]
+
+
 def test_every_language_says_the_same_things():
     assert len({tuple(words) for words in LANGUAGES.values()}) == 1
-    assert "nobody has made any of the known" in Gradebook({"Ada": {}}).html.casefold()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

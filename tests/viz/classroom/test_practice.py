@@ -78,6 +78,7 @@ def test_the_page_stands_alone_and_is_the_same_for_the_same_seed(tmp_path):
     assert len(html) < 9 * 14_000
     path = PRACTICE.save(tmp_path / "new" / "practice.html")
     assert path.read_text(encoding="utf-8") == html
+    assert html.index("prefers-color-scheme") < html.index("<body")  # light or dark from the first frame
     shown = PRACTICE._repr_html_()
     assert shown.startswith("<iframe srcdoc=")
     assert 'sandbox="allow-scripts"' in shown
@@ -104,6 +105,13 @@ def test_its_numbers_may_be_numpys():
 def test_other_arguments_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         practice(**arguments)
+
+
+@pytest.mark.parametrize("sheet", [PRACTICE, worksheet(1)])
+def test_a_page_is_saved_under_the_name_of_a_page(sheet, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.html, got 'x\.pdf'; write save\('x\.html'\)"):
+        sheet.save(tmp_path / "x.pdf")
+    assert not [*tmp_path.iterdir()]
 
 
 # In a browser.
@@ -182,6 +190,7 @@ def test_a_graph_is_worked_by_keyboard_alone_and_the_score_is_kept(page, path):
     blanks = list(sheet.key.items())
     label = "document.activeElement.getAttribute('aria-label')"
     said = page.locator(".said")
+    assert page.locator("#score").inner_text() == "nothing answered yet"
     assert page.evaluate(label) == f"data of {blanks[0][0]}"
     page.keyboard.type(str(blanks[0][1]))
     page.keyboard.press("Enter")
@@ -253,6 +262,22 @@ def test_in_the_frame_of_a_notebook_it_works_and_moves_nothing(browser, tmp_path
     assert inside.locator(".graph .wrong").count() == 0
     page.close()
     assert errors == []
+
+
+def test_it_is_worked_in_firefox_too(firefox_page, path):
+    firefox_page.goto(f"{path.as_uri()}#easy-2")
+    (_, first), (_, second), *_ = PRACTICE.sheets["easy"][1].key.items()
+    states = "[...document.querySelectorAll('.graph input.right, .graph input.wrong')].map(field => field.classList[0])"
+    for typed in (str(first), "1000"):
+        firefox_page.type(typed)
+        firefox_page.press("Enter")
+    assert firefox_page.evaluate(states) == ["right", "wrong"]
+    assert firefox_page.evaluate("document.querySelector('.said').innerText.includes('Not right.')")
+    firefox_page.type(str(second))
+    firefox_page.press("Enter")
+    assert firefox_page.evaluate(states) == ["right", "right"]
+    firefox_page.click("#theme")
+    assert firefox_page.evaluate("document.documentElement.dataset.theme") in ("light", "dark")
 
 
 @pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("es", "dark"), ("ja", "light")])

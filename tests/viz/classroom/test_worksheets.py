@@ -2,6 +2,7 @@
 recursive pass of its own over the text of the worksheet, against what the report says of it."""
 
 import ast
+import json
 import re
 import sys
 from fractions import Fraction
@@ -14,7 +15,7 @@ import sympy
 
 from engine import Value, no_grad
 from engine.graph import topological_order
-from viz import worksheet, worksheets
+from viz import Practice, draw_dot, play, worksheet, worksheets
 from viz.classroom.worksheets.drawing import BLANK, drawing
 from viz.classroom.worksheets.marking import Answer
 from viz.formulas.mistakes import MISTAKES
@@ -584,6 +585,17 @@ def test_a_key_shows_every_contribution_and_its_sum(level):
             fractions = [re.findall(r"-?\d+(?:/\d+)?", product) for product in products]
             assert sorted(Fraction(x) * Fraction(y) for x, y in fractions) == sorted(parts)
             assert (Fraction(value), Fraction(total)) == (data[name], gradients[name])
+
+
+def test_every_picture_writes_a_minus_as_the_expression_does():
+    sheet = worksheet(0, "medium")
+    assert sheet.expression[-1] == "L = -g"
+    practised = Practice({"easy": (sheet,), "medium": (), "hard": ()}, "en", 500)
+    for drawn in (sheet.html(), practised.html, draw_dot(sheet.root).source.replace("\\", "")):
+        assert "L: -" in drawn
+        assert "L: neg" not in drawn
+    [operations] = re.findall(r'"operations":(\[.*?\])', play(sheet.root).html)
+    assert json.loads(operations)[-1] == "-"
 
 
 @pytest.mark.parametrize("level", LEVELS)

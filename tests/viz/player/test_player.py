@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import itertools
 import json
 import linecache
 import math
@@ -17,7 +18,7 @@ from engine import Rule, Value, atan2, dot, exp, logsumexp, mean, record_lines, 
 from engine.graph import local_derivatives, topological_order
 from engine.names import number
 from engine.steps import backward_steps
-from tests.conftest import PATIENCE
+from tests.pages import SET_HASH, until
 from tests.viz.player.graphs import labelled, network
 from viz import play
 from viz.formulas.mistakes import MISTAKES
@@ -31,42 +32,13 @@ BOXES = """() => [...document.querySelectorAll(".box")].map(
   (box) => [box.id, [...box.querySelectorAll("text")].map((text) => text.textContent)])"""
 
 
-@pytest.fixture(scope="module")
-def window(browser):
-    """Gives the window with some options: one more page in it costs less than one more window."""
-    windows = {}
-
-    def with_options(**options):
-        key = repr(sorted(options.items()))
-        if key not in windows:
-            windows[key] = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
-        return windows[key]
-
-    return with_options
-
-
 @pytest.fixture
-def opened(window, tmp_path):
-    """Opens a player's file; in the end asserts that no page complained or asked for anything but its file."""
-    pages, complaints, asked, addresses = [], [], [], set()
-
-    def open_page(player, step="", **options):
-        path = player.save(tmp_path / f"player{len(addresses)}.html")
-        addresses.add(path.as_uri())
-        page = window(**options).new_page()
-        pages.append(page)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url.partition("#")[0]))
-        page.goto(path.as_uri() + step)
-        return page
-
-    yield open_page
-    for page in pages:
-        page.close()
-    assert complaints == []
-    assert set(asked) <= addresses
+def opened(pages, tmp_path):
+    """Opens a player's file."""
+    number = itertools.count()
+    return lambda player, step="", **options: pages.open(
+        player.save(tmp_path / f"player{next(number)}.html"), step, **options
+    )
 
 
 def set_speed(page, speed):
@@ -96,15 +68,6 @@ def boxes(page):
 
 def file_address(page):
     return page.url.partition("#")[0]
-
-
-def until(page, expression):
-    """Wait until something is true. (Playwright's own way is an `eval`, which the page forbids.)"""
-    for _ in range(PATIENCE // 20):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError(f"never became true: {expression}")
 
 
 def same(xs, ys):
@@ -208,7 +171,7 @@ def test_a_step_looks_the_same_forwards_backwards_and_in_a_fresh_page(opened, gr
     assert forwards == [shown(page), *reversed(backwards)]
     assert len(set(forwards)) == last + 1
     address = file_address(page)
-    for k in range(last + 1):
+    for k in range(0, last + 1, 1 + last // 6):
         page.goto("about:blank")
         page.goto(f"{address}#{k}")
         assert shown(page) == forwards[k]
@@ -264,11 +227,10 @@ def test_an_address_names_a_step(opened):
     last = player.step_count
     assert at(page) == 12
     for step, expected in (("#0", 0), ("#3", 3), ("#99999", last), ("#-4", 0), ("#", 0), (f"#{last}", last)):
-        page.evaluate("step => { location.hash = step; }", step)
-        until(page, f"player.step === {expected}")
+        page.evaluate(SET_HASH, step)
+        assert at(page) == expected
     for junk in ("#junk", "#1.5", "#%F0", "#NaN", "#Infinity", "#{}"):
-        page.evaluate("junk => { location.hash = junk; }", junk)
-        page.wait_for_timeout(20)
+        page.evaluate(SET_HASH, junk)
         assert at(page) == last
     page.keyboard.press("ArrowLeft")
     until(page, f"location.hash === '#{last - 1}'")
@@ -513,6 +475,7 @@ def test_playing_waits_while_a_question_is_open(opened):
 
 def test_a_wrong_prediction_stays_open_and_names_the_mistake(opened):
     page = opened(play(product(2.0, 5.0, 1.0)), "#5&predict")  # d = 10, f = 3: L sends f to d
+    assert text(page, "#score") == "nothing answered yet"
     said = lambda: page.locator("#verdict li").all_text_contents()  # noqa: E731
     known = {mistake.name: mistake.hint for mistake in MISTAKES}
     for wrong, hint in (("10", known["swapped"]), ("30", known["own data"]), ("-3", known["sign"])):
@@ -1054,22 +1017,15 @@ PAGES = {"light": "background: white; color: rgba(0, 0, 0, 0.87)", "dark": "back
 
 
 @pytest.fixture
-def framed(window):
+def framed(pages):
     """Opens a page with a player in a frame, as a notebook shows it, on a system that is light or dark."""
-    pages, complaints = [], []
 
     def open_page(body, system):
-        page = window(color_scheme=system).new_page()
-        pages.append(page)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
+        page = pages.page(color_scheme=system)
         page.set_content(f'<body style="{body}">{play(made(square))._repr_html_()}</body>')
         return page, page.frames[1]
 
-    yield open_page
-    for page in pages:
-        page.close()
-    assert complaints == []
+    return open_page
 
 
 def is_theme(theme):

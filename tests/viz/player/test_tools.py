@@ -8,6 +8,7 @@ import warnings
 from fractions import Fraction
 from importlib.resources import files
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from engine import Value
 from engine.graph import topological_order
 from engine.steps import backward_steps
 from nn import MLP, GRUCell, Linear, mse_loss
+from tests.pages import SET_HASH, until
 from tests.paths import ROOT
 from tests.viz.player.graphs import labelled, network
 from viz import backward_in_order, explain, nudge, play
@@ -29,23 +31,18 @@ from viz.player.squeeze import TOKEN, squeezed_script
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
 def page(request, tmp_path):
     """A page in one of the browsers, with `page.play(player, address)`; in the end, nothing was complained about."""
-    driver = request.getfixturevalue("browser" if request.param == "chromium" else "firefox")
-    page, complaints = driver.new_page(), []
-    if request.param == "chromium":
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
+    if request.param == "firefox":
+        page = request.getfixturevalue("firefox_page")
+        go = lambda page, path, address: page.goto(path.as_uri() + address)  # noqa: E731
     else:
-        complaints = driver.complaints
-        complaints.clear()
+        pages = request.getfixturevalue("pages")
+        page, go = pages.page(), pages.go
 
     def open_player(player, address=""):
-        path = player.save(tmp_path / f"{len(list(tmp_path.iterdir()))}.html")
-        page.goto(path.as_uri() + address)
+        go(page, player.save(tmp_path / f"{len(list(tmp_path.iterdir()))}.html"), address)
 
     page.play = open_player
-    yield page
-    page.close()
-    assert complaints == []
+    return page
 
 
 def read(page, selector):
@@ -83,10 +80,8 @@ def test_the_address_says_what_is_open(page):
     page.play(play(root))
     page.evaluate("document.querySelector('#nudge').click()")
     page.evaluate("player.go(2)")
-    page.evaluate("new Promise((done) => setTimeout(done, 400))")
-    assert page.evaluate("location.hash") == "#2&nudge=0,0.1"
-    page.evaluate("() => { location.hash = '#1&paths=1'; }")
-    page.evaluate("new Promise((done) => setTimeout(done, 400))")
+    until(page, "location.hash === '#2&nudge=0,0.1'")
+    page.evaluate(SET_HASH, "#1&paths=1")
     assert page.evaluate("[player.step, document.querySelector('#from').value]") == [1, "1"]
 
 
@@ -228,8 +223,7 @@ def test_a_wrong_order_is_played_with_its_totals(page, order):
     assert len([text for text in read(page, "#totals td") if "✗" in text and "fired" not in text]) == len(wrong)
     for leaf, (_, true) in expected.gradients.items():
         assert f"{true:.4g}" in read(page, "#totals td")
-        if leaf in wrong:
-            assert f"true {true:.4g}" in read(page, f"#n{graph.index(leaf)} .gradient")[0]
+        assert read(page, f"#n{graph.index(leaf)} .true") == [f"true {true:.4g}"]
     assert len([text for text in read(page, "#totals td") if "never fired" in text]) == len(expected.missing)
 
 
@@ -244,6 +238,28 @@ def test_who_fires_too_early_is_said_at_that_step(page):
     early = [text for text in said if "before its gradient is complete" in text]
     assert {text.split()[1] for text in early} >= {node.label for node in expected.early if node.label}
     assert any("fires again" in text for text in said)
+    assert any("instead of" in text for text in read(page, "#cells dd"))  # a is told so for the fifth time, not of 3
+
+
+BADGES = """() => [...Array(player.last + 1).keys()].map(k => {
+  player.go(k);
+  return [".sender", ".receiver"].map(kind => document.querySelector(`.box${kind} .badge`)?.textContent ?? "");
+})"""
+
+
+def test_a_box_that_fired_wrongly_still_says_so_while_it_sends_or_receives(page):
+    page.play(play(shared(), order="naive recursion"))
+    senders, receivers = zip(*page.evaluate(BADGES))
+    assert any(re.fullmatch(r"✗ fired .* ↓", badge) for badge in senders)
+    assert any(re.fullmatch(r"↓ ✗ fired .*", badge) for badge in receivers)
+    assert {"sends ↓", "↓ receives"} <= {*senders, *receivers}
+    page.evaluate("player.go(player.last)")
+    assert max(box["width"] for box in page.evaluate(ROOM)["boxes"]) < 140 * 18 / 16  # no wider than in the right order
+
+
+def test_a_contribution_that_replaces_the_others_is_not_said_to_be_added(page):
+    page.play(play(shared(), order="="), "#9999")
+    assert read(page, "#spoken")[0].endswith("It replaces what a had.")
 
 
 def test_assignment_keeps_the_last_contribution(page):
@@ -270,10 +286,17 @@ def test_an_unknown_order_is_refused(wrong):
     ("call", "error", "message"),
     [
         (lambda x: play(3), TypeError, r"expected the Value to play, got int 3$"),
-        (lambda x: play(abs), TypeError, r"got builtin.*; give it what a call returns, such as loss\(\) or model\(x\)"),
+        (lambda x: play(abs), TypeError, r"got <built-in function abs>; give it what a call returns"),
         (lambda x: play(x, lang="fr"), ValueError, "lang must be one of 'en', 'es', 'ja', got 'fr'"),
         (lambda x: play(x, height="tall"), ValueError, "height must be a whole number of pixels above 0.*, got 'tall'"),
         (lambda x: play(x, height=-5), ValueError, "height must be .* above 0, such as 620, got -5"),
+        (lambda x: play(x, height=True), ValueError, "height must be .* above 0, such as 620, got True"),
+        (
+            lambda x: play(x).save("x.pdf"),
+            ValueError,
+            r"must end in .html or .gif, got 'x.pdf'; write save\('x.html'\)",
+        ),
+        (lambda x: play(x).save("x"), ValueError, r"must end in .html or .gif, got 'x'; write save\('x.html'\)"),
     ],
 )
 def test_other_arguments_are_refused(call, error, message):
@@ -350,6 +373,68 @@ def test_colours_are_those_of_the_pictures(page):
     assert not any(page.evaluate("[...document.querySelectorAll('.box rect.body')].map((rect) => rect.style.fill)"))
 
 
+# Sizes.
+
+ROOM = """() => {
+  const of = each => each.getBoundingClientRect().toJSON(), stage = document.querySelector("#stage");
+  const texts = [...stage.querySelectorAll("text")].map(text => parseFloat(getComputedStyle(text).fontSize));
+  const boxes = [...stage.querySelectorAll(".box")].map(of), room = of(stage);
+  const isCut = box => box.left < room.left || box.right > room.right || box.top < room.top || box.bottom > room.bottom;
+  const least = Math.min(...texts) * stage.querySelector("svg").getScreenCTM().a;
+  return { boxes, room, least, cut: boxes.filter(isCut).length, result: isCut(boxes.at(-1)) };
+}"""
+
+
+def steady(page):
+    """Where all stands, once the page has fitted its picture into the room that it has."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.evaluate(ROOM)
+
+
+def test_a_picture_is_fitted_into_the_room_beside_a_tool(page):
+    page.play(play(neuron()), "#9")
+    for tool in ("predict", "nudge", "paths", "slope", "slope"):
+        page.evaluate("tool => document.getElementById(tool).click()", tool)
+        found = steady(page)
+        assert (found["cut"], found["least"]) == (0, pytest.approx(18, abs=0.01))
+    model = MLP(2, [3, 1], rng=random.Random(0))
+    page.play(play(mse_loss([model([Value(0.5), Value(-0.25)])], [1.0]), depth=1))
+    assert steady(page)["cut"] == 0
+
+
+def test_where_there_is_no_room_for_all_the_result_is_in_sight(page):
+    x = Value(0.5, "x")
+    y = x
+    for _ in range(9):
+        y = (y * x).tanh()
+    page.play(play(y), "#0&slope")
+    assert steady(page)["cut"] > 0
+    assert not steady(page)["result"]
+    page.evaluate("document.getElementById('paths').click()")
+    page.evaluate("player.go(player.last)")
+    assert not steady(page)["result"]
+
+
+@pytest.mark.parametrize("width", [1280, 700])
+def test_no_label_of_an_arrow_lies_on_a_box(pages, tmp_path, width):
+    page = pages.open(play(neuron()).save(tmp_path / "neuron.html"), "#9999&slope", width=width)
+    found = page.evaluate("""() => [...document.querySelectorAll(".arrow text")].map(text => {
+      const a = text.getBoundingClientRect();
+      return [...document.querySelectorAll(".box .body")].filter(body => {
+        const b = body.getBoundingClientRect();
+        return a.right > b.left + 1 && a.left < b.right - 1 && a.bottom > b.top + 4 && a.top < b.bottom - 4;
+      }).length;
+    })""")
+    assert found == [0] * 9
+
+
+def test_on_a_phone_the_slope_is_read_in_full(pages, tmp_path):
+    page = pages.open(play(neuron()).save(tmp_path / "neuron.html"), "#9&slope", width=390, height=844)
+    column, said, slider = (page.locator(part).bounding_box() for part in ("#aside", "#slopeIs", "#s0"))
+    assert column["y"] <= said["y"]
+    assert slider["y"] + slider["height"] <= column["y"] + column["height"]
+
+
 # For everybody: axe-core finds nothing, in any mode, light and dark.
 
 
@@ -358,8 +443,9 @@ def axe():
     return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+@pytest.mark.parametrize(
+    ("size", "theme"), [((1280, 720), "light"), ((1280, 720), "dark"), ((390, 844), "light")]
+)  # the colours are the same at every size
 def test_axe_finds_nothing(browser, tmp_path, axe, theme, size):
     deep, _ = network((3, 2, 1), fused=False)
     viewport = dict(zip(("width", "height"), size))
@@ -405,6 +491,10 @@ def neuron():
     x1, x2 = Value(2.0, "x1"), Value(0.0, "x2")
     w1, w2, b = (Value(w, name, role="parameter") for w, name in ((-3.0, "w1"), (1.0, "w2"), (6.88, "b")))
     return labelled((x1 * w1 + x2 * w2 + b).tanh(), "o")
+
+
+def test_a_height_may_be_numpys():
+    assert 'height="700"' in play(Value(1.0), height=np.int64(700))._repr_html_()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

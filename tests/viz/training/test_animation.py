@@ -62,7 +62,7 @@ def test_what_else_a_page_shows_is_drawn_too(make, tmp_path):
 def test_the_ending_says_what_is_saved(tmp_path):
     played = classes()
     assert played.save(tmp_path / "x.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    with pytest.raises(ValueError, match=r"saved as .html or .gif, got 'x.mp4'; write save\('training.html'\)"):
+    with pytest.raises(ValueError, match=r"must end in .html or .gif, got 'x.mp4'; write save\('x.html'\)"):
         played.save(tmp_path / "x.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["x.html"]
 

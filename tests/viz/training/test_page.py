@@ -1,5 +1,6 @@
 """The training page in a real browser: what it shows at each step, and every key and button."""
 
+import itertools
 import math
 import random
 import re
@@ -7,8 +8,9 @@ import re
 import pytest
 
 from engine import no_grad
+from engine.names import number
 from nn import MLP, SGD, Adam, binary_cross_entropy_with_logits, cross_entropy, moons, mse_loss, spirals
-from tests.conftest import PATIENCE
+from tests.pages import SET_HASH, until
 from viz import play_training
 
 X, Y = moons(40, seed=3)
@@ -34,39 +36,16 @@ def two():
 
 
 @pytest.fixture
-def opened(browser, tmp_path):
-    """Opens a saved page; in the end asserts that no page complained or asked for anything but its file."""
-    contexts, complaints, asked, addresses = [], [], [], set()
-
-    def open_page(played, step="", width=1280, height=720, **options):
-        path = played.save(tmp_path / f"training{len(contexts)}.html")
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("request", lambda request: asked.append(request.url.partition("#")[0]))
-        addresses.add(path.as_uri())
-        page.goto(path.as_uri() + step)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert set(asked) <= addresses
+def opened(pages, tmp_path):
+    """Opens a saved page."""
+    number = itertools.count()
+    return lambda played, step="", **options: pages.open(
+        played.save(tmp_path / f"training{next(number)}.html"), step, **options
+    )
 
 
 def at(page):
     return page.evaluate("training.step")
-
-
-def until(page, expression):
-    for _ in range(PATIENCE // 20):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError(f"never became true: {expression}")
 
 
 def facts(page, i=0):
@@ -91,7 +70,7 @@ def test_every_step_shows_what_was_recorded(opened, one):
     for step, frame in enumerate(run.frames):
         assert at(page) == step
         loss, norm, right = facts(page)
-        assert written(loss) == pytest.approx(run.losses[step], rel=6e-2 if run.losses[step] < 1e-3 else 6e-3)
+        assert loss == number(run.losses[step])  # as the player writes it
         assert written(norm) == pytest.approx(frame.norm, rel=6e-3)
         assert right == f"{frame.right} of 40"
         assert page.locator("#counter").text_content() == f"step {step} of 30"
@@ -100,7 +79,8 @@ def test_every_step_shows_what_was_recorded(opened, one):
     assert len(set(pictures)) == 31
     for step in range(29, -1, -1):
         page.keyboard.press("ArrowLeft")
-        assert page.evaluate(PICTURE) == pictures[step]
+        assert at(page) == step
+        assert step % 7 or page.evaluate(PICTURE) == pictures[step]
 
 
 # The colours of the canvas at points of the plane: red and blue.
@@ -132,6 +112,9 @@ def test_the_colour_of_the_plane_is_the_class_that_the_model_answers(opened, one
 def test_a_neuron_shows_its_weights_and_gradients(opened, one):
     played, model = one
     page = opened(played, "#30")
+    assert page.locator(".neuron text").all_text_contents() == ["x₁", "x₂"]
+    figure, name = page.locator(".net").bounding_box(), page.locator(".neuron text").first.bounding_box()
+    assert figure["x"] <= name["x"] < name["x"] + name["width"] < page.locator("circle").first.bounding_box()["x"]
     page.locator(".neuron").nth(4).click()  # after two inputs, the third neuron
     assert page.locator("caption").text_content() == "neuron 3 of layer 1"
     rows = [row.locator("td").all_text_contents() for row in page.locator("tbody tr").all()]
@@ -194,8 +177,7 @@ def test_every_key_and_button_does_what_it_says(opened, one):
     assert at(page) == 13
     until(page, "location.hash === '#13'")
     for address, step in (("#junk", 13), ("#1.5", 13), ("#99999", 30), ("#-3", 0)):
-        page.evaluate("address => { location.hash = address; }", address)
-        page.wait_for_timeout(20)
+        page.evaluate(SET_HASH, address)
         assert at(page) == step
     box = page.locator(".scrubs").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 10)
@@ -207,7 +189,7 @@ def test_every_key_and_button_does_what_it_says(opened, one):
 
 
 def test_it_plays_to_the_end_at_the_speed_that_is_set(opened, one):
-    page = opened(one[0])
+    page = opened(one[0], locale="en-GB")  # in a window of its own, whose clock stands still
     page.clock.install()
     page.reload()
     page.clock.pause_at("2100-01-01")
@@ -283,6 +265,24 @@ def test_other_networks_have_their_pictures(opened, make):
     assert at(page) == last
     inks = page.locator("canvas").evaluate_all(INKS)
     assert all(ink > 10 for ink in inks)
+    names = page.locator(".neuron text").all_text_contents()
+    expected = {curve: ["x"], arms: ["x₁", "x₂", *"012"], surface: ["x₁", "x₂"], blind: ["x₁", "x₂", "x₃"]}
+    assert names == expected[make]
+
+
+def test_it_plays_in_firefox_too(firefox_page, one, tmp_path):
+    played, model = one
+    firefox_page.goto(played.save(tmp_path / "training.html").as_uri() + "#30")
+    colours = firefox_page.evaluate(COLOURS, [X[0], [-1.2, 1.1]])
+    assert len(set(map(tuple, colours))) == 2
+    firefox_page.click("[aria-label='neuron 3 of layer 1'] circle")
+    shown = "[...document.querySelectorAll('tbody tr:first-child td')].map(cell => Number(cell.textContent))"
+    weights = [w.data for w in model.layers[0].neurons[2].w]
+    assert firefox_page.evaluate(shown) == pytest.approx(weights, rel=1e-3)
+    firefox_page.press("ArrowLeft")
+    assert firefox_page.evaluate("training.step") == 29
+    firefox_page.click("#play")
+    until(firefox_page, "training.step === 30")
 
 
 TEXTS = """() => [...document.querySelectorAll("body *")].filter(
@@ -314,7 +314,7 @@ def test_the_first_frame_is_dark_where_the_system_is(opened, one):
 
 def test_on_a_phone_all_is_in_one_column_and_one_row_of_controls(opened, one, two):
     for played in (one[0], two):
-        page = opened(played, "#9", 390, 844, has_touch=True, is_mobile=True)
+        page = opened(played, "#9", width=390, height=844, has_touch=True, is_mobile=True)
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         tops = {round(page.locator(f"#{name}").bounding_box()["y"]) for name in ("back", "play", "forward", "theme")}
         assert len(tops) == 1
@@ -323,15 +323,10 @@ def test_on_a_phone_all_is_in_one_column_and_one_row_of_controls(opened, one, tw
         assert at(page) == 10
 
 
-def test_in_a_notebook_it_is_framed_and_takes_on_the_theme(browser, one):
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
+def test_in_a_notebook_it_is_framed_and_takes_on_the_theme(pages, one):
+    page = pages.page(width=1000, height=900)
     page.set_content(f"<body style='color: white; background: black'>{one[0]._repr_html_()}")
     frame = page.frame_locator("iframe")
     frame.locator("#forward").click()
     assert frame.locator("#counter").text_content() == "step 1 of 30"
-    for _ in range(PATIENCE // 20):
-        if frame.locator("html").get_attribute("data-theme") == "dark":
-            break
-        page.wait_for_timeout(20)
-    assert frame.locator("html").get_attribute("data-theme") == "dark"
-    page.context.close()
+    until(page.frames[1], "document.documentElement.dataset.theme === 'dark'")

@@ -31,6 +31,7 @@ from typing import Any
 
 from engine.names import number
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.classroom.check_engine.diagnosis import Diagnosis, diagnose
 from viz.classroom.check_engine.failure import draw_failure
 from viz.classroom.check_engine.programs import KINDS, Kind, Line, Program, random_programs, simple_programs
@@ -231,7 +232,7 @@ def check_engine(engine: Callable[[float], Any], seed: int = 0) -> EngineReport:
         TypeError: if `engine` is not a class.
     """
     if not callable(engine):
-        raise TypeError(f"check_engine takes the class, such as check_engine(Value), got {engine!r:.60}")
+        raise TypeError(f"check_engine takes the class, such as check_engine(Value), got {brief(engine, 60)}")
     with Watchdog() as watch, redirect_stdout(StringIO()):  # theirs may print
         return _Check(engine, seed, watch).report()
 

@@ -20,7 +20,7 @@ learning rate by how a training run with it turns out.
 ✗ wrong: Draw the rectangle, and count its squares.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,6 +32,7 @@ from typing import Any, Literal
 
 from engine import Value
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
@@ -135,7 +136,9 @@ class Exercise:
         except Exception as error:
             if "ellipsis" in str(error).lower():  # dots in the middle of a formula
                 return not_yet
-            return Verdict("wrong", f"Trying your answer gives an error. {_quoted(error)}")
+            called = callable(self.right) and not callable(answer)  # what it returned was given in its place
+            remedy = f" Pass the name of the {_callable_kind(self.right)} alone, without brackets." if called else ""
+            return Verdict("wrong", f"Trying your answer gives an error. {_quoted(error)}{remedy}")
         if _is_missing(measured):
             return not_yet
         if _same(measured, self._right, self.rtol):
@@ -155,7 +158,7 @@ def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
 
     def outputs(function: Any) -> list[Any]:
         if not callable(function):
-            raise TypeError(f"expected a function, got {type(function).__name__} {function!r:.40}")
+            raise TypeError(f"expected a function, got {type(function).__name__} {brief(function)}")
         return [function(*deepcopy(given)) for given in arguments]
 
     return outputs
@@ -165,25 +168,39 @@ def check(name: str, answer: Any) -> Verdict:
     """The verdict on an answer to an exercise of a lesson: right, not yet, or which mistake leads to it.
 
     Args:
-        name: lesson and exercise, such as ``"01.1"``.
+        name: lesson and exercise, such as ``"01.1"``, or application and exercise, such as ``"digits.1"``.
         answer: what the student found: a number, a list, a text, a function or a class, whatever the exercise asks for.
 
     Raises:
         ValueError: if there is no such exercise.
     """
-    found = [module.name for module in iter_modules(import_module("viz.classroom.exercises").__path__)]
-    lessons = sorted(name.removeprefix("lesson_") for name in found if name.startswith("lesson_"))
+    modules = _modules()
     lesson = str(name).partition(".")[0]
-    if lesson not in lessons:
-        raise ValueError(f'there is no exercise {name!r:.40}; write lesson and exercise as "01.1", {_among(lessons)}')
-    exercises: Mapping[str, Exercise] = import_module(f"viz.classroom.exercises.lesson_{lesson}").EXERCISES
+    if lesson not in modules:
+        raise ValueError(f'there is no exercise {brief(name)}; write lesson and exercise as "01.1", {_among(modules)}')
+    exercises: Mapping[str, Exercise] = import_module(modules[lesson]).EXERCISES
     if name not in exercises:
-        raise ValueError(f"there is no exercise {name!r:.40} in lesson {lesson}; there are {', '.join(exercises)}")
+        raise ValueError(f"there is no exercise {brief(name)} in lesson {lesson}; there are {', '.join(exercises)}")
     return replace(exercises[name].check(answer), exercise=name)
 
 
-def _among(lessons: list[str]) -> str:
-    return f"for the lessons {', '.join(lessons)}" if lessons else "though no lesson has exercises yet"
+def _modules() -> dict[str, str]:
+    """Where the exercises of a lesson are, or of an application, by its number or its name."""
+    here, modules = "viz.classroom.exercises", {}
+    for package, prefix in ((here, "lesson_"), (f"{here}.applications", "")):
+        for module in iter_modules(import_module(package).__path__):
+            if module.name.startswith(prefix):
+                modules[module.name.removeprefix(prefix)] = f"{package}.{module.name}"
+    return modules
+
+
+def _among(lessons: Iterable[str]) -> str:
+    names = ", ".join(sorted(lessons))
+    return f"for the lessons {names}" if names else "though no lesson has exercises yet"
+
+
+def _callable_kind(thing: Any) -> str:
+    return "class" if isinstance(thing, type) else "function"
 
 
 def _quoted(error: Exception) -> str:
@@ -229,16 +246,26 @@ def _same(x: Any, y: Any, rtol: float) -> bool:
 def _kind(x: Any) -> str:
     if x is None or x is ...:
         return "nothing"
-    kinds = {bool: "True or False", str: "a text in quotes", list: "a list", dict: "a dictionary", Real: "a number"}
+    kinds = {
+        bool: "True or False",
+        str: "a text in quotes",
+        list: "a list",
+        dict: "a dictionary",
+        Real: "a number",
+        complex: "a complex number",
+    }
     return next((word for kind, word in kinds.items() if isinstance(x, kind)), f"a {type(x).__name__}")
 
 
 def _misfit(x: Any, right: Any) -> str:
     """What is wrong with an answer that is not even of the right kind."""
+    comma = isinstance(x, list) and len(x) > 1 and all(type(each) is int for each in x)
+    point = " If you meant a decimal, write it with a point: 0.5, not 0,5." if comma else ""
     if _kind(x) != _kind(right):
-        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}."
+        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}.{point * (_kind(right) == 'a number')}"
     if isinstance(x, list):
         if len(x) != len(right):
-            return f"Your answer gives a list of {len(x)}, but it should give a list of {len(right)}."
+            point *= len(x) > len(right)
+            return f"Your answer gives a list of {len(x)}, but it should give a list of {len(right)}.{point}"
         return next(filter(None, map(_misfit, x, right)), "")
     return ""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from engine.utils.messages import brief
 from viz.classroom.check_engine.report import check_engine
 from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
@@ -79,6 +80,11 @@ class MyValue:
 
 
 class _WithoutDivision(MyValue):
+    def __pow__(self, n: Any) -> Any:
+        if isinstance(n, MyValue):
+            raise TypeError("the exponent of ** is a plain number here, and not a Value")
+        return super().__pow__(n)
+
     def __truediv__(self, other: Any) -> Any:
         raise TypeError("there is no / here: say it with * and **")
 
@@ -92,7 +98,9 @@ def _quotient_of(divided: Callable[[Any, Any], Any]) -> list[float] | None:
     if quotient is None or quotient is ...:
         return None
     if not isinstance(quotient, MyValue):
-        raise TypeError(f"expected a Value made of x and y, got {quotient!r:.40}")
+        raise TypeError(
+            f"expected a Value made of x and y, got {brief(quotient)}; x.data is a plain number, not part of the graph"
+        )
     quotient.backward()
     return [quotient.data, x.grad, y.grad]
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine import Value
+from engine.utils.messages import brief
 from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 from viz.formulas.orders import backward_in_order
 
@@ -29,7 +30,7 @@ def played_out(order: Any) -> str:
     names = [str(getattr(node, "label", node)).strip() for node in listed]
     for name in names:
         if name not in nodes:
-            raise ValueError(f"the operations are j, k, o and u, and {name!r:.20} is none of them")
+            raise ValueError(f"the operations are j, k, o and u, and {brief(name, 20)} is none of them")
     report = backward_in_order(u, [nodes[name] for name in names])
     if report.again:
         return "one fires again"

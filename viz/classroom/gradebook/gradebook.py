@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from engine.utils.arguments import described
 from engine.utils.console import printable
+from engine.utils.messages import brief
 from viz.classroom.exercises.exercise import LOOKS, Verdict
 from viz.classroom.gradebook.languages import LANGUAGES
 from viz.classroom.gradebook.notebook import DamagedNotebook, better, verdicts_in
 from viz.formulas.notation import in_page
 from viz.graph.dot import write
+from viz.player.document import check_ending
 
 _STYLE = files("viz.classroom.gradebook") / "gradebook.css"
 _OF_ITS_OWN = """body { margin: 1.5em; background: #fff; color: #1a1a1a }
@@ -35,23 +38,25 @@ def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
         lang: the language of the table, ``"en"``, ``"es"`` or ``"ja"``; the mistakes are quoted as they were shown.
 
     Raises:
+        TypeError: if `folder` is no path.
         NotADirectoryError: if there is no such folder.
         ValueError: if there is no notebook in it, or the language is unknown.
     """
     if not isinstance(lang, str) or lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {lang!r:.40}")
+        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {brief(lang)}")
+    if not isinstance(folder, (str, os.PathLike)):
+        raise TypeError(f'mark takes the path of a folder, got {described(folder)}; write mark("notebooks")')
     root = Path(folder)
     if not root.is_dir():
-        raise NotADirectoryError(f"expected a folder with students' notebooks, and {str(root)!r:.80} is not one")
+        raise NotADirectoryError(f"expected a folder with students' notebooks, and {brief(str(root), 80)} is not one")
     paths = [path for path in sorted(root.rglob("*.ipynb")) if not _is_hidden(path.relative_to(root))]
     if not paths:
-        raise ValueError(f"there is no notebook (a file that ends in .ipynb) in {str(root)!r:.80}")
+        raise ValueError(f"there is no notebook (a file that ends in .ipynb) in {brief(str(root), 80)}")
     verdicts: dict[str, dict[str, Verdict]] = {}
     damaged: dict[str, str] = {}
     for path in paths:
         within = path.relative_to(root)
-        student = within.parts[0] if len(within.parts) > 1 else within.stem
-        known = verdicts.setdefault(student, {})
+        known = verdicts.setdefault(_student(within), {})
         try:
             found = verdicts_in(path)
         except DamagedNotebook as reason:
@@ -60,6 +65,11 @@ def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
         for name, verdict in found.items():
             known[name] = better(verdict, known.get(name, verdict))
     return Gradebook(verdicts, damaged, lang)
+
+
+def _student(within: Path) -> str:
+    """Whose notebook this is, by its path within the folder."""
+    return within.parts[0] if len(within.parts) > 1 else within.stem
 
 
 def _is_hidden(path: Path) -> bool:
@@ -126,12 +136,21 @@ class Gradebook:
         found = [CommonMistake(name, hint, tuple(students)) for (name, hint), students in made.items()]
         return tuple(sorted(found, key=lambda mistake: (-len(mistake.students), mistake.exercise, mistake.hint)))
 
+    @property
+    def unread(self) -> Mapping[str, tuple[str, ...]]:
+        """By student, the files of theirs that could not be read; what is in them is not known, and not 0."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for path in self.damaged:
+            found[_student(Path(path))].append(path)
+        return {student: tuple(found[student]) for student in self.students if student in found}
+
     def __str__(self) -> str:
-        words = LANGUAGES[self.lang]
+        words, unread = LANGUAGES[self.lang], self.unread
         rows = [["", *self.exercises]]
         for student in self.students:
-            states = [self.verdicts[student].get(name) for name in self.exercises]
-            rows.append([_plain(student)[:30], *(_sign(verdict) for verdict in states)])
+            known = self.verdicts[student]
+            signs = [_sign(known.get(name), student in unread) for name in self.exercises]
+            rows.append([_plain(student)[:30], *signs])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         lines += [f"{len(m.students)} × {m.exercise}: {_plain(m.hint)}" for m in self.mistakes]
@@ -144,18 +163,15 @@ class Gradebook:
 
         Text that a spreadsheet would take for a formula gets an apostrophe in front.
         """
-        words, text = LANGUAGES[self.lang], io.StringIO()
-        notes: defaultdict[str, list[str]] = defaultdict(list)
-        for path, reason in self.damaged.items():
-            within = Path(path)
-            student = within.parts[0] if len(within.parts) > 1 else within.stem
-            notes[student].append(f"{path}: {words[reason]}")
+        words, text, unread = LANGUAGES[self.lang], io.StringIO(), self.unread
         writer = csv.writer(text, lineterminator="\r\n")
         named = [f"{words['exercise']} {name}" for name in self.exercises]  # 01.1 alone would become a number
         writer.writerow(map(_cell, [words["student"], *named, words["note"]]))
         for student in self.students:
             known = [self.verdicts[student].get(name) for name in self.exercises]
-            row = [student, *(self._in_words(verdict) for verdict in known), "; ".join(notes[student])]
+            absent = words["unread"] if student in unread else ""
+            note = "; ".join(f"{path}: {words[self.damaged[path]]}" for path in unread.get(student, ()))
+            row = [student, *(self._in_words(verdict) or absent for verdict in known), note]
             writer.writerow(map(_cell, row))
         return text.getvalue()
 
@@ -184,9 +200,8 @@ class Gradebook:
             ValueError: if it ends in something else.
         """
         path = Path(path)
-        if path.suffix.lower() not in (".html", ".csv"):
-            raise ValueError(f"the name of the file must end in .html or .csv, got {path.name!r:.40}")
-        text = self.html if path.suffix.lower() == ".html" else "\ufeff" + self.csv  # so that Excel reads it as UTF-8
+        check_ending(path, ".csv")
+        text = "\ufeff" + self.csv if path.suffix.lower() == ".csv" else self.html  # so that Excel reads it as UTF-8
         write(path, text.encode())
         return path
 
@@ -211,22 +226,29 @@ class Gradebook:
         )
 
     def _table(self) -> str:
-        words = LANGUAGES[self.lang]
+        words, unread = LANGUAGES[self.lang], self.unread
         place = {(m.exercise, m.hint): i for i, m in enumerate(self.mistakes, 1)}
         head = "".join(f'<th scope="col">{in_page(name)}</th>' for name in self.exercises)
         head = f'<tr><th scope="col">{words["student"]}</th>{head}<th scope="col">{words["all"]}</th></tr>'
         rows, right = "", Counter[str]()
         for student in self.students:
-            known = self.verdicts[student]
+            known, lost = self.verdicts[student], student in unread
+            if lost and not known:  # nothing is known, which is not the same as nothing right
+                reasons = ", ".join(words[self.damaged[path]] for path in unread[student])
+                across = f'<td class="unread" colspan="{len(self.exercises) + 1}">{words["unread"]}: {reasons}</td>'
+                rows += f'<tr><th scope="row">{in_page(student)}</th>{across}</tr>\n'
+                continue
             cells = ""
             for name in self.exercises:
                 verdict = known.get(name)
                 number = f" {place[name, verdict.hint]}" if verdict and verdict.state == "hint" else ""
                 look = f' class="{verdict.state}"' if verdict and verdict.state != "not yet" else ""
-                said = in_page(self._in_words(verdict) or words["absent"])
-                cells += f'<td{look} title="{said}">{_sign(verdict)}{number}</td>'
+                said = in_page(self._in_words(verdict) or words["unread" if lost else "absent"])
+                cells += f'<td{look} title="{said}">{_sign(verdict, lost)}{number}</td>'
                 right[name] += verdict is not None and verdict.state == "right"
-            count = sum(verdict.state == "right" for verdict in known.values())
+            count = str(sum(verdict.state == "right" for verdict in known.values())) if known else "–"
+            if lost:
+                count += " + ?"
             rows += f'<tr><th scope="row">{in_page(student)}</th>{cells}<td>{count}</td></tr>\n'
         totals = "".join(f"<td>{right[name]}</td>" for name in self.exercises)
         foot = f'<tfoot><tr><th scope="row">{words["all"]}</th>{totals}<td>{right.total()}</td></tr></tfoot>'
@@ -235,12 +257,15 @@ class Gradebook:
             for state, looks in LOOKS.items()
         )
         key += f"<span>– {words['absent']}</span>"
+        if unread:
+            key += f"<span>? {words['unread']}</span>"
         return f'<p class="key">{key}</p>\n{_scrolling(head, rows, words["table"], foot, "class")}'
 
     def _mistakes(self) -> str:
         words = LANGUAGES[self.lang]
         if not self.mistakes:
-            return f"<p>{words['none']}</p>\n"
+            answered = any(v.state != "not yet" for known in self.verdicts.values() for v in known.values())
+            return f"<p>{words['none' if answered else 'unanswered']}</p>\n"
         head = "".join(f'<th scope="col">{words[name]}</th>' for name in ("number", "exercise", "mistake", "made"))
         rows = "".join(
             f'<tr><td>{i}</td><td>{in_page(mistake.exercise)}</td><td class="hintText">{in_page(mistake.hint)}</td>'
@@ -258,8 +283,9 @@ def _scrolling(head: str, rows: str, label: str, foot: str = "", kind: str = "")
     )
 
 
-def _sign(verdict: Verdict | None) -> str:
-    return LOOKS[verdict.state][0][0] if verdict else "–"
+def _sign(verdict: Verdict | None, unread: bool) -> str:
+    """The sign in a cell; where there is no verdict, it may be in a file that could not be read."""
+    return LOOKS[verdict.state][0][0] if verdict else "?" if unread else "–"
 
 
 def _plain(text: str) -> str:

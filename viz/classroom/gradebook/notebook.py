@@ -10,8 +10,8 @@ from viz.classroom.exercises.exercise import LOOKS, STATE_TYPE, State, Verdict
 
 LARGEST = 100_000_000  # bytes
 LONGEST = 300  # characters of a hint
-_NAME = re.compile(r"\d\d\.\d{1,2}", re.ASCII)
-_ASKED = re.compile(r"\bcheck\(\s*(['\"])(\d\d\.\d{1,2})\1", re.ASCII)
+_NAME = re.compile(r"(?:\d\d|[a-z]\w{0,30})\.\d{1,2}", re.ASCII)  # of a lesson, or of an application
+_ASKED = re.compile(rf"\bcheck\(\s*(['\"])({_NAME.pattern})\1", re.ASCII)
 _BETTER: tuple[State, ...] = ("not yet", "wrong", "hint", "right")
 
 

@@ -141,7 +141,7 @@ function dress() {
     field.classList.toggle("shown", revealed.has(i));
     field.setAttribute("aria-invalid", field.className === "wrong");
   });
-  score.textContent = filled(W.score, total);
+  score.textContent = total.asked ? filled(W.score, total) : W.unanswered;
   tell();
 }
 function answer(i) { // what stands in a field counts once it is left, or Enter is pressed

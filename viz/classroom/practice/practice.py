@@ -9,16 +9,17 @@ from typing import Any
 
 from engine import Rule, Value
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from viz.classroom.practice.languages import LANGUAGES
 from viz.classroom.practice.tape import blanks_of
 from viz.classroom.worksheets import Worksheet, worksheet
-from viz.classroom.worksheets.drawing import drawing
+from viz.classroom.worksheets.drawing import drawing, node_title
 from viz.classroom.worksheets.problem import LEVELS, exact, nodes_of
 from viz.classroom.worksheets.sheet import local_blank
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.dot import write
 from viz.graph.palette import DARK, LIGHT
-from viz.player.document import check_look, document, frame
+from viz.player.document import check_ending, check_look, document, frame
 from viz.player.javascript import rule_functions
 
 MOST = 200  # graphs for each level
@@ -41,15 +42,14 @@ def practice(count: int = 20, seed: int = 0, lang: str = "en", height: int = 720
 
     Raises:
         TypeError: if `count` or `seed` is not a whole number.
-    check_look(lang, LANGUAGES, height)
-    rng = random.Random(as_integer(seed))
+        ValueError: if `count` is not from 1 to 200, the language is unknown, or `height` is no number of pixels.
 
     >>> practice(2).sheets["hard"][0].difficulty
     'hard'
     """
     for name, number in (("count", count), ("seed", seed)):
         if as_integer(number) is None:
-            raise TypeError(f"{name} must be a whole number, got {type(number).__name__} {number!r:.40}")
+            raise TypeError(f"{name} must be a whole number, got {type(number).__name__} {brief(number)}")
     if not 1 <= count <= MOST:
         raise ValueError(f"count must be from 1 to {MOST}, got {count}; another seed gives other graphs")
     check_look(lang, LANGUAGES, height)
@@ -79,7 +79,6 @@ class Practice:
         hints = [words["mistakes"].get(mistake.name, mistake.hint) for mistake in MISTAKES]
         script = "\n".join(
             [
-                (_SHARED / "theme.js").read_text(encoding="utf-8"),
                 (_SHARED / "answers.js").read_text(encoding="utf-8"),
                 rule_functions(list(rules)),
                 (_HERE / "practice.js").read_text(encoding="utf-8"),
@@ -87,11 +86,17 @@ class Practice:
         )
         style = _colours() + (_HERE / "practice.css").read_text(encoding="utf-8")
         data = {"words": {**words, "mistakes": hints}, "levels": levels}
-        return document(words["title"], self.lang, style, script, data)
+        theme = (_SHARED / "theme.js").read_text(encoding="utf-8")
+        return document(words["title"], self.lang, style, script, data, before=theme)
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the page to a file, whole or not at all, and return its path."""
+        """Write the page to a file, whole or not at all, and return its path.
+
+        Raises:
+            ValueError: if its name does not end in ``.html``.
+        """
         path = Path(path)
+        check_ending(path)
         write(path, self.html.encode())
         return path
 
@@ -123,7 +128,7 @@ def _problem(sheet: Worksheet, rules: dict[tuple[Rule, int], int]) -> dict[str, 
         **judged,
         "nodes": [
             {
-                "title": f"{node.label}: {node.op}" if node.op else node.label,
+                "title": node_title(node),
                 "role": "output" if node is sheet.root else node.role,
                 "data": place.get(str(node.label), str(exact(node.data))),  # the number of a blank, or what is given
                 "grad": place.get(f"grad {node.label}", "1"),
@@ -136,7 +141,7 @@ def _problem(sheet: Worksheet, rules: dict[tuple[Rule, int], int]) -> dict[str, 
 
 def _view(sheet: Worksheet, place: Mapping[str, int], rankdir: str) -> dict[str, Any]:
     def rows(node: Value) -> tuple[str, ...]:
-        return f"{node.label}: {node.op}", "data ____", "grad ____"
+        return node_title(node), "data ____", "grad ____"
 
     drawn = drawing(sheet.root, rows, "box", rankdir)
     blanks = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine import Value
 from viz.classroom.worksheets.problem import nodes_of
 from viz.graph.layout import Layout, Place, Point, layered
-from viz.graph.picture import Arrow, Box, operands_matter
+from viz.graph.picture import Arrow, Box, operands_matter, shown_operation
 
 BLANK = (46.0, 24.0)  # the size of a blank on an arrow, in pixels
 _ROOM = "\u00a0" * 5  # a label that leaves room for it, and is not seen
@@ -32,6 +32,11 @@ class Drawing:
     layout: Layout
     blanks: Sequence[Point]
     curves: Sequence[str]
+
+
+def node_title(node: Value) -> str:
+    """The first line in the box of a node: its name and its operation."""
+    return ": ".join(filter(None, (node.label, shown_operation(node))))
 
 
 def drawing(root: Value, rows: Callable[[Value], tuple[str, ...]], prefix: str, rankdir: str) -> Drawing:

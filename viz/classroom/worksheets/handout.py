@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from engine import Value
 from engine.names import in_brackets
-from viz.classroom.worksheets.drawing import BLANK, drawing
+from viz.classroom.worksheets.drawing import BLANK, drawing, node_title
 from viz.classroom.worksheets.problem import exact, nodes_of
 from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.formulas.notation import in_page
@@ -52,8 +52,7 @@ def _number_or_blank(sheet: Sheet, node: Value, kind: str) -> str:
 
 def _picture(sheet: Sheet, number: int) -> str:
     def rows(node: Value) -> tuple[str, ...]:
-        title = f"{node.label}: {node.op}" if node.op else str(node.label)
-        return title, *(f"{kind} {_number_or_blank(sheet, node, kind)}" for kind in ("data", "grad"))
+        return node_title(node), *(f"{kind} {_number_or_blank(sheet, node, kind)}" for kind in ("data", "grad"))
 
     drawn, (width, height) = drawing(sheet.root, rows, f"sheet{number}", "TB"), BLANK
     blanks = "".join(

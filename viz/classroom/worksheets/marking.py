@@ -12,6 +12,7 @@ from numbers import Rational, Real
 from typing import Any, Literal
 
 from engine.utils.console import printable
+from engine.utils.messages import brief, shortened
 from viz.formulas.mistakes import Mistake
 from viz.formulas.notation import in_page
 
@@ -65,7 +66,7 @@ class Answer:
             return cls(Fraction(f"{sign}{whole or 0}.{decimals or 0}"), unit, len(digits))
         match = _FRACTION.fullmatch(text)
         if match is None or int(match[4]) == 0:
-            raise ValueError(f"{given!r:.40} can't be read as a number; write it as 3, -0.5, 3/4 or 1 1/2")
+            raise ValueError(f"{brief(given)} can't be read as a number; write it as 3, -0.5, 3/4 or 1 1/2")
         number = int(match[2] or 0) + Fraction(int(match[3]), int(match[4]))
         return cls(-number if match[1] == "-" else number)
 
@@ -99,7 +100,7 @@ class Verdict:
     @property
     def line(self) -> str:
         """The state in one line."""
-        return f"wrong, you wrote {str(self.given).strip():.40}" if self.state == "wrong" else self.state
+        return f"wrong, you wrote {shortened(str(self.given).strip(), 40)}" if self.state == "wrong" else self.state
 
     def __str__(self) -> str:
         return "\n    ".join([f"{self.blank}: {self.line}", *self.causes.values()])

@@ -38,6 +38,7 @@ from typing import Any
 from engine.graph import topological_order
 from engine.utils.console import printable
 from engine.utils.conversion import as_integer
+from engine.utils.messages import brief
 from viz.classroom.worksheets.handout import STYLE, key, page
 from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
@@ -45,6 +46,7 @@ from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.classroom.worksheets.work import Task, work
 from viz.formulas.mistakes import steps_by_receiver
 from viz.graph.dot import write
+from viz.player.document import check_ending
 
 _OF_ITS_OWN = """@page { margin: 12mm } body { margin: 0; background: #fff }
 h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%) } /* read aloud */
@@ -74,12 +76,12 @@ class Worksheet(Sheet):
             ValueError: if it names a blank that does not exist.
         """
         if not isinstance(answers, Mapping):
-            raise TypeError(f'expected answers as {{"grad a": 3}}, got {type(answers).__name__} {answers!r:.40}')
+            raise TypeError(f'expected answers as {{"grad a": 3}}, got {type(answers).__name__} {brief(answers)}')
         given = {" ".join(str(name).replace("→", "->").split()): answer for name, answer in answers.items()}
         for name in given:
             if name not in self.key:
                 raise ValueError(
-                    f"there is no blank {name!r:.40} on this worksheet; its blanks are {', '.join(self.key)}"
+                    f"there is no blank {brief(name)} on this worksheet; its blanks are {', '.join(self.key)}"
                 )
         verdicts: list[Verdict] = []
 
@@ -102,7 +104,7 @@ class Worksheet(Sheet):
         return Worksheets((self,), (name,)).html(keys)
 
     def save(self, path: str | os.PathLike[str], name: str = "", keys: bool = False) -> str:
-        """Write the page to a file, and return its path."""
+        """Write the page to a file, whose name ends in ``.html``, and return its path."""
         return Worksheets((self,), (name,)).save(path, keys)
 
     def _repr_html_(self) -> str:
@@ -135,10 +137,10 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     """
     number = as_integer(seed)
     if number is None:
-        raise TypeError(f"seed must be a whole number, and the same one gives the same worksheet; got {seed!r:.40}")
+        raise TypeError(f"seed must be a whole number, and the same one gives the same worksheet; got {brief(seed)}")
     seed = number
     if not isinstance(difficulty, str) or difficulty not in LEVELS:
-        raise ValueError(f"difficulty must be one of {', '.join(map(repr, LEVELS))}, got {difficulty!r:.40}")
+        raise ValueError(f"difficulty must be one of {', '.join(map(repr, LEVELS))}, got {brief(difficulty)}")
     root = problem(random.Random(seed), difficulty)
     order = topological_order(root)
     received = steps_by_receiver(order, {node: node.data for node in order})
@@ -172,7 +174,8 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
         names = tuple(map(str, students))
     else:
         raise TypeError(
-            f"expected the number of students, or a list of names, got {students!r:.40}; for one student write ['Ada']"
+            f"expected the number of students, or a list of names, got {brief(students)}; for one student write "
+            "['Ada'], for two write 2"
         )
     if not names:
         raise ValueError(f"expected at least one student, got {students!r}")
@@ -208,7 +211,12 @@ class Worksheets:
         )
 
     def save(self, path: str | os.PathLike[str], keys: bool = False) -> str:
-        """Write the pages to a file, whole or not at all, and return its path."""
+        """Write the pages to a file, whole or not at all, and return its path.
+
+        Raises:
+            ValueError: if its name does not end in ``.html``.
+        """
+        check_ending(Path(path))
         write(Path(path), self.html(keys).encode())
         return str(path)
 

@@ -23,13 +23,14 @@ const passes = {
         if (receivers.has(id) || (kind === "seed" && id === from)) classes.push("receiver");
         const wrong = G.firing ? verdictOn(state, id) : "";
         if (wrong) classes.push("early");
-        const badge = kind !== "backward" ? "" : id === from ? `${W.sends} ↓` : receivers.has(id) ? `↓ ${W.receives}` : "";
+        const sends = kind === "backward" && id === from, receives = kind === "backward" && receivers.has(id);
+        const badge = [receives ? "↓" : "", wrong || (sends ? W.sends : receives ? W.receives : ""), sends ? "↓" : ""].join(" ").trim();
         const node = module ? module.outputs[0] : id, row = dataRow(id), data = state.known[node] ? row : row.replace(/\s.*/, " —");
         const gradient = state.has[node] ? shown(state.gradient[node]) : "—";
         const norm = () => (module.parameters.some(p => state.has[p]) ? shown(normOf(state, module)) : "—");
         const texts = module ? { data: `${data}, grad ${gradient}`, gradient: `‖grad‖ ${norm()}` }
-          : { data, gradient: G.firing ? besideTruth(state, id) : `grad ${gradient}` };
-        return { classes, ...texts, mark: done && !wrong ? "✓" : "", badge: wrong && !badge ? wrong : badge, fill: fill(id) };
+          : { data, gradient: `grad ${gradient}`, true: G.firing ? trueRow(state, id) : "" };
+        return { classes, ...texts, mark: done && !wrong ? "✓" : "", badge, fill: fill(id) };
       },
       arrow: arrow => {
         const message = lit.get(arrowOf.get(arrow.g.id));
@@ -45,7 +46,7 @@ const passes = {
     describe(stop, stateAfter(stops, k), stateAfter(stops, k - 1));
     showQuestion();
     const receiving = stop.sent.map(({ parent }) => boxes.get(boxOf[parent]));
-    return stop.box === undefined ? [...boxes.values()].slice(0, 1) : [boxes.get(stop.box), ...new Set(receiving)];
+    return stop.box === undefined ? [tool === "slope" ? boxes.get(boxOf[ROOT]) : [...boxes.values()][0]] : [boxes.get(stop.box), ...new Set(receiving)];
   },
   counter(k) {
     const phase = k === 0 ? "" : stops[k].kind === "forward" ? ` · ${W.forwardPhase}` : ` · ${W.backwardPhase}`;

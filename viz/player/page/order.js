@@ -10,10 +10,7 @@ function verdictOn(state, node) { // the words on a node that has fired wrongly,
   return state.fired[node] > 1 ? `✗ ${filled(W.again, { count: state.fired[node] })}` : "";
 }
 const misled = (state, node) => passes.at === passes.last && !same(state.gradient[node], trueGradients()[node]);
-function besideTruth(state, node) { // the gradient, and the true one where it is another
-  const gradient = `grad ${state.has[node] ? shown(state.gradient[node]) : "—"}`;
-  return misled(state, node) ? `${gradient}, ${W.true} ${shown(trueGradients()[node])}` : gradient;
-}
+const trueRow = (state, node) => `${W.true} ${state.started && !predicting ? shown(trueGradients()[node]) : "—"}`;
 function describeMistake(node, state, before) {
   if (before.fired[node] === state.fired[node]) return; // it has only gone on
   const words = [];

@@ -60,7 +60,7 @@ const paths = {
       spoken.textContent = filled(W.path, { k, count: named.count, route: this.route(path), product: shown(path.product) });
     } else say(filled(W.pathsSum, { ...named, sum: shown(this.sum()) }));
     this.ledger(k);
-    const touched = path ? path.edges.flatMap(({ node, parent }) => [node, parent]) : [this.leaf];
+    const touched = path ? path.edges.flatMap(({ node, parent }) => [node, parent]) : [k ? ROOT : this.leaf];
     return [...new Set(touched.map(node => boxes.get(boxOf[node])))];
   },
   ledger(k) {

@@ -60,7 +60,7 @@ function showQuestion() {
   question.hidden = !predicting;
   verdict.hidden = !verdict.children.length;
   for (const part of question.children) part.hidden = part !== scored && !asking;
-  scored.textContent = filled(W.score, score);
+  scored.textContent = score.asked ? filled(W.score, score) : W.unanswered;
   asked.textContent = "";
   if (!asking) return;
   const [{ node, parent }] = stops[passes.at].sent;

@@ -140,10 +140,10 @@ function describeMessage({ node, operand, parent }, state, before) {
   else cell(W.sum, dd => writeMath(math(dd), old, "+", told(sent), "=", told(old + sent)));
   cell(filled(W.gradientOf, { node: to }), dd => {
     const dots = total <= 10 && received <= total ? "●".repeat(received) + "○".repeat(total - received) : "";
-    dd.textContent = [filled(W.received, { received, expected: total }), dots, received === total ? W.complete : ""].filter(Boolean).join(" ");
+    dd.textContent = [filled(received > total ? W.receivedMore : W.received, { received, expected: total }), dots, received === total ? W.complete : ""].filter(Boolean).join(" ");
   });
   const said = { node: from, parent: to, upstream: shown(upstream), local: shown(local) };
   spoken.textContent = asking ? filled(W.asks, said)
-    : filled(W.passes, { ...said, product: shown(sent), total: shown(G.assigned ? sent : old + sent), received, expected: total });
+    : filled(G.assigned ? W.replaces : received > total ? W.passesMore : W.passes, { ...said, product: shown(sent), total: shown(old + sent), received, expected: total });
   if (!asking && G.firing) describeMistake(node, state, before);
 }

@@ -10,8 +10,8 @@ const sliders = {
   },
   build(parent) {
     if (unknown >= 0) return make(parent, "p", {}, filled(W.fixed, { rule: plain(G.operations[unknown]) }));
-    this.chart = make(parent, "svg", { id: "chart", viewBox: "0 0 360 250", role: "img" });
     make(parent, "p", { id: "slopeIs", role: "status" });
+    this.chart = make(parent, "svg", { id: "chart", viewBox: "0 0 360 250", role: "img" });
     const rows = div(parent, "sliders");
     this.inputs = new Map();
     for (const leaf of this.leaves.slice(0, MOST_SLIDERS)) {
@@ -44,7 +44,7 @@ const sliders = {
     this.inputs.get(leaf)[1].textContent = shown(number);
     this.renew();
   },
-  renew() { recompute(); show(); this.draw(); },
+  renew() { recompute(); show(); this.draw(); inView([boxes.get(boxOf[ROOT])]); },
   link() { return `=${this.leaf}`; },
   choose(leaf) { if (this.leaves.includes(leaf)) this.leaf = leaf; },
   pick(leaf) { this.inputs?.get(leaf)?.[0].focus(); },

@@ -1,0 +1,1 @@
+"""The exercises of the applications, one file for each notebook."""
