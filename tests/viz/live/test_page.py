@@ -311,6 +311,7 @@ def open_page(browser, path, **options):
 
 
 def test_by_keyboard(page):
+    inner(page)
     page.evaluate("document.querySelector('#code').focus()")
     page.keyboard.press("Escape")
     while page.evaluate("document.activeElement.tagName") != "IFRAME":
