@@ -235,7 +235,7 @@ function viewsOf(order, names, number, words, compares) {
     if (!isNode(vertex)) return [`✓ ${nameOf(vertex)} ✓`, sizeOf(vertex), ...(vertex.outputs.length === 1 ? ["out -0.0000, grad -0.0"] : []), "‖grad‖ 0.0000"];
     if (vertex.role === "constant") return [names.get(vertex)];
     const title = names.get(vertex) + (vertex.op ? `: ${vertex.op}` : "");
-    return [`✓ ${title} ✓`, "data -0.00000", `grad -0.0000${compares ? ", -0.00000000" : "0"}`];
+    return [`✓ ${title} ✓`, "data -0.00000", "grad -0.00000", ...(compares ? [`${words.true} -0.00000`] : [])];
   }
   function viewOf(folded) {
     const { vertices } = folded, edges = edgesOf(folded);
