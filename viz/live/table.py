@@ -74,7 +74,10 @@ def rules() -> tuple[dict[str, dict[str, Any]], str]:
     entries: list[tuple[Rule | Family, int | None]] = []
     for rule in plain:
         count = _count(rule)
-        known: dict[str, Any] = {"at": len(entries), "op": rule.symbol}
+        known: dict[str, Any] = {
+            "at": len(entries),
+            "op": "-" if rule.name == "neg" else rule.symbol,
+        }  # as `shown_operation` has it
         if count is not None:
             known["formulas"] = [_packed(formula) for formula in rule_formulas(rule, count)]
         if count != 1 and not operands_matter(rule(*[Value(0.5) for _ in range(count or 3)])):

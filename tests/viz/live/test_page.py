@@ -311,9 +311,11 @@ def open_page(browser, path, **options):
 
 
 def test_by_keyboard(page):
+    inner(page)
     page.evaluate("document.querySelector('#code').focus()")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.tagName") == "IFRAME"
+    while page.evaluate("document.activeElement.tagName") != "IFRAME":
+        sleep(0.02)
     keyboard = page.keyboard if hasattr(page, "frames") else inner(page)
     keyboard.press("ArrowRight")
     keyboard.press("ArrowRight")

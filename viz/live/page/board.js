@@ -170,7 +170,7 @@ function chalkboard() {
   on(code, "keydown", event => {
     if (event.key !== "Escape" && !(event.key === "Enter" && (event.ctrlKey || event.metaKey))) return;
     event.preventDefault();
-    place.lastElementChild?.focus();
+    setTimeout(() => place.lastElementChild?.focus()); // Firefox moves no focus into a frame while a key goes down
   });
   on(rate, "keydown", ({ key }) => { if (key === "Enter") descend(); });
   on(rate, "change", writeLink);

@@ -36,7 +36,10 @@ function gradientsOf(order, orderName = "") { // the chain rule: multiply along 
   gradient.set(order.at(-1), 1);
   for (const node of ORDERS[orderName]?.(order.at(-1)) ?? [...order].reverse()) {
     const upstream = gradient.get(node), locals = upstream !== 0 || assigned ? localsOf(node) : [];
-    locals.forEach((local, i) => gradient.set(node.parents[i], (assigned ? 0 : gradient.get(node.parents[i])) + (upstream === 0 || local === 0 ? 0 : upstream * local)));
+    locals.forEach((local, i) => {
+      const parent = node.parents[i], product = upstream === 0 || local === 0 ? 0 : upstream * local;
+      gradient.set(parent, (assigned ? 0 : gradient.get(parent)) + product);
+    });
   }
   return gradient;
 }
@@ -232,7 +235,7 @@ function viewsOf(order, names, number, words, compares) {
     if (!isNode(vertex)) return [`✓ ${nameOf(vertex)} ✓`, sizeOf(vertex), ...(vertex.outputs.length === 1 ? ["out -0.0000, grad -0.0"] : []), "‖grad‖ 0.0000"];
     if (vertex.role === "constant") return [names.get(vertex)];
     const title = names.get(vertex) + (vertex.op ? `: ${vertex.op}` : "");
-    return [`✓ ${title} ✓`, "data -0.00000", `grad -0.0000${compares ? ", -0.00000000" : "0"}`];
+    return [`✓ ${title} ✓`, "data -0.00000", "grad -0.00000", ...(compares ? [`${words.true} -0.00000`] : [])];
   }
   function viewOf(folded) {
     const { vertices } = folded, edges = edgesOf(folded);
@@ -243,7 +246,9 @@ function viewsOf(order, names, number, words, compares) {
     return {
       size: [layout.width, layout.height].map(round),
       boxes: firingOrder(folded, arranged).map(v => [idOf(v), ...places.get(v).map(round)]),
-      arrows: edges.map((edge, i) => [idOf(edge.tail), idOf(edge.head), layout.curves[i], ...layout.labels[i].map(round), edge.operand, ...(countLabel(edge) ? [edge.values] : [])]),
+      arrows: edges.map((edge, i) => [
+        idOf(edge.tail), idOf(edge.head), layout.curves[i], ...layout.labels[i].map(round), edge.operand, ...(countLabel(edge) ? [edge.values] : []),
+      ]),
     };
   }
   if (!modules.length) return { modules: [], views: [viewOf(collapse(order, paths, () => true))], first: 0 };

@@ -1,16 +1,18 @@
 // The part of Python that an expression needs: names, numbers, + - * / % **, calls, methods, lists and assignments. It is
 // computed while it is read. What is wrong becomes a `Trouble`, which knows its line.
 
-const TOKEN = /[ \t\r]*(?:(#.*)|(\n|;)|((?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_]*)|("[^"\n]*"|'[^'\n]*')|(\*\*=?|\/\/|[-+*/%=<>!]=|[-+*/%(),.=[\]<>:{}@^&|~!]))/uy;
+const TOKEN = new RegExp([
+  "[ \\t\\r]*(?:(#.*)", "(\\n|;)", "((?:\\d[\\d_]*\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?)", "([\\p{L}_][\\p{L}\\p{N}_]*)",
+  "(\"[^\"\\n]*\"|'[^'\\n]*')", "(\\*\\*=?|\\/\\/|[-+*/%=<>!]=|[-+*/%(),.=[\\]<>:{}@^&|~!]))",
+].join("|"), "uy"); // a comment, the end of a line, a number, a name, a text, a sign
 const ALIKE = { "−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "：": ":", "、": ",", "　": " " };
 const STATEMENTS = /^(if|elif|else|for|while|def|class|return|with|lambda|try|except|assert|del|print|not|and|or|in|is|None|global|yield|await|async)$/;
 
-function tokensOf(source) { // and [end] after the last one
+function tokensOf(source) { // each with its place in the text and its line
   const text = source.replace(/[！-～−–×·⋅÷、　]/g, c => ALIKE[c] ?? String.fromCharCode(c.charCodeAt(0) - 0xfee0));
   const tokens = [], open = [];
-  TOKEN.lastIndex = line = 0;
   const add = (kind, start, end) => tokens.push({ kind, text: text.slice(start, end), start, end, line });
-  line = 1;
+  [TOKEN.lastIndex, line] = [0, 1];
   while (TOKEN.lastIndex < text.length) {
     const from = TOKEN.lastIndex, found = TOKEN.exec(text);
     if (!found) {
@@ -18,7 +20,8 @@ function tokensOf(source) { // and [end] after the last one
       if (!rest) break;
       trouble("character", { what: [...rest][0] });
     }
-    const [, comment, end, number, name, string, sign] = found, [start, stop] = [TOKEN.lastIndex - (comment ?? end ?? number ?? name ?? string ?? sign).length, TOKEN.lastIndex];
+    const [, comment, end, number, name, string, sign] = found, stop = TOKEN.lastIndex;
+    const start = stop - (comment ?? end ?? number ?? name ?? string ?? sign).length;
     if (end) {
       if (!open.length || end === ";") add("end", start, stop);
       if (end === "\n") line++;
@@ -36,7 +39,7 @@ function tokensOf(source) { // and [end] after the last one
 const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);
 const weightsOf = ({ label, seed }) => `${label}.${seed}`; // under what a network's weights are kept: another seed is another network
 
-function read(source, weights = {}) { // {root, names, moving}: the last value; what has a name; leaves, with how to write them
+function read(source, weights = {}) { // {root: the last value, names, written: the leaves, with where their numbers stand in the text}
   modules = made = 0;
   const tokens = tokensOf(source), names = new Map(), written = new Map();
   let at = 0, last = null;
@@ -49,13 +52,13 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     const { kind, text } = now(), last = tokens[at - 1], previous = last && last.kind !== "end" ? last : null;
     if (kind === "end") missing(previous);
     if (STATEMENTS.test(text) && kind === "name") trouble("statement", { what: text });
-    if (text === "^") trouble("power", {});
-    if (text === "//") trouble("floor", {});
+    if (text === "^") trouble("power");
+    if (text === "//") trouble("floor");
     if (/^([<>]=?|[=!]=)$/.test(text)) trouble("comparison", { what: text });
     if (previous?.kind === "number" && (kind === "name" || text === "(")) trouble("times", { write: `${previous.text}*${text}` });
     if (previous && previous.text !== ")" && previous.kind !== "sign" && kind === "name") trouble("two", { first: previous.text, second: text });
-    if (text === "=") trouble("left", {});
-    if (text === ",") trouble("comma", {});
+    if (text === "=") trouble("left");
+    if (text === ",") trouble("comma");
     trouble(previous ? "unexpected" : "start", { what: text, after: previous?.text });
   }
 
@@ -120,7 +123,7 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     return apply(rule, [x, ...xs]);
   }
   function item(xs, [i]) {
-    if (!Array.isArray(xs)) trouble("notAList", {});
+    if (!Array.isArray(xs)) trouble("notAList");
     const index = i < 0 ? xs.length + i : i;
     return xs[index] ?? trouble("index", { size: xs.length });
   }
@@ -155,7 +158,9 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     }
     const [least, most] = ARGUMENTS[name];
     if (xs.length > most && LISTS.includes(name)) trouble("takesList", { name: text });
-    if (xs.length < least || xs.length > most) trouble("arguments", { name: text, expected: least === most ? most : `${least}–${most}`, given: xs.length, write: example(text, least) });
+    if (xs.length < least || xs.length > most) {
+      trouble("arguments", { name: text, expected: least === most ? most : `${least}–${most}`, given: xs.length, write: example(text, least) });
+    }
     while (OPTIONS[name] && xs.length < most) xs.push(undefined);
     const value = FUNCTIONS[name](...xs, ...(OPTIONS[name] ? [options] : []));
     if (isNode(value) && !value.parents.length) written.set(value, [tokens[opening].start, endOf(opening)]);
@@ -170,7 +175,7 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
 
   // ---- Statements.
 
-  function call(name, value, start) { // the value gets the name
+  function give(name, value, start) { // the value gets the name
     if (typeof value === "number") { value = leaf(value, "input"); written.set(value, [start, tokens[at - 1].end]); }
     if (Array.isArray(value)) value = value.map((x, i) => inList(`${name}[${i}]`, x));
     if (isNode(value)) value.label ||= name;
@@ -212,11 +217,11 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     do { starts.push(now().start); values.push(sum()); } while (is(",") && left.length > values.length && at++);
     if (now().kind !== "end") unexpected();
     if (!chain.length) { last = values[0]; return; }
-    if (sign) { last = call(first, binary(sign, names.get(first), values[0]), starts[0]); return; }
+    if (sign) { last = give(first, binary(sign, names.get(first), values[0]), starts[0]); return; }
     const parts = left.length > 1 && values.length === 1 && Array.isArray(values[0]) ? values[0] : values;
     for (const [names] of chain) {
       if (names.length !== parts.length) trouble("sizes", { name: names.join(", "), expected: names.length, given: parts.length });
-      names.forEach((name, i) => { last = parts[i] = call(name, parts[i], starts[i] ?? starts[0]); });
+      names.forEach((name, i) => { last = parts[i] = give(name, parts[i], starts[i] ?? starts[0]); });
     }
   }
   while (at < tokens.length) {
@@ -224,7 +229,7 @@ function read(source, weights = {}) { // {root, names, moving}: the last value; 
     if (now().kind !== "end") statement();
     at++;
   }
-  if (last === null) trouble("nothing", {});
+  if (last === null) trouble("nothing");
   if (typeof last === "number") last = leaf(last, "input");
   if (isNode(last)) return { root: last, names, written };
   const [name = "y"] = [...names].find(([, value]) => value === last) ?? [];
