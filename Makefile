@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: demo test test-all check lint types coverage lab lessons peers bench dist clean
+.PHONY: demo test test-all check lint types coverage data lab lessons peers bench dist clean
 
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
@@ -35,6 +35,10 @@ coverage: $(VENV)/.coverage
 	$(BIN)/python -m coverage run -m pytest -q --numprocesses logical --dist loadfile engine nn tests/engine tests/nn
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+
+# The archives that the applications read their data from, in build/data: once, with a network
+data: $(VENV)/.test
+	$(BIN)/python notebooks/applications/data.py
 
 lab: $(VENV)/.lessons
 	$(BIN)/jupyter lab notebooks
