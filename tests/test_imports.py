@@ -42,6 +42,8 @@ ORDER = [
     "viz/formulas/__init__",
     "viz/player",
     "viz/player/__init__",
+    "viz/live",
+    "viz/live/__init__",
     "viz/training",
     "viz/training/__init__",
     "viz/classroom/worksheets",

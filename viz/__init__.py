@@ -1,7 +1,7 @@
 """Pictures of graphs, explanations of gradients, the step player, worksheets, and plots of networks.
 
-Each folder needs only those before it: graph, plots, formulas, player, training, classroom. Each folder's `__init__.py`
-says what is public in it, and in which order to read its files.
+Each folder needs only those before it: graph, plots, formulas, player, live, training, classroom. Each folder's
+`__init__.py` says what is public in it, and in which order to read its files.
 """
 
 from viz.classroom.check_engine import EngineReport, check_engine
@@ -21,6 +21,7 @@ from viz.formulas import (
     nudge,
 )
 from viz.graph import Drawing, draw_dot
+from viz.live import Chalkboard, chalkboard
 from viz.player import Player, play
 from viz.plots import (
     plot_confusion,
@@ -37,9 +38,10 @@ from viz.plots import (
 from viz.training import TrainingPlayer, play_training
 
 __all__ = [
-    "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "Nudge", "OrderReport", "Player",
-    "Practice", "Report", "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order", "check_engine",
-    "compare", "draw_dot", "explain", "formula", "mark", "nudge", "play", "play_training", "plot_confusion",
-    "plot_decision_boundary", "plot_find_lr", "plot_gradients", "plot_history", "plot_loss", "plot_loss_surface",
-    "plot_neurons", "practice", "random_directions", "set_theme", "worksheet", "worksheets",
+    "Chalkboard", "Comparison", "Drawing", "EngineReport", "Explanation", "Gradebook", "Nudge", "OrderReport",
+    "Player", "Practice", "Report", "TrainingPlayer", "Worksheet", "Worksheets", "backward_in_order",
+    "chalkboard", "check_engine", "compare", "draw_dot", "explain", "formula", "mark", "nudge", "play",
+    "play_training", "plot_confusion", "plot_decision_boundary", "plot_find_lr", "plot_gradients",
+    "plot_history", "plot_loss", "plot_loss_surface", "plot_neurons", "practice", "random_directions",
+    "set_theme", "worksheet", "worksheets",
 ]  # fmt: skip

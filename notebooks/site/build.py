@@ -21,6 +21,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 
 from notebooks.export import LINK, fold_outputs, run
 from notebooks.site import browser, reference
+from viz import chalkboard
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         *(["-t", "browser"] if runs else []),
     ]
     subprocess.run([sys.executable, "-m", "sphinx", *sphinx, source, options.to], check=True, cwd=ROOT)
+    chalkboard().save(options.to / "chalkboard.html")
     print(options.to / "index.html")
 
 

@@ -1,5 +1,6 @@
-// Byte code for all that a folder of Pyodide loads: its standard library, and each wheel, beside the sources, which stay.
-// Without it every visit compiles thousands of files. It is made by Pyodide itself: node bytecode.mjs PYODIDE FOLDER
+// Byte code for all that a folder of Pyodide loads: its standard library, and each wheel. Without it every visit compiles
+// thousands of files. It takes the place of the sources, but not of ours: the player's sliders are made of them.
+// It is made by Pyodide itself: node bytecode.mjs PYODIDE FOLDER
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -11,17 +12,16 @@ import compileall, py_compile, shutil, sys, zipfile
 from pathlib import Path
 
 def repack(name):
-    """Make a zip file with byte code of another. In a wheel it is never checked against the sources; the standard library is
-    imported from its zip file, where byte code is looked for in place of a source."""
+    """Make a zip file with byte code of another."""
     shutil.rmtree("/work", ignore_errors=True)
     zipfile.ZipFile("/old.zip").extractall("/work")
-    library = name == "python_stdlib.zip"
+    ours = name.startswith("chalkgrad-")
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    prefix = f"/lib/python{sys.version_info[0]}{sys.version_info[1]}.zip" if library else "/lib/site"
-    compileall.compile_dir("/work", quiet=2, legacy=library, invalidation_mode=mode, stripdir="/work", prependdir=prefix)
+    prefix = "/lib/site" if name.endswith(".whl") else f"/lib/python{sys.version_info[0]}{sys.version_info[1]}.zip"
+    compileall.compile_dir("/work", quiet=2, legacy=not ours, invalidation_mode=mode, stripdir="/work", prependdir=prefix)
     with zipfile.ZipFile("/new.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(Path("/work").rglob("*")):
-            if path.is_file() and not (library and path.suffix == ".py" and path.with_suffix(".pyc").exists()):
+            if path.is_file() and not (path.suffix == ".py" and path.with_suffix(".pyc").exists()):
                 archive.write(path, path.relative_to("/work"))
 `);
 const repack = py.globals.get("repack");

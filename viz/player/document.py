@@ -16,7 +16,7 @@ _SEND_INK = (
 )
 
 
-def document(title: str, lang: str, style: str, script: str, data: Any, before: str = "") -> str:
+def document(title: str, lang: str, style: str, script: str, data: Any, before: str = "", unpacked: str = "") -> str:
     """A whole page. Its content security policy allows only its own script and style, by their hashes.
 
     Args:
@@ -26,8 +26,9 @@ def document(title: str, lang: str, style: str, script: str, data: Any, before: 
         script: what runs in it. It finds the data as JSON in the element with the id ``data``.
         data: what JSON can hold.
         before: what runs before anything is drawn.
+        unpacked: another script, which the page makes of its data.
     """
-    scripts = " ".join(f"'{_hash(each)}'" for each in (before, script) if each)
+    scripts = " ".join(f"'{_hash(each)}'" for each in (before, script, unpacked) if each)
     policy = f"default-src 'none'; script-src {scripts}; style-src '{_hash(style)}'; base-uri 'none'"
     early = f"<script>{before}</script>\n" if before else ""
     return (
@@ -35,7 +36,7 @@ def document(title: str, lang: str, style: str, script: str, data: Any, before: 
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n{early}"
-        f'</head>\n<body>\n<script type="application/json" id="data">{_json(data)}</script>\n'
+        f'</head>\n<body>\n<script type="application/json" id="data">{json_in_page(data)}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
 
@@ -61,7 +62,7 @@ def frame(html: str, title: str, height: int) -> str:
     )
 
 
-def _json(data: Any) -> str:
+def json_in_page(data: Any) -> str:
     """JSON that is safe in a page: nothing in it can end the script element, which takes a ``<``, or a line."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<&\u2028\u2029":

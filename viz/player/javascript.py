@@ -17,14 +17,14 @@ import linecache
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from engine import ieee
-from engine.rules import Rule
+from engine.rules import FAMILIES, Rule
 from engine.steps import builtin_name
 
 # What JavaScript lacks, or does differently. An entry uses only those above it. `erfc` is the trapezoidal
@@ -49,6 +49,7 @@ _HELPERS = {
     "any": "(xs) => Number(xs.some(truth))",
     "all": "(xs) => Number(xs.every(truth))",
     "len": "(xs) => xs.length",
+    "range": "(n) => [...Array(n).keys()]",
     "tuple": "(xs) => xs",
     "isnan": "(x) => Number(x !== x)",
     "isinf": "(x) => Number(Math.abs(x) === Infinity)",
@@ -79,7 +80,7 @@ for _names, _module, _form in (
     ("acos acosh asin asinh atan atan2 atanh ceil cos cosh exp expm1 floor hypot log10 log1p log2", math, "Math.{}"),
     ("sin sinh sqrt tan tanh trunc", math, "Math.{}"),
     ("copysign erf erfc isfinite isinf isnan log pow", math, "{}"),
-    ("all any enumerate len map max min pow sum tuple zip", builtins, "{}"),
+    ("all any enumerate len map max min pow range sum tuple zip", builtins, "{}"),
     ("add mul neg pow sub truediv", operator, "{}"),
     ("abs", builtins, "Math.{}"),
     ("abs", operator, "Math.{}"),
@@ -93,16 +94,35 @@ _CALLS: dict[type[ast.AST], str] = {ast.Pow: "pow", ast.Mod: "mod", ast.FloorDiv
 _IEEE_TOTAL: CodeType = ieee.exp.__code__
 
 
+@dataclass(frozen=True)
+class Family:
+    """A family of rules in place of one rule: its entry is a function of the family's constants, and gives an entry.
+
+    Attributes:
+        member: any of its members. What its lambdas say must hold for all of them.
+    """
+
+    member: Rule
+
+    @property
+    def constants(self) -> list[str]:
+        """What the constants are called where the family is made."""
+        return list(inspect.signature(FAMILIES[self.member.name]).parameters)
+
+
 def rule_functions(
-    used: Sequence[tuple[Rule, int]], wrong: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None
+    used: Sequence[tuple[Rule | Family, int | None]],
+    wrong: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None,
 ) -> str:
     """The source of ``const RULES``, a list with an entry for each given pair of a rule and a number of operands.
+
+    Where the number is None, the partials are translated as the value is, for any number of operands, and not traced.
 
     An entry has ``value(...xs)``, a number, and ``partials(z, ...xs)``, a list of numbers. It is null if the rule is
     not exportable.
 
     Args:
-        used: the rules, each with its number of operands.
+        used: the rules, or families of rules, each with its number of operands.
         wrong: wrong partials, by the name of the mistake and that of the rule; as functions of (z, *xs) and the rule's
             constants. An entry has those for its rule as ``wrong``.
 
@@ -118,12 +138,15 @@ def rule_functions(
     })();
     """
     script = _Script()
+
+    def wrong_of(rule: Rule) -> Mapping[str, Callable[..., Any]]:
+        known = wrong if wrong and builtin_name(rule) else {}
+        return {name: by_rule[rule.name] for name, by_rule in known.items() if rule.name in by_rule}
+
     entries = [
-        script.entry(
-            rule, operands, {name: by_rule[rule.name] for name, by_rule in wrong.items() if rule.name in by_rule}
-        )
-        if wrong and builtin_name(rule)
-        else script.entry(rule, operands)
+        script.family(rule, operands, wrong_of(rule.member))
+        if isinstance(rule, Family)
+        else script.entry(rule, operands, wrong_of(rule))
         for rule, operands in used
     ]
     text = "".join(f"  {line}\n" for line in [*script.definitions, "return [", *[f"  {e}," for e in entries], "];"])
@@ -151,20 +174,36 @@ class _Untranslatable(Exception):
 
 
 class _Script:
-    """The functions that were asked for, as JavaScript; each after those that it calls."""
+    """The functions that were asked for, as JavaScript; each after those that it calls.
 
-    def __init__(self) -> None:
-        self.names: dict[FunctionType, str] = {}
+    Args:
+        around: what this script is a part of, if it is the inside of a function of constants.
+        constants: the names of those constants.
+    """
+
+    def __init__(self, around: "_Script | None" = None, constants: Sequence[str] = ()) -> None:
+        self.names: dict[Any, str] = {}
         self.definitions: list[str] = []
+        self.around, self.constants = around, frozenset(constants)
 
-    def entry(self, rule: Rule, operands: int, wrong: Mapping[str, Callable[..., Any]] | None = None) -> str:
+    def family(
+        self, family: Family, operands: int | None = None, wrong: Mapping[str, Callable[..., Any]] | None = None
+    ) -> str:
+        """A family as a function of its constants that gives what `entry` writes; or null."""
+        inside = _Script(self, family.constants)
+        entry = self.attempt(lambda: inside.entry(family.member, operands, wrong)) or "null"
+        body = " ".join([*inside.definitions, f"return {entry};"])
+        return f"({', '.join(f'${name}' for name in family.constants)}) => {{ {body} }}"
+
+    def entry(self, rule: Rule, operands: int | None, wrong: Mapping[str, Callable[..., Any]] | None = None) -> str:
         """A rule as an object of two functions, and of wrong partials where there are some; or null."""
 
         def write() -> str:
             value = self.reference(rule)
-            partials = self.attempt(lambda: _trace_partials(self, rule.partials, operands))
+            traced = operands is not None and not self.constants
+            partials = self.attempt(lambda: _trace_partials(self, rule.partials, operands or 0)) if traced else None
             others = (
-                f"{json.dumps(name)}: {_trace_partials(self, partials, operands, rule.constants)}"
+                f"{json.dumps(name)}: {_trace_partials(self, partials, operands or 0, rule.constants)}"
                 for name, partials in (wrong or {}).items()
             )
             more = f", wrong: {{{', '.join(others)}}}" if wrong else ""
@@ -193,6 +232,14 @@ class _Script:
             function = inspect.getclosurevars(function).nonlocals["function"]
         if function in _EQUIVALENTS:
             return _EQUIVALENTS[function]
+        if self.around and not _depends(function, self.constants):
+            return self.around.reference(function, name)
+        if function in FAMILIES.values():
+            if function not in self.names:
+                self.names[function] = f"family_{len(self.names)}"
+                sample = function(*range(len(inspect.signature(function).parameters)))
+                self.definitions.append(f"const {self.names[function]} = {self.family(Family(sample))};")
+            return self.names[function]
         if not isinstance(function, FunctionType):
             raise _Untranslatable(function)
         if function not in self.names:
@@ -200,6 +247,15 @@ class _Script:
             self.names[function] = f"{letters}_{len(self.names)}"
             self.definitions.append(f"const {self.names[function]} = {_translate(self, function)};")
         return self.names[function]
+
+
+def _depends(function: Any, constants: Collection[str]) -> bool:
+    """Whether a function, or one that it has from the function around it, uses constants of that name from there."""
+    if isinstance(function, Rule):
+        return _depends(function.value, constants)
+    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None) or ()
+    named = zip(code.co_freevars, cells) if code else ()
+    return any(name in constants or _depends(cell.cell_contents, constants) for name, cell in named)
 
 
 def _literal(number: Any) -> str:
@@ -220,9 +276,10 @@ def _translate(script: _Script, function: FunctionType) -> str:
     code, node = function.__code__, _syntax_tree(function)
     cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or ())}
     own = dict.fromkeys(code.co_varnames + code.co_cellvars)
+    constants = script.constants.intersection(code.co_freevars)
     outside = {**vars(builtins), **function.__globals__, **cells}
     lists = {node.args.vararg.arg} if node.args.vararg else set()
-    scope = _Scope(script, outside, frozenset(own), frozenset(lists))
+    scope = _Scope(script, outside, frozenset(own) | constants, frozenset(lists))
     defaults = function.__defaults__ or ()
     parameters = scope.parameters(node.args, [script.literal_or_name(default) for default in defaults])
     variables = [f"${name}" for name in own if name not in code.co_varnames[: len(parameters)]]
@@ -340,6 +397,8 @@ class _Scope:
                 return self.script.literal_or_name(self.outside_value(node))
             case ast.NamedExpr(target=name, value=value):
                 return f"({self.target(name)} = {self.expression(value)})"
+            case ast.BinOp(left=ast.Tuple(elts=[x]), op=ast.Mult(), right=n):
+                return f"Array({self.number(n)}).fill({self.expression(x)})"
             case ast.BinOp(left=x, op=op, right=y) if type(op) in _OPERATORS:
                 return f"({self.number(x)} {_OPERATORS[type(op)]} {self.number(y)})"
             case ast.BinOp(left=x, op=op, right=y) if type(op) in _CALLS:
@@ -372,9 +431,15 @@ class _Scope:
                 return f"(({', '.join(self.parameters(args))}) => {inner.expression(body)})"
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="index"), args=[x]) if name in self.own:
                 return f"${name}.indexOf({self.expression(x)})"
+            case ast.Call(func=ast.Call(func=maker, args=constants), args=args, keywords=[]) if self.is_family(maker):
+                made = f"{self.expression(maker)}({', '.join(map(self.expression, constants))})"
+                return f"{made}.value({', '.join(map(self.expression, args))})"
             case ast.Call(func=function, args=args, keywords=[]):
                 return f"{self.expression(function)}({', '.join(map(self.expression, args))})"
         raise _Untranslatable(ast.unparse(node))
+
+    def is_family(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and self.outside.get(node.id) in FAMILIES.values()
 
     def outside_value(self, node: ast.expr) -> Any:
         """The value of an outside name at the time when the page is written."""

@@ -136,21 +136,21 @@ class Player:
     @property
     def html(self) -> str:
         """The whole page. Its content security policy allows only its own script and style, by their hashes."""
-        style = _palette() + (_HERE / "page.css").read_text(encoding="utf-8")
+        style = palette() + part("page.css")
         wrong = {mistake.name: mistake.partials for mistake in MISTAKES if mistake.partials}
         parts = [name for name in PARTS if name != "order" or "firing" in self.graph]
         script = "\n".join(
             [
                 "(() => {",
                 rule_functions(self.rules, wrong),
-                *((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in parts),
+                *(part(f"{name}.js") for name in parts),
                 "})();",
             ]
         )
         words = LANGUAGES[self.lang] | (ORDERS[self.lang] if "firing" in self.graph else {})
         unsaid = _PYTHONS_WORDS if self.graph["modules"] else _PYTHONS_WORDS + _WORDS_OF_MODULES
         words = {key: text for key, text in words.items() if key not in unsaid}
-        theme = (_HERE / "theme.js").read_text(encoding="utf-8")
+        theme = part("theme.js")
         return document(
             self.title,
             self.lang,
@@ -185,7 +185,7 @@ class Player:
         return frame(self.html, self.title, self.height)
 
 
-def _palette() -> str:
+def palette() -> str:
     """The colours of the roles and of gradients, as CSS variables."""
     text = ""
     for palette, theme in ((LIGHT, ""), (DARK, "[data-theme=dark]")):
@@ -196,6 +196,11 @@ def _palette() -> str:
         ]
         text += f"@media screen{{{''.join(rules)}}}" if theme else "".join(rules)
     return text
+
+
+def part(name: str) -> str:
+    """A file of the folder `page`, which another page may use as well."""
+    return (_HERE / name).read_text(encoding="utf-8")
 
 
 def _number(x: float) -> float | str:
@@ -236,7 +241,7 @@ def _graph(
         "parents": [[index[parent] for parent in node.parents] for node in order],
         "locals": _local_derivatives(order),
         "rules": [rules[node.rule, len(node.parents)] if node.rule else -1 for node in order],
-        "formulas": [_formulas(rule, arity) for rule, arity in rules],
+        "formulas": [rule_formulas(rule, arity) for rule, arity in rules],
         "lines": {i: f"{Path(line.file).name}:{line.number}  {line.text}" for i, line in enumerate(lines) if line},
         "hints": _hints(order, {builtin_name(rule) for rule, _ in rules}, lang),
         "modules": clusters,
@@ -262,7 +267,7 @@ def _hints(order: Sequence[Value], rules: set[str], lang: str) -> dict[str, str]
     return several | {mistake.name: HINTS.get(lang, {}).get(mistake.name, mistake.hint) for mistake in possible}
 
 
-def _formulas(rule: Rule, arity: int) -> list[str]:
+def rule_formulas(rule: Rule, arity: int) -> list[str]:
     """The rule and its partials as MathML, with □0, □1 for the operands and □-1 for the result."""
     xs = [Name(f"□{i}") for i in range(arity)]
     try:

@@ -23,7 +23,6 @@ from viz.classroom.worksheets.marking import judge
 from viz.formulas.mistakes import MISTAKES
 from viz.graph.palette import gradient_limit, gradient_shade
 from viz.player.languages import ALL_PATHS, LANGUAGES
-from viz.player.player import PARTS
 from viz.player.squeeze import TOKEN, squeezed_script
 
 
@@ -415,8 +414,8 @@ def test_a_page_of_ten_nodes_is_small(lang):
 
 
 def test_the_script_is_written_so_that_it_can_be_squeezed():
-    for part in (*PARTS, "theme"):
-        text = (ROOT / "viz" / "player" / "page" / f"{part}.js").read_text(encoding="utf-8")
+    for path in (*(ROOT / "viz/player/page").glob("*.js"), *(ROOT / "viz/live/page").glob("*.js")):
+        text = path.read_text(encoding="utf-8")
         templates = [match[0] for match in TOKEN.finditer(text) if match["kept"] and match[0].startswith("`")]
         assert all(template.count("{") == template.count("}") for template in templates)
         assert not re.search(r"[\w)\]] ?/[\w(]", re.sub(r"//.*|/\*.*?\*/", "", strings_out(text)))

@@ -64,7 +64,7 @@ function show() {
   if (scene !== passes) { question.hidden = verdict.hidden = legend.hidden = true; }
   follow(these);
   clearTimeout(addressing);
-  if (location.protocol !== "about:") addressing = setTimeout(writeAddress, 200); // browsers limit how often it may change
+  addressing = setTimeout(writeAddress, 200); // browsers limit how often it may change
 }
 function go(to) { scene.at = Math.max(0, Math.min(scene.last, to)); if (scene === passes) ask(); show(); }
 
@@ -220,9 +220,12 @@ function address() {
   const at = G.views.indexOf(view), named = tool && tool !== "order" ? `&${tool}${TOOLS[tool].link?.() ?? ""}` : "";
   return `#${scene.at}${at === G.first ? "" : "&view=" + at}${named}${colouring ? "&colour" : ""}`;
 }
-function writeAddress() { if (location.hash !== address()) history.replaceState(null, "", address()); }
+function writeAddress() { // in a frame of another page, that page keeps it
+  if (G.address !== undefined) parent.postMessage({ address: address() }, "*");
+  else if (location.protocol !== "about:" && location.hash !== address()) history.replaceState(null, "", address());
+}
 function readAddress(start) {
-  const [at, ...parts] = location.hash.slice(1).split("&"), to = Number(at);
+  const [at, ...parts] = (location.hash || G.address || "").slice(1).split("&"), to = Number(at);
   if (start) openView(G.first);
   for (const part of parts) {
     const [name, ...values] = part.split(/[=,]/);

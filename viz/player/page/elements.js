@@ -1,8 +1,5 @@
-// The data of the page, and small functions for elements, numbers and words.
+// Small functions for elements, numbers and words.
 
-const G = JSON.parse(document.querySelector("#data").textContent);
-const W = G.words;
-const N = G.names.length, ROOT = N - 1;
 const SVG = "http://www.w3.org/2000/svg", MATH = "http://www.w3.org/1998/Math/MathML";
 
 function make(parent, tag, attributes = {}, text = "") {

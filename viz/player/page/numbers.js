@@ -1,6 +1,9 @@
-// The numbers: as Python computed them, or computed here with `RULES`, the graph's rules as functions; null stands for
-// one that could not be translated.
+// The data of the page. Its numbers are as Python computed them, or computed here with `RULES`, the graph's rules as
+// functions; null stands for one that could not be translated.
 
+const G = JSON.parse(document.querySelector("#data").textContent);
+const W = G.words;
+const N = G.names.length, ROOT = N - 1;
 const given = { values: G.values.map(decoded), locals: G.locals.map(row => row.map(decoded)) };
 let numbers = given;
 const moved = new Map(); // leaf -> the number that its slider has given it
