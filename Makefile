@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: demo test test-all check lint types coverage data lab lessons peers bench dist clean
+.PHONY: demo test test-all check lint types coverage data lab lessons peers bench dist site site-test clean
 
 demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
@@ -46,6 +46,14 @@ lab: $(VENV)/.lessons
 # Every lesson as a page for any browser, in build/lessons; `make lessons OPTIONS=--dark` for a dark room
 lessons: $(VENV)/.lessons
 	$(BIN)/python notebooks/export.py $(OPTIONS)
+
+# The site, in build/site: `make site OPTIONS=--no-browser` leaves out the lessons that run in a browser
+site: $(VENV)/.site
+	$(BIN)/python -m notebooks.site.build $(OPTIONS)
+
+# The site and the package, built and used: minutes of work for browsers
+site-test: $(VENV)/.test $(VENV)/.site
+	$(PYTEST) -m "" tests/site
 
 # The package, as it would be published, in dist
 dist: $(VENV)/.site

@@ -13,8 +13,9 @@ with derivatives. `functional`, `check`, `steps` and `names` are built on top; `
 machine code. What is in `__all__` is public.
 """
 
+from engine import rules
 from engine.check import GradientCheck, GradientError, check_gradients
-from engine.compiler.api import compile
+from engine.compiler.api import compile as compile
 from engine.functional import grad, gradients, hessian, jvp, value_and_grad
 from engine.functions import (
     clamp,
@@ -22,12 +23,12 @@ from engine.functions import (
     leaky_relu,
     log_softmax,
     logsumexp,
-    max,
     mean,
-    min,
     softmax,
-    sum,
 )
+from engine.functions import max as max
+from engine.functions import min as min
+from engine.functions import sum as sum
 from engine.modes import TraceError, detect_anomaly, no_grad, record_lines
 from engine.rules import (
     RULES,
@@ -57,7 +58,6 @@ from engine.rules import (
     logsigmoid,
     maximum,
     minimum,
-    pow,
     radians,
     reciprocal,
     relu,
@@ -73,15 +73,16 @@ from engine.rules import (
     tan,
     tanh,
 )
-from engine.rules import absolute as abs
 from engine.rules import equal as eq
 from engine.rules import greater as gt
 from engine.rules import less as lt
+from engine.rules import pow as pow
 from engine.selection import select, where
 from engine.steps import BackwardStep, ForwardStep
 from engine.value import Value
 
 __version__ = "0.1.0"
+abs = rules.absolute  # a name of our own, and not only of an import: type checkers let it be imported from here
 
 
 def __getattr__(name: str) -> object:

@@ -100,6 +100,17 @@ HEADING = re.compile(r"^#+ ", re.M)
 LINK = re.compile(r"(?<!!)\[([^][]*)\]\(([^)\s]+)\)")
 
 
+def run(notebook: nbformat.NotebookNode, theme: str = "light", folder: Path = HERE) -> None:
+    """Run the cells of a notebook from top to bottom, in its folder as in Jupyter, and keep what they show in it."""
+    NotebookClient(
+        notebook,
+        kernel_name="python3",
+        startup_timeout=600,  # however busy the machine
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],
+    ).execute(env={**os.environ, **PLOTS[theme], "TQDM_DISABLE": "1"})  # no progress bars on a page
+
+
 def page(notebook: nbformat.NotebookNode, title: str, theme: str = "light") -> str:
     """The HTML of a notebook that was run."""
     notebook = nbformat.from_dict(notebook)
@@ -178,12 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
     theme = "dark" if options.dark else "light"
     for path in options.lessons:
         notebook = nbformat.read(path, as_version=4)
-        NotebookClient(
-            notebook,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(path.resolve().parent)}},  # as in Jupyter
-            extra_arguments=["--log-level=ERROR"],
-        ).execute(env={**os.environ, "TQDM_DISABLE": "1", **PLOTS[theme]})  # on a page a bar would be a ladder
+        run(notebook, theme, path.resolve().parent)
         file = options.to / f"{path.stem}.html"
         write(page(notebook, title_of(notebook), theme), file)
         print(file)

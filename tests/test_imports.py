@@ -67,6 +67,7 @@ ORDER = [
     "viz/__init__",
     "notebooks",
     "notebooks/applications",
+    "notebooks/site",
 ]
 PACKAGES = ("engine", "nn", "viz")
 HEART = ("graph", "rules", "value", "functions")  # what to read, in this order, to understand reverse mode

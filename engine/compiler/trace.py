@@ -339,6 +339,8 @@ def machine_is_available() -> bool:
 @cache
 def why_no_machine() -> str:
     """Why numba can't be used here, and what to do; nothing if it can."""
+    if sys.platform == "emscripten":
+        return "in a browser there is no machine code"
     if find_spec("numba") is None:
         return "`pip install 'chalkgrad[fast]'` lets it make machine code"
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):

@@ -38,7 +38,7 @@ def plot_loss_surface(
 
     Args:
         loss: a function without arguments that returns the loss for the parameters' current numbers, as a Value or a
-            number; it is called `steps` times for a curve, `steps`² times for a map.
+            number; it is called once for each point of a curve or a map.
         parameters: the Values to change, or a module.
         path: snapshots of the numbers of all parameters, each like ``[p.data for p in parameters]``; or a dictionary
             from names to several such paths.

@@ -1070,6 +1070,13 @@ def forget_numba():
     trace._machine_or_warning.cache_clear()
 
 
+def test_in_a_browser_nobody_is_told_to_install_numba(monkeypatch):
+    forget_numba()
+    monkeypatch.setattr("sys.platform", "emscripten")
+    assert trace.why_no_machine() == "in a browser there is no machine code"
+    forget_numba()
+
+
 def test_without_numba_the_same_calls_give_the_same_numbers(monkeypatch):
     def answers():
         model = MLP(2, [3, 1], activation="tanh", rng=random.Random(0))

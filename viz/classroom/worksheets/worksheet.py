@@ -122,8 +122,8 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
 
     Args:
         seed: which worksheet.
-        difficulty: ``"easy"`` (3 or 4 of + - *), ``"medium"`` (4 to 6, also **2, relu, max and minus) or ``"hard"``
-            (6 to 8, also / and fractions).
+        difficulty: ``"easy"`` (3 or 4 of ``+ - *``), ``"medium"`` (4 to 6, also ``**2``, relu, max and minus) or
+            ``"hard"`` (6 to 8, also / and fractions).
         forward: whether to ask for the data of the operations too; if not, they are given.
 
     Raises:

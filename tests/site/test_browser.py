@@ -1,0 +1,176 @@
+"""The lessons in a browser: every cell of every notebook, in Chromium and in Firefox, served from a folder.
+
+The folder is built, or it is the one that the environment variable SITE names, such as build/site.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks.export import run
+from notebooks.site import browser as lessons
+from tests.paths import ROOT
+
+NOTEBOOKS = sorted(
+    path.relative_to(lessons.NOTEBOOKS).as_posix()
+    for path in (*lessons.NOTEBOOKS.glob("*.ipynb"), *lessons.NOTEBOOKS.glob("lessons/*.ipynb"))
+)
+READY = """(() => {
+  const widget = window.jupyterapp?.shell?.currentWidget;
+  return Boolean(widget?.content?.model?.cells?.length && widget.sessionContext?.isReady);
+})()"""
+START = """(() => {
+  window.jupyterapp.commands.execute("notebook:run-all-cells").then(
+    () => { window.ended = "ran"; }, (error) => { window.ended = String(error); });
+})()"""
+CELLS = """(() => {
+  const { cells } = window.jupyterapp.shell.currentWidget.content.model;
+  return JSON.stringify([...cells].filter((cell) => cell.type === "code").map((cell) => cell.toJSON()));
+})()"""
+# What differs from run to run, or from machine to machine: times, and advice on numba.
+CHANGES = re.compile(r"process_time|perf_counter|Timer|Profile|numba|getsizeof|tracemalloc")
+NUMBER = re.compile(r"[-−]?\d+\.?\d*(?:e[-+]?\d+)?")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder that is served."""
+    if "SITE" in os.environ:
+        return Path(os.environ["SITE"], "browser").resolve()
+    folder = tmp_path_factory.mktemp("site") / "browser"
+    parser = argparse.ArgumentParser()
+    lessons.add_options(parser)
+    if not lessons.build(folder, parser.parse_args([])):
+        pytest.skip("the lessons in a browser could not be built: what is missing was said on standard error")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    """Where the lessons are served."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def native():
+    """What the cells of a notebook show in Python's own process, by notebook."""
+    seen = {}
+
+    def shown(name):
+        if name not in seen:
+            notebook = nbformat.read(lessons.NOTEBOOKS / name, as_version=4)
+            os.environ["PYTHONPATH"] = str(ROOT)
+            run(notebook)
+            seen[name] = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        return seen[name]
+
+    return shown
+
+
+def wait_for(page, condition):
+    while not page.evaluate(condition):
+        time.sleep(0.3)
+
+
+def run_all(page, address, name):
+    """Open a notebook, run its cells, and return them."""
+    page.goto(f"{address}/notebooks/index.html?path={name}")
+    wait_for(page, READY)
+    page.evaluate(START)
+    wait_for(page, "Boolean(window.ended)")
+    assert page.evaluate("window.ended") == "ran"
+    return json.loads(page.evaluate(CELLS))
+
+
+def errors(cells):
+    return [
+        f"{''.join(cell['source'])[:80]}: {output['ename']}: {output['evalue']}"
+        for cell in cells
+        for output in cell["outputs"]
+        if output["output_type"] == "error"
+    ]
+
+
+def text(cell):
+    """What a cell shows, in plain text."""
+    parts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell["outputs"]]
+    return "".join("".join(part) for part in parts)
+
+
+def close(one, other):
+    """Whether two texts have the same numbers, but for the last digit that rounding decides."""
+    numbers = [[float(number.replace("−", "-")) for number in NUMBER.findall(each)] for each in (one, other)]
+    return len(numbers[0]) == len(numbers[1]) and numbers[0] == pytest.approx(numbers[1], rel=1e-3, abs=1e-6)
+
+
+CHAIN = """
+const [folder] = process.argv.slice(1);
+const { loadPyodide } = await import(folder + "/pyodide.mjs");
+const py = await loadPyodide({ indexURL: folder + "/", packages: ["chalkgrad"] });
+console.log(py.runPython(`
+from engine import Value
+a = x = Value(1.0)
+for _ in range(20_000):
+    x = x + 1.0
+x.backward()
+del x
+f"the gradient is {a.grad}"`));
+"""
+
+
+def test_a_long_chain_of_values_is_freed(folder):
+    """Newer Pyodides die of it, so this is what keeps the versions where they are."""
+    command = ["node", "--input-type=module", "-e", CHAIN, folder / "static" / "pyodide"]
+    assert "the gradient is 1.0" in subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def test_it_is_small_enough_for_a_stick_and_for_a_slow_line(folder):
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 60e6
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_cell_runs_in_chromium_and_shows_what_python_shows(browser, address, native, name):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    asked, complaints = [], []
+    context.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    cells = run_all(page, address, name)
+    assert errors(cells) == []
+    assert all(cell["execution_count"] for cell in cells if "".join(cell["source"]).strip())
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+    assert complaints == []
+    for cell, expected in zip(cells, native(name), strict=True):
+        source = "".join(cell["source"])
+        assert source == expected.source
+        if not CHANGES.search(source):
+            assert close(text(cell), text(expected)), source
+    assert "font cache" not in "".join(map(text, cells))
+    context.close()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_cell_runs_in_firefox(firefox, address, name):
+    cells = run_all(firefox.new_page(), address, name)
+    assert errors(cells) == []
+    assert all(cell["execution_count"] for cell in cells if "".join(cell["source"]).strip())
