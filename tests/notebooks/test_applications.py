@@ -31,9 +31,9 @@ SHORT = {
         lambda names: names["rows"]["chalkgrad"][0] < names["rows"]["film and person"][0],
     ),
     "sentiment": ("EPOCHS, SEEDS = 3, (0,)", lambda names: names["table"]["chalkgrad"][0] > 0.75),
-    "translation": ("EPOCHS, SEEDS = 3, (0,)", lambda names: (names["answers"] == names["Y_new"]).mean() > 0.8),
-    "topics": ("EPOCHS, SEEDS = 10, (0,)", lambda names: names["table"]["chalkgrad"][0] > 0.8),
-    "speech": ("EPOCHS, SEEDS = 8, (0,)", lambda names: names["shares"][0] > 0.85),
+    "translation": ("EPOCHS, SEEDS = 6, (0,)", lambda names: (names["answers"] == names["Y_new"]).mean() > 0.6),
+    "topics": ("EPOCHS, SEEDS = 10, (0,)", lambda names: names["table"]["chalkgrad"][0] > 0.7),
+    "speech": ("EPOCHS, SEEDS = 8, (0,)", lambda names: names["shares"][0] > 0.7),
     "steering": (
         "EPOCHS, ROUNDS, SEEDS = 20, 3, (0,)",
         lambda names: names["rows"]["imitation"][0] < names["rows"]["with feedback"][0] >= "2 of 8",

@@ -12,7 +12,7 @@ EXERCISES = {
     "topics.1": Exercise(
         right=lambda words: [word.lower()[:5] for word in words],
         mistakes=(
-            Mistake(lambda words: [word[:5] for word in words], "Make the letters small, too."),
+            Mistake(lambda words: "".join(word.lower()[:5] for word in words), "Keep them apart: return a list."),
             Mistake(lambda words: [word.lower()[:4] for word in words], "That is one letter too few."),
             Mistake(lambda words: [word.lower()[:6] for word in words], "That is one letter too many."),
             Mistake(lambda words: [word.lower() for word in words], "The words are not cut yet."),
