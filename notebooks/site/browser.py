@@ -234,6 +234,7 @@ def jupyterlite(work: Path, to: Path) -> None:
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
     shutil.move(work / "pyodide", to / "static" / "pyodide")
+    shutil.copy(to / "lab" / "favicon.ico", to)  # browsers ask for it there
     settings = {
         "disablePyPIFallback": True,
         "pyodideUrl": "./static/pyodide/pyodide.js",

@@ -59,6 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
         *(["-t", "browser"] if runs else []),
     ]
     subprocess.run([sys.executable, "-m", "sphinx", *sphinx, source, options.to], check=True, cwd=ROOT)
+    if runs:
+        shutil.copy(options.to / BROWSER / "favicon.ico", options.to)
     chalkboard().save(options.to / "chalkboard.html")
     print(options.to / "index.html")
 

@@ -69,6 +69,7 @@ def address(folder):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def errors(cells):
 def text(cell):
     """What a cell shows, in plain text."""
     parts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell["outputs"]]
-    return "".join("".join(part) for part in parts)
+    return re.sub(r" at 0x\w+", "", "".join("".join(part) for part in parts))
 
 
 def close(one, other):
