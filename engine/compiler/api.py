@@ -314,6 +314,10 @@ class Compiled:
             self._note_use(signature, found)
         return (found, expected) if found.compilable else (None, None)
 
+    def may_repeat(self, found: Specialization) -> bool:
+        """Whether it was used last, and can be used again for the same signature with nothing to check."""
+        return found is self._latest and found.calls < found.trusted_until and self._guard.holds()
+
     def _note_use(self, signature: Signature, found: Specialization) -> None:
         """Keep it as the one that was used last."""
         with self._lock:

@@ -5,19 +5,19 @@ from these alone. All else has a row of places, a lane for each example.
 """
 
 from array import array
-from collections.abc import Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine.compiler.layer_kernel import row_size
 from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.pytree import Group
 from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_batch
 from engine.compiler.tape import Tape
 from engine.nary_rules import dot
-from engine.rules import Rule
+from engine.rules import Rule, relu
 
 LANES = 120  # at most: 15 cache lines, an odd number, against cache-set conflicts between rows
 _ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own cache holds
@@ -51,18 +51,22 @@ class BatchedProgram(Program):
         super().__init__()
         self.tape, self.columns = tape, columns
         instructions, outputs, uniform, rows = _placed(tape, varying)
-        instructions = list(_ordered(instructions, uniform))
+        fixed = range(len(tape.parameters), tape.leaves - varying)  # the places of what is no parameter
+        instructions, outputs, rows = _in_layers(instructions, outputs, uniform, rows, varying, fixed)
         uniform = (uniform + 8) // 8 * 8  # one extra place that stays 0, and room so that rows begin at a cache line
         stride = max(8, min(LANES, _ROOM // rows // 8 * 8))
 
         def absolute(places: list[int]) -> list[int]:
             return [place if place >= 0 else uniform + ~place * stride for place in places]
 
-        program, starts = array("I"), array("I")
+        program, starts, widest = array("I"), array("I"), 0
         codes: dict[tuple[Rule | str, int, bool], int] = {}
         for each in instructions:
             operands, results = absolute(each.operands), absolute(each.results)
-            if each.indices:
+            if each.what == "layer":
+                widest = max(widest, row_size.py_func(each.indices[1]))
+                integers = [*each.indices, results[0], uniform + rows * stride, *results[1:], *operands]
+            elif each.indices:
                 integers = [len(operands), *operands, *chain.from_iterable(zip(each.indices, results))]
             else:
                 integers = [*results, *operands]
@@ -73,12 +77,12 @@ class BatchedProgram(Program):
         self.kernels = KernelTable(codes)
         self.address = driver(run_batch).address
         self.outputs = np.array(absolute(outputs), np.int64)
-        self.size = uniform + rows * stride
+        self.size = uniform + (rows + widest) * stride
         parameters = len(tape.parameters)
         self.constants = slice(parameters, parameters + len(tape.constants))
         self.fields = {
             "runs": len(starts), "size": self.size, "first_parameter": 0, "parameter_count": parameters,
-            "uniform": uniform, "stride": stride, "rows": rows,
+            "uniform": uniform, "stride": stride, "rows": rows, "input_rows": varying,
             "shared_runs": sum(each.results[0] >= 0 for each in instructions), "output_count": len(tape.outputs),
         }  # fmt: skip
 
@@ -90,10 +94,7 @@ class BatchedProgram(Program):
             inputs: the examples.
             seed: what the gradient of the first output is in each example; 0 for no gradients.
         """
-        if inputs is job.group and not job.examples_moved():
-            for array, column in job.copies:  # its numbers may have changed
-                array[...] = column
-        else:
+        if inputs is not job.group or not job.read_again():
             job.bind_examples(inputs)
             for i, x in enumerate(inputs.shared, self.constants.stop):
                 job.memory[i] = x
@@ -161,36 +162,82 @@ def _placed(tape: Tape, varying: int) -> tuple[list[Instruction], list[int], int
     return instructions, [in_a_row(place[slot]) for slot in tape.outputs], uniform, rows
 
 
-def _ordered(instructions: list[Instruction], zero: int) -> Iterator[Instruction]:
-    """What all lanes share first; then by topological level, and in a level dots of the same inputs four at a time.
+def _in_layers(
+    instructions: list[Instruction], outputs: list[int], zero: int, rows: int, varying: int, fixed: range
+) -> tuple[list[Instruction], list[int], int]:
+    """What all lanes share first; then by topological level, and in a level all dots of the same inputs as one.
 
-    No two of a level depend on each other. `zero` is the place that stands for the bias of a dot without one.
+    With them goes the relu that alone uses each, if all of them have one. No two of a level depend on each other.
+    `zero` is the place that stands for the bias of a dot without one; `varying` is how many of the first rows come from
+    outside, and `fixed` are places, so that nobody reads their gradients. Gives the instructions, the outputs, and how
+    many rows there are now.
     """
+    unread = {~row for row in range(varying)}
+    unread |= {each.results[0] for each in instructions if each.what == "broadcast" and each.operands[0] in fixed}
+    users: dict[int, list[Instruction | None]] = {}
+    for each in instructions:
+        for place in each.operands:
+            users.setdefault(place, []).append(each)
+    for place in outputs:
+        users.setdefault(place, []).append(None)
     levels: dict[int, int] = {}
     kinds: dict[Any, int] = {}
     ranked: list[tuple[bool, int, int, Instruction]] = []
     for each in instructions:
         level = 1 + max((levels.get(place, 0) for place in each.operands), default=0)
         levels.update(dict.fromkeys(each.results, level))
-        kind = kinds.setdefault(_shared_inputs(each), len(kinds))
+        kind = kinds.setdefault(_shared_inputs(each, unread), len(kinds))
         ranked.append((each.results[0] < 0, level, kind, each))
     ranked.sort(key=itemgetter(0, 1, 2))
+    ordered: list[Instruction] = []
+    fused: set[int] = set()  # the results of the relus that a layer does
     for _, group in groupby(ranked, itemgetter(0, 1, 2)):
-        alike = [each for *_, each in group]
-        inputs = _shared_inputs(alike[0])
-        while inputs and len(alike) >= 4:
-            four, alike = alike[:4], alike[4:]
-            results = [each.results[0] for each in four]
-            weights = [each.operands[0] for each in four]
-            biases = [each.operands[-1] if len(each.operands) % 2 else zero for each in four]
-            yield Instruction("dot4", [*weights, *biases, *inputs], results, [])
-        yield from alike
+        alike = [each for *_, each in group if each.results[0] not in fused]
+        inputs = _shared_inputs(alike[0], unread) if len(alike) > 1 else ()
+        if not inputs:
+            ordered += alike
+            continue
+        results = [each.results[0] for each in alike]
+        after = [users.get(place, []) for place in results]
+        with_relu = all(len(them) == 1 and them[0] is not None and them[0].what is relu for them in after)
+        if with_relu:
+            results = [each.results[0] for (each,) in after if each is not None]
+            fused.update(results)
+        weights = [each.operands[0] for each in alike]
+        biases = [each.operands[-1] if len(each.operands) % 2 else zero for each in alike]
+        is_read = not unread.issuperset(inputs)
+        numbers = [len(results), len(inputs), int(with_relu), int(is_read)]
+        ordered.append(Instruction("layer", [*weights, *biases, *inputs], [~rows, *results], numbers))
+        rows += 1
+    return _renumbered(ordered, outputs, varying)
 
 
-def _shared_inputs(each: Instruction) -> tuple[int, ...]:
-    """The inputs of a dot that all are in lanes, if its weights are shared by all and contiguous; else nothing."""
+def _renumbered(
+    instructions: list[Instruction], outputs: list[int], varying: int
+) -> tuple[list[Instruction], list[int], int]:
+    """The same without the rows that nobody uses; and how many are left. Those of the inputs stay the first."""
+    used = {*range(varying), *(~place for place in outputs if place < 0)}
+    for each in instructions:
+        used.update(~place for place in chain(each.operands, each.results) if place < 0)
+    rows = {row: i for i, row in enumerate(sorted(used))}
+
+    def renumber(places: list[int]) -> list[int]:
+        return [place if place >= 0 else ~rows[~place] for place in places]
+
+    found = [Instruction(what, renumber(ops), renumber(results), more) for what, ops, results, more in instructions]
+    return found, renumber(outputs), len(rows)
+
+
+def _shared_inputs(each: Instruction, unread: set[int]) -> tuple[int, ...]:
+    """The inputs of a dot that all are in lanes, if its weights are shared by all and contiguous; else nothing.
+
+    None is there twice, but for those whose gradients nobody reads: such as the zero around an image.
+    """
     n = len(each.operands) // 2
     weights, inputs, bias = each.operands[:n], each.operands[n : 2 * n], each.operands[2 * n :]
     if each.what is not dot or not n or min(weights[:1] + bias) < 0 or max(inputs) >= 0:
+        return ()
+    read = [place for place in inputs if place not in unread]
+    if len({*read}) < len(read):
         return ()
     return tuple(inputs) if weights == [*range(weights[0], weights[0] + n)] else ()

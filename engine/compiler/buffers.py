@@ -9,7 +9,7 @@ Why the class of a live Value is switched: a plain Value then costs its reader n
 asked at each read costs 39 ns, numbers that are always in arrays 53 ns a read and 1.3 times the plain training, and to
 copy 337 parameters in and out at each step 20 µs, most of what a whole compiled step takes.
 
-A `Binding` tells machine code one address for each parameter of a compiled function, whichever buffers they are in.
+A `Binding` tells machine code where the parameters of a compiled function are, whichever buffers they are in.
 What is in no optimizer's buffer, such as a frozen parameter, is adopted by a buffer of the binding's own.
 """
 
@@ -155,7 +155,7 @@ class Binding:
     Attributes:
         values: the Values.
         buffers: the buffers that have them, each once.
-        data, grad: an address for each number and for each gradient, once `in_buffers` was true.
+        data, grad: where the numbers and the gradients are, as `runtime.blocks`, once `in_buffers` was true.
     """
 
     def __init__(self, values: Iterable[Value]) -> None:
@@ -197,8 +197,9 @@ class Binding:
 
             from engine.compiler import runtime
 
-            data = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
-            grad = data + [8 * len(owner.values) for owner in owners]
+            addresses = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
+            behind = np.array([8 * len(owner.values) for owner in owners], np.int64)
+            data, grad = runtime.blocks(addresses), runtime.blocks(addresses + behind)
             zeros = np.zeros(len(owners))
             # All or nothing, even if a cell is interrupted: no signal arrives in the middle of this assignment.
             self.data, self.grad, self._zeros, self._machine, self.buffers = data, grad, zeros, runtime, buffers
@@ -218,11 +219,15 @@ class Binding:
             return
         with lock:
             if self.in_buffers(adopt=True):
-                self._machine.add_at(self.grad, gradients)
+                self._move(gradients, self._machine.ADD)
                 self.note_gradients()
             else:
                 for value, gradient in zip(self.values, gradients.tolist()):
                     value.grad = (value.grad or 0.0) + gradient
+
+    def _move(self, numbers: Any, how: int) -> None:
+        where = self.grad.__array_interface__["data"][0]
+        self._machine.move_at(where, len(self.grad), numbers.__array_interface__["data"][0], how)
 
     def note_gradients(self) -> None:
         """All of them have a gradient from now on."""
@@ -240,10 +245,10 @@ class Binding:
         with np.errstate(all="ignore"), lock:
             self.in_buffers(adopt=True)
             gradients = np.empty(len(self.values))
-            self._machine.load_at(self.grad, gradients)
+            self._move(gradients, self._machine.LOAD)
             gradients = np.ascontiguousarray(change(gradients), float)
             self.in_buffers(adopt=True)  # once more, if `change` has asked a Value for a number
-            self._machine.store_at(self.grad, gradients)
+            self._move(gradients, self._machine.STORE)
             for buffer in self.buffers:
                 if buffer.without_grad:
                     buffer.grad[[value in buffer.without_grad for value in buffer.values]] = 0.0
@@ -252,7 +257,7 @@ class Binding:
         """Set the gradient of every Value to 0."""
         with lock:
             if self.in_buffers():
-                self._machine.store_at(self.grad, self._zeros)
+                self._move(self._zeros, self._machine.STORE)
                 self.note_gradients()
                 return
         for value in self.values:

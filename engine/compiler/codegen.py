@@ -155,6 +155,12 @@ def as_arrays(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
     return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))
 
 
+@numba.njit(**DEVICE_ONLY)
+def zero_absorbs(gradient: Any, number: Any) -> Any:  # pragma: no cover
+    """The product, where 0 · inf and 0 · nan are 0, as in `engine.graph.chain_rule`."""
+    return gradient * number if gradient != 0.0 and number != 0.0 else 0.0
+
+
 @dataclass(frozen=True)
 class NumbaFunction:
     """A function for numba, and a text that differs whenever it, or anything that it uses, differs."""

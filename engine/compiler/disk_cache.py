@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -34,6 +34,7 @@ from engine.modes import PACKAGES
 
 OPTIONS = {"error_model": "numpy", "boundscheck": False}  # division by zero follows IEEE 754, as in the plain engine
 DEVICE_ONLY = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # for what only machine code calls
+NOTICED = 1.0  # seconds
 MONTH = 30 * 24 * 3600.0  # in seconds; the cache of a version that was not used for so long is removed
 
 
@@ -51,7 +52,8 @@ def jit_cached(make: Any, *args: Any, **options: Any) -> Callable[[Any], Any]:
             function = kept
         for _ in range(2):
             try:
-                return make(*args, cache=True, **options)(function)
+                with _timed():
+                    return make(*args, cache=True, **options)(function)
             except numba.errors.NumbaError:  # it can't be compiled
                 raise
             except RuntimeError:  # there is no folder to write to
@@ -64,6 +66,20 @@ def jit_cached(make: Any, *args: Any, **options: Any) -> Callable[[Any], Any]:
         return make(*args, **options)(function)
 
     return decorate
+
+
+_seconds = 0.0  # how long machine code has been made in this process
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    """A block that makes machine code, or finds it on disk. Where it takes over a second, a terminal is told why."""
+    global _seconds
+    begin = time.perf_counter()
+    yield
+    before, _seconds = _seconds, _seconds + time.perf_counter() - begin
+    if before < NOTICED <= _seconds and sys.stderr is not None and sys.stderr.isatty():
+        print("chalkgrad: making machine code, once; the next time it is found on disk", file=sys.stderr)
 
 
 def folder() -> Path:

@@ -4,9 +4,9 @@ The update rule is recorded as a compiled function is, with Values in the place 
 included: a learning rate may change. Its tape becomes an `UpdateKernel`, one loop over all parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
-from operator import is_not
+from operator import is_, is_not, itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -55,6 +55,8 @@ class FusedOptimizer:
 
     Attributes:
         buffer: where their numbers are, from the first compiled step on.
+        repeat: the last step once more, for the same function and arguments: it gives None, and has done nothing, where
+            anything that the step depends on is not as it was. None if there is no such step.
     """
 
     def __init__(self, parameters: Sequence[Value]) -> None:
@@ -69,6 +71,7 @@ class FusedOptimizer:
         self._memory: list[Any] = []
         self._count = 0  # how many attributes the optimizer has
         self._path: FastPath | None = None
+        self.repeat: Callable[[Callable[..., Value], tuple[Any, ...]], float | None] | None = None
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, wherever it is."""
@@ -98,23 +101,28 @@ class FusedOptimizer:
             optimizer.steps -= not done
         return done
 
-    def minimize(self, optimizer: UpdateRule, loss: Compiled, how: str, args: tuple[Any, ...]) -> float | None:
+    def minimize(
+        self, optimizer: UpdateRule, function: Callable[..., Value], how: str, args: tuple[Any, ...]
+    ) -> float | None:
         """A whole step, if all is prepared by one that was done bit by bit; gives the loss before it.
 
         Args:
             optimizer: whose update rule it is.
-            loss: what is to become smaller.
+            function: what is to become smaller: a `Compiled`, or its `mean` or `sum`.
             how: ``"call"``, ``"mean"`` or ``"sum"``.
             args: the arguments of that.
         """
-        buffer, path = self.buffer, self._path
-        if self._kernel is None or not buffer.live or mode.get() is not NORMAL:
+        self.repeat = None
+        loss: Any = getattr(function, "__self__", function)
+        path = self._path
+        if self._kernel is None or not self.buffer.live or mode.get() is not NORMAL:
             return None
 
         # Which program is it?
         inputs: Any = []
         if how == "call":
-            specialization, expected = loss.specialize(flatten_args(args, {}, inputs), [inputs])
+            signature = flatten_args(args, {}, inputs)
+            specialization, expected = loss.specialize(signature, [inputs])
             if not _NUMBERS.issuperset(map(type, inputs)):
                 return None
         else:
@@ -126,58 +134,132 @@ class FusedOptimizer:
                 inputs, *others = batch.groups()
                 if others:
                     return None
-            specialization, expected = loss.specialize(inputs.signature, inputs)
+            signature = inputs.signature
+            specialization, expected = loss.specialize(signature, inputs)
         if specialization is None or expected is not None or specialization.result != NUMBER:
             return None
         program: Program
+        seen_before = True
         if how == "call":
             program, seed = specialization.scalar, 1.0
         else:
             if path is None or path.specialization is not specialization:
+                seen_before = False
                 path = self._path = FastPath(specialization, batch, inputs, specialization.batched(inputs))
             program, seed = path.program, 1 / batch.size if how == "mean" else 1.0
 
-        # Run it, and update the parameters if all is finite and nobody has changed one meanwhile.
-        parameters = specialization.parameters
-        try:
-            job = program.free.pop()
-        except IndexError:
-            job = program.take()
-        job.updated = 0
-        optimizer.steps += 1
+        # Which update is it?
+        optimizer.steps += 1  # some rules divide by what is 0 before the first step
         try:
             kernel = self._update_kernel(optimizer)
-            if kernel is None:
-                return None
+        finally:
+            optimizer.steps -= 1
+        if kernel is None:
+            return None
+        job = program.take()
+        try:
             program.bind(job, inputs, seed)
-            version = versions.current
             is_bound = job.epoch == buffers.epoch and job.update_kernel is kernel
-            if not is_bound and not self._bind(job, parameters, kernel):
+            if not is_bound and not self._bind(job, specialization.parameters, kernel):
                 return None  # some numbers are in Values
-            if not kernel.call_driver(program.address, job.address):
-                return None  # some numbers are not finite
-            number: float = job.total * seed
-            if not isfinite(number):
-                return None
-            own, numbers = vars(optimizer), kernel.numbers
-            with buffers.lock:
-                if buffers.epoch != job.epoch:
-                    return None  # another thread has read a parameter
-                for each in parameters.buffers:
-                    if each.version > version:
-                        return None  # another thread has made a step
+            number = self._train(optimizer, program.address, job, kernel, specialization.parameters, seed)
+        finally:
+            program.free.append(job)
+        if number is not None and seen_before:
+            known = batch if how != "call" else signature
+            self.repeat = self._repeated(optimizer, function, known, inputs, specialization, program, kernel, seed)
+        return number
+
+    def _train(
+        self, optimizer: UpdateRule, driver: int, job: "Job", kernel: "UpdateKernel", parameters: Binding, seed: float
+    ) -> float | None:
+        """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile."""
+        version = versions.current
+        if not kernel.call_driver(driver, job.address):
+            return None  # some numbers are not finite
+        number: float = job.total * seed
+        if not isfinite(number):
+            return None
+        own, numbers, buffer = vars(optimizer), kernel.numbers, self.buffer
+        with buffers.lock:
+            if buffers.epoch != job.epoch:
+                return None  # another thread has read a parameter
+            for each in parameters.buffers:
+                if each.version > version:
+                    return None  # another thread has made a step
+            job.updated = 0
+            optimizer.steps += 1
+            try:
                 for k, name in enumerate(self._names):
                     numbers[k] = own[name]
                 buffer.version = buffer.latest = versions.bump()
                 kernel.call_driver(kernel.apply_address, job.address)
-                if not job.noted:
-                    buffer.without_grad.clear()
-                    parameters.note_gradients()
-                    job.noted = True
-            return number
-        finally:
-            optimizer.steps -= not job.updated
-            program.free.append(job)
+            finally:
+                optimizer.steps -= not job.updated
+            if not job.noted:
+                buffer.without_grad.clear()
+                parameters.note_gradients()
+                job.noted = True
+        return number
+
+    def _repeated(
+        self,
+        optimizer: UpdateRule,
+        function: Callable[..., Value],
+        known: Any,  # the `Batch`, or for a call on one example its signature
+        inputs: Any,
+        specialization: Specialization,
+        program: "Program",
+        kernel: "UpdateKernel",
+        seed: float,
+    ) -> Callable[[Callable[..., Value], tuple[Any, ...]], float | None]:
+        """What `repeat` is after such a step: all that `minimize` looks up is known, and asked only if it still is so.
+
+        It asks what can change an answer; tests/engine/compiler/test_repeated_steps.py has a case for each question.
+        """
+        loss: Any = getattr(function, "__self__", function)
+        batch = known if isinstance(known, Batch) else None
+        own, state, parameters, guard = vars(optimizer), optimizer.state, specialization.parameters, self._guard
+        attributes, names = len(own), [*self._fixed, "parameters", "state"]
+        fixed, now = [own[name] for name in names], itemgetter(*names)
+        leaves, count, memory = own["parameters"], len(self.buffer.values), [*state.values()]
+        free, driver = program.free, program.address
+        arrays = () if batch is None else (*batch.args,)
+
+        def repeat(function_: Callable[..., Value], args: tuple[Any, ...]) -> float | None:
+            if function_ != function or mode.get() is not NORMAL:
+                return None
+            if batch is not None:
+                if len(args) != len(arrays) or not all(map(is_, args, arrays)):
+                    return None
+            else:
+                numbers: list[float] = []
+                if flatten_args(args, {}, numbers) != known or not _NUMBERS.issuperset(map(type, numbers)):
+                    return None
+            if len(own) != attributes or len(leaves) != count or not all(map(is_, now(own), fixed)):
+                return None  # a setting of the optimizer, or its parameters
+            if not all(map(is_, state.values(), memory)) or not guard.holds() or not loss.may_repeat(specialization):
+                return None
+            try:
+                job = free.pop()
+            except IndexError:  # another thread runs it
+                return None
+            try:
+                if job.update_kernel is not kernel:
+                    return None
+                if batch is None:
+                    program.bind(job, numbers, seed)
+                elif job.group is inputs and job.read_again():
+                    job.seed = seed
+                else:
+                    return None
+                number = self._train(optimizer, driver, job, kernel, parameters, seed)
+                specialization.calls += number is not None
+                return number
+            finally:
+                free.append(job)
+
+        return repeat
 
     def _bind(self, job: "Job", parameters: Binding, kernel: "UpdateKernel") -> bool:
         """Tell a job where the parameters are and how they are updated; False if they are in no buffers."""
@@ -186,7 +268,7 @@ class FusedOptimizer:
             job.bind_parameters(parameters)
             if job.bound is None or not self.buffer.live:
                 return False
-            job.gradient_addresses = parameters.grad.ctypes.data
+            job.gradient_blocks = parameters.grad.ctypes.data
             job.updated_gradients, job.updated_count = self.buffer.grad.ctypes.data, len(self.buffer.values)
             job.update, job.update_arguments = kernel.address, kernel.arguments
             job.update_kernel, job.epoch = kernel, buffers.epoch
@@ -242,7 +324,8 @@ class FusedOptimizer:
         return kernel
 
     def _define_rule(self, optimizer: UpdateRule) -> None:
-        kind, own = type(optimizer), {name: x for name, x in vars(optimizer).items() if name not in _APART}
+        kind: Any = type(optimizer)
+        own = {name: x for name, x in vars(optimizer).items() if name not in _APART}
         names = self._names = [name for name, x in own.items() if type(x) in _NUMBERS]
         fixed = self._fixed = {name: x for name, x in own.items() if name not in names}
         self._refused = not all(isinstance(x, (bool, str, tuple, NoneType)) for x in fixed.values())  # it may change
@@ -257,7 +340,8 @@ class FusedOptimizer:
             return updated
 
         self._rule, self._kernel, self._count = compile(update), None, len(vars(optimizer))
-        self._guard = Guard(lambda: kind.update)  # what the rule sees besides the optimizer's attributes
+        # What the rule sees besides the optimizer's attributes, and whether a step is still one of `Optimizer`.
+        self._guard = Guard(lambda: (kind.update, kind.step, kind.zero_grad))
 
 
 _NUMBERS = {float, int}

@@ -14,18 +14,18 @@ import numba
 import numpy as np
 
 from engine import ieee, nary_rules
-from engine.compiler.codegen import as_arrays, to_numba
+from engine.compiler.codegen import as_arrays, to_numba, zero_absorbs
 from engine.compiler.disk_cache import DEVICE_ONLY
+from engine.compiler.layer_kernel import layer, layer_back
 from engine.compiler.simd import (
     add,
     fused_multiply_add,
-    horizontal_sum,
+    load4,
     multiply,
-    multiply_add,
     pack4,
+    splat4,
     store,
     transpose4,
-    vector,
 )
 
 exp_difference = to_numba(ieee.exp_difference).code
@@ -69,12 +69,6 @@ def dot_lanes(xs, ys, width):
     for lane in range(width):
         total += xs[lane] * ys[lane]
     return total
-
-
-@numba.njit(**DEVICE_ONLY)
-def zero_absorbs(gradient, number):
-    """The product, where 0 · inf and 0 · nan are 0, as in `engine.graph.chain_rule`."""
-    return gradient * number if gradient != 0.0 and number != 0.0 else 0.0
 
 
 # dot. Operands: the result, n weights, n inputs, and optionally a bias.
@@ -165,74 +159,6 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
             gbs = g[bias : bias + width]
             for lane in range(width):
                 gbs[lane] += gs[lane]
-
-
-# dot4: four dots of the same inputs at once, over lanes, whose weights are shared and contiguous. Operands: the four
-# results, the first weight of each, the four biases, and the inputs.
-
-load8, splat8 = vector(8)
-load4, splat4 = vector(4)
-
-
-def dot4(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
-    n, xs = count - 12, operands[12:count]
-    w0, w1, w2, w3 = _rows(operands, v, n)
-    for lane in range(0, width, 8):
-        z0, z1 = splat8(v[operands[8]]), splat8(v[operands[9]])
-        z2, z3 = splat8(v[operands[10]]), splat8(v[operands[11]])
-        for k in range(n):
-            x = load8(v, xs[k] + lane)
-            z0, z1 = multiply_add(z0, w0[k], x), multiply_add(z1, w1[k], x)
-            z2, z3 = multiply_add(z2, w2[k], x), multiply_add(z3, w3[k], x)
-        store(v, operands[0] + lane, z0)
-        store(v, operands[1] + lane, z1)
-        store(v, operands[2] + lane, z2)
-        store(v, operands[3] + lane, z3)
-
-
-def dot4_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
-    n, xs = count - 12, operands[12:count]
-    w0, w1, w2, w3 = _rows(operands, v, n)
-    u0, u1, u2, u3 = _rows(operands, g, n)
-    whole = 0.0
-    for i in range(4):
-        arrived = sum_lanes(g[operands[i] : operands[i] + width], width)
-        g[operands[8 + i]] += arrived
-        whole += sum_lanes(v[operands[i] : operands[i] + width], width) + arrived
-    if not math.isfinite(whole):  # perhaps a factor is not
-        for lane in range(width):
-            for i in range(4):
-                upstream, w = g[operands[i] + lane], operands[i + 4]
-                if upstream != 0.0:
-                    for k in range(n):
-                        g[w + k] += zero_absorbs(upstream, v[xs[k] + lane])
-                        g[xs[k] + lane] += zero_absorbs(upstream, v[w + k])
-    else:
-        z0, z1, z2, z3 = operands[0], operands[1], operands[2], operands[3]
-        for k in range(n):
-            x = xs[k]
-            s0 = s1 = s2 = s3 = splat4(0.0)
-            a0, a1, a2, a3 = splat4(w0[k]), splat4(w1[k]), splat4(w2[k]), splat4(w3[k])
-            for lane in range(0, width, 4):
-                g0, g1, g2, g3 = load4(g, z0 + lane), load4(g, z1 + lane), load4(g, z2 + lane), load4(g, z3 + lane)
-                gx = fused_multiply_add(fused_multiply_add(load4(g, x + lane), a0, g0), a1, g1)
-                store(g, x + lane, fused_multiply_add(fused_multiply_add(gx, a2, g2), a3, g3))
-                vx = load4(v, x + lane)
-                s0, s1 = fused_multiply_add(s0, vx, g0), fused_multiply_add(s1, vx, g1)
-                s2, s3 = fused_multiply_add(s2, vx, g2), fused_multiply_add(s3, vx, g3)
-            u0[k] += horizontal_sum(s0)
-            u1[k] += horizontal_sum(s1)
-            u2[k] += horizontal_sum(s2)
-            u3[k] += horizontal_sum(s3)
-
-
-@numba.njit(**DEVICE_ONLY)
-def _rows(operands, numbers, n):
-    """The four rows of weights, or of their gradients."""
-    a, b, c, d = operands[4], operands[5], operands[6], operands[7]
-    return numbers[a : a + n], numbers[b : b + n], numbers[c : c + n], numbers[d : d + n]
 
 
 # contiguous dot: a run of dots of one example, whose weights, inputs and results are each contiguous. Operands of each
@@ -546,6 +472,6 @@ NARY_KERNELS = {
     "softmax": (softmax, softmax_back),
     "log_softmax": (log_softmax, log_softmax_back),
     "broadcast": (broadcast, broadcast_back),
-    "dot4": (dot4, dot4_back),
+    "layer": (layer, layer_back),
     "contiguous dot": (contiguous_dot, contiguous_dot_back),
 }

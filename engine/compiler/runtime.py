@@ -22,6 +22,7 @@ from engine.compiler.codegen import SIGNATURE, Kernel, Uncompilable, compile_ker
 from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.pytree import Group
+from engine.compiler.simd import load4, store, transpose4
 from engine.compiler.tape import Tape
 from engine.rules import Rule
 from engine.steps import builtin_name
@@ -56,21 +57,21 @@ class Job(ctypes.Structure):
         ("kernels", c_int64), ("back_kernels", c_int64),
         # Numbers and gradients, how many they are, and how many of the first are leaves.
         ("numbers", c_int64), ("gradients", c_int64), ("size", c_int64), ("leaves", c_int64),
-        # The parameters, and an address for each; 0 if their numbers are in place.
-        ("first_parameter", c_int64), ("parameter_count", c_int64), ("parameter_addresses", c_int64),
+        # The parameters, and where their numbers are, in blocks; none if they are in place.
+        ("first_parameter", c_int64), ("parameter_count", c_int64), ("blocks", c_int64), ("block_count", c_int64),
         # For one example: which number to differentiate; -1 for none.
         ("root", c_int64),
         # For a batch: how many of the first runs, and how many of the first numbers, all examples share; behind those
         # numbers are rows of lanes.
-        ("shared_runs", c_int64), ("uniform", c_int64), ("stride", c_int64), ("rows", c_int64),
+        ("shared_runs", c_int64), ("uniform", c_int64), ("stride", c_int64), ("rows", c_int64), ("input_rows", c_int64),
         ("outputs", c_int64), ("output_count", c_int64), ("results", c_int64),  # 0 if results are not wanted
         ("examples", c_int64), ("columns", c_int64), ("column_count", c_int64),
         ("seed", c_double),  # the gradient of the first output in each example; 0 for no gradients
         # What was found: the sum of the first output; what is finite; the first example where something is not, or -1.
         ("total", c_double), ("values_finite", c_int64), ("grads_finite", c_int64), ("first_bad_example", c_int64),
-        # For `apply_update`: where the gradient of each parameter goes; the gradients that begin at 0, and how many;
-        # the update kernel and its arguments; and whether it was done.
-        ("gradient_addresses", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
+        # For `apply_update`: where the gradients of the parameters go, in as many blocks; the gradients that begin at
+        # 0, and how many; the update kernel and its arguments; and whether it was done.
+        ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
         ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
     ]  # fmt: skip
 
@@ -95,8 +96,8 @@ class Job(ctypes.Structure):
         self.group: Group | None = None  # the examples,
         self.arrays: list[Any] = []  # their numbers as machine code reads them,
         self.copies: list[tuple[Any, Any]] = []  # those of these arrays that are copies, with their originals,
-        self.layouts: list[tuple[Any, int, Any, Any]] = []  # and where the others are, which may change in place
-        self.bound: Any = None  # the addresses of the parameters, if their numbers are elsewhere
+        self.layouts: list[tuple[Any, int, Any, Any, Any]] = []  # and where the others are, which may change in place
+        self.bound: Any = None  # the blocks of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
         self.update_kernel: Any = None  # for whose step the job was last bound,
         self.epoch = -1  # and in which epoch of buffers
@@ -118,27 +119,33 @@ class Job(ctypes.Structure):
             self.arrays.append(array)
             if array is column:
                 pointer = c_int64.from_address(id(array) + _POINTER_OFFSET)
-                self.layouts.append((pointer, struct.address, array, array.strides))
+                self.layouts.append((pointer, struct.address, array, array.strides, array.shape))
             else:
                 self.copies.append((array, column))
         self.group = group
 
-    def examples_moved(self) -> bool:
-        """Whether an array that is read where it is was resized, restrided or retyped in place."""
-        for pointer, address, array, strides in self.layouts:
-            if pointer.value != address or array.strides != strides or array.dtype is not _FLOAT:
-                return True
-        return False
+    def read_again(self) -> bool:
+        """Read the examples once more, whose numbers may have changed; False if an array has another layout now."""
+        for pointer, address, array, strides, shape in self.layouts:  # read where they are
+            if pointer.value != address or array.strides != strides or array.shape != shape:
+                return False
+            if array.dtype is not _FLOAT:
+                return False
+        for array, column in self.copies:
+            if getattr(column, "shape", array.shape) != array.shape:  # a list has none
+                return False
+            array[...] = column
+        return True
 
     def bind_parameters(self, parameters: Located) -> None:
         """See that the run finds the numbers of the parameters."""
         if parameters.in_buffers():
             if self.bound is not parameters.data:
-                self.parameter_addresses = parameters.data.ctypes.data
+                self.blocks, self.block_count = parameters.data.ctypes.data, len(parameters.data)
                 self.bound = parameters.data
         else:
             if self.bound is not None:
-                self.parameter_addresses = 0
+                self.block_count = 0
                 self.bound = None
             first: int = self.first_parameter
             self.v[first : first + len(parameters.values)] = [value._data for value in parameters.values]
@@ -251,6 +258,25 @@ def _backward(job, begin, end, width, uniform):
         _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
 
 
+# Loops where one would assign to a slice: for that, numba also compiles its error messages for shapes, which takes
+# seconds. They run from 0 to the length of an array: numba lets an index that may be negative count from the end, and
+# LLVM does not vectorize that.
+
+
+@numba.njit(**DEVICE_ONLY)
+def _fill(numbers, x):
+    """Set all numbers to the same one."""
+    for i in range(numbers.size):
+        numbers[i] = x
+
+
+@numba.njit(**DEVICE_ONLY)
+def _copy(target, source):
+    """Copy numbers into an array of the same length."""
+    for i in range(target.size):
+        target[i] = source[i]
+
+
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
 def _finite(numbers):
     """Whether all of them are: 0 times any other number is nan."""
@@ -261,23 +287,67 @@ def _finite(numbers):
 
 
 @numba.njit(**DEVICE_ONLY)
-def _load_parameters(job, v):
-    """Read the parameters' numbers, if they are elsewhere."""
-    if job.parameter_addresses != 0:
-        addresses, first = integers(job.parameter_addresses), job.first_parameter
-        for i in range(job.parameter_count):
-            v[first + i] = floats(addresses[i], 1)[0]
+def _load(blocks_, count, to):
+    """Copy the numbers in some blocks, see `blocks`, to where an address says, one after another."""
+    blocks = integers(blocks_)
+    for i in range(count):
+        n = blocks[2 * i + 1]
+        _copy(floats(to, n), floats(blocks[2 * i], n))
+        to += 8 * n
+
+
+@numba.njit(**DEVICE_ONLY)
+def _store(blocks_, count, at):
+    """Copy the numbers at an address, one after another, into blocks."""
+    blocks = integers(blocks_)
+    for i in range(count):
+        n = blocks[2 * i + 1]
+        _copy(floats(blocks[2 * i], n), floats(at, n))
+        at += 8 * n
+
+
+@numba.njit(**DEVICE_ONLY)
+def _add(blocks_, count, at):
+    """Add the numbers at an address, one after another, to those in blocks."""
+    blocks = integers(blocks_)
+    for i in range(count):
+        n = blocks[2 * i + 1]
+        numbers, more = floats(blocks[2 * i], n), floats(at, n)
+        for k in range(n):
+            numbers[k] += more[k]
+        at += 8 * n
+
+
+@numba.njit(**DEVICE_ONLY)
+def _transpose(examples_, step, width, rows_, stride):
+    """Copy so many numbers of each example to as many rows, which begin `stride` numbers apart."""
+    examples, rows = floats(examples_, width * step), floats(rows_, MANY)
+    whole, many = width - width % 4, step - step % 4
+    for lane in range(0, whole, 4):
+        at = lane * step
+        for i in range(0, many, 4):
+            a, b = load4(examples, at + i), load4(examples, at + step + i)
+            c, d = load4(examples, at + 2 * step + i), load4(examples, at + 3 * step + i)
+            a, b, c, d = transpose4(a, b, c, d)
+            to = i * stride + lane
+            store(rows, to, a)
+            store(rows, to + stride, b)
+            store(rows, to + 2 * stride, c)
+            store(rows, to + 3 * stride, d)
+    for lane in range(width):
+        for i in range(many if lane < whole else 0, step):
+            rows[i * stride + lane] = examples[lane * step + i]
 
 
 def run_once(address):
     """Run a program for one example; gives whether all is finite."""
     job = job_at(address)
     v, g, root = floats(job.numbers, job.size), floats(job.gradients, job.size), job.root
-    _load_parameters(job, v)
+    _load(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter)
     _forward(job, 0, job.runs, 1, 0)
     values_finite, grads_finite = _finite(v[job.leaves :]), True
     if root >= 0:
-        g[:] = 0.0
+        _fill(g, 0.0)
         g[root] = 1.0
         _backward(job, 0, job.runs, 1, 0)
         grads_finite = _finite(g[: job.first_parameter + job.parameter_count])
@@ -294,22 +364,22 @@ def run_batch(address):
     uniform, stride, examples, bad, total = job.uniform, job.stride, job.examples, -1, 0.0
     shared_runs, runs, end, seed = job.shared_runs, job.runs, job.uniform + job.rows * job.stride, job.seed
     results = floats(job.results, job.output_count * examples)
-    _load_parameters(job, v)
+    _load(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter)
     _forward(job, 0, shared_runs, 1, 0)
     if not _finite(v[:uniform]):
         bad = 0
-    g[:uniform] = 0.0
-    for begin in range(0, examples, stride):
-        width, row = min(stride, examples - begin), uniform
+    _fill(g[:uniform], 0.0)
+    passes = (examples + stride - 1) // stride  # all of about the same width
+    most = ((examples + passes - 1) // passes + 7) // 8 * 8
+    for begin in range(0, examples, most):
+        width, row = min(most, examples - begin), uniform
         lanes = (width + 7) // 8 * 8  # those left over repeat the last example, and get no gradient
         for k in range(job.column_count):
             column = columns[k]
             step = column.step
-            numbers = floats(column.address, step * examples)
-            for i in range(column.count):
-                for lane in range(width):
-                    v[row + lane] = numbers[(begin + lane) * step + i]
-                v[row + width : row + lanes] = v[row + width - 1]
+            _transpose(column.address + 8 * begin * step, step, width, job.numbers + 8 * row, stride)
+            for _ in range(step):
+                _fill(v[row + width : row + lanes], v[row + width - 1])
                 row += stride
         _forward(job, shared_runs, runs, lanes, uniform)
         if bad < 0 and not _finite(v[row:end]):
@@ -319,13 +389,13 @@ def run_batch(address):
                         bad = begin + lane
         if job.results != 0:
             for k in range(job.output_count):
-                for lane in range(width):  # with slices, numba would also compile its error messages for shapes: 2 s
+                for lane in range(width):
                     results[k * examples + begin + lane] = v[outputs[k] + lane]
         for lane in range(width):
             total += v[outputs[0] + lane]
         if seed != 0.0:
-            g[uniform:] = 0.0
-            g[outputs[0] : outputs[0] + width] = seed
+            _fill(g[uniform + job.input_rows * stride : end], 0.0)  # nobody reads those of the inputs
+            _fill(g[outputs[0] : outputs[0] + width], seed)
             _backward(job, shared_runs, runs, lanes, uniform)
     if seed != 0.0:
         _backward(job, 0, shared_runs, 1, 0)
@@ -337,10 +407,8 @@ def run_batch(address):
 def apply_update(address):
     """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
     job = job_at(address)
-    floats(job.updated_gradients, job.updated_count)[:] = 0.0
-    found, addresses = floats(job.gradients, job.size), integers(job.gradient_addresses)
-    for i in range(job.parameter_count):
-        floats(addresses[i], 1)[0] += found[job.first_parameter + i]
+    _fill(floats(job.updated_gradients, job.updated_count), 0.0)
+    _add(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter)
     _call(job.update, job.update_arguments)
     job.updated = 1
     return 0
@@ -356,6 +424,8 @@ driver = cache(compile_driver)  # one for each function of this file, kept for g
 
 # What Python calls.
 
+LOAD, STORE, ADD = range(3)
+
 
 @jit_cached(numba.njit, "int64(int64, int64)", nogil=True, **OPTIONS)
 def call_driver(driver, argument):
@@ -363,25 +433,26 @@ def call_driver(driver, argument):
     return _call(driver, argument)
 
 
-@jit_cached(numba.njit, "void(int64[::1], float64[::1])", **OPTIONS)
-def add_at(addresses, numbers):
-    """Add a number at each address."""
-    for i in range(len(addresses)):
-        floats(addresses[i], 1)[0] += numbers[i]
+@jit_cached(numba.njit, "void(int64, int64, int64, int64)", **OPTIONS)
+def move_at(blocks, count, numbers, how):
+    """Move the numbers at an address to blocks, or from there: `LOAD`, `STORE` or `ADD`."""
+    if how == LOAD:
+        _load(blocks, count, numbers)
+    elif how == STORE:
+        _store(blocks, count, numbers)
+    else:
+        _add(blocks, count, numbers)
 
 
-@jit_cached(numba.njit, "void(int64[::1], float64[::1])", **OPTIONS)
-def load_at(addresses, numbers):
-    """Copy the number at each address."""
-    for i in range(len(addresses)):
-        numbers[i] = floats(addresses[i], 1)[0]
+def blocks(addresses: Any) -> Any:
+    """Where numbers at these addresses are, as blocks: a row with the address and the length of each.
 
-
-@jit_cached(numba.njit, "void(int64[::1], float64[::1])", **OPTIONS)
-def store_at(addresses, numbers):
-    """Put a number at each address."""
-    for i in range(len(addresses)):
-        floats(addresses[i], 1)[0] = numbers[i]
+    >>> blocks(np.array([800, 808, 816, 640]))
+    array([[800,   3],
+           [640,   1]])
+    """
+    begins = np.flatnonzero(np.diff(addresses, prepend=addresses[:1]) != 8)
+    return np.stack([addresses[begins], np.diff(begins, append=len(addresses))], axis=1)
 
 
 # Programs.

@@ -5,6 +5,7 @@ Those of the same level and operation become one run, which costs one call, and 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numba
@@ -108,13 +109,24 @@ def scheduled(tape: Tape) -> tuple[Any, Any, Any]:
     groups = np.array([isinstance(what, str) for what, _ in tape.operations], np.bool_)
     alone = np.array([what in NARY_KERNELS for what, _ in tape.operations], np.bool_)
     dots = np.array([what is dot for what, _ in tape.operations], np.bool_)
-    levels = _levels(program, starts, groups, tape.size)
+    find_levels, write = _scheduler()
+    levels = find_levels(program, starts, groups, tape.size)
     order = np.lexsort((program[starts], levels))
-    integers, begins, place = _written(program, starts, groups, alone, dots, levels, order, tape.leaves, tape.size)
+    integers, begins, place = write(program, starts, groups, alone, dots, levels, order, tape.leaves, tape.size)
     return integers, begins, place
 
 
-@jit_cached(numba.njit, "int64[::1](uint32[::1], uint32[::1], boolean[::1], int64)", **OPTIONS)
+@cache
+def _scheduler() -> tuple[Any, Any]:
+    """`_levels` and `_written` as machine code, made when it is first needed: a batch does without."""
+    numbers, integers, flags = "uint32[::1]", "int64[::1]", "boolean[::1]"
+    levels = f"{integers}({numbers}, {numbers}, {flags}, int64)"
+    given = f"{numbers}, {numbers}, {flags}, {flags}, {flags}, {integers}, {integers}, int64, int64"
+    made = [(_levels, levels), (_written, f"UniTuple({numbers}, 3)({given})")]
+    first, second = (jit_cached(numba.njit, signature, **OPTIONS)(function) for function, signature in made)
+    return first, second
+
+
 def _levels(program, starts, groups, size):
     """The level of every instruction."""
     level_of, levels = np.zeros(size, np.int64), np.empty(len(starts), np.int64)
@@ -144,12 +156,6 @@ def _contiguous(program, place, first, n):
     return n > 1
 
 
-@jit_cached(
-    numba.njit,
-    "UniTuple(uint32[::1], 3)(uint32[::1], uint32[::1], boolean[::1], boolean[::1], boolean[::1], int64[::1], "
-    "int64[::1], int64, int64)",
-    **OPTIONS,
-)
 def _written(program, starts, groups, alone, dots, levels, order, leaves, size):
     """The instructions in another order, with the places that results get in that order.
 

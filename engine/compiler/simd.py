@@ -47,6 +47,9 @@ def vector(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return load, splat
 
 
+load4, splat4 = vector(4)
+
+
 @intrinsic
 def store(typing, array, index, numbers):
     """Store a vector in an array, from an index on."""
@@ -57,6 +60,39 @@ def store(typing, array, index, numbers):
         return context.get_dummy_value()
 
     return types.void(array, index, numbers), generate
+
+
+@intrinsic
+def element(typing, array, index):
+    """The number at an index that is not negative; numba would allow for one that counts from the end."""
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.load(builder.gep(array.data, [arguments[1]]))
+
+    return array.dtype(array, index), generate
+
+
+@intrinsic
+def element_of(typing, numbers, index):
+    """One of the numbers of a vector."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
+
+    return types.float64(numbers, types.int64), generate
+
+
+@intrinsic
+def keep_positive(typing, xs, ys):
+    """``xs`` where ``ys`` are above 0 or nan, and 0 elsewhere."""
+
+    def generate(context, builder, signature, arguments):
+        xs, ys = arguments
+        zeros = ir.Constant(xs.type, [0.0] * xs.type.count)
+        return builder.select(builder.fcmp_unordered(">", ys, zeros), xs, zeros)
+
+    return xs(xs, ys), generate
 
 
 @intrinsic

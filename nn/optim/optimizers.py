@@ -144,13 +144,14 @@ class Optimizer:
         >>> SGD([w], lr=0.1).minimize(lambda x: (w * x) ** 2, 1.0), w.data
         (1.0, 0.8)
         """
+        repeat = self._fused.repeat
+        if repeat is not None and (number := repeat(function, args)) is not None:
+            return number
         if len(self.parameters) != len(self._remembered):
             self._follow_parameters()
-        compiled = getattr(function, "__self__", function)
         kind = type(self)
-        if isinstance(compiled, Compiled) and kind.step is Optimizer.step and kind.zero_grad is Optimizer.zero_grad:
-            how = "call" if compiled is function else function.__name__
-            number = self._fused.minimize(self, compiled, how, args) if how in ("call", "mean", "sum") else None
+        if kind.step is Optimizer.step and kind.zero_grad is Optimizer.zero_grad and (how := _way(function)):
+            number = self._fused.minimize(self, function, how, args)
             if number is not None:
                 return number
         if not callable(function):
@@ -227,6 +228,14 @@ class Optimizer:
         """Set the gradient of every parameter to 0; do this before each backward pass."""
         self._follow_parameters()
         self._fused.zero_grad()
+
+
+def _way(function: Any) -> str:
+    """How a compiled function is called, or else nothing: one example, or the mean or the sum over many."""
+    compiled = getattr(function, "__self__", function)
+    if not isinstance(compiled, Compiled):
+        return ""
+    return "call" if compiled is function else function.__name__ if function.__name__ in ("mean", "sum") else ""
 
 
 class SGD(Optimizer):

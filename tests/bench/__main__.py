@@ -16,7 +16,7 @@ from typing import Any
 from micrograd.engine import Value as MicrogradValue
 
 from engine import Value, dot, softmax
-from tests.bench import moons
+from tests.bench import moons, nets
 from tests.bench.expression import REPEATS, readme
 from tests.bench.footprint import bytes_per_node, import_seconds
 from tests.bench.microgpt import EagerValue, training
@@ -70,6 +70,10 @@ README_TARGETS = [
 ]
 
 
+SMALL_TARGETS = [("chalkgrad compiled, minimize", peer, 1) for peer in ("PyTorch, eager", "JAX, jit")]
+LARGE_TARGETS = [*SMALL_TARGETS, ("chalkgrad compiled, minimize", "NumPy, preallocated", 0.8)]
+
+
 class Bench:
     """The tables, each measured when it is asked for.
 
@@ -94,6 +98,26 @@ class Bench:
     def readme(self) -> Table:
         title = "The expression of micrograd's README, forward and backward"
         return of_race(title, self._race(README, "README"), README_TARGETS, REPEATS)
+
+    def sizes(self) -> Table | None:
+        if "chalkgrad compiled" not in self.peers:
+            return None
+        tables = []
+        for net in nets.SMALL[:1] if self.quick else [*nets.SMALL, *nets.LARGE]:
+            contestants: dict[str, Callable[[], Any]] = {}
+            for peer in self.peers.values():
+                contestants |= {name: partial(start, net) for name, start in getattr(peer, "NETS", {}).items()}
+            warm = (1, 3) if self.quick else (2, 17)
+            race = Race(contestants, self.rounds, steps=1, seconds=1e-3, collector=(True,), warm=warm)
+            table = of_race("", race, SMALL_TARGETS if net in nets.SMALL else LARGE_TARGETS)
+            for row in table.rows:
+                row["rate"] = net.operations / row["seconds"] / 1e9
+                row["name"] = f"{net}: {row['name']}"
+            for claim in table.claims:
+                claim.text = f"{net}: {claim.text}"
+            tables.append(table)
+        title = "Networks of several sizes: one step of SGD on the cross-entropy of a mini-batch"
+        return Table(title, [row for each in tables for row in each.rows], [c for each in tables for c in each.claims])
 
     def scaling(self) -> Table | None:
         if "chalkgrad compiled" not in self.peers:
@@ -129,7 +153,7 @@ class Bench:
 
 
 RESULTS = Path("build") / "bench.json"
-TABLES = "moons", "microgpt", "readme", "scaling", "memory", "imports"
+TABLES = "moons", "microgpt", "readme", "sizes", "scaling", "memory", "imports"
 
 
 def peers() -> tuple[dict[str, ModuleType], list[str]]:

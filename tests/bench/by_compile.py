@@ -1,13 +1,14 @@
 """The measured work in functions that chalkgrad compiles."""
 
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import numba  # without it compile runs in plain Python, which is measured anyway
 import numpy as np
 
 from engine import Value, compile, dot, select, softmax
-from nn import MLP, SGD, Adam, hinge_loss
-from tests.bench import microgpt
+from nn import MLP, SGD, Adam, Linear, ReLU, Sequential, cross_entropy, hinge_loss
+from tests.bench import microgpt, nets
 from tests.bench.expression import expression, readme
 from tests.bench.microgpt import GPT, TOKENS
 from tests.bench.moons import ALPHA, RATE, SIZES, demo_loss, first_weights, set_weights, two_moons
@@ -82,6 +83,24 @@ def training(whole: bool = False) -> Step:
     return partial(optimizer.minimize, loss, TOKENS) if whole else step
 
 
+def of_size(net: nets.Net) -> Step:
+    """The training step of a network of dense layers; recorded once, and begun anew with the same weights."""
+    layers, loss = _of_size(net)
+    for layer, weights in zip(layers, nets.first_weights(net)):
+        set_weights([p for row in layer.weight for p in row], [x for row in weights for x in row])
+        set_weights(layer.bias, [0.0] * len(weights))
+    rows, labels = nets.batch(net)
+    optimizer = SGD([p for layer in layers for p in layer.parameters()], lr=nets.RATE)
+    return partial(optimizer.minimize, loss.mean, np.array(rows), np.array(labels))
+
+
+@cache
+def _of_size(net: nets.Net) -> tuple[list[Linear], Any]:
+    layers = [Linear(n, m) for n, m in zip(net.sizes, net.sizes[1:])]
+    model = Sequential(*[part for layer in layers for part in (layer, ReLU())][:-1])
+    return layers, compile(lambda row, label: cross_entropy(model(row), label))
+
+
 VERSIONS = {"numba": numba.__version__}
 MOONS = {
     "chalkgrad compiled, in lanes": in_lanes,
@@ -91,3 +110,4 @@ MOONS = {
 }
 MICROGPT = {"chalkgrad compiled": training, "chalkgrad compiled, minimize": partial(training, whole=True)}
 README = {"chalkgrad compiled": readme(Value, compile(expression))}
+NETS = {"chalkgrad compiled, minimize": of_size}

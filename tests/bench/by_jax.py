@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from tests.bench import microgpt, moons
+from tests.bench import microgpt, moons, nets
 from tests.bench.expression import REPEATS, A, B, expression
 from tests.bench.microgpt import GPT, HEAD_SIZE, HEADS, TOKENS, VOCABULARY, WIDTH
 from tests.bench.timing import Step
@@ -140,7 +140,36 @@ def _readme() -> Callable[..., Any]:
     return jax.jit(jax.value_and_grad(partial(expression, relu=jax.nn.relu), argnums=(0, 1)))
 
 
+def of_size(net: nets.Net) -> Step:
+    """The training step of a network of dense layers."""
+    step, parameters = _of_size(net)
+    rows, labels = nets.batch(net)
+    return _steps(step, (jnp.copy(parameters),), jnp.array(rows), jnp.array(labels))
+
+
+@cache
+def _of_size(net: nets.Net) -> tuple[Callable[..., Any], Any]:
+    layers = [(jnp.array(weights), jnp.zeros(len(weights))) for weights in nets.first_weights(net)]
+    parameters, separate = ravel_pytree(layers)
+
+    def loss(parameters: Any, rows: Any, labels: Any) -> Any:
+        h = rows
+        for weights, biases in separate(parameters):
+            scores = h @ weights.T + biases
+            h = jax.nn.relu(scores)
+        return -jnp.take_along_axis(jax.nn.log_softmax(scores), labels[:, None], 1).mean()
+
+    @partial(jax.jit, donate_argnums=0)
+    def step(state: State, rows: Any, labels: Any) -> tuple[State, Any]:
+        (parameters,) = state
+        value, gradient = jax.value_and_grad(loss)(parameters, rows, labels)
+        return (parameters - nets.RATE * gradient,), value
+
+    return step, parameters
+
+
 VERSIONS = {"JAX": jax.__version__}
 MOONS = {"JAX, jit": two_moons}
 MICROGPT = {"JAX, jit": training}
 README = {"JAX, jit": readme, "JAX, jit, of floats": readme_of_floats}
+NETS = {"JAX, jit": of_size}

@@ -1,10 +1,11 @@
-"""The training step on two moons in NumPy, with the backward pass written by hand, in two ways."""
+"""The training steps on two moons and of networks of several sizes in NumPy, with the backward pass written by hand."""
 
 from typing import Any
 
 import numpy as np
 from numpy import dot, less_equal, maximum, multiply, putmask, subtract
 
+from tests.bench import nets
 from tests.bench.moons import ALPHA, RATE, first_weights, matrices, two_moons
 from tests.bench.timing import Step
 
@@ -76,5 +77,45 @@ def preallocated() -> Step:
     return step
 
 
+def of_size(net: nets.Net) -> Step:
+    """The training step of a network of dense layers, with every large array allocated once."""
+    rows, labels = nets.batch(net)
+    x, n = np.array(rows), net.examples
+    weights = [np.array(each) for each in nets.first_weights(net)]
+    biases = [np.zeros(len(each)) for each in weights]
+    outputs = [np.empty((n, len(each))) for each in weights]
+    slopes = [np.empty_like(each) for each in outputs]
+    by_weights, by_biases = [*map(np.empty_like, weights)], [*map(np.empty_like, biases)]
+    off = [np.empty(each.shape, bool) for each in outputs]
+    at = np.arange(n), np.array(labels)
+
+    def step() -> Any:
+        h = x
+        for w, b, out in zip(weights, biases, outputs):
+            np.add(dot(h, w.T, out=out), b, out=out)
+            if out is not outputs[-1]:
+                maximum(out, 0.0, out=out)
+            h = out
+        scores, slope = outputs[-1], slopes[-1]
+        subtract(scores, scores.max(1, keepdims=True), out=scores)
+        sums = np.exp(scores, out=slope).sum(1, keepdims=True)
+        loss = (np.log(sums)[:, 0] - scores[at]).mean()
+        multiply(slope, 1 / (n * sums), out=slope)
+        slope[at] -= 1 / n
+        for i in reversed(range(len(weights))):
+            dot(slopes[i].T, outputs[i - 1] if i else x, out=by_weights[i])
+            np.add.reduce(slopes[i], 0, out=by_biases[i])
+            if i:
+                dot(slopes[i], weights[i], out=slopes[i - 1])
+                putmask(slopes[i - 1], less_equal(outputs[i - 1], 0.0, out=off[i - 1]), 0)
+        for part, gradient in zip([*weights, *biases], [*by_weights, *by_biases]):
+            multiply(gradient, nets.RATE, out=gradient)
+            subtract(part, gradient, out=part)
+        return loss
+
+    return step
+
+
 VERSIONS = {"NumPy": np.__version__}
 MOONS = {"NumPy": plain, "NumPy, preallocated": preallocated}
+NETS = {"NumPy, preallocated": of_size}

@@ -1,7 +1,8 @@
-"""The training step on two moons in eager PyTorch, on one thread."""
+"""The training steps on two moons and of networks of several sizes in eager PyTorch, on one thread."""
 
 import torch
 
+from tests.bench import nets
 from tests.bench.moons import ALPHA, RATE, first_weights, matrices, two_moons
 from tests.bench.timing import Step
 
@@ -30,5 +31,31 @@ def eager() -> Step:
     return step
 
 
+def of_size(net: nets.Net) -> Step:
+    """A step as PyTorch's tutorials write it."""
+    torch.set_num_threads(1)
+    rows, labels = nets.batch(net)
+    examples, targets = torch.tensor(rows, dtype=torch.float64), torch.tensor(labels)
+    layers: list[torch.nn.Module] = []
+    for weights in nets.first_weights(net):
+        layer = torch.nn.Linear(len(weights[0]), len(weights), dtype=torch.float64)
+        with torch.no_grad():
+            layer.weight.copy_(torch.tensor(weights, dtype=torch.float64))
+            layer.bias.zero_()
+        layers += [layer, torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.SGD(model.parameters(), lr=nets.RATE)
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(examples), targets)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
 VERSIONS = {"PyTorch": torch.__version__}
 MOONS = {"PyTorch, eager": eager}
+NETS = {"PyTorch, eager": of_size}

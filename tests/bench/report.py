@@ -60,7 +60,8 @@ class Table:
 
     def __str__(self) -> str:
         head, *rows = self._cells()
-        line = "  {:38}" + "{:>12}" * (len(head) - 1)
+        width = max(38, *(len(name) + 2 for name, *_ in rows))
+        line = f"  {{:{width}}}" + "{:>12}" * (len(head) - 1)
         return "\n".join(["", self.title, line.format(*head), *(line.format(*row) for row in rows), *self._notes("  ")])
 
     def markdown(self) -> str:
@@ -195,6 +196,7 @@ COLUMNS = {
     "speed": ("as fast", times),
     "seconds_no_gc": ("no gc", duration),
     "speed_no_gc": ("as fast", times),
+    "rate": ("GFLOP/s", short),
     "bytes": ("bytes", short),
     "share": ("share", "{:.0%}".format),
     "seconds_per_instruction": ("instruction", duration),

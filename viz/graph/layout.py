@@ -10,8 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import dist, inf
-from statistics import fmean
+from math import dist, fsum, inf
 
 from viz.graph.palette import Legend, Look, Palette, by_role
 from viz.graph.picture import Arrow, Box
@@ -91,7 +90,7 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
         return (forward, point[1]) if sideways else (point[1], forward)
 
     def side(id: str, which: int) -> float:
-        return fmean(extents[rank[id]]) + which * sizes[id][0] / 2
+        return sum(extents[rank[id]]) / 2 + which * sizes[id][0] / 2
 
     places, splines = {}, []
     for box in boxes:
@@ -155,7 +154,7 @@ def _size(box: Box) -> Point:
 
 
 def _width(text: str) -> float:
-    return sum(1 if ord(c) < 0x1100 else 1.8 for c in text) * _CHARACTER
+    return (len(text) if text.isascii() else sum(1 if ord(c) < 0x1100 else 1.8 for c in text)) * _CHARACTER
 
 
 def _assign_ranks(
@@ -229,7 +228,7 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
         places = [place[head] + shift for head, shift in uses[name]]
         if name in goes_on and (name in dummies or not places):
             places.append(place[goes_on[name]])
-        return fmean(places) if places else inf
+        return fsum(places) / len(places) if places else inf
 
     for layer in reversed(layers):
         layer.sort(key={name: wanted(name) for name in layer}.__getitem__)
@@ -238,7 +237,10 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
 
 def _barycentre(name: str, neighbours: Neighbours, position: dict[str, float]) -> float:
     """The mean position of the neighbours; a box that has none stays where it is."""
-    return fmean(position[n] for n in neighbours[name]) if neighbours[name] else position[name]
+    names = neighbours.get(name)
+    if not names:
+        return position[name]
+    return fsum([position[n] for n in names]) / len(names) if len(names) > 1 else position[names[0]]
 
 
 def _layer_extents(
@@ -294,6 +296,8 @@ def _isotonic(layer: list[str], room: dict[str, float], wanted: dict[str, float]
     This is isotonic regression, by the pool adjacent violators algorithm (M. Ayer et al., 1955): neighbours that would
     overlap form a block, whose position is the mean of what its members want.
     """
+    if len(layer) == 1:
+        return wanted
     offset = list(itertools.accumulate((room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer)))
     offsets = [0.0, *offset]
     blocks: list[tuple[float, int]] = []  # the mean of each block, and the number of its members

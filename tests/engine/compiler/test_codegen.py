@@ -135,7 +135,7 @@ def drawn(rng, what, n, numbers):
 
 def test_every_loop_is_tested():
     """What spreads a number over lanes, and what takes operands in rows, comes in where a program is laid out."""
-    assert NARY_KERNELS.keys() - {"broadcast", "dot4", "contiguous dot"} == LOOP_FUNCTIONS.keys()
+    assert NARY_KERNELS.keys() - {"broadcast", "layer", "contiguous dot"} == LOOP_FUNCTIONS.keys()
 
 
 every_loop = pytest.mark.parametrize("what", LOOP_FUNCTIONS, ids=lambda what: getattr(what, "name", what))
@@ -207,8 +207,9 @@ def test_layers_of_dots_are_the_same():
 
 
 @pytest.mark.parametrize("biased", [True, False])
-@pytest.mark.parametrize("neurons", [4, 5, 9])
-def test_layers_of_parameters_are_the_same_in_lanes(neurons, biased):
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("neurons", [2, 4, 5, 9])
+def test_layers_of_parameters_are_the_same_in_lanes(neurons, activation, biased):
     """Four dots at a time, and what is left over; of a width that fills no row of lanes and of one that needs two."""
     rng = random.Random(neurons)
     inner = [[Value(rng.uniform(-1, 1)) for _ in range(3 + biased)] for _ in range(neurons)]
@@ -220,7 +221,7 @@ def test_layers_of_parameters_are_the_same_in_lanes(neurons, biased):
         return [dot(row[:n], xs, bias=row[n] if biased else None) for row in rows]
 
     def f(x):
-        return dot([1.0, -2.0, 0.5, 3.0], layer(outer, [z.relu() for z in layer(inner, x)]))
+        return dot([1.0, -2.0, 0.5, 3.0], layer(outer, [getattr(z, activation)() for z in layer(inner, x)]))
 
     for size in (1, 3, 8, 123):
         rows = [[rng.uniform(-2, 2) for _ in range(3)] for _ in range(size)]
@@ -450,3 +451,20 @@ def test_machine_code_of_one_name_is_the_same_code():
         for batched in (False, True)
     ]
     assert len({*texts}) == 4
+
+
+def test_a_dot_that_is_infinite_before_a_relu_is_told():
+    """The relu of -inf is 0, so that all that a layer writes down is finite."""
+    weights = [[Value(-1.0 - i), Value(-2.0)] for i in range(3)]
+    rows = [[0.5, -1.0], [1e308, 1e308], [0.25, 2.0]]
+
+    def f(x):
+        return dot([1.0, 2.0, 3.0], [dot(row, x).relu() for row in weights])
+
+    with pytest.warns(RuntimeWarning) as plain:
+        list(map(f, [[Value(x) for x in row] for row in rows]))
+    compiled = compile(f)
+    quietly(compiled.sum, rows[::2])
+    with pytest.warns(RuntimeWarning) as told:
+        compiled.sum(rows)
+    assert [str(each.message) for each in told] == [str(each.message) for each in plain]

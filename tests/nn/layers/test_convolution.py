@@ -166,4 +166,4 @@ def test_windows_over_the_border_run_as_the_others_do_in_lanes():
         found.append([value.data, *[p.grad for p in layer.parameters()]])
     assert found[1] == pytest.approx(found[0], rel=1e-9, abs=1e-12)
     (lanes,) = compiled._latest._batched.values()
-    assert len(lanes.starts) == 16 + 64 + 1 + 1  # at each place four dots at once; the squares, their mean, the zero
+    assert len(lanes.starts) == 16 + 64 + 1 + 1  # at each place a layer of four dots; the squares, their mean, the zero

@@ -1,0 +1,230 @@
+"""The kernel of a layer: all dots over lanes that have the same inputs, and the relu that each may go through.
+
+Its weights are shared by all lanes. Four results or four inputs are computed at once, so that what is loaded is used
+four times; where they are no multiple of four, the last one is computed more than once and written once. The terms of
+each dot are added in order, and rounded as in plain Python.
+
+Operands: m, the number of results; n, that of inputs; 1 for relu, else 0; 1 if somebody reads the gradients of the
+inputs; the check, a row that stays 0 unless a dot is not finite, which relu may hide; where among the gradients the
+inputs can be copied to; then the m results, the first of the n weights of each, the m biases, and the n inputs, no two
+of which are the same row if their gradients are read.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from engine import rules
+from engine.compiler.codegen import as_arrays, to_numba, zero_absorbs
+from engine.compiler.disk_cache import DEVICE_ONLY
+from engine.compiler.simd import (
+    add,
+    element,
+    element_of,
+    fused_multiply_add,
+    horizontal_sum,
+    keep_positive,
+    load4,
+    multiply_add,
+    store,
+    transpose4,
+    vector,
+)
+
+RESULTS = 6  # where the results begin
+
+load16, splat16 = vector(16)
+load8, splat8 = vector(8)
+
+
+@numba.njit(**DEVICE_ONLY)
+def row_size(n):
+    """How many numbers there is room for, where n inputs of each lane are side by side."""
+    return (n + 7) // 8 * 8
+
+
+slope_of_relu = to_numba(rules.relu.partials).code
+
+
+@numba.njit(**DEVICE_ONLY)
+def _four(operands, first, i, count):
+    """The i-th operand of those that begin at `first`, and the three after it; the last one in place of more."""
+    last = first + count - 1
+    i += first
+    return (
+        np.int64(element(operands, i)),
+        np.int64(element(operands, min(i + 1, last))),
+        np.int64(element(operands, min(i + 2, last))),
+        np.int64(element(operands, min(i + 3, last))),
+    )
+
+
+def _results(load, splat):
+    """A function that computes four results, from the j-th on, in the lanes of one vector."""
+
+    @numba.njit(**DEVICE_ONLY)
+    def results(operands, v, j, lane):
+        m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4]) + lane
+        inputs = RESULTS + 3 * m
+        w0, w1, w2, w3 = _four(operands, RESULTS + m, j, m)
+        b0, b1, b2, b3 = _four(operands, RESULTS + 2 * m, j, m)
+        s0, s1, s2, s3 = splat(v[b0]), splat(v[b1]), splat(v[b2]), splat(v[b3])
+        for k in range(n):
+            x = load(v, np.int64(element(operands, inputs + k)) + lane)
+            s0, s1 = multiply_add(s0, element(v, w0 + k), x), multiply_add(s1, element(v, w1 + k), x)
+            s2, s3 = multiply_add(s2, element(v, w2 + k), x), multiply_add(s3, element(v, w3 + k), x)
+        bad = multiply_add(multiply_add(load(v, check), 0.0, s0), 0.0, s1)
+        store(v, check, multiply_add(multiply_add(bad, 0.0, s2), 0.0, s3))
+        if relu:
+            s0, s1, s2, s3 = keep_positive(s0, s0), keep_positive(s1, s1), keep_positive(s2, s2), keep_positive(s3, s3)
+        z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
+        store(v, z0 + lane, s0)
+        store(v, z1 + lane, s1)
+        store(v, z2 + lane, s2)
+        store(v, z3 + lane, s3)
+
+    return results
+
+
+def _input_gradients(load, splat):
+    """A function that adds to the gradients of four inputs, from the k-th on, in the lanes of one vector."""
+
+    @numba.njit(**DEVICE_ONLY)
+    def input_gradients(operands, v, g, k, lane):
+        m, n = np.int64(operands[0]), np.int64(operands[1])
+        x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
+        k1, k2, k3 = min(k + 1, n - 1), min(k + 2, n - 1), min(k + 3, n - 1)
+        s0, s1, s2, s3 = load(g, x0 + lane), load(g, x1 + lane), load(g, x2 + lane), load(g, x3 + lane)
+        for j in range(m):
+            upstream = load(g, np.int64(element(operands, RESULTS + j)) + lane)
+            w = np.int64(element(operands, RESULTS + m + j))
+            s0 = fused_multiply_add(s0, splat(element(v, w + k)), upstream)
+            s1 = fused_multiply_add(s1, splat(element(v, w + k1)), upstream)
+            s2 = fused_multiply_add(s2, splat(element(v, w + k2)), upstream)
+            s3 = fused_multiply_add(s3, splat(element(v, w + k3)), upstream)
+        store(g, x0 + lane, s0)
+        store(g, x1 + lane, s1)
+        store(g, x2 + lane, s2)
+        store(g, x3 + lane, s3)
+
+    return input_gradients
+
+
+results16, results8 = _results(load16, splat16), _results(load8, splat8)
+input_gradients16, input_gradients8 = _input_gradients(load16, splat16), _input_gradients(load8, splat8)
+
+
+def _weight_gradients(load, splat, size):
+    """A function that adds to the gradients of weights: those of four results, from the j-th on, by `size` inputs."""
+
+    @numba.njit(**DEVICE_ONLY)
+    def weight_gradients(operands, g, j, k, width):
+        m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5]) + k
+        z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
+        s0 = s1 = s2 = s3 = splat(0.0)
+        step = row_size(n)
+        for lane in range(width):
+            xs = load(g, turned + lane * step)
+            s0 = fused_multiply_add(s0, splat(element(g, z0 + lane)), xs)
+            s1 = fused_multiply_add(s1, splat(element(g, z1 + lane)), xs)
+            s2 = fused_multiply_add(s2, splat(element(g, z2 + lane)), xs)
+            s3 = fused_multiply_add(s3, splat(element(g, z3 + lane)), xs)
+        first, left = RESULTS + m + j, n - k
+        for i, s in enumerate((s0, s1, s2, s3)):
+            if j + i < m:
+                w = np.int64(element(operands, first + i)) + k
+                if left >= size:
+                    store(g, w, add(load(g, w), s))
+                else:
+                    for c in range(left):
+                        g[w + c] += element_of(s, c)
+
+    return weight_gradients
+
+
+weight_gradients16, weight_gradients8 = _weight_gradients(load16, splat16, 16), _weight_gradients(load8, splat8, 8)
+
+
+@numba.njit(**DEVICE_ONLY)
+def _turn(operands, v, g, width):
+    """Copy the inputs to where the inputs of each lane are side by side, with room for a multiple of eight."""
+    m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5])
+    step = row_size(n)
+    for k in range(0, n, 4):
+        x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
+        for lane in range(0, width, 4):
+            a, b = load4(v, x0 + lane), load4(v, x1 + lane)
+            c, d = load4(v, x2 + lane), load4(v, x3 + lane)
+            a, b, c, d = transpose4(a, b, c, d)
+            to = turned + lane * step + k
+            store(g, to, a)
+            store(g, to + step, b)
+            store(g, to + 2 * step, c)
+            store(g, to + 3 * step, d)
+
+
+def layer(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
+    check = np.int64(operands[4])
+    for lane in range(0, width, 8):
+        store(v, check + lane, splat8(0.0))
+    for j in range(0, np.int64(operands[0]), 4):
+        for lane in range(0, width - 8, 16):
+            results16(operands, v, j, lane)
+        if width % 16:
+            results8(operands, v, j, width - 8)
+
+
+def layer_back(operands_, repeats, count, width, uniform, v_, g_):
+    operands, v, g = as_arrays(operands_, v_, g_)
+    m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4])
+    bad, whole = splat8(0.0), 0.0
+    for lane in range(0, width, 8):
+        bad = add(bad, load8(v, check + lane))
+    for j in range(m):
+        z, arrived = np.int64(element(operands, RESULTS + j)), splat8(0.0)
+        for lane in range(0, width, 8):
+            upstream = load8(g, z + lane)
+            if relu:
+                upstream = keep_positive(upstream, load8(v, z + lane))
+                store(g, z + lane, upstream)
+            arrived = add(arrived, upstream)
+        total = horizontal_sum(arrived)
+        g[operands[RESULTS + 2 * m + j]] += total
+        whole += total
+    if not math.isfinite(whole + horizontal_sum(bad)):  # perhaps a factor is not
+        _one_by_one(operands, v, g, width)
+        return
+    if operands[3]:
+        for k in range(0, n, 4):
+            for lane in range(0, width - 8, 16):
+                input_gradients16(operands, v, g, k, lane)
+            if width % 16:
+                input_gradients8(operands, v, g, k, width - 8)
+    _turn(operands, v, g, width)
+    for k in range(0, n - 8, 16):
+        for j in range(0, m, 4):
+            weight_gradients16(operands, g, j, k, width)
+    if 0 < n % 16 <= 8:
+        for j in range(0, m, 4):
+            weight_gradients8(operands, g, j, n // 16 * 16, width)
+
+
+@numba.njit(**DEVICE_ONLY)
+def _one_by_one(operands, v, g, width):
+    """The gradients of weights and inputs, where a zero absorbs what is not finite."""
+    m, n, relu = np.int64(operands[0]), np.int64(operands[1]), operands[2]
+    for j in range(m):
+        z, w = np.int64(operands[RESULTS + j]), np.int64(operands[RESULTS + m + j])
+        for lane in range(width):
+            upstream, y = g[z + lane], v[z + lane]
+            if upstream != 0.0 and relu and y != y:
+                (slope,) = slope_of_relu(y, y)
+                g[operands[RESULTS + 2 * m + j]] += upstream * slope - upstream
+                upstream *= slope
+            if upstream != 0.0:
+                for k in range(n):
+                    x = np.int64(operands[RESULTS + 3 * m + k]) + lane
+                    g[w + k] += zero_absorbs(upstream, v[x])
+                    g[x] += zero_absorbs(upstream, v[w + k])
