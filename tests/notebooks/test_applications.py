@@ -9,6 +9,7 @@ import matplotlib as mpl
 import nbformat
 import numpy as np
 import pytest
+import tqdm  # noqa: F401 - it reads TQDM_DISABLE once, when it is imported
 
 mpl.use("Agg")
 
