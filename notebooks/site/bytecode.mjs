@@ -13,19 +13,19 @@ from pathlib import Path
 
 def repack(name):
     """Make a zip file with byte code of another."""
-    shutil.rmtree("/work", ignore_errors=True)
-    zipfile.ZipFile("/old.zip").extractall("/work")
-    fonts = Path("/work/matplotlib/font_manager.py")  # which would warn in a lesson that it looks for fonts
+    shutil.rmtree("/packages", ignore_errors=True)
+    zipfile.ZipFile("/old.zip").extractall("/packages")
+    fonts = Path("/packages/matplotlib/font_manager.py")  # which would warn in a lesson that it looks for fonts
     if fonts.exists():
         fonts.write_text(re.sub(r"_log.warning\\((\\s*'Matplotlib is building)", r"_log.info(\\1", fonts.read_text()))
     ours = name.startswith("chalkgrad-")
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     prefix = "/lib/site" if name.endswith(".whl") else f"/lib/python{sys.version_info[0]}{sys.version_info[1]}.zip"
-    compileall.compile_dir("/work", quiet=2, legacy=not ours, invalidation_mode=mode, stripdir="/work", prependdir=prefix)
+    compileall.compile_dir("/packages", quiet=2, legacy=not ours, invalidation_mode=mode, stripdir="/packages", prependdir=prefix)
     with zipfile.ZipFile("/new.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(Path("/work").rglob("*")):
+        for path in sorted(Path("/packages").rglob("*")):
             if path.is_file() and not (path.suffix == ".py" and path.with_suffix(".pyc").exists()):
-                archive.write(path, path.relative_to("/work"))
+                archive.write(path, path.relative_to("/packages"))
 `);
 const repack = py.globals.get("repack");
 for (const name of readdirSync(folder)) {
