@@ -149,8 +149,8 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """One more than there are cores where slow tests run, for they wait for browsers and kernels."""
-    return (yield) + (config.option.markexpr != "not slow")
+    """Two more than there are cores where slow tests run, for they wait for browsers and kernels."""
+    return (yield) + 2 * (config.option.markexpr != "not slow")
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,13 @@ import io
 import re
 import tarfile
 import zipfile
+from functools import partialmethod
 
 import matplotlib as mpl
 import nbformat
 import numpy as np
 import pytest
-import tqdm  # noqa: F401 - it reads TQDM_DISABLE once, when it is imported
+from tqdm import tqdm
 
 mpl.use("Agg")
 
@@ -54,7 +55,7 @@ def test_an_application_runs_and_learns_and_its_solutions_are_right(path, tmp_pa
     skip_without(path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(path.parent)
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setattr(tqdm, "__init__", partialmethod(tqdm.__init__, disable=True))
     monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
     parameters, learned = SHORT[path.stem]
     names = {}
