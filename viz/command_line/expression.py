@@ -60,7 +60,10 @@ def read_expression(text: str, values: Mapping[str, float] | None = None) -> Val
     for line in filter(None, map(str.strip, re.split(r"[;\n]", text))):
         name, expression = _parsed(line)
         unused -= {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
-        found = _value(expression, names, line)
+        try:
+            found = _value(expression, names, line)
+        except RecursionError:  # a thousand signs, which some versions of Python read
+            raise ValueError(f"{brief(line, 60)} cannot be read, for it is nested too deeply; {_EXAMPLE}") from None
         result = Value(found) if isinstance(found, float) else found
         if name:
             unused.discard(name)
