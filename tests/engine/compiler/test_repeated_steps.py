@@ -118,7 +118,8 @@ def other_strides(t):
 
 
 def other_type(t):
-    t.X.dtype = np.int64
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of NumPy 2.5
+        t.X.dtype = np.int64
     t.X[:] = np.arange(10).reshape(5, 2)
 
 
