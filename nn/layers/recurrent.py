@@ -19,6 +19,7 @@ A cell takes one step, and its caller keeps the state:
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import sqrt
 from typing import Any
@@ -34,7 +35,7 @@ from nn.tensors import tensor
 Row = list[Value]
 
 
-class _Recurrent(Module):
+class _Recurrent(Module, ABC):
     """What cells and sequences have in common: their parameters, and the step that a subclass takes with them.
 
     A state is a tuple of rows of `hidden_size` numbers: the hidden state, and for an LSTM its memory.
@@ -73,9 +74,9 @@ class _Recurrent(Module):
         new = [self._gate(own, old) for own, old in zip(sums, zip(*state))]
         return tuple(map(list, zip(*new)))
 
+    @abstractmethod
     def _gate(self, sums: list[tuple[Value, Value]], old: tuple[Value, ...]) -> tuple[Value, ...]:
         """One number of each row of the state, from its weighted sums of the input and of the old hidden state."""
-        raise NotImplementedError
 
     def _check_state(self, state: Any) -> tuple[Row, ...]:
         """A state as a tuple of rows of Values, once its sizes have been checked."""
