@@ -39,7 +39,7 @@ from engine.compiler.pytree import (
 from engine.compiler.result import compiled_value
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
-from engine.modes import TraceError, mode, no_grad, switched
+from engine.modes import NORMAL, TraceError, mode, no_grad, switched
 from engine.utils.console import printable
 from engine.utils.locks import new_lock
 from engine.utils.messages import brief
@@ -140,7 +140,7 @@ class Compiled:
         """
         leaves: list[Any] = []
         signature = flatten_args(args, options, leaves)
-        specialization, expected = self.specialize(signature, [leaves])
+        specialization, expected = self.specialize(signature, (leaves,))
         if specialization is None:
             return self._only(self._plain(signature, leaves))
         if specialization.result != NUMBER and not self._aux:
@@ -282,7 +282,7 @@ class Compiled:
             TraceError: if the function does not do the same at every call.
         """
         now = mode.get()
-        if now.anomaly or now.tracing:
+        if now is not NORMAL and (now.anomaly or now.tracing):
             return None, None
         changed = not self._guard.holds()
         if changed:

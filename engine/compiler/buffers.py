@@ -164,6 +164,7 @@ class Binding:
         self.data: Any = None
         self.grad: Any = None
         self._zeros: Any = None
+        self._places: tuple[int, int] = 0, 0  # the addresses of `grad` and of the zeros, which take 1 µs to ask for
         self._machine: Any = None  # the module `engine.compiler.runtime`, once it is needed
         self._in_buffers = False
         self._epoch = -1
@@ -201,22 +202,20 @@ class Binding:
             behind = np.array([8 * len(owner.values) for owner in owners], np.int64)
             data, grad = runtime.blocks(addresses), runtime.blocks(addresses + behind)
             zeros = np.zeros(len(owners))
-            # All or nothing, even if a cell is interrupted: no signal arrives in the middle of this assignment.
-            self.data, self.grad, self._zeros, self._machine, self.buffers = data, grad, zeros, runtime, buffers
+            places = grad.ctypes.data, zeros.ctypes.data
+            # All or nothing, even if a cell is interrupted: no signal arrives in the middle of these assignments.
+            self.data, self.grad, self._zeros, self._places = data, grad, zeros, places
+            self._machine, self.buffers = runtime, buffers
         return True
 
     def may_have_changed_since(self, version: int) -> bool:
         """Whether any of the numbers, or of others in the same buffers, was changed after that."""
-        if not self.values:
-            return False
         if self.in_buffers():
             return any(buffer.latest > version for buffer in self.buffers)
         return any(value._version > version for value in self.values)
 
     def add_gradients(self, gradients: Any) -> None:
         """Add to the gradient of every Value, as `backward` does; from now on the numbers are in buffers."""
-        if not self.values:
-            return
         with lock:
             if self.in_buffers(adopt=True):
                 self._move(gradients, self._machine.ADD)
@@ -226,8 +225,7 @@ class Binding:
                     value.grad = (value.grad or 0.0) + gradient
 
     def _move(self, numbers: Any, how: int) -> None:
-        where = self.grad.__array_interface__["data"][0]
-        self._machine.move_at(where, len(self.grad), numbers.__array_interface__["data"][0], how)
+        self._machine.move_at(self._places[0], len(self.grad), numbers.__array_interface__["data"][0], how)
 
     def note_gradients(self) -> None:
         """All of them have a gradient from now on."""
@@ -257,7 +255,8 @@ class Binding:
         """Set the gradient of every Value to 0."""
         with lock:
             if self.in_buffers():
-                self._move(self._zeros, self._machine.STORE)
+                where, zeros = self._places
+                self._machine.move_at(where, len(self.grad), zeros, self._machine.STORE)
                 self.note_gradients()
                 return
         for value in self.values:

@@ -49,7 +49,8 @@ class CompiledValue(Value):
         """As `Value.backward`, but the parameters' gradients are added up in the buffers that have their numbers."""
         rule: Any = self.rule
         version, by_arguments, parameters = self._version, rule.by_arguments, rule.parameters
-        plain = gradient != 1.0 or mode.get().anomaly or parameters.may_have_changed_since(version)
+        some = parameters.values
+        plain = gradient != 1.0 or mode.get().anomaly or (some and parameters.may_have_changed_since(version))
         for leaf, _ in zip(self._x, by_arguments):
             if leaf.rule is not None or leaf._version > version:
                 plain = True
@@ -60,7 +61,8 @@ class CompiledValue(Value):
             self.grad = 1.0
             for leaf, derivative in zip(self._x, by_arguments):
                 leaf.grad = float(leaf.grad or 0.0) + derivative
-            parameters.add_gradients(rule.by_parameters)
+            if some:
+                parameters.add_gradients(rule.by_parameters)
         if not rule.finite:
             every = (*by_arguments, *rule.by_parameters.tolist())
             warn_of_gradients(leaf for leaf, x in zip(self._x, every) if not isfinite(x) and isfinite(leaf._data))

@@ -286,35 +286,26 @@ def _finite(numbers):
     return total == 0.0
 
 
-@numba.njit(**DEVICE_ONLY)
-def _load(blocks_, count, to):
-    """Copy the numbers in some blocks, see `blocks`, to where an address says, one after another."""
-    blocks = integers(blocks_)
-    for i in range(count):
-        n = blocks[2 * i + 1]
-        _copy(floats(to, n), floats(blocks[2 * i], n))
-        to += 8 * n
+LOAD, STORE, ADD = range(3)
 
 
 @numba.njit(**DEVICE_ONLY)
-def _store(blocks_, count, at):
-    """Copy the numbers at an address, one after another, into blocks."""
+def _move(blocks_, count, at, how):
+    """Move numbers between some blocks, see `blocks`, and an address, where they are one after another.
+
+    `LOAD` copies them from the blocks, `STORE` to the blocks; `ADD` adds them to those in the blocks.
+    """
     blocks = integers(blocks_)
     for i in range(count):
         n = blocks[2 * i + 1]
-        _copy(floats(blocks[2 * i], n), floats(at, n))
-        at += 8 * n
-
-
-@numba.njit(**DEVICE_ONLY)
-def _add(blocks_, count, at):
-    """Add the numbers at an address, one after another, to those in blocks."""
-    blocks = integers(blocks_)
-    for i in range(count):
-        n = blocks[2 * i + 1]
-        numbers, more = floats(blocks[2 * i], n), floats(at, n)
-        for k in range(n):
-            numbers[k] += more[k]
+        apart, together = floats(blocks[2 * i], n), floats(at, n)
+        if how == LOAD:
+            _copy(together, apart)
+        elif how == STORE:
+            _copy(apart, together)
+        else:
+            for k in range(n):
+                apart[k] += together[k]
         at += 8 * n
 
 
@@ -343,7 +334,7 @@ def run_once(address):
     """Run a program for one example; gives whether all is finite."""
     job = job_at(address)
     v, g, root = floats(job.numbers, job.size), floats(job.gradients, job.size), job.root
-    _load(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter)
+    _move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
     _forward(job, 0, job.runs, 1, 0)
     values_finite, grads_finite = _finite(v[job.leaves :]), True
     if root >= 0:
@@ -364,7 +355,7 @@ def run_batch(address):
     uniform, stride, examples, bad, total = job.uniform, job.stride, job.examples, -1, 0.0
     shared_runs, runs, end, seed = job.shared_runs, job.runs, job.uniform + job.rows * job.stride, job.seed
     results = floats(job.results, job.output_count * examples)
-    _load(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter)
+    _move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
     _forward(job, 0, shared_runs, 1, 0)
     if not _finite(v[:uniform]):
         bad = 0
@@ -408,7 +399,7 @@ def apply_update(address):
     """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
     job = job_at(address)
     _fill(floats(job.updated_gradients, job.updated_count), 0.0)
-    _add(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter)
+    _move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
     _call(job.update, job.update_arguments)
     job.updated = 1
     return 0
@@ -424,8 +415,6 @@ driver = cache(compile_driver)  # one for each function of this file, kept for g
 
 # What Python calls.
 
-LOAD, STORE, ADD = range(3)
-
 
 @jit_cached(numba.njit, "int64(int64, int64)", nogil=True, **OPTIONS)
 def call_driver(driver, argument):
@@ -434,14 +423,9 @@ def call_driver(driver, argument):
 
 
 @jit_cached(numba.njit, "void(int64, int64, int64, int64)", **OPTIONS)
-def move_at(blocks, count, numbers, how):
-    """Move the numbers at an address to blocks, or from there: `LOAD`, `STORE` or `ADD`."""
-    if how == LOAD:
-        _load(blocks, count, numbers)
-    elif how == STORE:
-        _store(blocks, count, numbers)
-    else:
-        _add(blocks, count, numbers)
+def move_at(blocks, count, at, how):
+    """Move numbers between blocks and an address; see `_move`."""
+    _move(blocks, count, at, how)
 
 
 def blocks(addresses: Any) -> Any:

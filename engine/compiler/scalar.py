@@ -66,14 +66,22 @@ class ScalarProgram(Program):
             all values are finite, and all gradients.
         """
         try:
-            job = self.free.pop()  # like `take`, but without a call
+            job = self.free.pop()  # `take` and `bind` without their calls, which a short function would feel
         except IndexError:
             job = Job(self)
-        self.bind(job, inputs, gradient)
+        memory = job.memory
+        try:
+            for i, x in enumerate(inputs):
+                memory[i] = x
+        except ValueError:
+            to_float(inputs[i])
+            raise
+        if job.gradient is not gradient:
+            job.gradient, job.root = None, self._root if gradient else -1
+            job.gradient = gradient
         if self._parameters:
             job.bind_parameters(parameters)
         finite = call_driver(self.address, job.address)
-        memory = job.memory
         results = [memory[self._root]] if self._alone else [memory[place] for place in self._outputs]
         by_inputs: list[float] = []
         by_parameters = _NONE
