@@ -412,8 +412,8 @@ def source(tape: Tape, columns: int) -> str:
     >>> print(source(tape, 2), end="")
     def update(address):
         fields = integers(address)
-        n, numbers = fields[0], floats(fields[1], 1)
-        column0, column1 = floats(fields[2], n), floats(fields[3], n)
+        n, numbers = fields[0], floats(fields[1])
+        column0, column1 = floats(fields[2]), floats(fields[3])
         v2 = numbers[0]
         for i in range(n):
             v0, v1 = column0[i], column1[i]
@@ -433,8 +433,8 @@ def source(tape: Tape, columns: int) -> str:
             each += f"        {line}"
     rows, numbers = range(columns), range(columns, tape.leaves)
     text = "def update(address):\n    fields = integers(address)\n"
-    text += f"    n, numbers = fields[0], floats(fields[1], {len(numbers)})\n"
-    text += f"    {_listed('column{}', rows)} = {_listed('floats(fields[{}], n)', [2 + k for k in rows])}\n"
+    text += "    n, numbers = fields[0], floats(fields[1])\n"
+    text += f"    {_listed('column{}', rows)} = {_listed('floats(fields[{}])', [2 + k for k in rows])}\n"
     text += "".join(f"    v{slot} = numbers[{k}]\n" for k, slot in enumerate(numbers))
     text += f"{once}    for i in range(n):\n        {_listed('v{}', rows)} = {_listed('column{}[i]', rows)}\n{each}"
     text += "".join(f"        column{k}[i] = v{slot}\n" for k, slot in zip([0, *range(2, columns)], tape.outputs))
