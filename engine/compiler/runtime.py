@@ -6,6 +6,7 @@ a call passes one address. numba reads and writes its fields by name.
 """
 
 import ctypes
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from ctypes import c_double, c_int64
@@ -69,8 +70,8 @@ class Job(ctypes.Structure):
         # What was found: the sum of the first output; what is finite; the first example where something is not, or -1.
         ("total", c_double), ("values_finite", c_int64), ("grads_finite", c_int64), ("first_bad_example", c_int64),
         # For `apply_update`: where the gradients of the parameters go, in as many blocks; the gradients that begin at
-        # 0, and how many; the update kernel and its arguments; and whether it was done.
-        ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
+        # 0, and how many; their largest norm, or 0; the update kernel and its arguments; and whether it was done.
+        ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64), ("clip", c_double),
         ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
     ]  # fmt: skip
 
@@ -352,11 +353,34 @@ def run_batch(address):
     return bad < 0 and job.grads_finite
 
 
+@numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
+def _clip(numbers, n, longest):
+    """Shorten so many finite numbers, as one vector, to this norm if it is longer; see `nn.clip_grad_norm_`.
+
+    False, and nothing is done, if their own norm overflows.
+    """
+    largest, total = 0.0, 0.0
+    for i in range(n):
+        largest = max(largest, abs(numbers[i]))
+    if largest != 0.0:
+        for i in range(n):
+            total += (numbers[i] / largest) * (numbers[i] / largest)  # squared, it might overflow
+    norm = largest * math.sqrt(total)
+    coefficient = longest / (norm + 1e-6)
+    if coefficient < 1.0 and math.isfinite(norm):
+        for i in range(n):
+            numbers[i] *= coefficient
+    return math.isfinite(norm)
+
+
 def apply_update(address):
     """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
     job = job_at(address)
-    _fill(floats(job.updated_gradients), ZERO, job.updated_count, 0.0)
+    gradients = floats(job.updated_gradients)
+    _fill(gradients, ZERO, job.updated_count, 0.0)
     _move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
+    if job.clip != 0.0 and not _clip(gradients, job.updated_count, job.clip):
+        return 0
     _call(job.update, job.update_arguments)
     job.updated = 1
     return 0
