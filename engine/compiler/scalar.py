@@ -93,9 +93,7 @@ class ScalarProgram(Program):
         self.free.append(job)
         return results, by_inputs, by_parameters, values_finite, grads_finite
 
-    def differentiate(
-        self, output: int, inputs: Sequence[float], parameters: Located
-    ) -> tuple[list[float], Any, bool]:
+    def differentiate(self, output: int, inputs: Sequence[float], parameters: Located) -> tuple[list[float], Any, bool]:
         """The gradients of one output with respect to the inputs and the parameters, and whether all is finite."""
         job = self.take()
         self.bind(job, inputs, 1.0)
