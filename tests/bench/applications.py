@@ -150,7 +150,7 @@ def through_physics(race: Race, names: dict[str, Any]) -> None:
             group["lr"] = 0.02 * (1 - step / steps)
         state, cost = list(torch.tensor(names["starts"](rng), dtype=torch.float64).T), torch.zeros(())
         for _ in range(100):
-            push = torch.tanh(net(torch.stack(state, dim=1)))[:, 0]
+            push = torch.tanh(net(torch.stack(state, dim=1))).flatten()
             state = names["physics"](state, push, torch.sin, torch.cos)
             cost = cost + (state[2] ** 2 + 0.3 * state[0] ** 2 + 0.05 * state[1] ** 2).mean()
         rival.zero_grad()
