@@ -34,7 +34,7 @@ SHORT = {
         lambda names: names["rows"]["chalkgrad"][0] < names["rows"]["film and person"][0],
     ),
     "sentiment": ("EPOCHS, SEEDS = 3, (0,)", lambda names: names["table"]["chalkgrad"][0] > 0.75),
-    "translation": ("EPOCHS, SEEDS = 6, (0,)", lambda names: (names["answers"] == names["Y_new"]).mean() > 0.6),
+    "translation": ("EPOCHS, SEEDS = 4, (0,)", lambda names: (names["answers"] == names["Y_new"]).mean() > 0.6),
     "topics": ("EPOCHS, SEEDS = 10, (0,)", lambda names: names["table"]["chalkgrad"][0] > 0.7),
     "speech": ("EPOCHS, SEEDS = 8, (0,)", lambda names: names["shares"][0] > 0.7),
     "steering": (
