@@ -89,7 +89,7 @@ def in_torch(name: str, model: Any, width: int) -> Any:
 LOSSES: dict[Any, Callable[[Any, Tensor], Tensor]] = {
     nn.cross_entropy: lambda z, y: F.cross_entropy(z, y.long()),
     nn.binary_cross_entropy_with_logits: lambda z, y: F.binary_cross_entropy_with_logits(z.reshape(y.shape), y),
-    nn.mse_loss: F.mse_loss,
+    nn.mse_loss: lambda z, y: F.mse_loss(z.reshape(y.shape), y),
 }
 OWN: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "recommendation": lambda z, y: ((z[0] - y) ** 2 + 0.1 * z[1]).mean(),
