@@ -36,7 +36,7 @@ from engine.compiler.pytree import (
     unflatten,
     unflatten_args,
 )
-from engine.compiler.result import compiled_value
+from engine.compiler.result import compiled_value, compiled_values
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import NORMAL, TraceError, mode, no_grad, switched
@@ -70,6 +70,7 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
 
     Returns:
         A `Compiled`: called on one example, ``.mean(X, Y)`` and ``.sum(X, Y)`` on many, ``.map(X)`` for results alone.
+        A call gives what the function gives, with a Value for each number, and a list for each tuple.
     """
     if function is None:
         return lambda function: Compiled(function, check, aux)
@@ -133,18 +134,23 @@ class Compiled:
     def __call__(self, *args: Any, **options: Any) -> Any:
         """The function of one example, as a Value: its `backward` gives the parameters their gradients.
 
-        Values among the arguments get their gradients too.
+        Values among the arguments get their gradients too. Several Values, in a list or a dict, come as the function
+        gives them; the derivatives of each are computed when they are first needed.
 
-        Raises:
-            TypeError: if the function gives several Values, or a list of one.
+        >>> x = Value(2.0)
+        >>> area, edge = compile(lambda x: [x * x, 4 * x])(x)
+        >>> (area - 3 * edge).backward()
+        >>> area.data, edge.data, x.grad
+        (4.0, 8.0, -8.0)
         """
         leaves: list[Any] = []
         signature = flatten_args(args, options, leaves)
         specialization, expected = self.specialize(signature, (leaves,))
         if specialization is None:
-            return self._only(self._plain(signature, leaves))
+            result = self._plain(signature, leaves)
+            return self._only(result) if self._aux else _as_values(result)
         if specialization.result != NUMBER and not self._aux:
-            raise self._gives_several(specialization.result)
+            return self._several(specialization, expected, leaves, args, options)
         version, learning = versions.current, mode.get().recording
         try:
             given, numbers = leaves, [*map(_data, leaves)]
@@ -168,6 +174,30 @@ class Compiled:
                 self.__name__, results[0], version, given, by_inputs, parameters, by_parameters, finite
             )
         return (value, unflatten(specialization.result, iter(results))[1]) if self._aux else value
+
+    def _several(
+        self, specialization: Specialization, expected: Expected | None, leaves: list[Any], args: Any, options: Any
+    ) -> Any:
+        """The results of a call that gives several Values, or a list of one."""
+        version, learning = versions.current, mode.get().recording
+        given = [leaf for leaf in leaves if isinstance(leaf, Value)]
+        numbers = [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves]
+        program, parameters = specialization.scalar, specialization.parameters
+        compared = learning and expected is not None
+        results, by_inputs, by_parameters, values_finite, _ = program.run(numbers, parameters, compared)
+        if not values_finite:
+            self._report_nonfinite(specialization, numbers, args, options)
+        if expected is not None:
+            specialization.validate(expected, results, [*by_inputs, *by_parameters] if compared else None)
+        if not learning:
+            return unflatten(specialization.result, map(Value, results))
+
+        def differentiate(output: int) -> tuple[list[float], Any, bool]:
+            slopes, by_parameters, finite = program.differentiate(output, numbers, parameters)
+            return [slope for slope, leaf in zip(slopes, leaves) if isinstance(leaf, Value)], by_parameters, finite
+
+        values = compiled_values(self.__name__, results, version, given, parameters, differentiate)
+        return unflatten(specialization.result, iter(values))
 
     def mean(self, *args: Any, **options: Any) -> Value:
         """The mean over many examples, as one Value.
@@ -407,15 +437,10 @@ class Compiled:
         return as_value(outputs[0])
 
     def _gives_several(self, signature: Signature) -> TypeError:
-        if signature == (1, NUMBER):
-            plain = getattr(self._function, "__name__", "model").replace("<lambda>", "f")
-            return TypeError(
-                f"{self.__name__} returns a list of one Value, and a compiled call returns a Value; write "
-                f"compile(lambda x: {plain}(x)[0]), or {self.__name__}.map(...) for lists of plain numbers"
-            )
+        found = "a list of one Value" if signature == (1, NUMBER) else "several Values"
         return TypeError(
-            f"{self.__name__} returns several Values, and a compiled call returns one; the numbers of all of them come "
-            f"from {self.__name__}.map(...), for many examples"
+            f"{self.__name__} returns {found}, and a mean or a sum is of one; compile a function that returns one, "
+            f"such as a loss, or take {self.__name__}.map(...) for the numbers of all"
         )
 
     def _report_nonfinite(
@@ -445,6 +470,13 @@ class Compiled:
             except TypeError as error:
                 raise refusal or error from None
         return bad
+
+
+def _as_values(result: Any) -> Any:
+    """What the plain function gave, with a Value for each number."""
+    leaves: list[Any] = []
+    signature = flatten(result, leaves)
+    return unflatten(signature, map(as_value, leaves))
 
 
 _data = attrgetter("_data")

@@ -1,6 +1,7 @@
 """The Value that a compiled call gives: one node, which has its local derivatives from the moment it is made."""
 
 from collections.abc import Callable
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -38,6 +39,23 @@ class CompiledRule(Rule):
         if not all(type(x) is float for x in xs):
             raise TypeError(f"{self.symbol} was compiled and has no second derivative; call the function itself")
         return (*self.by_arguments, *self.by_parameters.tolist())
+
+
+class LazyRule(CompiledRule):
+    """The same for one of several results: its derivatives are computed when they are first needed.
+
+    Attributes:
+        differentiate: gives them, and whether all are finite.
+    """
+
+    __slots__ = ("differentiate",)
+    differentiate: Callable[[], tuple[list[float], Any, bool]]
+
+    def __getattr__(self, name: str) -> Any:  # Python asks here for what is not there yet
+        if name not in CompiledRule.__slots__:
+            raise AttributeError(f"{self.symbol} has no attribute {name!r}")
+        self.by_arguments, self.by_parameters, self.finite = self.differentiate()
+        return getattr(self, name)
 
 
 class CompiledValue(Value):
@@ -100,3 +118,24 @@ def compiled_value(
     node._y = None
     node._version = version
     return node
+
+
+def compiled_values(
+    name: str,
+    results: list[float],
+    version: int,
+    given: list[Value],
+    parameters: Binding,
+    differentiate: Callable[[int], tuple[list[float], Any, bool]],
+) -> list[Value]:
+    """The results of a compiled call that gives several; `differentiate` gives the derivatives of one of them."""
+    values = []
+    for i, data in enumerate(results):
+        value = compiled_value(name, data, version, given, [], parameters, None, True)
+        rule: LazyRule = new(LazyRule)
+        rule.symbol = rule.name = name
+        rule.parameters = parameters
+        rule.differentiate = partial(differentiate, i)
+        value.rule = rule
+        values.append(value)
+    return values

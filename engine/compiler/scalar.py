@@ -93,6 +93,17 @@ class ScalarProgram(Program):
         self.free.append(job)
         return results, by_inputs, by_parameters, values_finite, grads_finite
 
+    def differentiate(self, output: int, inputs: Sequence[float], parameters: Located) -> tuple[list[float], Any, bool]:
+        """The gradients of one output with respect to the inputs and the parameters, and whether all is finite."""
+        job = self.take()
+        self.bind(job, inputs, 1.0)
+        job.gradient, job.root = None, self._outputs[output]  # the next one to use the job must bind it
+        job.bind_parameters(parameters)
+        finite = call_driver(self.address, job.address)
+        slopes = job.by_inputs.tolist(), job.by_parameters.copy(), bool(finite)
+        self.free.append(job)
+        return slopes
+
     def goes_bad(self, inputs: Sequence[float], parameters: Located) -> bool:
         """Whether finite operands have a result that is not finite somewhere."""
         _, _, place = scheduled(self.tape)

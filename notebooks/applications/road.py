@@ -36,22 +36,21 @@ class Road:
 
     def where(self, x, y):
         """The nearest point of the middle line, by its number, and how far to the left of it the place lies."""
-        to = np.array([x, y]) - self.middle
-        i = int((to**2).sum(axis=1).argmin())
-        return i, float(math.cos(self.direction[i]) * to[i, 1] - math.sin(self.direction[i]) * to[i, 0])
+        dx, dy = x - self.middle[:, 0], y - self.middle[:, 1]
+        i = int((dx * dx + dy * dy).argmin())
+        return i, float(math.cos(self.direction[i]) * dy[i] - math.sin(self.direction[i]) * dx[i])
 
-    def camera(self, x, y, heading, rng, grain=GRAIN):
+    def camera(self, x, y, heading, dark, rng, grain=GRAIN):
         """15 dots: above 0 is brighter than the ground, below 0 darker."""
         ahead = np.array([x + AHEAD * math.cos(heading), y + AHEAD * math.sin(heading)])
         places = ahead + np.outer(DOTS, [-math.sin(heading), math.cos(heading)])
-        squares = ((places[:, None] - self.middle) ** 2).sum(axis=2).min(axis=1)
-        sign = -1 if self.dark[self.where(x, y)[0]] else 1
-        return sign * np.exp(-squares / LINE**2) + rng.normal(0, grain, len(DOTS))
+        dx, dy = (places[:, None, axis] - self.middle[:, axis] for axis in (0, 1))
+        squares = (dx * dx + dy * dy).min(axis=1)
+        return (-1 if dark else 1) * np.exp(-squares / LINE**2) + rng.normal(0, grain, len(DOTS))
 
-    def expert(self, x, y, heading):
+    def expert(self, x, y, heading, i):
         """What a driver with the map does: steer toward the middle line 0.8 m ahead; from -1, right, to 1, left."""
-        i, _ = self.where(x, y)
-        to = np.roll(self.middle, -i, axis=0)[:60] - (x, y)
+        to = self.middle.take(range(i, i + 60), axis=0, mode="wrap") - (x, y)
         target = to[np.argmax(np.hypot(*to.T) > AHEAD)]
         angle = (math.atan2(target[1], target[0]) - heading + math.pi) % (2 * math.pi) - math.pi
         return max(-1.0, min(1.0, 1.5 * angle))
@@ -74,13 +73,15 @@ def drive(road, policy, seed=0, gust=0.0, moments=400, grain=GRAIN):
     rng = np.random.RandomState(seed)
     start = rng.randint(len(road.middle))
     (x, y), heading, log = road.middle[start], road.direction[start], []
+    i, _ = road.where(x, y)
     for moment in range(moments):
-        dots, right = road.camera(x, y, heading, rng, grain), road.expert(x, y, heading)
+        dots, right = road.camera(x, y, heading, road.dark[i], rng, grain), road.expert(x, y, heading, i)
         log.append(((float(x), float(y), float(heading)), dots, right))
         heading += TURN * STEP * max(-1.0, min(1.0, right if policy is None else policy(dots)))
         if moment % 20 == 10:
             heading += rng.choice((-1, 1)) * gust
         x, y = x + SPEED * STEP * math.cos(heading), y + SPEED * STEP * math.sin(heading)
-        if abs(road.where(x, y)[1]) > HALF_WIDTH:
+        i, beside = road.where(x, y)
+        if abs(beside) > HALF_WIDTH:
             break
     return log

@@ -19,14 +19,16 @@ ENTRIES = {
 }
 each_term = pytest.mark.parametrize("term", ENTRIES)
 COURSE = """
-    accumulate, activation function, Adam, backpropagation, backward pass, batch, batch normalization, bias, chain
-    rule, compile, computation graph, cross-entropy, dead ReLU, derivative, dropout, early stopping, epoch, error
+    accumulate, activation function, Adam, adversarial example, attention, backpropagation, backward pass, bag of
+    words, batch, batch normalization, beam search, bias, chain rule, compile, computation graph, convolution,
+    cross-entropy, dead ReLU, derivative, distribution shift, dropout, early stopping, embedding, epoch, error
     contribution, exploding gradient, feed-forward, forward mode, forward pass, gradient, gradient clipping,
-    gradient descent, Hessian, hinge loss, initialization, input, L1, L2, layer, leaf, learning rate, local
-    derivative, local minimum, logit, loss, loss surface, mini-batch, momentum, multi-layer perceptron, neural
-    network, neuron, node, optimizer, overfitting, parameter, policy gradient, regularization, reinforcement
-    learning, ReLU, reward, RMSprop, schedule, sigmoid, slope, softmax, squared error, supervised learning, tanh,
-    tape, topological order, validation, vanishing gradient, weight, weight decay
+    gradient descent, greedy decoding, Hessian, hinge loss, initialization, input, L1, L2, layer, leaf, learning
+    rate, local derivative, local minimum, logit, loss, loss surface, mini-batch, momentum, multi-layer perceptron,
+    neural network, neuron, node, optimizer, overfitting, padding, parameter, policy gradient, pooling, recurrent
+    network, regularization, reinforcement learning, ReLU, reward, RMSprop, saliency, schedule, sigmoid, slope,
+    softmax, squared error, supervised learning, tanh, tape, teacher forcing, topological order, validation,
+    vanishing gradient, weight, weight decay
 """
 
 

@@ -2,7 +2,7 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 
-function element(name, attributes = {}, parent = document.body, text = "") {
+function element(name, attributes = {}, parent = main, text = "") {
   const svg = ["svg", "g", "path", "line", "circle", "rect", "polygon", "text"].includes(name);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -10,6 +10,9 @@ function element(name, attributes = {}, parent = document.body, text = "") {
   parent.append(made);
   return made;
 }
+
+const main = element("main", {}, document.body);
+element("h1", {}, main, document.title);  // to be heard, not seen
 
 function button(parent, text, act) {
   const made = element("button", { type: "button" }, parent, text);
