@@ -28,6 +28,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from PIL import Image
 
 PYODIDE = "0.27.7"
@@ -68,6 +69,17 @@ NOTEBOOKS = HERE.parent
 ROOT = NOTEBOOKS.parent
 CONTENTS = ("lessons", "applications", "glossary.ipynb", "machine_code.ipynb", "quickstart.ipynb")
 CACHE = ROOT / "build" / "browser"
+
+# Where there is no machine code, what trains or draws for long is shorter: what is written in place of what.
+SHORTER = {
+    "07_learning_not_memorising.ipynb": {
+        "epochs=200": "epochs=100",
+        """figsize=(6, 3.6), layout="constrained")[1])""": """figsize=(6, 3.6), layout="constrained")[1], steps=40)""",
+    },
+    "08_deep_networks.ipynb": {"epochs=60": "epochs=30", "train(net, 200)": "train(net, 100)"},
+}
+SAID = """There is no machine code in a browser. So that nobody waits for long, the trainings here are half as long, and
+some numbers are not those of the lesson's page."""
 
 
 class Missing(Exception):
@@ -243,6 +255,20 @@ def metadata(path: Path) -> Any:
         return Parser().parsestr(wheel.read(name).decode())
 
 
+def lesson(path: Path) -> nbformat.NotebookNode:
+    """A notebook as it runs in a browser."""
+    notebook = nbformat.read(path, as_version=4)
+    for before, now in SHORTER.get(path.name, {}).items():
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code" and before in cell.source]
+        if not cells:
+            raise ValueError(f"{path.name} does not have {before!r} any more, of which SHORTER makes {now!r}")
+        for cell in cells:
+            cell.source = cell.source.replace(before, now)
+    if path.name in SHORTER:
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(SAID))
+    return notebook
+
+
 def jupyterlite(work: Path, to: Path) -> None:
     """Make the folder, with the lessons in it and Pyodide from the folder `work`/pyodide."""
     contents = work / "contents"
@@ -251,6 +277,8 @@ def jupyterlite(work: Path, to: Path) -> None:
         source = NOTEBOOKS / name
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(source, contents / name, ignore=ignored) if source.is_dir() else shutil.copy(source, contents)
+    for path in contents.rglob("*.ipynb"):
+        nbformat.write(lesson(path), path)
     lite = ["--lite-dir", work, "--contents", contents, "--output-dir", to.resolve()]
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)

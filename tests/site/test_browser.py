@@ -14,7 +14,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from notebooks.export import run
@@ -79,7 +78,7 @@ def native():
 
     def shown(name):
         if name not in seen:
-            notebook = nbformat.read(lessons.NOTEBOOKS / name, as_version=4)
+            notebook = lessons.lesson(lessons.NOTEBOOKS / name)
             os.environ["PYTHONPATH"] = str(ROOT)
             run(notebook)
             seen[name] = [cell for cell in notebook.cells if cell.cell_type == "code"]
