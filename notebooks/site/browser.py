@@ -61,6 +61,10 @@ class DatabaseError(Exception): pass
 class IntegrityError(DatabaseError): pass
 class OperationalError(DatabaseError): pass
 """
+INSTEAD = f"""The wheels of matplotlib, and of what it depends on, are in {COMPILED_FROM} on PyPI, and in the whole
+distribution of Pyodide {PYODIDE}; for a folder that has them: make site OPTIONS="--wheels FOLDER\""""
+SAID_OF_PLOTS = """This was put together without matplotlib and NumPy, so its plots are left out: a cell that needs them
+stops, and says so."""
 CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")  # what it loads at its start
 
@@ -152,14 +156,19 @@ def wheels(pyodide: Path, official: dict[str, Any], options: argparse.Namespace)
         yield from kernel.glob(f"{name}-*.whl")
     try:
         compiled = options.wheels or fetch_compiled()
+        needed = depended_on(COMPILED, official["packages"])
+        found = [checked(compiled / each["file_name"], each["sha256"]) for each in needed]
     except Missing as reason:
-        print(f"The lessons that run in a browser have no plots: {reason}", file=sys.stderr)
+        print(f"The lessons that run in a browser have no plots: {reason}. {INSTEAD}", file=sys.stderr)
         return
-    for each in depended_on(COMPILED, official["packages"]):
-        path = compiled / each["file_name"]
-        if not path.exists() or digest(path) != each["sha256"]:
-            raise Missing(f"{path} is not there, or is not the one of Pyodide {PYODIDE}")
-        yield path
+    yield from found
+
+
+def checked(wheel: Path, sha256: str) -> Path:
+    """A wheel that is the one of Pyodide."""
+    if not wheel.exists() or digest(wheel) != sha256:
+        raise Missing(f"{wheel} is not there, or is not the one of Pyodide {PYODIDE}")
+    return wheel
 
 
 def depended_on(names: Iterable[str], packages: dict[str, Any]) -> list[dict[str, Any]]:
@@ -255,8 +264,8 @@ def metadata(path: Path) -> Any:
         return Parser().parsestr(wheel.read(name).decode())
 
 
-def lesson(path: Path) -> nbformat.NotebookNode:
-    """A notebook as it runs in a browser."""
+def lesson(path: Path, plots: bool = True) -> nbformat.NotebookNode:
+    """A notebook as it runs in a browser, with or without plots there."""
     notebook = nbformat.read(path, as_version=4)
     for before, now in SHORTER.get(path.name, {}).items():
         cells = [cell for cell in notebook.cells if cell.cell_type == "code" and before in cell.source]
@@ -264,8 +273,9 @@ def lesson(path: Path) -> nbformat.NotebookNode:
             raise ValueError(f"{path.name} does not have {before!r} any more, of which SHORTER makes {now!r}")
         for cell in cells:
             cell.source = cell.source.replace(before, now)
-    if path.name in SHORTER:
-        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(SAID))
+    drawn = any("import matplotlib" in cell.source for cell in notebook.cells)
+    said = [SAID] * (path.name in SHORTER) + [SAID_OF_PLOTS] * (drawn and not plots)
+    notebook.cells[1:1] = map(nbformat.v4.new_markdown_cell, said)
     return notebook
 
 
@@ -277,8 +287,9 @@ def jupyterlite(work: Path, to: Path) -> None:
         source = NOTEBOOKS / name
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(source, contents / name, ignore=ignored) if source.is_dir() else shutil.copy(source, contents)
+    plots = any((work / "pyodide").glob("numpy-*.whl"))
     for path in contents.rglob("*.ipynb"):
-        nbformat.write(lesson(path), path)
+        nbformat.write(lesson(path, plots), path)
     lite = ["--lite-dir", work, "--contents", contents, "--output-dir", to.resolve()]
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
