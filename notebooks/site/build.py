@@ -15,6 +15,7 @@ import subprocess
 import sys
 from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     subprocess.run([sys.executable, "-m", "sphinx", *sphinx, source, options.to], check=True, cwd=ROOT)
     if runs:
         shutil.copy(options.to / BROWSER / "favicon.ico", options.to)
+    for path in source.glob("*.html"):  # what `prepare` has written
+        shutil.copy(path, options.to)
     chalkboard().save(options.to / "chalkboard.html")
     print(options.to / "index.html")
 
@@ -87,6 +90,8 @@ def stage(source: Path, runs: bool) -> None:
         text = path.read_text("utf-8")
         if "{code-cell}" in text:
             notebooks[source / f"{path.stem}.ipynb"] = read_myst_markdown_notebook(text)
+            if runs and path.stem == "prepare":
+                to_run(notebooks[source / "prepare.ipynb"], f"{BROWSER}/lab/index.html?path=prepare.ipynb")
         else:
             (source / path.name).write_text(text, "utf-8")
     for path in (*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("lessons/*.ipynb")):
@@ -94,7 +99,7 @@ def stage(source: Path, runs: bool) -> None:
     (source / "lessons").mkdir()
     os.environ["PYTHONPATH"] = str(ROOT)  # for the kernels
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(run, notebooks.values()))
+        list(pool.map(partial(run, folder=source), notebooks.values()))
     for path, notebook in notebooks.items():
         nbformat.write(shown(notebook), path)
 
@@ -111,10 +116,14 @@ def lesson(path: Path, runs: bool) -> nbformat.NotebookNode:
     if runs:
         within = path.relative_to(NOTEBOOKS)
         up = "../" * (len(within.parts) - 1)
-        address = f"{up}{BROWSER}/notebooks/index.html?path={within.as_posix()}"
-        words = f'<p class="try"><a href="{address}">Open it and change it</a>: it runs in this browser.</p>'
-        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(words))
+        to_run(notebook, f"{up}{BROWSER}/notebooks/index.html?path={within.as_posix()}")
     return notebook
+
+
+def to_run(notebook: nbformat.NotebookNode, address: str) -> None:
+    """Let a notebook lead to itself, where it runs."""
+    words = f'<p class="try"><a href="{address}">Open it and change it</a>: it runs in this browser.</p>'
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(words))
 
 
 def shown(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
