@@ -308,10 +308,13 @@ def jupyterlite(work: Path, to: Path) -> None:
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
     shutil.move(work / "pyodide", to / "static" / "pyodide")
-    for path in (to / "build").glob("fa-*"):  # icons, in formats that only browsers of another age ask for
-        if path.suffix != ".woff2":
+    for path in (to / "build").iterdir():
+        old = path.name.startswith("fa-") and path.suffix != ".woff2"  # icons, for browsers of another age
+        if old or path.suffix == ".js" and b"org.eclipse.elk" in path.read_bytes():  # for diagrams that no lesson has
             path.unlink()
-    Image.open(to / "lab" / "favicon.ico").save(to / "favicon.ico", sizes=[(32, 32)])  # browsers ask for it there
+    icon = Image.open(to / "lab" / "favicon.ico").resize((32, 32))
+    for folder in (to, to / "lab"):  # browsers ask for it in the first
+        icon.save(folder / "favicon.ico", sizes=[(32, 32)])
     settings = {
         "disablePyPIFallback": True,
         "pyodideUrl": "./static/pyodide/pyodide.js",
