@@ -73,7 +73,8 @@ KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipyt
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent
 ROOT = NOTEBOOKS.parent
-CONTENTS = ("lessons", "applications", "glossary.ipynb", "machine_code.ipynb", "quickstart.ipynb")
+# Of the applications none: their data may not all be passed on, or they need scikit-learn, of 25 MB, or machine code.
+CONTENTS = ("lessons", "glossary.ipynb", "machine_code.ipynb", "quickstart.ipynb")
 CACHE = ROOT / "build" / "browser"
 
 # Where there is no machine code, what trains or draws for long is shorter: what is written in place of what.
