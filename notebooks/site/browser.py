@@ -83,10 +83,10 @@ SHORTER = {
         "epochs=200": "epochs=100",
         """figsize=(6, 3.6), layout="constrained")[1])""": """figsize=(6, 3.6), layout="constrained")[1], steps=40)""",
     },
-    "08_deep_networks.ipynb": {"epochs=60": "epochs=30", "train(net, 200)": "train(net, 100)"},
+    "08_deep_networks.ipynb": {"epochs=60": "epochs=20", "train(net, 200)": "train(net, 70)"},
 }
-SAID = """There is no machine code in a browser. So that nobody waits for long, the trainings here are half as long, and
-some numbers are not those of the lesson's page."""
+SAID = """There is no machine code in a browser. So that nobody waits for long, the trainings here are shorter, and some
+numbers are not those of the lesson's page."""
 
 
 class Missing(Exception):
