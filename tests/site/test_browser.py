@@ -165,7 +165,7 @@ def test_every_cell_runs_in_chromium_and_shows_what_python_shows(browser, addres
     for cell, expected in zip(cells, native(name), strict=True):
         source = "".join(cell["source"])
         assert source == expected.source
-        if not CHANGES.search(source):
+        if not CHANGES.search(source) and "measured" not in cell["metadata"].get("tags", []):
             assert close(text(cell), text(expected)), source
     assert "font cache" not in "".join(map(text, cells))
     context.close()
