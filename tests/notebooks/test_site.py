@@ -26,6 +26,11 @@ def test_what_is_to_be_shorter_must_be_there(monkeypatch):
         browser.lesson(browser.NOTEBOOKS / "lessons" / name)
 
 
+def test_no_lesson_waits_for_a_clock_that_stands_still_in_a_browser():
+    for path in browser.NOTEBOOKS.rglob("*.ipynb"):
+        assert not any("process_time" in cell.source for cell in browser.lesson(path).cells if cell.cell_type == "code")
+
+
 @pytest.mark.parametrize("package", reference.PACKAGES, ids=lambda package: package.__name__)
 def test_the_reference_has_every_public_name(package):
     page = reference.page(package)
