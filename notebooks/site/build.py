@@ -13,11 +13,15 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 from myst_nb.core.read import read_myst_markdown_notebook
+from PIL import Image
 
 from notebooks.export import LINK, fold_outputs, run
 from notebooks.site import browser, reference
@@ -61,6 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     subprocess.run([sys.executable, "-m", "sphinx", *sphinx, source, options.to], check=True, cwd=ROOT)
     if runs:
         shutil.copy(options.to / BROWSER / "favicon.ico", options.to)
+    for path in source.glob("*.html"):  # what `prepare` has written
+        shutil.copy(path, options.to)
     chalkboard().save(options.to / "chalkboard.html")
     print(options.to / "index.html")
 
@@ -84,6 +90,8 @@ def stage(source: Path, runs: bool) -> None:
         text = path.read_text("utf-8")
         if "{code-cell}" in text:
             notebooks[source / f"{path.stem}.ipynb"] = read_myst_markdown_notebook(text)
+            if runs and path.stem == "prepare":
+                to_run(notebooks[source / "prepare.ipynb"], f"{BROWSER}/lab/index.html?path=prepare.ipynb")
         else:
             (source / path.name).write_text(text, "utf-8")
     for path in (*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("lessons/*.ipynb")):
@@ -91,7 +99,7 @@ def stage(source: Path, runs: bool) -> None:
     (source / "lessons").mkdir()
     os.environ["PYTHONPATH"] = str(ROOT)  # for the kernels
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(run, notebooks.values()))
+        list(pool.map(partial(run, folder=source), notebooks.values()))
     for path, notebook in notebooks.items():
         nbformat.write(shown(notebook), path)
 
@@ -108,10 +116,14 @@ def lesson(path: Path, runs: bool) -> nbformat.NotebookNode:
     if runs:
         within = path.relative_to(NOTEBOOKS)
         up = "../" * (len(within.parts) - 1)
-        address = f"{up}{BROWSER}/notebooks/index.html?path={within.as_posix()}"
-        words = f'<p class="try"><a href="{address}">Open it and change it</a>: it runs in this browser.</p>'
-        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(words))
+        to_run(notebook, f"{up}{BROWSER}/notebooks/index.html?path={within.as_posix()}")
     return notebook
+
+
+def to_run(notebook: nbformat.NotebookNode, address: str) -> None:
+    """Let a notebook lead to itself, where it runs."""
+    words = f'<p class="try"><a href="{address}">Open it and change it</a>: it runs in this browser.</p>'
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(words))
 
 
 def shown(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -121,7 +133,16 @@ def shown(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             if "data" in output:
                 kind = next((kind for kind in KINDS if kind in output.data), None)
                 output.data = {kind: output.data[kind]} if kind else {}
+                if kind == "image/png":
+                    output.data[kind] = smaller(output.data[kind])
     return notebook
+
+
+def smaller(png: str) -> str:
+    """A plot, in base64, in 256 colours, which it does not have anyway: a third of the size."""
+    written = BytesIO()
+    Image.open(BytesIO(b64decode(png))).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(written, "png")
+    return b64encode(written.getvalue()).decode()
 
 
 def relinked(text: str, folder: Path) -> str:

@@ -22,7 +22,7 @@ def repack(name):
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     prefix = "/lib/site" if name.endswith(".whl") else f"/lib/python{sys.version_info[0]}{sys.version_info[1]}.zip"
     compileall.compile_dir("/packages", quiet=2, legacy=not ours, invalidation_mode=mode, stripdir="/packages", prependdir=prefix)
-    with zipfile.ZipFile("/new.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile("/new.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(Path("/packages").rglob("*")):
             if path.is_file() and not (path.suffix == ".py" and path.with_suffix(".pyc").exists()):
                 archive.write(path, path.relative_to("/packages"))

@@ -14,7 +14,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from notebooks.export import run
@@ -39,6 +38,8 @@ CELLS = """(() => {
 })()"""
 # What differs from run to run, or from machine to machine: times, and advice on numba.
 CHANGES = re.compile(r"process_time|perf_counter|Timer|Profile|numba|getsizeof|tracemalloc")
+# What only a browser says, and the line that it is said of.
+ADVICE = re.compile(r"^.*runs in plain Python here; in a browser there is no machine code.*\n.*\n", re.MULTILINE)
 NUMBER = re.compile(r"[-−]?\d+\.?\d*(?:e[-+]?\d+)?")
 
 
@@ -79,7 +80,7 @@ def native():
 
     def shown(name):
         if name not in seen:
-            notebook = nbformat.read(lessons.NOTEBOOKS / name, as_version=4)
+            notebook = lessons.lesson(lessons.NOTEBOOKS / name)
             os.environ["PYTHONPATH"] = str(ROOT)
             run(notebook)
             seen[name] = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -115,7 +116,7 @@ def errors(cells):
 def text(cell):
     """What a cell shows, in plain text."""
     parts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell["outputs"]]
-    return re.sub(r" at 0x\w+", "", "".join("".join(part) for part in parts))
+    return ADVICE.sub("", re.sub(r" at 0x\w+", "", "".join("".join(part) for part in parts)))
 
 
 def close(one, other):
@@ -146,7 +147,7 @@ def test_a_long_chain_of_values_is_freed(folder):
 
 
 def test_it_is_small_enough_for_a_stick_and_for_a_slow_line(folder):
-    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 60e6
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 49e6, "60 MB with the pages"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -164,7 +165,7 @@ def test_every_cell_runs_in_chromium_and_shows_what_python_shows(browser, addres
     for cell, expected in zip(cells, native(name), strict=True):
         source = "".join(cell["source"])
         assert source == expected.source
-        if not CHANGES.search(source):
+        if not CHANGES.search(source) and "measured" not in cell["metadata"].get("tags", []):
             assert close(text(cell), text(expected)), source
     assert "font cache" not in "".join(map(text, cells))
     context.close()

@@ -341,6 +341,9 @@ def test_accessibility(browser, path, scheme):
 
 def test_on_a_phone(browser, path):
     page, _ = open_page(browser, path, viewport={"width": 390, "height": 844}, has_touch=True)
+    top = page.evaluate("document.querySelector('#player').getBoundingClientRect().top")
+    lowest = "document.querySelector('#forward').getBoundingClientRect().bottom"
+    assert top + inner(page).evaluate(lowest) <= 844  # the buttons are on the first screen
     for lang in LANGUAGES:
         page.evaluate(CHOOSE, ["#language", lang])
         page.evaluate(CHOOSE, ["#examples", "network"])
