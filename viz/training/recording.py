@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import hypot, isfinite, sqrt
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from engine import TraceError, Value, no_grad
@@ -107,6 +108,16 @@ class Run:
 def largest_loss(runs: Sequence[Run]) -> float:
     """The largest loss that is drawn: of a training run that diverges, the curve ends at the edge of the picture."""
     return 1000 * max(abs(run.losses[0]) if isfinite(run.losses[0]) else 0.0 for run in runs) or 1.0
+
+
+def full_strength(runs: Sequence[Run], kind: str) -> float:
+    """The weight, or the gradient, that is drawn at full strength: the median of the largest of each recorded step.
+
+    It is one for all training runs, so that the same network looks the same in each, and next to one that diverges too.
+    """
+    rows = [getattr(frame, kind) for run in runs for frame in run.frames]
+    largest = [max((abs(x) for x in row if isfinite(x)), default=0.0) for row in rows]
+    return median([x for x in largest if x] or [1.0])
 
 
 def record(
