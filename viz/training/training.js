@@ -58,7 +58,7 @@
   const pace = make(make(group("pace"), "label", { class: "group" }, W.speed), "input", { type: "range", id: "speed", min: -3, max: 2, step: 1, value: 0 });
   button(group(), "theme", "◐", W.theme, theme.switch);
 
-  const kinds = { one: RUNS.length === 1, blind: RUNS.every((run) => !run.view), flat: RUNS.every((run) => !run.network) };
+  const kinds = { one: RUNS.length === 1, many: RUNS.length > 2, blind: RUNS.every((run) => !run.view), flat: RUNS.every((run) => !run.network) };
   const main = make(document.body, "main", { class: Object.keys(kinds).filter((kind) => kinds[kind]).join(" ") });
   main.style.setProperty("--runs", RUNS.length);
   const panels = RUNS.map((run, i) => {
