@@ -18,6 +18,7 @@ from engine.graph import topological_order
 from tests.accessibility import violations
 from viz import Practice, draw_dot, play, worksheet, worksheets
 from viz.classroom.worksheets.drawing import BLANK, drawing
+from viz.classroom.worksheets.languages import LANGUAGES
 from viz.classroom.worksheets.marking import Answer
 from viz.formulas.mistakes import MISTAKES
 
@@ -657,6 +658,26 @@ def test_no_barrier_is_found_on_the_screen(browser, tmp_path, scheme):
     }[scheme]
     assert violations(page) == {}
     page.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_sheet_is_printed_in_a_language(lang):
+    def without_words(lang):
+        html = re.sub(r"<style>.*?</style>", "", worksheets(2, seed=1, lang=lang).html(keys=True), flags=re.DOTALL)
+        assert f'<html lang="{lang}">' in html
+        words = {word for name, word in LANGUAGES[lang].items() if name != "worksheet"}
+        for word in sorted(words, key=len, reverse=True):
+            assert word in html
+            html = html.replace(word, "…")
+        return re.sub(r', lang=(&quot;|")\w+(&quot;|")', "", html).replace(f'lang="{lang}"', "")
+
+    assert without_words(lang) == without_words("en")
+
+
+def test_every_language_says_the_same_things_and_there_are_no_others():
+    assert len({tuple(words) for words in LANGUAGES.values()}) == 1
+    with pytest.raises(ValueError, match="lang must be one of 'en', 'es', 'ja', got 'de'"):
+        worksheet(3, lang="de")
 
 
 def test_a_page_without_key_does_not_hold_the_answers():

@@ -1,7 +1,7 @@
 """Worksheets for practising the chain rule on paper: drawn at random, printed, and marked.
 
 `worksheet` and `worksheets` are public. Read `problem` first (small random graphs), then `sheet` (the contents of a
-worksheet), `drawing` and `handout` (how it is printed), `marking` (what is said of an answer), `work` (what each answer
+worksheet), `drawing`, `languages` and `handout` (how it is printed), `marking` (what is said of an answer), `work` (what each answer
 is compared with) and `worksheet`, which joins them.
 """
 
