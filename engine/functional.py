@@ -42,7 +42,8 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     >>> gradients(x * x, [x])
     [6.0]
     """
-    given: list[Any] = list(tree_leaves(inputs))
+    flat = isinstance(inputs, list) and all(isinstance(value, Value) for value in inputs)  # as `compile` asks, often
+    given: list[Any] = inputs if flat else list(tree_leaves(inputs))
     for value in (output, *given):
         if not isinstance(value, Value):
             hint = value_hint(value) if isinstance(value, str) else "; for a function of numbers write grad(f)"

@@ -314,6 +314,11 @@ class Compiled:
             self._note_use(signature, found)
         return (found, expected) if found.compilable else (None, None)
 
+    def is_due(self, signature: Signature) -> bool:
+        """Whether the next call with this signature is recorded, or compared with a plain run."""
+        found = self._specializations.get(signature)
+        return found is None or found.is_due()
+
     def may_repeat(self, found: Specialization) -> bool:
         """Whether it was used last, and can be used again for the same signature with nothing to check."""
         return found is self._latest and found.calls < found.trusted_until and self._guard.holds()

@@ -1,7 +1,8 @@
 """Machine code for the rules: the table's own functions, compiled by numba, each once.
 
-A kernel is one rule, forward or backward, as machine code that works on flat arrays: ``v``, the numbers, and ``g``, the
-gradients. Its operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept
+A kernel is one rule, forward or backward, as machine code that is given pointers: ``v``, the numbers, and ``g``, the
+gradients. (Of arrays numba would also see to negative indices and to who owns them, at twice the compile time.) Its
+operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept
 on disk, named after all that they were made from, and found again by the next process.
 
 A kernel comes in two widths. A *scalar* kernel works on one number at each place, and on several instructions in a row
@@ -73,7 +74,7 @@ def _kernel(rule: Rule, operands: int, batched: bool) -> Kernel:
     text = source(operands, batched, rule.jumps)
     try:
         value, partials = to_numba(rule.value), to_numba(rule.partials)
-        names = {"value": value.code, "partials": partials.code, "as_arrays": as_arrays}
+        names = {"value": value.code, "partials": partials.code}
         functions = load_generated(text, text + value.identity + partials.identity, names)
         return Kernel(compile_kernel(functions["forward"]), compile_kernel(functions["backward"]))
     except Exception as error:  # numba raises many kinds
@@ -88,48 +89,41 @@ def source(operands: int, batched: bool, jumps: bool = False) -> str:
     """The text of a kernel, forward and backward, for a rule's ``value`` and ``partials``. See `chain_rule` for zeros.
 
     >>> print(source(1, batched=False), end="")
-    def forward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = as_arrays(operands_, v_, g_)
+    def forward(operands, repeats, count, width, uniform, v, g):
         for at in range(0, 2 * repeats, 2):
             v[operands[at]] = value(v[operands[at + 1]])
-    def backward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = as_arrays(operands_, v_, g_)
+    def backward(operands, repeats, count, width, uniform, v, g):
         for at in range(2 * repeats - 2, -1, -2):
             upstream = g[operands[at]]
             if upstream != 0.0:
                 d1, = partials(v[operands[at]], v[operands[at + 1]])
                 g[operands[at + 1]] += upstream * d1 if d1 != 0.0 else 0.0
     >>> print(source(1, batched=True), end="")
-    def forward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = as_arrays(operands_, v_, g_)
-        v0 = v[operands[0] : operands[0] + width]
-        v1 = v[operands[1] : operands[1] + width]
+    def forward(operands, repeats, count, width, uniform, v, g):
+        x0, x1 = operands[0], operands[1]
         for lane in range(width):
-            v0[lane] = value(v1[lane])
-    def backward(operands_, repeats, count, width, uniform, v_, g_):
-        operands, v, g = as_arrays(operands_, v_, g_)
-        v0, g0 = v[operands[0] : operands[0] + width], g[operands[0] : operands[0] + width]
-        v1, g1 = v[operands[1] : operands[1] + width], g[operands[1] : operands[1] + width]
+            v[x0 + lane] = value(v[x1 + lane])
+    def backward(operands, repeats, count, width, uniform, v, g):
+        x0, x1 = operands[0], operands[1]
         for lane in range(width):
-            upstream = g0[lane]
-            d1, = partials(v0[lane], v1[lane])
-            g1[lane] += upstream * d1 if upstream != 0.0 and d1 != 0.0 else 0.0
+            upstream = g[x0 + lane]
+            d1, = partials(v[x0 + lane], v[x1 + lane])
+            g[x1 + lane] += upstream * d1 if upstream != 0.0 and d1 != 0.0 else 0.0
     """
-    head = "def {}(operands_, repeats, count, width, uniform, v_, g_):\n"
-    head += "    operands, v, g = as_arrays(operands_, v_, g_)\n"
+    head = "def {}(operands, repeats, count, width, uniform, v, g):\n"
     every, inputs, size = range(operands + 1), range(1, operands + 1), operands + 1
     derivatives = "".join(f"d{i}, " for i in inputs).rstrip()
     forward, backward = head.format("forward"), head.format("backward")
     live = "" if jumps else "upstream != 0.0 and "
     if batched:
-        rows = {i: f"[operands[{i}] : operands[{i}] + width]" for i in every}
-        numbers = ", ".join(f"v{i}[lane]" for i in inputs)
-        forward += "".join(f"    v{i} = v{rows[i]}\n" for i in every)
-        forward += f"    for lane in range(width):\n        v0[lane] = value({numbers})\n"
-        backward += "".join(f"    v{i}, g{i} = v{rows[i]}, g{rows[i]}\n" for i in every)
-        backward += "    for lane in range(width):\n        upstream = g0[lane]\n"
-        backward += f"        {derivatives} = partials(v0[lane], {numbers})\n"
-        backward += "".join(f"        g{i}[lane] += upstream * d{i} if {live}d{i} != 0.0 else 0.0\n" for i in inputs)
+        rows = f"    {', '.join(f'x{i}' for i in every)} = {', '.join(f'operands[{i}]' for i in every)}\n"
+        numbers = ", ".join(f"v[x{i} + lane]" for i in inputs)
+        forward += f"{rows}    for lane in range(width):\n        v[x0 + lane] = value({numbers})\n"
+        backward += f"{rows}    for lane in range(width):\n        upstream = g[x0 + lane]\n"
+        backward += f"        {derivatives} = partials(v[x0 + lane], {numbers})\n"
+        backward += "".join(
+            f"        g[x{i} + lane] += upstream * d{i} if {live}d{i} != 0.0 else 0.0\n" for i in inputs
+        )
     else:
         numbers = ", ".join(f"v[operands[at + {i}]]" for i in inputs)
         forward += f"    for at in range(0, {size} * repeats, {size}):\n        v[operands[at]] = value({numbers})\n"
@@ -147,12 +141,6 @@ def source(operands: int, batched: bool, jumps: bool = False) -> str:
 def compile_kernel(function: Callable[..., None]) -> Any:
     """A function with the `SIGNATURE` of kernels as machine code, from disk if it is there."""
     return jit_cached(numba.cfunc, SIGNATURE, nopython=True, **OPTIONS)(function)
-
-
-@numba.njit(**DEVICE_ONLY)
-def as_arrays(operands: Any, v: Any, g: Any) -> Any:  # pragma: no cover
-    """The arrays behind the pointers that a kernel is given. Their true lengths are not known here."""
-    return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))
 
 
 @numba.njit(**DEVICE_ONLY)

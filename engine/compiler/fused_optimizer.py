@@ -47,6 +47,9 @@ class FastPath(NamedTuple):
     program: "BatchedProgram"
 
 
+Repeat = Callable[[Callable[..., Value], tuple[Any, ...], float | None], float | None]
+
+
 class FusedOptimizer:
     """The steps of an optimizer on arrays. What can't be done so is left to the optimizer itself, on floats.
 
@@ -71,7 +74,7 @@ class FusedOptimizer:
         self._memory: list[Any] = []
         self._count = 0  # how many attributes the optimizer has
         self._path: FastPath | None = None
-        self.repeat: Callable[[Callable[..., Value], tuple[Any, ...]], float | None] | None = None
+        self.repeat: Repeat | None = None
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, wherever it is."""
@@ -102,7 +105,7 @@ class FusedOptimizer:
         return done
 
     def minimize(
-        self, optimizer: UpdateRule, function: Callable[..., Value], how: str, args: tuple[Any, ...]
+        self, optimizer: UpdateRule, function: Callable[..., Value], how: str, args: tuple[Any, ...], clip: float | None
     ) -> float | None:
         """A whole step, if all is prepared by one that was done bit by bit; gives the loss before it.
 
@@ -111,6 +114,7 @@ class FusedOptimizer:
             function: what is to become smaller: a `Compiled`, or its `mean` or `sum`.
             how: ``"call"``, ``"mean"`` or ``"sum"``.
             args: the arguments of that.
+            clip: the largest norm that the gradient may have, if there is one.
         """
         self.repeat = None
         loss: Any = getattr(function, "__self__", function)
@@ -122,6 +126,8 @@ class FusedOptimizer:
         inputs: Any = []
         if how == "call":
             signature = flatten_args(args, {}, inputs)
+            if loss.is_due(signature):
+                return None
             specialization, expected = loss.specialize(signature, [inputs])
             if not _NUMBERS.issuperset(map(type, inputs)):
                 return None
@@ -135,6 +141,8 @@ class FusedOptimizer:
                 if others:
                     return None
             signature = inputs.signature
+            if loss.is_due(signature):
+                return None
             specialization, expected = loss.specialize(signature, inputs)
         if specialization is None or expected is not None or specialization.result != NUMBER:
             return None
@@ -162,7 +170,7 @@ class FusedOptimizer:
             is_bound = job.epoch == buffers.epoch and job.update_kernel is kernel
             if not is_bound and not self._bind(job, specialization.parameters, kernel):
                 return None  # some numbers are in Values
-            number = self._train(optimizer, program.address, job, kernel, specialization.parameters, seed)
+            number = self._train(optimizer, program.address, job, kernel, specialization.parameters, seed, clip)
         finally:
             program.free.append(job)
         if number is not None and seen_before:
@@ -171,7 +179,14 @@ class FusedOptimizer:
         return number
 
     def _train(
-        self, optimizer: UpdateRule, driver: int, job: "Job", kernel: "UpdateKernel", parameters: Binding, seed: float
+        self,
+        optimizer: UpdateRule,
+        driver: int,
+        job: "Job",
+        kernel: "UpdateKernel",
+        parameters: Binding,
+        seed: float,
+        clip: float | None,
     ) -> float | None:
         """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile."""
         version = versions.current
@@ -187,7 +202,7 @@ class FusedOptimizer:
             for each in parameters.buffers:
                 if each.version > version:
                     return None  # another thread has made a step
-            job.updated = 0
+            job.updated, job.clip = 0, clip or 0.0
             optimizer.steps += 1
             try:
                 for k, name in enumerate(self._names):
@@ -196,6 +211,8 @@ class FusedOptimizer:
                 kernel.call_driver(kernel.apply_address, job.address)
             finally:
                 optimizer.steps -= not job.updated
+            if not job.updated:
+                return None  # the norm of the gradient overflows
             if not job.noted:
                 buffer.without_grad.clear()
                 parameters.note_gradients()
@@ -212,7 +229,7 @@ class FusedOptimizer:
         program: "Program",
         kernel: "UpdateKernel",
         seed: float,
-    ) -> Callable[[Callable[..., Value], tuple[Any, ...]], float | None]:
+    ) -> Repeat:
         """What `repeat` is after such a step: all that `minimize` looks up is known, and asked only if it still is so.
 
         It asks what can change an answer; tests/engine/compiler/test_repeated_steps.py has a case for each question.
@@ -226,7 +243,7 @@ class FusedOptimizer:
         free, driver = program.free, program.address
         arrays = () if batch is None else (*batch.args,)
 
-        def repeat(function_: Callable[..., Value], args: tuple[Any, ...]) -> float | None:
+        def repeat(function_: Callable[..., Value], args: tuple[Any, ...], clip: float | None) -> float | None:
             if function_ != function or mode.get() is not NORMAL:
                 return None
             if batch is not None:
@@ -253,7 +270,7 @@ class FusedOptimizer:
                     job.seed = seed
                 else:
                     return None
-                number = self._train(optimizer, driver, job, kernel, parameters, seed)
+                number = self._train(optimizer, driver, job, kernel, parameters, seed, clip)
                 specialization.calls += number is not None
                 return number
             finally:
@@ -412,8 +429,8 @@ def source(tape: Tape, columns: int) -> str:
     >>> print(source(tape, 2), end="")
     def update(address):
         fields = integers(address)
-        n, numbers = fields[0], floats(fields[1], 1)
-        column0, column1 = floats(fields[2], n), floats(fields[3], n)
+        n, numbers = fields[0], floats(fields[1])
+        column0, column1 = floats(fields[2]), floats(fields[3])
         v2 = numbers[0]
         for i in range(n):
             v0, v1 = column0[i], column1[i]
@@ -433,8 +450,8 @@ def source(tape: Tape, columns: int) -> str:
             each += f"        {line}"
     rows, numbers = range(columns), range(columns, tape.leaves)
     text = "def update(address):\n    fields = integers(address)\n"
-    text += f"    n, numbers = fields[0], floats(fields[1], {len(numbers)})\n"
-    text += f"    {_listed('column{}', rows)} = {_listed('floats(fields[{}], n)', [2 + k for k in rows])}\n"
+    text += "    n, numbers = fields[0], floats(fields[1])\n"
+    text += f"    {_listed('column{}', rows)} = {_listed('floats(fields[{}])', [2 + k for k in rows])}\n"
     text += "".join(f"    v{slot} = numbers[{k}]\n" for k, slot in enumerate(numbers))
     text += f"{once}    for i in range(n):\n        {_listed('v{}', rows)} = {_listed('column{}[i]', rows)}\n{each}"
     text += "".join(f"        column{k}[i] = v{slot}\n" for k, slot in zip([0, *range(2, columns)], tape.outputs))

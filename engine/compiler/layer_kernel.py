@@ -16,11 +16,10 @@ import numba
 import numpy as np
 
 from engine import rules
-from engine.compiler.codegen import as_arrays, to_numba, zero_absorbs
+from engine.compiler.codegen import to_numba, zero_absorbs
 from engine.compiler.disk_cache import DEVICE_ONLY
 from engine.compiler.simd import (
     add,
-    element,
     element_of,
     fused_multiply_add,
     horizontal_sum,
@@ -32,7 +31,7 @@ from engine.compiler.simd import (
     vector,
 )
 
-RESULTS = 6  # where the results begin
+RESULTS = np.int64(6)  # where the results begin
 
 load16, splat16 = vector(16)
 load8, splat8 = vector(8)
@@ -53,10 +52,10 @@ def _four(operands, first, i, count):
     last = first + count - 1
     i += first
     return (
-        np.int64(element(operands, i)),
-        np.int64(element(operands, min(i + 1, last))),
-        np.int64(element(operands, min(i + 2, last))),
-        np.int64(element(operands, min(i + 3, last))),
+        np.int64(operands[i]),
+        np.int64(operands[min(i + 1, last)]),
+        np.int64(operands[min(i + 2, last)]),
+        np.int64(operands[min(i + 3, last)]),
     )
 
 
@@ -71,9 +70,9 @@ def _results(load, splat):
         b0, b1, b2, b3 = _four(operands, RESULTS + 2 * m, j, m)
         s0, s1, s2, s3 = splat(v[b0]), splat(v[b1]), splat(v[b2]), splat(v[b3])
         for k in range(n):
-            x = load(v, np.int64(element(operands, inputs + k)) + lane)
-            s0, s1 = multiply_add(s0, element(v, w0 + k), x), multiply_add(s1, element(v, w1 + k), x)
-            s2, s3 = multiply_add(s2, element(v, w2 + k), x), multiply_add(s3, element(v, w3 + k), x)
+            x = load(v, np.int64(operands[inputs + k]) + lane)
+            s0, s1 = multiply_add(s0, v[w0 + k], x), multiply_add(s1, v[w1 + k], x)
+            s2, s3 = multiply_add(s2, v[w2 + k], x), multiply_add(s3, v[w3 + k], x)
         bad = multiply_add(multiply_add(load(v, check), 0.0, s0), 0.0, s1)
         store(v, check, multiply_add(multiply_add(bad, 0.0, s2), 0.0, s3))
         if relu:
@@ -97,12 +96,12 @@ def _input_gradients(load, splat):
         k1, k2, k3 = min(k + 1, n - 1), min(k + 2, n - 1), min(k + 3, n - 1)
         s0, s1, s2, s3 = load(g, x0 + lane), load(g, x1 + lane), load(g, x2 + lane), load(g, x3 + lane)
         for j in range(m):
-            upstream = load(g, np.int64(element(operands, RESULTS + j)) + lane)
-            w = np.int64(element(operands, RESULTS + m + j))
-            s0 = fused_multiply_add(s0, splat(element(v, w + k)), upstream)
-            s1 = fused_multiply_add(s1, splat(element(v, w + k1)), upstream)
-            s2 = fused_multiply_add(s2, splat(element(v, w + k2)), upstream)
-            s3 = fused_multiply_add(s3, splat(element(v, w + k3)), upstream)
+            upstream = load(g, np.int64(operands[RESULTS + j]) + lane)
+            w = np.int64(operands[RESULTS + m + j])
+            s0 = fused_multiply_add(s0, splat(v[w + k]), upstream)
+            s1 = fused_multiply_add(s1, splat(v[w + k1]), upstream)
+            s2 = fused_multiply_add(s2, splat(v[w + k2]), upstream)
+            s3 = fused_multiply_add(s3, splat(v[w + k3]), upstream)
         store(g, x0 + lane, s0)
         store(g, x1 + lane, s1)
         store(g, x2 + lane, s2)
@@ -126,14 +125,14 @@ def _weight_gradients(load, splat, size):
         step = row_size(n)
         for lane in range(width):
             xs = load(g, turned + lane * step)
-            s0 = fused_multiply_add(s0, splat(element(g, z0 + lane)), xs)
-            s1 = fused_multiply_add(s1, splat(element(g, z1 + lane)), xs)
-            s2 = fused_multiply_add(s2, splat(element(g, z2 + lane)), xs)
-            s3 = fused_multiply_add(s3, splat(element(g, z3 + lane)), xs)
+            s0 = fused_multiply_add(s0, splat(g[z0 + lane]), xs)
+            s1 = fused_multiply_add(s1, splat(g[z1 + lane]), xs)
+            s2 = fused_multiply_add(s2, splat(g[z2 + lane]), xs)
+            s3 = fused_multiply_add(s3, splat(g[z3 + lane]), xs)
         first, left = RESULTS + m + j, n - k
         for i, s in enumerate((s0, s1, s2, s3)):
             if j + i < m:
-                w = np.int64(element(operands, first + i)) + k
+                w = np.int64(operands[first + i]) + k
                 if left >= size:
                     store(g, w, add(load(g, w), s))
                 else:
@@ -164,8 +163,7 @@ def _turn(operands, v, g, width):
             store(g, to + 3 * step, d)
 
 
-def layer(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def layer(operands, repeats, count, width, uniform, v, g):
     check = np.int64(operands[4])
     for lane in range(0, width, 8):
         store(v, check + lane, splat8(0.0))
@@ -176,14 +174,13 @@ def layer(operands_, repeats, count, width, uniform, v_, g_):
             results8(operands, v, j, width - 8)
 
 
-def layer_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def layer_back(operands, repeats, count, width, uniform, v, g):
     m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4])
     bad, whole = splat8(0.0), 0.0
     for lane in range(0, width, 8):
         bad = add(bad, load8(v, check + lane))
     for j in range(m):
-        z, arrived = np.int64(element(operands, RESULTS + j)), splat8(0.0)
+        z, arrived = np.int64(operands[RESULTS + j]), splat8(0.0)
         for lane in range(0, width, 8):
             upstream = load8(g, z + lane)
             if relu:

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from engine import ieee, nary_rules
-from engine.compiler.codegen import as_arrays, to_numba, zero_absorbs
+from engine.compiler.codegen import to_numba, zero_absorbs
 from engine.compiler.disk_cache import DEVICE_ONLY
 from engine.compiler.layer_kernel import layer, layer_back
 from engine.compiler.simd import (
@@ -40,42 +40,39 @@ def at(place, lane, uniform):
 # broadcast: copies a shared number to every lane of a row. Operands: the row, the number.
 
 
-def broadcast(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
-    zs, x = v[operands[0] : operands[0] + width], v[operands[1]]
+def broadcast(operands, repeats, count, width, uniform, v, g):
+    z, x = operands[0], v[operands[1]]
     for lane in range(width):
-        zs[lane] = x
+        v[z + lane] = x
 
 
-def broadcast_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
-    g[operands[1]] += sum_lanes(g[operands[0] : operands[0] + width], width)
+def broadcast_back(operands, repeats, count, width, uniform, v, g):
+    g[operands[1]] += sum_lanes(g, operands[0], width)
 
 
 # Reductions over lanes. They may be reassociated, so that LLVM can vectorize them.
 
 
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
-def sum_lanes(xs, width):
+def sum_lanes(xs, x, width):
     total = 0.0
     for lane in range(width):
-        total += xs[lane]
+        total += xs[x + lane]
     return total
 
 
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
-def dot_lanes(xs, ys, width):
+def dot_lanes(xs, x, ys, y, width):
     total = 0.0
     for lane in range(width):
-        total += xs[lane] * ys[lane]
+        total += xs[x + lane] * ys[y + lane]
     return total
 
 
 # dot. Operands: the result, n weights, n inputs, and optionally a bias.
 
 
-def dot(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def dot(operands, repeats, count, width, uniform, v, g):
     n = (count - 1) // 2
     if width == 1:
         z = v[operands[count - 1]] if count % 2 == 0 else 0.0
@@ -83,32 +80,30 @@ def dot(operands_, repeats, count, width, uniform, v_, g_):
             z += v[operands[k]] * v[operands[n + k]]
         v[operands[0]] = z
         return
-    zs = v[operands[0] : operands[0] + width]
+    z = operands[0]
     if count % 2 == 0:
         bias = operands[count - 1]
         for lane in range(width):
-            zs[lane] = v[at(bias, lane, uniform)]
+            v[z + lane] = v[at(bias, lane, uniform)]
     else:
         for lane in range(width):
-            zs[lane] = 0.0
+            v[z + lane] = 0.0
     for k in range(1, n + 1):
         w, x = operands[k], operands[n + k]
         if w < uniform and x < uniform:
             shared = v[w] * v[x]
             for lane in range(width):
-                zs[lane] += shared
+                v[z + lane] += shared
         elif w < uniform or x < uniform:
-            factor, xs = v[min(w, x)], v[max(w, x) : max(w, x) + width]
+            factor, row = v[min(w, x)], max(w, x)
             for lane in range(width):
-                zs[lane] += factor * xs[lane]
+                v[z + lane] += factor * v[row + lane]
         else:
-            ws, xs = v[w : w + width], v[x : x + width]
             for lane in range(width):
-                zs[lane] += ws[lane] * xs[lane]
+                v[z + lane] += v[w + lane] * v[x + lane]
 
 
-def dot_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def dot_back(operands, repeats, count, width, uniform, v, g):
     n = (count - 1) // 2
     if width == 1:
         upstream = g[operands[0]]
@@ -125,14 +120,14 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
             if count % 2 == 0:
                 g[operands[count - 1]] += upstream
         return
-    gs = g[operands[0] : operands[0] + width]
-    arrived = sum_lanes(gs, width)
-    if not math.isfinite(sum_lanes(v[operands[0] : operands[0] + width], width) + arrived):  # perhaps a factor is not
+    z = operands[0]
+    arrived = sum_lanes(g, z, width)
+    if not math.isfinite(sum_lanes(v, z, width) + arrived):  # perhaps a factor is not
         for lane in range(width):
             for k in range(1, n + 1):
                 w, x = at(operands[k], lane, uniform), at(operands[n + k], lane, uniform)
-                g[w] += zero_absorbs(gs[lane], v[x])
-                g[x] += zero_absorbs(gs[lane], v[w])
+                g[w] += zero_absorbs(g[z + lane], v[x])
+                g[x] += zero_absorbs(g[z + lane], v[w])
     else:
         for k in range(1, n + 1):
             w, x = operands[k], operands[n + k]
@@ -141,24 +136,22 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
                 g[x] += arrived * v[w]
             elif w < uniform or x < uniform:
                 place, row = min(w, x), max(w, x)
-                factor, xs, gxs = v[place], v[row : row + width], g[row : row + width]
+                factor = v[place]
                 for lane in range(width):
-                    gxs[lane] += factor * gs[lane]
-                g[place] += dot_lanes(xs, gs, width)
+                    g[row + lane] += factor * g[z + lane]
+                g[place] += dot_lanes(v, row, g, z, width)
             else:
-                ws, xs, gws, gxs = v[w : w + width], v[x : x + width], g[w : w + width], g[x : x + width]
                 for lane in range(width):
-                    gws[lane] += gs[lane] * xs[lane]
+                    g[w + lane] += g[z + lane] * v[x + lane]
                 for lane in range(width):
-                    gxs[lane] += gs[lane] * ws[lane]
+                    g[x + lane] += g[z + lane] * v[w + lane]
     if count % 2 == 0:
         bias = operands[count - 1]
         if bias < uniform:
             g[bias] += arrived
         else:
-            gbs = g[bias : bias + width]
             for lane in range(width):
-                gbs[lane] += gs[lane]
+                g[bias + lane] += g[z + lane]
 
 
 # contiguous dot: a run of dots of one example, whose weights, inputs and results are each contiguous. Operands of each
@@ -166,8 +159,7 @@ def dot_back(operands_, repeats, count, width, uniform, v_, g_):
 # at once, one in each SIMD lane, so that the terms of each are still added in order.
 
 
-def contiguous_dot(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def contiguous_dot(operands, repeats, count, width, uniform, v, g):
     a, end = 0, repeats * count
     while a < end:
         b, c, d = a + count, a + 2 * count, a + 3 * count
@@ -210,8 +202,7 @@ def _bias(operands, first, count, v):
     return v[operands[first + 4]] if count == 5 else 0.0
 
 
-def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def contiguous_dot_back(operands, repeats, count, width, uniform, v, g):
     for first in range((repeats - 1) * count, -1, -count):
         upstream = g[operands[first]]
         if upstream != 0.0:
@@ -231,8 +222,7 @@ def contiguous_dot_back(operands_, repeats, count, width, uniform, v_, g_):
 # sum and mean. Operands: the result, and the numbers.
 
 
-def total(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def total(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         z = 0.0
         for k in range(1, count):
@@ -240,15 +230,13 @@ def total(operands_, repeats, count, width, uniform, v_, g_):
         v[operands[0] + lane] = z
 
 
-def total_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def total_back(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         for k in range(1, count):
             g[at(operands[k], lane, uniform)] += g[operands[0] + lane]
 
 
-def mean(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def mean(operands, repeats, count, width, uniform, v, g):
     n = count - 1
     for lane in range(width):
         z = 0.0
@@ -263,8 +251,7 @@ def mean(operands_, repeats, count, width, uniform, v_, g_):
         v[operands[0] + lane] = z
 
 
-def mean_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def mean_back(operands, repeats, count, width, uniform, v, g):
     share = 1 / (count - 1)
     for lane in range(width):
         for k in range(1, count):
@@ -300,20 +287,17 @@ def share_of_ties(operands, count, lane, uniform, v, g):
             g[place] += zero_absorbs(upstream, (1.0 if v[place] == z else 0.0) / tied)
 
 
-def largest(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def largest(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         v[operands[0] + lane] = peak(operands, 1, count - 1, lane, uniform, v, 1.0)
 
 
-def smallest(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def smallest(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         v[operands[0] + lane] = peak(operands, 1, count - 1, lane, uniform, v, -1.0)
 
 
-def ties_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def ties_back(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         share_of_ties(operands, count, lane, uniform, v, g)
 
@@ -344,16 +328,14 @@ def probabilities(operands, first, n, lane, uniform, v):
     return ps
 
 
-def logsumexp(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def logsumexp(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         top = peak(operands, 1, count - 1, lane, uniform, v, 1.0)
         rest = sum_of_others(operands, 1, count - 1, lane, uniform, v, top)
         v[operands[0] + lane] = top if math.isinf(top) else top + math.log1p(rest)
 
 
-def logsumexp_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def logsumexp_back(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         upstream = g[operands[0] + lane]
         if upstream != 0.0:
@@ -366,8 +348,7 @@ def logsumexp_back(operands_, repeats, count, width, uniform, v_, g_):
 # output the index of its input, and the result.
 
 
-def softmax(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def softmax(operands, repeats, count, width, uniform, v, g):
     n = operands[0]
     for lane in range(width):
         top = peak(operands, 1, n, lane, uniform, v, 1.0)
@@ -390,8 +371,7 @@ def softmax(operands_, repeats, count, width, uniform, v_, g_):
                 v[operands[k + 1] + lane] = exp_difference(x, top) / (1 + rest)
 
 
-def log_softmax(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def log_softmax(operands, repeats, count, width, uniform, v, g):
     n = operands[0]
     for lane in range(width):
         top = peak(operands, 1, n, lane, uniform, v, 1.0)
@@ -418,8 +398,7 @@ def softmax_gradient(operands, count, lane, uniform, v, g, logarithm):
                 g[at(operands[1 + j], lane, uniform)] += zero_absorbs(upstream, local)
 
 
-def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def softmax_back(operands, repeats, count, width, uniform, v, g):
     n = operands[0]
     for lane in range(width):
         if count == 3 * n + 1:
@@ -436,8 +415,7 @@ def softmax_back(operands_, repeats, count, width, uniform, v_, g_):
             softmax_gradient(operands, count, lane, uniform, v, g, False)
 
 
-def log_softmax_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def log_softmax_back(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         softmax_gradient(operands, count, lane, uniform, v, g, True)
 
@@ -445,16 +423,14 @@ def log_softmax_back(operands_, repeats, count, width, uniform, v_, g_):
 # gather, which `select` uses. Operands: the result, the index, and the numbers. An index out of range gives nan.
 
 
-def gather(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def gather(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         i = v[at(operands[1], lane, uniform)]
         right = i == np.floor(i) and 0 <= i < count - 2
         v[operands[0] + lane] = v[at(operands[2 + int(i)], lane, uniform)] if right else np.nan
 
 
-def gather_back(operands_, repeats, count, width, uniform, v_, g_):
-    operands, v, g = as_arrays(operands_, v_, g_)
+def gather_back(operands, repeats, count, width, uniform, v, g):
     for lane in range(width):
         i = v[at(operands[1], lane, uniform)]
         if i == np.floor(i) and 0 <= i < count - 2:

@@ -6,6 +6,7 @@ a call passes one address. numba reads and writes its fields by name.
 """
 
 import ctypes
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from ctypes import c_double, c_int64
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba import types
 from numba.extending import intrinsic
 
 from engine.compiler.codegen import SIGNATURE, Kernel, Uncompilable, compile_kernel, kernel
@@ -43,8 +44,7 @@ class Column(ctypes.Structure):
 
     _fields_ = [
         ("address", c_int64),
-        ("step", c_int64),  # the distance from one example to the next, in numbers
-        ("count", c_int64),  # how many numbers an example has
+        ("step", c_int64),  # how many numbers an example has
     ]
 
 
@@ -70,8 +70,8 @@ class Job(ctypes.Structure):
         # What was found: the sum of the first output; what is finite; the first example where something is not, or -1.
         ("total", c_double), ("values_finite", c_int64), ("grads_finite", c_int64), ("first_bad_example", c_int64),
         # For `apply_update`: where the gradients of the parameters go, in as many blocks; the gradients that begin at
-        # 0, and how many; the update kernel and its arguments; and whether it was done.
-        ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
+        # 0, and how many; their largest norm, or 0; the update kernel and its arguments; and whether it was done.
+        ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64), ("clip", c_double),
         ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
     ]  # fmt: skip
 
@@ -115,7 +115,6 @@ class Job(ctypes.Structure):
         for struct, column in zip(self.column_structs, group.columns):
             array = np.ascontiguousarray(column, dtype=float)
             struct.address, struct.step = array.__array_interface__["data"][0], array.size // n
-            struct.count = struct.step
             self.arrays.append(array)
             if array is column:
                 pointer = c_int64.from_address(id(array) + _POINTER_OFFSET)
@@ -166,36 +165,22 @@ def _aligned_zeros(size: int) -> Any:
 
 # For machine code: what is at an address.
 
-JOB, COLUMN = np.dtype(Job), np.dtype(Column)
-MANY = 1 << 40  # the length of an array whose true length is not known where it is used
+
+def _pointer(kind: Any) -> Any:
+    """A function that takes an address for a pointer, or for a record, of this kind."""
+
+    @intrinsic
+    def pointer(typing, address):
+        def generate(context, builder, signature, arguments):
+            return builder.inttoptr(arguments[0], context.get_value_type(kind))
+
+        return kind(types.int64), generate
+
+    return pointer
 
 
-@intrinsic
-def _pointer(typing, address):
-    """An address as a pointer."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), generate
-
-
-@numba.njit(**DEVICE_ONLY)
-def job_at(address):
-    """The job at an address."""
-    return numba.carray(_pointer(address), (1,), JOB)[0]
-
-
-@numba.njit(**DEVICE_ONLY)
-def integers(address):
-    """The whole numbers at an address."""
-    return numba.carray(_pointer(address), (MANY,), np.int64)
-
-
-@numba.njit(**DEVICE_ONLY)
-def floats(address, length):
-    """This many floats at an address."""
-    return numba.carray(_pointer(address), (length,), np.float64)
+job_at = _pointer(numba.from_dtype(np.dtype(Job)))
+floats, integers, instructions = map(_pointer, map(types.CPointer, (types.float64, types.int64, types.uint32)))
 
 
 @intrinsic
@@ -230,63 +215,38 @@ def _call(typing, driver, argument):
 # Drivers: each takes the address of a job.
 
 
+ZERO, ONE, BACK = map(np.int64, (0, 1, -1))  # for each literal numba would compile the function that is given it anew
+
+
 @numba.njit(**DEVICE_ONLY)
-def _forward(job, begin, end, width, uniform):
-    """Run the program from one run of instructions up to another."""
-    program = numba.carray(_pointer(job.program), (MANY,), np.uint32)
-    starts = numba.carray(_pointer(job.starts), (MANY,), np.uint32)
-    kernels = integers(job.kernels)
+def _run(job, kernels_, begin, end, step, width, uniform):
+    """Call the kernels of the program's runs of instructions, from one run up to another, or down."""
+    program, starts, kernels = instructions(job.program), instructions(job.starts), integers(kernels_)
     first, v, g = job.program, job.numbers, job.gradients
+    for i in range(begin, end, step):
+        at = starts[i]
+        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
+        operands = first + 4 * (np.int64(at) + 3)
+        _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
+
+
+@numba.njit(**DEVICE_ONLY)
+def _fill(numbers, begin, end, x):
+    """Set those from one place up to another to the same number."""
     for i in range(begin, end):
-        at = starts[i]
-        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
-        operands = first + 4 * (np.int64(at) + 3)
-        _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
-
-
-@numba.njit(**DEVICE_ONLY)
-def _backward(job, begin, end, width, uniform):
-    """Run the chain rule from the last instruction before one run back to another."""
-    program = numba.carray(_pointer(job.program), (MANY,), np.uint32)
-    starts = numba.carray(_pointer(job.starts), (MANY,), np.uint32)
-    kernels = integers(job.back_kernels)
-    first, v, g = job.program, job.numbers, job.gradients
-    for i in range(end - 1, begin - 1, -1):
-        at = starts[i]
-        repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
-        operands = first + 4 * (np.int64(at) + 3)
-        _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
-
-
-# Loops where one would assign to a slice: for that, numba also compiles its error messages for shapes, which takes
-# seconds. They run from 0 to the length of an array: numba lets an index that may be negative count from the end, and
-# LLVM does not vectorize that.
-
-
-@numba.njit(**DEVICE_ONLY)
-def _fill(numbers, x):
-    """Set all numbers to the same one."""
-    for i in range(numbers.size):
         numbers[i] = x
 
 
-@numba.njit(**DEVICE_ONLY)
-def _copy(target, source):
-    """Copy numbers into an array of the same length."""
-    for i in range(target.size):
-        target[i] = source[i]
-
-
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
-def _finite(numbers):
-    """Whether all of them are: 0 times any other number is nan."""
+def _finite(numbers, begin, end):
+    """Whether all of them from one place up to another are: 0 times any other number is nan."""
     total = 0.0
-    for i in range(numbers.size):  # no early exit, so that LLVM can vectorize it
+    for i in range(begin, end):  # no early exit, so that LLVM can vectorize it
         total += 0.0 * numbers[i]
     return total == 0.0
 
 
-LOAD, STORE, ADD = range(3)
+LOAD, STORE, ADD = map(np.int64, range(3))
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -298,13 +258,13 @@ def _move(blocks_, count, at, how):
     blocks = integers(blocks_)
     for i in range(count):
         n = blocks[2 * i + 1]
-        apart, together = floats(blocks[2 * i], n), floats(at, n)
-        if how == LOAD:
-            _copy(together, apart)
-        elif how == STORE:
-            _copy(apart, together)
-        else:
-            for k in range(n):
+        apart, together = floats(blocks[2 * i]), floats(at)
+        for k in range(n):
+            if how == LOAD:
+                together[k] = apart[k]
+            elif how == STORE:
+                apart[k] = together[k]
+            else:
                 apart[k] += together[k]
         at += 8 * n
 
@@ -312,7 +272,7 @@ def _move(blocks_, count, at, how):
 @numba.njit(**DEVICE_ONLY)
 def _transpose(examples_, step, width, rows_, stride):
     """Copy so many numbers of each example to as many rows, which begin `stride` numbers apart."""
-    examples, rows = floats(examples_, width * step), floats(rows_, MANY)
+    examples, rows = floats(examples_), floats(rows_)
     whole, many = width - width % 4, step - step % 4
     for lane in range(0, whole, 4):
         at = lane * step
@@ -333,15 +293,15 @@ def _transpose(examples_, step, width, rows_, stride):
 def run_once(address):
     """Run a program for one example; gives whether all is finite."""
     job = job_at(address)
-    v, g, root = floats(job.numbers, job.size), floats(job.gradients, job.size), job.root
+    v, g, root = floats(job.numbers), floats(job.gradients), job.root
     _move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
-    _forward(job, 0, job.runs, 1, 0)
-    values_finite, grads_finite = _finite(v[job.leaves :]), True
+    _run(job, job.kernels, ZERO, job.runs, ONE, ONE, ZERO)
+    values_finite, grads_finite = _finite(v, job.leaves, job.size), True
     if root >= 0:
-        _fill(g, 0.0)
+        _fill(g, ZERO, job.size, 0.0)
         g[root] = 1.0
-        _backward(job, 0, job.runs, 1, 0)
-        grads_finite = _finite(g[: job.first_parameter + job.parameter_count])
+        _run(job, job.back_kernels, job.runs - 1, BACK, BACK, ONE, ZERO)
+        grads_finite = _finite(g, ZERO, job.first_parameter + job.parameter_count)
         job.total = v[root]
     job.values_finite, job.grads_finite = values_finite, grads_finite
     return values_finite and grads_finite
@@ -350,30 +310,28 @@ def run_once(address):
 def run_batch(address):
     """Run a program for every example, a row of lanes at a time; gives whether all is finite."""
     job = job_at(address)
-    v, g = floats(job.numbers, job.size), floats(job.gradients, job.size)
-    outputs, columns = integers(job.outputs), numba.carray(_pointer(job.columns), (MANY,), COLUMN)
+    v, g, results = floats(job.numbers), floats(job.gradients), floats(job.results)
+    outputs, columns = integers(job.outputs), integers(job.columns)
     uniform, stride, examples, bad, total = job.uniform, job.stride, job.examples, -1, 0.0
     shared_runs, runs, end, seed = job.shared_runs, job.runs, job.uniform + job.rows * job.stride, job.seed
-    results = floats(job.results, job.output_count * examples)
     _move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
-    _forward(job, 0, shared_runs, 1, 0)
-    if not _finite(v[:uniform]):
+    _run(job, job.kernels, ZERO, shared_runs, ONE, ONE, ZERO)
+    if not _finite(v, ZERO, uniform):
         bad = 0
-    _fill(g[:uniform], 0.0)
+    _fill(g, ZERO, uniform, 0.0)
     passes = (examples + stride - 1) // stride  # all of about the same width
     most = ((examples + passes - 1) // passes + 7) // 8 * 8
     for begin in range(0, examples, most):
         width, row = min(most, examples - begin), uniform
         lanes = (width + 7) // 8 * 8  # those left over repeat the last example, and get no gradient
         for k in range(job.column_count):
-            column = columns[k]
-            step = column.step
-            _transpose(column.address + 8 * begin * step, step, width, job.numbers + 8 * row, stride)
+            address, step = columns[2 * k], columns[2 * k + 1]
+            _transpose(address + 8 * begin * step, step, width, job.numbers + 8 * row, stride)
             for _ in range(step):
-                _fill(v[row + width : row + lanes], v[row + width - 1])
+                _fill(v, row + width, row + lanes, v[row + width - 1])
                 row += stride
-        _forward(job, shared_runs, runs, lanes, uniform)
-        if bad < 0 and not _finite(v[row:end]):
+        _run(job, job.kernels, shared_runs, runs, ONE, lanes, uniform)
+        if bad < 0 and not _finite(v, row, end):
             for lane in range(width):
                 for place in range(row, end, stride):
                     if bad < 0 and v[place + lane] - v[place + lane] != 0.0:
@@ -385,21 +343,44 @@ def run_batch(address):
         for lane in range(width):
             total += v[outputs[0] + lane]
         if seed != 0.0:
-            _fill(g[uniform + job.input_rows * stride : end], 0.0)  # nobody reads those of the inputs
-            _fill(g[outputs[0] : outputs[0] + width], seed)
-            _backward(job, shared_runs, runs, lanes, uniform)
+            _fill(g, uniform + job.input_rows * stride, end, 0.0)  # nobody reads those of the inputs
+            _fill(g, outputs[0], outputs[0] + width, seed)
+            _run(job, job.back_kernels, runs - 1, shared_runs - 1, BACK, lanes, uniform)
     if seed != 0.0:
-        _backward(job, 0, shared_runs, 1, 0)
+        _run(job, job.back_kernels, shared_runs - 1, BACK, BACK, ONE, ZERO)
     job.total, job.first_bad_example = total, bad
-    job.values_finite, job.grads_finite = bad < 0, _finite(g[:uniform])
+    job.values_finite, job.grads_finite = bad < 0, _finite(g, ZERO, uniform)
     return bad < 0 and job.grads_finite
+
+
+@numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
+def _clip(numbers, n, longest):
+    """Shorten so many finite numbers, as one vector, to this norm if it is longer; see `nn.clip_grad_norm_`.
+
+    False, and nothing is done, if their own norm overflows.
+    """
+    largest, total = 0.0, 0.0
+    for i in range(n):
+        largest = max(largest, abs(numbers[i]))
+    if largest != 0.0:
+        for i in range(n):
+            total += (numbers[i] / largest) * (numbers[i] / largest)  # squared, it might overflow
+    norm = largest * math.sqrt(total)
+    coefficient = longest / (norm + 1e-6)
+    if coefficient < 1.0 and math.isfinite(norm):
+        for i in range(n):
+            numbers[i] *= coefficient
+    return math.isfinite(norm)
 
 
 def apply_update(address):
     """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
     job = job_at(address)
-    _fill(floats(job.updated_gradients, job.updated_count), 0.0)
+    gradients = floats(job.updated_gradients)
+    _fill(gradients, ZERO, job.updated_count, 0.0)
     _move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
+    if job.clip != 0.0 and not _clip(gradients, job.updated_count, job.clip):
+        return 0
     _call(job.update, job.update_arguments)
     job.updated = 1
     return 0

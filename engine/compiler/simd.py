@@ -28,17 +28,17 @@ class _Model(models.PrimitiveModel):  # type: ignore[misc]
 
 
 def vector(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """``load(array, index)``, this many numbers from there on, and ``splat(number)``, the same one this many times."""
+    """``load(numbers, index)``, so many of them from there on, and ``splat(number)``, the same one so many times."""
     kind = Vector(size)
 
     @intrinsic
-    def load(typing, array, index):
+    def load(typing, numbers, index):
         def generate(context, builder, signature, arguments):
-            result = builder.load(_pointer(context, builder, signature, arguments, kind))
+            result = builder.load(_pointer(builder, arguments, kind))
             result.align = 8
             return result
 
-        return kind(array, index), generate
+        return kind(numbers, types.int64), generate
 
     @intrinsic
     def splat(typing, number):
@@ -51,26 +51,15 @@ load4, splat4 = vector(4)
 
 
 @intrinsic
-def store(typing, array, index, numbers):
-    """Store a vector in an array, from an index on."""
+def store(typing, numbers, index, vector):
+    """Store a vector among numbers, from an index on."""
 
     def generate(context, builder, signature, arguments):
-        stored = builder.store(arguments[2], _pointer(context, builder, signature, arguments, numbers))
+        stored = builder.store(arguments[2], _pointer(builder, arguments, vector))
         stored.align = 8
         return context.get_dummy_value()
 
-    return types.void(array, index, numbers), generate
-
-
-@intrinsic
-def element(typing, array, index):
-    """The number at an index that is not negative; numba would allow for one that counts from the end."""
-
-    def generate(context, builder, signature, arguments):
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        return builder.load(builder.gep(array.data, [arguments[1]]))
-
-    return array.dtype(array, index), generate
+    return types.void(numbers, types.int64, vector), generate
 
 
 @intrinsic
@@ -173,9 +162,9 @@ def horizontal_sum(typing, numbers):
     return types.float64(numbers), generate
 
 
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, kind: Vector) -> Any:
-    array = context.make_array(signature.args[0])(context, builder, arguments[0])
-    return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.llvm.as_pointer())
+def _pointer(builder: Any, arguments: Any, kind: Vector) -> Any:
+    pointer, index, *_ = arguments
+    return builder.bitcast(builder.gep(pointer, [index]), kind.llvm.as_pointer())
 
 
 def _splat(builder: Any, number: Any, kind: Vector) -> Any:

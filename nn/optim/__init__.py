@@ -1,7 +1,7 @@
 """Optimization: what happens between ``loss.backward()`` and the next forward pass, as in `torch.optim`.
 
-To read in this order: `optimizers` (from a gradient to the next parameter), `schedules` (learning rates that change as
-training goes on), `clipping` (gradients kept small).
+To read in this order: `clipping` (gradients kept small), `optimizers` (from a gradient to the next parameter),
+`schedules` (learning rates that change as training goes on).
 """
 
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_

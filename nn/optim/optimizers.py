@@ -25,6 +25,7 @@ from nn.checks import (
     check_share,
     check_state,
 )
+from nn.optim.clipping import clip_grad_norm_
 
 
 class Optimizer:
@@ -128,30 +129,39 @@ class Optimizer:
             parameter.data = data
         self.state = {name: [new[i] for new in updated] for i, name in enumerate(self.memory, start=1)}
 
-    def minimize(self, function: Callable[..., Value], *args: Any) -> float:
+    def minimize(self, function: Callable[..., Value], *args: Any, clip: float | None = None) -> float:
         """One training step on the value of a function of these arguments.
 
         It does the same as ``value = function(*args)``, `zero_grad`, ``value.backward()`` and `step`. For a compiled
         function, or its ``mean`` or ``sum`` over many examples, all of it is a single call of machine code.
+
+        Args:
+            function: what is to become smaller.
+            args: its arguments.
+            clip: the largest norm that the gradient may have; a longer one is shortened by `clip_grad_norm_`.
 
         Returns:
             The number that the function returned.
 
         Raises:
             TypeError: if the function is none, or returns something other than a Value.
+            ValueError: if `clip` is not above 0.
 
         >>> w = Value(1.0)
         >>> SGD([w], lr=0.1).minimize(lambda x: (w * x) ** 2, 1.0), w.data
         (1.0, 0.8)
         """
+        if clip is not None:
+            check_number("clip", clip, lambda x: x > 0, "a norm above 0")
+            clip = float(clip)
         repeat = self._fused.repeat
-        if repeat is not None and (number := repeat(function, args)) is not None:
+        if repeat is not None and (number := repeat(function, args, clip)) is not None:
             return number
         if len(self.parameters) != len(self._remembered):
             self._follow_parameters()
         kind = type(self)
         if kind.step is Optimizer.step and kind.zero_grad is Optimizer.zero_grad and (how := _way(function)):
-            number = self._fused.minimize(self, function, how, args)
+            number = self._fused.minimize(self, function, how, args, clip)
             if number is not None:
                 return number
         if not callable(function):
@@ -162,6 +172,8 @@ class Optimizer:
             raise TypeError(f"minimize takes a function that returns one Value, got {brief(value)} from it; {hint}")
         self.zero_grad()
         value.backward()
+        if clip is not None:
+            clip_grad_norm_(self.parameters, clip)
         self.step()
         return value.data
 

@@ -148,14 +148,14 @@ def fit(
     learning, measuring = Objective(model, loss, compiled, labels), Objective(model, loss, compiled, labels)
 
     def train_step(batches: list[tuple[Any, ...]]) -> list[float]:
-        if clip is None and len(batches) == 1:
-            numbers = [learning.minimize(optimizer, *batches[0])]
+        if len(batches) == 1:
+            numbers = [learning.minimize(optimizer, *batches[0], clip=clip)]
         else:
             examples, numbers = sum(len(batch[-1]) for batch in batches), []
             optimizer.zero_grad()
             for batch in batches:
                 value = learning(*batch)
-                (value if len(batches) == 1 else value * (len(batch[-1]) / examples)).backward()
+                (value * (len(batch[-1]) / examples)).backward()
                 numbers.append(value.data)
             if clip is not None:
                 clip_grad_norm_(optimizer.parameters, clip)

@@ -60,14 +60,14 @@ class Objective:
         self._strategy = self._plain
         return self._plain(*batch)
 
-    def minimize(self, optimizer: Optimizer, *batch: Any) -> float:
+    def minimize(self, optimizer: Optimizer, *batch: Any, clip: float | None = None) -> float:
         """An optimizer step, as one call of machine code where possible; returns the loss before the step."""
         if isinstance(getattr(self._strategy, "__self__", self._strategy), Compiled):
             try:
-                return optimizer.minimize(self._strategy, *batch)
+                return optimizer.minimize(self._strategy, *batch, clip=clip)
             except (TraceError, TypeError):  # raised again below, or answered by running in plain Python
                 pass
-        return optimizer.minimize(self, *batch)
+        return optimizer.minimize(self, *batch, clip=clip)
 
     def _plain(self, *batch: Any) -> Value:
         *inputs, ys = map(listed, batch)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import dist, fsum, inf
+from operator import add, sub
 
 from viz.graph.palette import Legend, Look, Palette, by_role
 from viz.graph.picture import Arrow, Box
@@ -279,36 +280,38 @@ def _assign_positions(
     Boxes are a gap apart, and an arrow that passes between them has a lane.
     """
     room = {n: sizes[n][1] + gap if n in sizes else lane for layer in layers for n in layer}
+    distances = [[(room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer)] for layer in layers]
+    placed = [(layer, [0.0, *itertools.accumulate(between)]) for layer, between in zip(layers, distances)]
     across: dict[str, float] = {}
-    for layer in layers:
-        across.update(_isotonic(layer, room, dict.fromkeys(layer, 0.0)))
+    for layer, shifts in placed:
+        across.update(zip(layer, _isotonic([0.0] * len(layer), shifts)))
     for sweep in range(2 * _SWEEPS):
         neighbours = before if sweep % 2 else after
-        for layer in reversed(layers) if neighbours is after else layers:
-            across.update(_isotonic(layer, room, {name: _barycentre(name, neighbours, across) for name in layer}))
+        for layer, shifts in reversed(placed) if neighbours is after else placed:
+            wanted = [_barycentre(name, neighbours, across) for name in layer]
+            across.update(zip(layer, _isotonic(wanted, shifts)))
     top = min(across[name] - room[name] / 2 for name in across) - _MARGIN + gap / 2
     return {name: place - top for name, place in across.items()}
 
 
-def _isotonic(layer: list[str], room: dict[str, float], wanted: dict[str, float]) -> dict[str, float]:
-    """The positions nearest to the wanted ones (in least squares) that keep the order and give each member its room.
+def _isotonic(wanted: list[float], shifts: list[float]) -> list[float]:
+    """The positions nearest to the wanted ones (in least squares) that keep the order of a layer's members.
 
-    This is isotonic regression, by the pool adjacent violators algorithm (M. Ayer et al., 1955): neighbours that would
-    overlap form a block, whose position is the mean of what its members want.
+    `shifts` says how far each must be from the first if they are as close together as there is room. This is isotonic
+    regression, by the pool adjacent violators algorithm (M. Ayer et al., 1955): neighbours that would overlap form a
+    block, whose position is the mean of what its members want.
     """
-    if len(layer) == 1:
-        return wanted
-    offset = list(itertools.accumulate((room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer)))
-    offsets = [0.0, *offset]
-    blocks: list[tuple[float, int]] = []  # the mean of each block, and the number of its members
-    for name, shift in zip(layer, offsets):
-        mean, count = wanted[name] - shift, 1
-        while blocks and blocks[-1][0] > mean:
-            above, more = blocks.pop()
-            mean, count = (mean * count + above * more) / (count + more), count + more
-        blocks.append((mean, count))
-    means = [mean for mean, count in blocks for _ in range(count)]
-    return {name: mean + shift for name, mean, shift in zip(layer, means, offsets)}
+    means = list(map(sub, wanted, shifts))
+    if means != sorted(means):
+        blocks: list[tuple[float, int]] = []  # the mean of each block, and the number of its members
+        for mean in means:
+            count = 1
+            while blocks and blocks[-1][0] > mean:
+                above, more = blocks.pop()
+                mean, count = (mean * count + above * more) / (count + more), count + more
+            blocks.append((mean, count))
+        means = [mean for mean, count in blocks for _ in range(count)]
+    return list(map(add, means, shifts))
 
 
 def _ports(

@@ -41,7 +41,7 @@ from engine import (
     softmax,
 )
 from engine import sum as total
-from engine.compiler import trace
+from engine.compiler import buffers, trace
 from engine.compiler.pytree import Batch
 from engine.compiler.trace import Expected
 from engine.graph import topological_order
@@ -1301,6 +1301,8 @@ def interrupted(action, seconds):
             time.sleep(0)
     except KeyboardInterrupt:
         thread.join()
+        while buffers.lock._is_owned():  # Python 3.14 can interrupt a `with` that has its lock, before its block begins
+            buffers.lock.release()
         return True
     finally:
         gc.enable()

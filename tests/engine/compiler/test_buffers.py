@@ -982,7 +982,7 @@ def test_optimizers_that_split_the_parameters_have_a_buffer_each():
 def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeypatch):
     p, q = parameters(2.0, 3.0)
     product, optimizer = compile(lambda x: (x * p - q) ** 2), SGD([p, q], lr=0.01)
-    for _ in range(4):
+    for _ in range(5):
         optimizer.minimize(product, 1.0)
     kernel, seen = optimizer._fused._kernel, []
     call = kernel.call_driver
@@ -997,7 +997,7 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
 
     monkeypatch.setattr(kernel, "call_driver", looking)
     a, b = 2.0, 3.0
-    for _ in range(4):
+    for _ in range(5):
         a, b = a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)
     steps = optimizer.steps
     assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
@@ -1011,7 +1011,7 @@ def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begi
     product = compile(lambda x: (x * p - q) ** 2)
     optimizer, other = SGD([p], lr=0.01), SGD([q], lr=0.25)
     a, b = 2.0, 3.0
-    for _ in range(4):
+    for _ in range(5):
         optimizer.minimize(product, 1.0)
         a -= 0.01 * 2 * (a - b)
         other.minimize(product, 1.0)

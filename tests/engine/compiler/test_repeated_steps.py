@@ -18,7 +18,7 @@ pytest.importorskip("numba", reason="without numba every step is plain")
 
 ROWS = [[0.3, -0.7], [1.1, 0.2], [-0.4, 0.9], [0.8, -1.5], [-1.2, 0.1]]
 TARGETS = [1.0, -1.0, 1.0, -1.0, 1.0]
-WARM = 7  # steps, after which a step is repeated; no step after them is compared with plain Python
+WARM = 10  # steps, after which a step is repeated; the six after them are not compared with plain Python
 
 
 class Shrinking(Optimizer):
@@ -49,15 +49,16 @@ class Training:
         self.loss = self.compiled_or_not(lambda x, y: self.scale[0] * hinge_loss(self.model(x), y))
         self.row, self.target = [*ROWS[0]], 1.0
         self.seen = []
+        self.clip = None
 
     def compiled_or_not(self, loss):
         return compile(loss) if self.compiled else Plain(loss)
 
     def step(self):
         if self.example:
-            self.seen.append(self.optimizer.minimize(self.loss, self.row, self.target))
+            self.seen.append(self.optimizer.minimize(self.loss, self.row, self.target, clip=self.clip))
         else:
-            self.seen.append(self.optimizer.minimize(self.loss.mean, self.X, self.Y))
+            self.seen.append(self.optimizer.minimize(self.loss.mean, self.X, self.Y, clip=self.clip))
 
     def numbers(self):
         memory = [x for row in self.optimizer.state.values() for x in map(float, row)]
@@ -180,6 +181,16 @@ def what_the_rule_sees(t):
     SHRINK = 0.5
 
 
+def clipped(t):
+    t.clip = 0.05
+
+
+def clipped_and_not(t):
+    t.clip = 0.05
+    t.step()
+    t.clip = None
+
+
 def memory_of_zeros(t):
     t.optimizer.state = {"velocity": [0.0] * len(t.parameters)}
 
@@ -246,6 +257,7 @@ def another_shape_between(t):
 CHANGES = [
     other_function, sum_in_place_of_mean, other_array, other_numbers, resized, other_strides, other_type,
     whole_numbers, one_whole_number_for_all, moved, another_optimizer_of_the_rest, a_value_of_the_loss, setting, rate,
+    clipped, clipped_and_not,
     memory_of_zeros, one_memory_of_zeros, one_parameter_more, other_parameters, what_the_loss_sees,
     another_loss_of_the_model, a_look, a_number_by_hand, other_uses_of_the_loss, another_shape_between,
     a_step_without_a_graph, an_argument_less,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import warnings
 
 import pytest
@@ -187,3 +188,64 @@ def test_what_does_not_fit_is_refused_in_one_sentence(clip, given, limit, error,
 def test_a_model_in_place_of_its_parameters_is_told():
     with pytest.raises(TypeError, match=r"write model.parameters\(\)"):
         clip_grad_norm_(MLP(2, [1]), 1.0)
+
+
+# In `minimize`.
+
+
+def trained(compiled, clip, by_hand=False, scale=1.0):
+    """Losses, weights and gradients after some steps on an MLP's hinge loss."""
+    model = MLP(2, [4, 1], rng=random.Random(0))
+    optimizer, weights = Adam(model.parameters(), lr=0.1), model.parameters()
+    rows, signs = [[0.3, -0.7], [1.1, 0.2], [-0.4, 0.9]], [1.0, -1.0, 1.0]
+    loss = compile(lambda x, y: scale * hinge_loss(model(x), y)) if compiled else None
+    losses = []
+    for _ in range(8):
+        if compiled and not by_hand:
+            losses.append(optimizer.minimize(loss.mean, rows, signs, clip=clip))
+            continue
+        value = loss.mean(rows, signs) if compiled else scale * hinge_loss(model.batch(rows), signs)
+        optimizer.zero_grad()
+        value.backward()
+        clip_grad_norm_(weights, clip)
+        optimizer.step()
+        losses.append(value.data)
+    return losses, [p.data for p in weights], [p.grad for p in weights]
+
+
+@pytest.mark.parametrize("clip", [0.05, 0.4, 1e6, math.inf])
+def test_a_step_of_minimize_is_clipped_as_by_hand(clip):
+    pytest.importorskip("numba", reason="without numba every step is plain")
+    for mine, plain in zip(trained(True, clip), trained(False, clip), strict=True):
+        assert mine == pytest.approx(plain, rel=1e-11, abs=1e-14)
+    assert math.hypot(*trained(True, clip)[2]) < clip
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_the_square_of_a_norm_may_overflow_or_vanish(scale):
+    for mine, by_hand in zip(
+        trained(True, 0.5 * scale, scale=scale), trained(True, 0.5 * scale, True, scale), strict=True
+    ):
+        assert mine == pytest.approx(by_hand, rel=1e-11, abs=0.0)
+
+
+def test_a_norm_that_overflows_is_told_and_makes_the_gradient_0():
+    a, b = Value(1.0, role="parameter"), Value(1.0, role="parameter")
+    loss, optimizer = compile(lambda x: x * a - x * b), SGD([a, b], lr=1.0)
+    for _ in range(5):
+        optimizer.minimize(loss, 1e-3, clip=1.0)
+    before = a.data, b.data
+    optimizer.minimize(loss, 1e-3, clip=1.0)
+    weights = a.data, b.data
+    assert weights != before
+    with pytest.warns(RuntimeWarning, match="the norm of the gradients is inf"):
+        optimizer.minimize(loss, 1.5e308, clip=1.0)
+    assert (a.data, b.data, a.grad, b.grad) == (*weights, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0, math.nan, True, "1", [1.0]])
+def test_a_norm_to_clip_to_is_above_0(clip):
+    w = Value(1.0, role="parameter")
+    with pytest.raises(ValueError, match="clip must be a norm above 0, got "):
+        SGD([w], lr=0.1).minimize(lambda: w * w, clip=clip)
+    assert w.data == 1.0

@@ -420,8 +420,8 @@ def test_gradients_are_clipped():
     close(history.loss, losses)
 
 
-@pytest.mark.parametrize(("clip", "whole"), [(None, [7, 8]), (1.0, [0])])
-def test_a_step_is_one_call_of_machine_code_where_nothing_comes_between(monkeypatch, clip, whole):
+@pytest.mark.parametrize("clip", [None, 0.1])
+def test_a_step_is_one_call_of_machine_code(monkeypatch, clip):
     pytest.importorskip("numba", reason="without numba there is no machine code")
     done = []
 
@@ -436,9 +436,8 @@ def test_a_step_is_one_call_of_machine_code_where_nothing_comes_between(monkeypa
     history = fit(model, (X, SIGNS), hinge_loss, optimizer, 4, 16, clip=clip, compiled=True, progress=False)
     close(history.loss, losses)
     close(numbers(model), numbers(expected))
-    assert (
-        len([loss for loss in done if loss is not None]) in whole
-    )  # of 12: those that are compared with a plain run go bit by bit
+    whole = [loss for loss in done if loss is not None]
+    assert len(whole) == 7  # of 12: those that are compared with a plain run go bit by bit
 
 
 class Given(Module):

@@ -700,7 +700,7 @@ def test_no_two_students_get_the_same_and_the_seed_decides():
 
 def test_a_worksheet_that_comes_twice_is_drawn_again(monkeypatch):
     few = {i: worksheet(i) for i in range(6)}
-    monkeypatch.setattr(sys.modules[worksheet.__module__], "worksheet", lambda seed, level: few[seed % 6])
+    monkeypatch.setattr(sys.modules[worksheet.__module__], "worksheet", lambda seed, level, lang: few[seed % 6])
     assert len({sheet.seed for sheet in worksheets(6).sheets}) == 6
 
 

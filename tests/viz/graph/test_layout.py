@@ -227,6 +227,11 @@ def test_the_drawing_has_every_box_and_arrow():
 # _isotonic: the least squares under "keep the order, leave each its room".
 
 
+def isotonic(layer, room, wanted):
+    shifts = itertools.accumulate((room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer))
+    return dict(zip(layer, _isotonic([wanted[name] for name in layer], [0.0, *shifts])))
+
+
 def cost(places, wanted):
     return sum((places[name] - wanted[name]) ** 2 for name in wanted)
 
@@ -255,7 +260,7 @@ def test_boxes_stand_as_near_to_their_wish_as_there_is_room(seed):
     layer = [f"n{i}" for i in range(draw.randint(1, 8))]
     room = {name: draw.uniform(1, 20) for name in layer}
     wanted = {name: draw.choice([draw.uniform(0, 60), 30.0]) for name in layer}
-    places = _isotonic(layer, room, wanted)
+    places = isotonic(layer, room, wanted)
     for a, b in itertools.pairwise(layer):
         assert places[b] - places[a] >= (room[a] + room[b]) / 2 - 1e-9
     assert places == pytest.approx(brute(layer, room, wanted))
@@ -263,4 +268,4 @@ def test_boxes_stand_as_near_to_their_wish_as_there_is_room(seed):
 
 def test_boxes_with_room_stand_where_they_wish():
     wanted = {"a": 0.0, "b": 50.0, "c": 100.0}
-    assert _isotonic(list(wanted), dict.fromkeys(wanted, 20.0), wanted) == wanted
+    assert isotonic(list(wanted), dict.fromkeys(wanted, 20.0), wanted) == wanted
