@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import hypot, isfinite, sqrt
-from statistics import median
+from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 from engine import TraceError, Value, no_grad
@@ -111,13 +111,13 @@ def largest_loss(runs: Sequence[Run]) -> float:
 
 
 def full_strength(runs: Sequence[Run], kind: str) -> float:
-    """The weight, or the gradient, that is drawn at full strength: the median of the largest of each recorded step.
+    """The weight, or the gradient, that is drawn at full strength: the largest of a run; of several runs, the median.
 
-    It is one for all training runs, so that the same network looks the same in each, and next to one that diverges too.
+    It is one for all runs, so that the same network looks the same in each, and next to one that diverges too.
     """
-    rows = [getattr(frame, kind) for run in runs for frame in run.frames]
-    largest = [max((abs(x) for x in row if isfinite(x)), default=0.0) for row in rows]
-    return median([x for x in largest if x] or [1.0])
+    sizes = [[abs(x) for frame in run.frames for x in getattr(frame, kind) if isfinite(x)] for run in runs]
+    largest: float = median_low(max(each, default=0.0) for each in sizes)
+    return largest or 1.0
 
 
 def record(
