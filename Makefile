@@ -15,12 +15,12 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses log
 test: $(VENV)/.test
 	$(PYTEST)
 
-# These and the slow tests, which are marked so: browsers, kernels, every lesson in every order, more points
+# All that takes longer, and is marked slow: browsers, kernels, every lesson in every order, more points
 test-all: $(VENV)/.test
-	$(PYTEST) -m ""
+	$(PYTEST) -m slow
 
 # What CI runs
-check: lint types test-all
+check: lint types test test-all
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -42,8 +42,11 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     >>> gradients(x * x, [x])
     [6.0]
     """
-    flat = isinstance(inputs, list) and all(isinstance(value, Value) for value in inputs)  # as `compile` asks, often
-    given: list[Any] = inputs if flat else list(tree_leaves(inputs))
+    given: list[Any]
+    if isinstance(inputs, list) and all(isinstance(value, Value) for value in inputs):
+        given = inputs  # as `compile` asks, often
+    else:
+        given = list(tree_leaves(inputs))
     for value in (output, *given):
         if not isinstance(value, Value):
             hint = value_hint(value) if isinstance(value, str) else "; for a function of numbers write grad(f)"
