@@ -4,7 +4,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 # What ends further right than the window, and is not inside something that scrolls by itself.
 CUT = """() => [...document.querySelectorAll('main *')]
-  .filter((each) => each.getBoundingClientRect().right > innerWidth + 1 && !each.closest('[style*=overflow-x]'))
+  .filter((each) => !each.closest('[style*=overflow-x], .jp-RenderedSVG'))
+  .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
   .map((each) => `${each.tagName}: ${each.textContent.trim().slice(0, 60)}`)"""
 
 

@@ -1,5 +1,6 @@
 """The progress of a training run: a tqdm bar if that is installed, and otherwise a line now and then."""
 
+import sys
 import warnings
 from time import perf_counter
 from types import TracebackType
@@ -9,6 +10,20 @@ from engine.names import number
 from nn.training.history import History
 
 _MAX_LINES = 20  # printed without tqdm
+
+
+def bar(**options: Any) -> Any:
+    """A tqdm bar; None if tqdm is not installed.
+
+    In a notebook it is written to stdout, because what is on stderr leaves a red ground behind.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets, tqdm warns that it falls back on text
+            from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    return tqdm(file=sys.stdout if "ipykernel" in sys.modules else None, **options)
 
 
 class Progress:
@@ -27,15 +42,7 @@ class Progress:
         self._bar: Any = None
         self._drawn = 0.0
         if shown:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter(
-                        "ignore"
-                    )  # in a notebook without widgets, tqdm warns that it falls back on text
-                    from tqdm.auto import tqdm
-            except ImportError:
-                return
-            self._bar = tqdm(
+            self._bar = bar(
                 total=epochs * batches,
                 initial=done * batches,
                 desc=name or f"epoch {done}/{epochs}",

@@ -65,7 +65,7 @@ def _worksheets(options: argparse.Namespace) -> int:
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names:
         raise ValueError(f"there is no name in {options.names}; write one name a line")
-    sheets = worksheets(names, seed=options.seed, difficulty=options.difficulty)
+    sheets = worksheets(names, seed=options.seed, difficulty=options.difficulty, lang=options.lang)
     if _may_write(options.save, options):
         print(f"{sheets.save(options.save, keys=options.keys)}: {len(names)} worksheets")
     return 0
@@ -152,6 +152,6 @@ def _parser() -> argparse.ArgumentParser:
     doctor = command("doctor", _doctor, "what on this computer keeps chalkgrad from working, and what to do about it")
     doctor.add_argument("folder", type=Path, nargs="?", default=Path(), help="where your own files are (this folder)")
 
-    for subparser in (play, marks):
+    for subparser in (play, sheets, marks):
         subparser.add_argument("--lang", choices=_LANGUAGES, default="en")
     return parser

@@ -13,7 +13,7 @@ from engine.anomaly import source_lines
 from engine.graph import local_derivatives, topological_order
 from engine.names import node_names, number
 from engine.steps import backward_steps
-from engine.utils.arguments import check_several, described, value_hint
+from engine.utils.arguments import described, several, value_hint
 from engine.utils.messages import brief
 from engine.utils.nested import is_list_like
 from engine.versions import checked_order
@@ -128,8 +128,7 @@ def firing_in(rule: Order | Sequence[Value], graph: Sequence[Value]) -> list[Val
         ValueError: if there is a node among them that is not in the graph.
     """
     given = rule(graph[-1]) if callable(rule) else rule
-    check_several("an order", given, "[L, ...], the nodes with the root first")
-    firing, known = list(given), set(graph)
+    firing, known = several("an order", given, "[L, ...], the nodes with the root first"), set(graph)
     for node in firing:
         if not isinstance(node, Value):
             raise TypeError(f"an order is a list of Values, got {described(node)}{value_hint(node)}")

@@ -45,14 +45,23 @@ def document(title: str, lang: str, style: str, script: str, data: Any, before: 
     )
 
 
+def check_lang(lang: Any, languages: Collection[str]) -> None:
+    """Check the language of a page, as a user has given it.
+
+    Raises:
+        ValueError: if it is not one of `languages`.
+    """
+    if not isinstance(lang, str) or lang not in languages:
+        raise ValueError(f"lang must be one of {', '.join(map(repr, languages))}, got {brief(lang)}")
+
+
 def check_look(lang: Any, languages: Collection[str], height: Any) -> None:
     """Check the language of a page and the height of its frame, as a user has given them.
 
     Raises:
         ValueError: if the language is not one of `languages`, or the height is not a whole number of at least 1.
     """
-    if not isinstance(lang, str) or lang not in languages:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, languages))}, got {brief(lang)}")
+    check_lang(lang, languages)
     if (pixels := as_integer(height)) is None or pixels < 1:
         raise ValueError(f"height must be a whole number of pixels above 0, such as 620, got {brief(height)}")
 

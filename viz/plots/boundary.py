@@ -126,13 +126,10 @@ def _answers(model: Any, points: list[list[float]]) -> Sequence[Any]:
 
 def with_progress(items: Sequence[_Item], doing: str) -> Iterable[_Item]:
     """Go through items with a bar by tqdm, if that is installed, which comes after a second and goes at the end."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # in a notebook without widgets, tqdm warns that it falls back on text
-            from tqdm.auto import tqdm
-    except ImportError:
-        return items
-    return tqdm(items, desc=doing, delay=1.0, leave=False)  # type: ignore[no-any-return]
+    from nn.training.progress import bar
+
+    shown = bar(iterable=items, desc=doing, delay=1.0, leave=False)
+    return items if shown is None else shown
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from viz.plots.boundary import COLOURS, DASHES, MARKERS, dress, ink
 from viz.training.languages import LANGUAGES
 from viz.training.packing import value_range
-from viz.training.recording import Frame, Network, Run, View, largest_loss
+from viz.training.recording import Frame, Network, Run, View, full_strength, largest_loss
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,7 @@ def _pictures(figure: Any, runs: Sequence[Run], words: Mapping[str, str], second
     loss = figure.add_subplot(grid[:, -1])
     now, dots = _draw_losses(loss, runs, words)
     most = largest_loss(runs)
+    full = full_strength(runs, "weights"), full_strength(runs, "gradients")
     for step in chosen:
         for (answers, neurons), run in zip(columns, runs):
             frame = [frame for frame in run.frames if frame.step <= step][-1]
@@ -58,7 +59,7 @@ def _pictures(figure: Any, runs: Sequence[Run], words: Mapping[str, str], second
             else:
                 answers.set_axis_off()
             if run.network is not None:
-                _draw_network(neurons, run, run.network, frame)
+                _draw_network(neurons, run.network, frame, *full)
             else:
                 neurons.set_axis_off()
             answers.set_title(title, fontsize="x-large")
@@ -135,12 +136,11 @@ def _draw_view(ax: "Axes", view: View, frame: Frame) -> None:
     dress(ax, *(("x", "y") if view.kind == "curve" else ("x₁", "x₂")))
 
 
-def _draw_network(ax: "Axes", run: Run, network: Network, frame: Frame) -> None:
+def _draw_network(ax: "Axes", network: Network, frame: Frame, heaviest: float, steepest: float) -> None:
     """The neurons. A line's width is the size of the weight, dashes that it is below 0, its colour the gradient."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgb
 
-    heaviest, steepest = (_largest(getattr(each, kind) for each in run.frames) for kind in ("weights", "gradients"))
     dark = sum(to_rgb(ax.get_facecolor())) < 1.5
     neutral = to_rgb("#59616b" if dark else "#b9bdc4")
     colours = []
@@ -166,10 +166,6 @@ def _draw_network(ax: "Axes", run: Run, network: Network, frame: Frame) -> None:
     ax.set_axis_off()
 
 
-def _largest(rows: Any) -> float:
-    return max((abs(x) for row in rows for x in row if isfinite(x)), default=0.0) or 1.0
-
-
 def _strength(share: float) -> float:
-    """How strong the colour of a gradient is, by its share of the largest one: it fades out at a thousandth."""
+    """How strong the colour of a gradient is, by its share of full strength: it fades out at a thousandth."""
     return max(0.0, min(1.0, 1 + log10(share) / 3)) if share > 0 else 0.0

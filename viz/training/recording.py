@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import hypot, isfinite, sqrt
+from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 from engine import TraceError, Value, no_grad
@@ -107,6 +108,16 @@ class Run:
 def largest_loss(runs: Sequence[Run]) -> float:
     """The largest loss that is drawn: of a training run that diverges, the curve ends at the edge of the picture."""
     return 1000 * max(abs(run.losses[0]) if isfinite(run.losses[0]) else 0.0 for run in runs) or 1.0
+
+
+def full_strength(runs: Sequence[Run], kind: str) -> float:
+    """The weight, or the gradient, that is drawn at full strength: the largest of a run; of several runs, the median.
+
+    It is one for all runs, so that the same network looks the same in each, and next to one that diverges too.
+    """
+    sizes = [[abs(x) for frame in run.frames for x in getattr(frame, kind) if isfinite(x)] for run in runs]
+    largest: float = median_low(max(each, default=0.0) for each in sizes)
+    return largest or 1.0
 
 
 def record(

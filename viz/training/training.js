@@ -1,7 +1,7 @@
 // The training page. It shows step k of one recorded training run, or of several side by side: the state before step k + 1.
 // The functions for elements and numbers are those of the player (elements.js).
 (() => {
-  const { words: W, runs: RUNS, most: MOST } = JSON.parse(document.getElementById("data").textContent);
+  const { words: W, runs: RUNS, most: MOST, full: FULL } = JSON.parse(document.getElementById("data").textContent);
   const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"]; // as in viz.plots.boundary
   const DASHES = ["", "10 6", "10 5 2 5", "2 5"];
   const LAST = Math.max(...RUNS.map((run) => run.losses.length - 1));
@@ -25,7 +25,7 @@
     }
     for (const name of network ? ["weights", "gradients"] : []) {
       const { largest, shares } = network[name];
-      network[name] = { largest, shares: new Int16Array(bytes(shares)), most: Math.max(...largest) || 1 };
+      network[name] = { largest, shares: new Int16Array(bytes(shares)) };
     }
   }
   const stops = [...new Set([LAST, ...RUNS.flatMap((run) => run.frames)])].sort((a, b) => a - b); // where there is something to see
@@ -58,7 +58,7 @@
   const pace = make(make(group("pace"), "label", { class: "group" }, W.speed), "input", { type: "range", id: "speed", min: -3, max: 2, step: 1, value: 0 });
   button(group(), "theme", "◐", W.theme, theme.switch);
 
-  const kinds = { one: RUNS.length === 1, blind: RUNS.every((run) => !run.view), flat: RUNS.every((run) => !run.network) };
+  const kinds = { one: RUNS.length === 1, many: RUNS.length > 2, blind: RUNS.every((run) => !run.view), flat: RUNS.every((run) => !run.network) };
   const main = make(document.body, "main", { class: Object.keys(kinds).filter((kind) => kinds[kind]).join(" ") });
   main.style.setProperty("--runs", RUNS.length);
   const panels = RUNS.map((run, i) => {
@@ -84,7 +84,7 @@
   make(losses, "h2", {}, W.losses);
   const chart = make(make(losses, "div"), "svg", { class: "chart", role: "img", "aria-label": `${W.losses}: ${RUNS.map((run) => plain(run.name)).join("; ")}` });
   const key = make(main, "div", { class: "key", id: "key", tabindex: 0, role: "region", "aria-label": W.network });
-  const signs = make(key, "ul", { class: "signs" });
+  const signs = make(key, "div", { class: "signs" });
   const chosenWeights = make(key, "div", { id: "weights" });
   const note = make(main, "p", { class: "note" }, W.rounded);
   const spoken = make(document.body, "div", { class: "spoken", id: "spoken", role: "status" });
@@ -329,9 +329,9 @@
     network.edges.forEach(([layer, , j], edge) => {
       const weight = connection(network, "weights", frame, edge), gradient = connection(network, "gradients", frame, edge);
       const line = net.lines[edge];
-      line.style.strokeWidth = 0.4 + net.thick * Math.abs(weight) / network.weights.most;
+      line.style.strokeWidth = 0.4 + net.thick * Math.min(1, Math.abs(weight) / FULL.weights);
       line.style.strokeDasharray = weight < 0 ? "7 4" : "none";
-      const share = Math.round(100 * (gradient === 0 ? 0 : strength(Math.abs(gradient) / network.gradients.most)));
+      const share = Math.round(100 * (gradient === 0 ? 0 : strength(Math.abs(gradient) / FULL.gradients)));
       line.style.stroke = `color-mix(in srgb, var(${gradient > 0 ? "--raises" : "--lowers"}) ${share}%, var(--neutral))`;
       line.classList.toggle("faint", selected !== null && !(layer + 1 === selected[0] && j === selected[1]));
     });
@@ -431,8 +431,8 @@
 
   // ---- What the signs mean.
 
-  function sign(drawing, text) {
-    const item = make(signs, "li"), svg = make(item, "svg", { width: 34, height: 22, "aria-hidden": "true" });
+  function sign(list, drawing, text) {
+    const item = make(list, "li"), svg = make(item, "svg", { width: 34, height: 22, "aria-hidden": "true" });
     drawing(svg);
     make(item, "span", {}, text);
   }
@@ -451,13 +451,14 @@
       make(svg, "path", { d: d.join(""), transform: "translate(17 11) scale(8)", fill: COLOURS[i % 6] });
     };
   }
-  if (RUNS.length > 1) RUNS.forEach((run, i) => sign(lineSign(colourOf(i), 3, DASHES[i % 4]), plain(run.name)));
   const classes = RUNS.find((run) => run.view?.kind === "classes")?.view.labels ?? [];
-  classes.forEach((label, i) => sign(shapeSign(i), filled(W.class, { label: plain(label) })));
-  if (RUNS.some((run) => run.network)) {
-    sign((svg) => { lineSign("var(--ink)", 5)(svg); }, W.width);
-    sign(lineSign("var(--raises)", 5), W.raises);
-    sign(lineSign("var(--lowers)", 5), W.lowers);
+  const [ofRuns, ofClasses, ofLines] = [RUNS.length > 1, classes.length, RUNS.some((run) => run.network)].map((some) => some && make(signs, "ul"));
+  if (ofRuns) RUNS.forEach((run, i) => sign(ofRuns, lineSign(colourOf(i), 3, DASHES[i % 4]), plain(run.name)));
+  classes.forEach((label, i) => sign(ofClasses, shapeSign(i), filled(W.class, { label: plain(label) })));
+  if (ofLines) {
+    sign(ofLines, lineSign("var(--ink)", 5), W.width);
+    sign(ofLines, lineSign("var(--raises)", 5), W.raises);
+    sign(ofLines, lineSign("var(--lowers)", 5), W.lowers);
     note.textContent = `${W.choose} ${W.rounded}`;
   }
 

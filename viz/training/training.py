@@ -16,7 +16,7 @@ from viz.plots.gif import save_gif
 from viz.training.animation import pictures
 from viz.training.languages import LANGUAGES
 from viz.training.packing import packed
-from viz.training.recording import Run, largest_loss, record
+from viz.training.recording import Run, full_strength, largest_loss, record
 
 if TYPE_CHECKING:
     from nn import Module, Optimizer
@@ -156,6 +156,7 @@ class TrainingPlayer:
             "words": {**shared, **LANGUAGES[self.lang]},
             "runs": [*map(packed, self.runs)],
             "most": largest_loss(self.runs),
+            "full": {kind: full_strength(self.runs, kind) for kind in ("weights", "gradients")},
         }
         style, script = (_HERE.joinpath(f"training.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
         elements, theme = ((_SHARED_PAGE / f"{part}.js").read_text(encoding="utf-8") for part in ("elements", "theme"))

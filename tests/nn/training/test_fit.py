@@ -688,6 +688,14 @@ def test_tqdm_shows_the_epoch_the_losses_and_the_time_left(capfd):
     assert "<00:00" in last
 
 
+def test_in_a_notebook_the_bar_has_no_red_ground(capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)  # as in a kernel; what it writes to stderr has that ground
+    shown(epochs=4)
+    out, err = capfd.readouterr()
+    assert "epoch 4/4: 100%" in out
+    assert err == ""
+
+
 def test_without_tqdm_there_are_some_lines(capfd, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     history = shown(epochs=50)

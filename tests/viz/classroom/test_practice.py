@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tests.accessibility import violations
 from viz.classroom.practice import practice
 from viz.classroom.practice.languages import LANGUAGES
 from viz.classroom.practice.tape import blanks_of
@@ -73,7 +74,7 @@ def test_every_language_says_the_same_things():
 def test_the_page_stands_alone_and_is_the_same_for_the_same_seed(tmp_path):
     html = PRACTICE.html
     assert html == practice(3, seed=5).html != practice(3, seed=6).html
-    assert "://" not in html.replace("http://www.w3.org/2000/svg", "")
+    assert "://" not in re.sub(r"http://www.w3.org/(2000/svg|1998/Math/MathML)", "", html)
     assert not re.search(r"<(link|img|iframe|object)\b|\b(src|href)=", html)
     assert len(html) < 9 * 14_000
     path = PRACTICE.save(tmp_path / "new" / "practice.html")
@@ -282,7 +283,6 @@ def test_it_is_worked_in_firefox_too(firefox_page, path):
 
 @pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("es", "dark"), ("ja", "light")])
 def test_no_barrier_is_found(browser, tmp_path, lang, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     path = practice(1, lang=lang).save(tmp_path / "practice.html")
     page = browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 720})
     page.goto(f"{path.as_uri()}#easy-1")
@@ -292,7 +292,6 @@ def test_no_barrier_is_found(browser, tmp_path, lang, scheme):
     page.keyboard.press("?")
     assert page.locator(".graph .right, .graph .wrong").count() == 2
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    found = axe.run(page)
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(page) == {}
     assert json.loads(page.locator("#data").text_content())["words"]["title"] == LANGUAGES[lang]["title"]
     page.close()

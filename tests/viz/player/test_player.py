@@ -483,6 +483,7 @@ def test_a_wrong_prediction_stays_open_and_names_the_mistake(opened):
         page.keyboard.press("Enter")
         assert hint in said()
         assert text(page, "#formula").endswith("?")
+        assert text(page, "#score") == "0 of 1 right the first time"
     for wrong, start in (
         ("x", "This can't be read"),
         ("7", "None of the common mistakes"),

@@ -6,6 +6,7 @@ from engine.graph import topological_order
 from engine.names import number
 from viz.classroom.check_engine.trials import Case, agree
 from viz.graph.dot import Drawing
+from viz.graph.palette import by_role, palette_of
 from viz.graph.picture import picture
 
 
@@ -34,7 +35,7 @@ def draw_failure(case: Case, backward: bool) -> Drawing | None:
             rows = [box.rows[0], *(_row(*pair) for pair in pairs)]
             box = replace(box, rows=tuple(rows), marked=any(not agree(x, y) for _, x, y in pairs))
         shown.append(box)
-    return Drawing(shown, arrows)
+    return Drawing(shown, arrows, look=by_role(shown, palette_of()))
 
 
 def _row(what: str, theirs: object, ours: float) -> str:

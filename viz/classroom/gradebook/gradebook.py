@@ -17,7 +17,7 @@ from viz.classroom.gradebook.languages import LANGUAGES
 from viz.classroom.gradebook.notebook import DamagedNotebook, better, verdicts_in
 from viz.formulas.notation import in_page
 from viz.graph.dot import write
-from viz.player.document import check_ending
+from viz.player.document import check_ending, check_lang
 
 _STYLE = files("viz.classroom.gradebook") / "gradebook.css"
 _OF_ITS_OWN = """body { margin: 1.5em; background: #fff; color: #1a1a1a }
@@ -42,8 +42,7 @@ def mark(folder: str | os.PathLike[str], lang: str = "en") -> "Gradebook":
         NotADirectoryError: if there is no such folder.
         ValueError: if there is no notebook in it, or the language is unknown.
     """
-    if not isinstance(lang, str) or lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(map(repr, LANGUAGES))}, got {brief(lang)}")
+    check_lang(lang, LANGUAGES)
     if not isinstance(folder, (str, os.PathLike)):
         raise TypeError(f'mark takes the path of a folder, got {described(folder)}; write mark("notebooks")')
     root = Path(folder)

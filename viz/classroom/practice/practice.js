@@ -1,36 +1,21 @@
 // The page of practice: a random graph, a field for every blank in it, and what is said of an answer once it is given.
-// The parts before this one: `theme`, `judge` (answers.js) and RULES.
+// The parts before this one: `theme`, the functions for elements (elements.js), `judge` (answers.js) and RULES.
 const { words: W, levels } = JSON.parse(document.getElementById("data").textContent);
-const SVG = "http://www.w3.org/2000/svg", ROW = 21, TEXT = 14; // pixels of a picture at its own size
-
-const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-function make(parent, tag, attributes = {}, text = "") {
-  const made = tag in { svg: 1, g: 1, path: 1, rect: 1, text: 1, defs: 1, marker: 1 }
-    ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-function button(parent, id, text, action) {
-  const made = make(parent, "button", { id, type: "button" }, text);
-  made.addEventListener("click", action);
-  return made;
-}
+const ROW = 21, TEXT = 14; // pixels of a picture at its own size
 
 const bar = make(document.body, "header", { class: "bar" });
 make(bar, "h1", {}, W.title);
 const level = make(bar, "select", { id: "level", "aria-label": W.level });
 for (const name of Object.keys(levels)) make(level, "option", { value: name }, W[name]);
-const another = button(bar, "new", W.another, () => begin(draw()));
+const another = button(bar, "new", W.another, W.another, () => begin(draw()));
 const score = make(bar, "output", { id: "score" });
-make(bar, "button", { id: "theme", type: "button", "aria-label": W.theme }, "◐").addEventListener("click", theme.switch);
+button(bar, "theme", "◐", W.theme, theme.switch);
 const stage = make(document.body, "main", { class: "stage" });
 const panel = make(document.body, "section", { class: "panel", "aria-label": W.answers });
 const said = make(panel, "div", { class: "said", role: "status" });
 const buttons = make(panel, "div", { class: "buttons" });
-const hint = button(buttons, "hint", W.hint, () => { hinted.add(current); tell(); fields[current].focus(); });
-const reveal = button(buttons, "reveal", W.reveal, show);
+const hint = button(buttons, "hint", W.hint, W.hint, () => { hinted.add(current); tell(); fields[current].focus(); });
+const reveal = button(buttons, "reveal", W.reveal, W.reveal, show);
 
 let problem, fields, given, verdicts, current; // the graph, and what is known of its blanks
 let hinted, revealed, counted; // sets of blanks: with a hint, with the answer shown, and those in the score already
@@ -79,9 +64,9 @@ function lay() { // in the way that leaves the text largest; a graph that does n
   const field = (i, x, y, width, height = ROW - 1) => {
     const made = make(graph, "input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-label": label(i) });
     Object.assign(made.style, { left: px(x), top: px(y), width: px(width), height: px(height), fontSize: px(TEXT) });
-    made.addEventListener("focus", () => { current = i; tell(); });
-    made.addEventListener("change", () => made.isConnected && answer(i));
-    made.addEventListener("keydown", (event) => {
+    on(made, "focus", () => { current = i; tell(); });
+    on(made, "change", () => made.isConnected && answer(i));
+    on(made, "keydown", (event) => {
       if (event.key === "Enter") { event.preventDefault(); enter(i); }
       if (event.key === "?") { event.preventDefault(); hint.click(); }
     });
@@ -205,9 +190,9 @@ function start() { // the graph that the address names, or any
   const [, which, number] = /^#(\w+)-(\d+)$/.exec(location.hash) ?? [];
   begin(levels[which]?.[number - 1] ? `${which}-${number}` : draw());
 }
-level.addEventListener("change", () => begin(draw()));
-addEventListener("hashchange", start);
-addEventListener("resize", () => { const at = document.activeElement, typed = fields.map(({ value }) => value), i = fields.indexOf(at);
+on(level, "change", () => begin(draw()));
+on(window, "hashchange", start);
+on(window, "resize", () => { const at = document.activeElement, typed = fields.map(({ value }) => value), i = fields.indexOf(at);
   lay(); fields.forEach((field, j) => { field.value = typed[j]; }); if (i >= 0) fields[i].focus(); });
 start();
 window.practice = { // for tests

@@ -79,6 +79,7 @@ class Practice:
         hints = [words["mistakes"].get(mistake.name, mistake.hint) for mistake in MISTAKES]
         script = "\n".join(
             [
+                (_SHARED / "elements.js").read_text(encoding="utf-8"),
                 (_SHARED / "answers.js").read_text(encoding="utf-8"),
                 rule_functions(list(rules)),
                 (_HERE / "practice.js").read_text(encoding="utf-8"),

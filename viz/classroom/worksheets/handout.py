@@ -7,6 +7,7 @@ from importlib.resources import files
 from engine import Value
 from engine.names import in_brackets
 from viz.classroom.worksheets.drawing import BLANK, drawing, node_title
+from viz.classroom.worksheets.languages import LANGUAGES
 from viz.classroom.worksheets.problem import exact, nodes_of
 from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.formulas.notation import in_page
@@ -19,7 +20,7 @@ STYLE = files("viz.classroom.worksheets") / "worksheet.css"
 
 def page(sheet: Sheet, name: str, number: int) -> str:
     """The page for a student: a line for the name, the picture with its blanks, and room to work for every node."""
-    nodes = nodes_of(sheet.root)
+    nodes, words = nodes_of(sheet.root), LANGUAGES[sheet.lang]
     lines = dict(zip((node.label for node in nodes), sheet.given + sheet.expression))
     rows = "".join(
         f'<tr><th scope="row"><code>{escape(lines[node.label])}</code></th>'
@@ -27,20 +28,19 @@ def page(sheet: Sheet, name: str, number: int) -> str:
         for node in nodes
     )
     return (
-        f'<section class="worksheet"><h2>The chain rule by hand</h2>\n'
-        f'<div class="who">Name<span>{in_page(name[:80])}</span>Date<span></span></div>\n'
-        "<p>Fill in the blanks: data is the result of the operation, the box on each arrow is for its local "
-        "derivative, and grad is the derivative of L with respect to the node. "
-        f"<small>{_call(sheet)}</small></p>\n"
+        f'<section class="worksheet"><h2>{words["title"]}</h2>\n'
+        f'<div class="who">{words["name"]}<span>{in_page(name[:80])}</span>{words["date"]}<span></span></div>\n'
+        f"<p>{words['task']} <small>{_call(sheet)}</small></p>\n"
         f'<div class="work">{_picture(sheet, number)}'
-        '<table><thead><tr><th scope="col">node</th><th scope="col">grad: contributions, added up</th></tr></thead>'
+        f'<table><thead><tr><th scope="col">{words["node"]}</th><th scope="col">{words["work"]}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>\n"
     )
 
 
 def _call(sheet: Sheet) -> str:
     """The call that makes the same sheet again."""
-    return in_page(f'worksheet({sheet.seed}, "{sheet.difficulty}")')
+    lang = f', lang="{sheet.lang}"' if sheet.lang != "en" else ""
+    return in_page(f'worksheet({sheet.seed}, "{sheet.difficulty}"{lang})')
 
 
 def _number_or_blank(sheet: Sheet, node: Value, kind: str) -> str:
@@ -63,7 +63,7 @@ def _picture(sheet: Sheet, number: int) -> str:
     text = svg(drawn.boxes, drawn.arrows, "TB").replace("</svg>", f"{blanks}</svg>")
     for curve, through in zip(drawn.layout.curves, drawn.curves):
         text = text.replace(f'd="{curve}"', f'd="{through}"', 1)
-    return text.replace("<svg ", '<svg role="img" aria-label="the graph, with blanks to fill in" ', 1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{LANGUAGES[sheet.lang]["picture"]}" ', 1)
 
 
 def key(sheet: Sheet, name: str) -> str:
@@ -75,7 +75,8 @@ def key(sheet: Sheet, name: str) -> str:
     )
     return (
         f"<div><b>{in_page(name[:80])}</b> <small>{_call(sheet)}<br>{escape('; '.join(sheet.expression))}</small>"
-        '<table><thead><tr><td></td><th scope="col">data</th><th scope="col">grad, by contributions</th></tr></thead>'
+        '<table><thead><tr><td></td><th scope="col">data</th>'
+        f'<th scope="col">{LANGUAGES[sheet.lang]["contributions"]}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>\n"
     )
 

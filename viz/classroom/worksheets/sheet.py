@@ -21,12 +21,14 @@ class Sheet:
         root: the last Value, L; its graph is an ordinary graph of the engine, before any `backward`.
         key: the right number for every blank, as a fraction: ``"d"`` is the data of d, ``"local a->d"`` the local
             derivative on the arrow from a to d, ``"grad d"`` the gradient of d.
+        lang: the language in which it is printed.
     """
 
     seed: int
     difficulty: str
     root: Value = field(repr=False)
     key: Mapping[str, Fraction] = field(repr=False)
+    lang: str = field(default="en", repr=False)
 
     @property
     def given(self) -> tuple[str, ...]:

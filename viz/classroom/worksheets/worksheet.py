@@ -40,13 +40,14 @@ from engine.utils.console import printable
 from engine.utils.conversion import as_integer
 from engine.utils.messages import brief
 from viz.classroom.worksheets.handout import STYLE, key, page
+from viz.classroom.worksheets.languages import LANGUAGES
 from viz.classroom.worksheets.marking import Marks, Verdict, judge
 from viz.classroom.worksheets.problem import LEVELS, exact, problem
 from viz.classroom.worksheets.sheet import Sheet, local_blank
 from viz.classroom.worksheets.work import Task, work
 from viz.formulas.mistakes import steps_by_receiver
 from viz.graph.dot import write
-from viz.player.document import check_ending
+from viz.player.document import check_ending, check_lang
 
 _OF_ITS_OWN = """@page { margin: 12mm } body { margin: 0; background: #fff }
 h1 { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%) } /* read aloud */
@@ -111,7 +112,7 @@ class Worksheet(Sheet):
         return Worksheets((self,), ("",))._repr_html_()
 
 
-def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Worksheet:
+def worksheet(seed: int, difficulty: str = "easy", forward: bool = True, lang: str = "en") -> Worksheet:
     """A small random graph to work through by hand: the data of its operations, local derivatives, and gradients.
 
     Its blanks are the data of each operation (``"d"``), the local derivative on each arrow (``"local a->d"``), and all
@@ -125,9 +126,10 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
         difficulty: ``"easy"`` (3 or 4 of ``+ - *``), ``"medium"`` (4 to 6, also ``**2``, relu, max and minus) or
             ``"hard"`` (6 to 8, also / and fractions).
         forward: whether to ask for the data of the operations too; if not, they are given.
+        lang: the language in which it is printed, ``"en"``, ``"es"`` or ``"ja"``; `Worksheet.check` answers in English.
 
     Raises:
-        ValueError: if there is no such difficulty.
+        ValueError: if there is no such difficulty or language.
 
     >>> sheet = worksheet(3, "medium", forward=False)
     >>> sheet.expression
@@ -141,6 +143,7 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     seed = number
     if not isinstance(difficulty, str) or difficulty not in LEVELS:
         raise ValueError(f"difficulty must be one of {', '.join(map(repr, LEVELS))}, got {brief(difficulty)}")
+    check_lang(lang, LANGUAGES)
     root = problem(random.Random(seed), difficulty)
     order = topological_order(root)
     received = steps_by_receiver(order, {node: node.data for node in order})
@@ -148,16 +151,19 @@ def worksheet(seed: int, difficulty: str = "easy", forward: bool = True) -> Work
     arriving = [step for node in reversed(order[:-1]) for step in received[node]]
     key |= {local_blank(step.node, step.operand): exact(step.local) for step in arriving}
     key |= {f"grad {node.label}": exact(received[node][-1].total) for node in reversed(order[:-1])}
-    return Worksheet(seed, difficulty, root, key)
+    return Worksheet(seed, difficulty, root, key, lang)
 
 
-def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "easy") -> "Worksheets":
+def worksheets(
+    students: int | Sequence[str], seed: int = 0, difficulty: str = "easy", lang: str = "en"
+) -> "Worksheets":
     """A worksheet for each student, no two alike; ``.save("class.html")`` writes them all into one file to print.
 
     Args:
         students: the number of students, or their names.
         seed: which set of worksheets.
         difficulty: as for `worksheet`.
+        lang: likewise.
 
     Raises:
         TypeError: if `students` is neither a number nor a list of names.
@@ -183,7 +189,7 @@ def worksheets(students: int | Sequence[str], seed: int = 0, difficulty: str = "
     number = as_integer(seed)
     rng = random.Random(seed if number is None else number)
     while len(sheets) < len(names):
-        sheet = worksheet(rng.randrange(10**6), difficulty)
+        sheet = worksheet(rng.randrange(10**6), difficulty, lang=lang)
         sheets.setdefault(sheet.given + sheet.expression, sheet)
     return Worksheets(tuple(sheets.values()), names)
 
@@ -203,9 +209,10 @@ class Worksheets:
 
     def html(self, keys: bool = False) -> str:
         """A self-contained file with a page for each student and, with `keys`, the keys at the end."""
-        title = "Worksheet" if len(self.sheets) == 1 else "Worksheets"
+        title = self._words["worksheet" if len(self.sheets) == 1 else "worksheets"]
         return (
-            f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+            f'<!DOCTYPE html>\n<html lang="{self.sheets[0].lang}">\n<head>\n<meta charset="utf-8">\n'
+            f"<title>{title}</title>\n"
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"</head>\n<body>\n<main>\n<h1>{title}</h1>\n{self._body(keys)}<style>{_OF_ITS_OWN}</style>\n</main>\n</body>\n</html>\n"
         )
@@ -220,13 +227,16 @@ class Worksheets:
         write(Path(path), self.html(keys).encode())
         return str(path)
 
+    @property
+    def _words(self) -> Mapping[str, str]:
+        return LANGUAGES[self.sheets[0].lang]
+
     def _body(self, keys: bool) -> str:
         pages = [page(sheet, name, i) for i, (sheet, name) in enumerate(zip(self.sheets, self.names))]
         if keys:
             listed = "".join(key(sheet, name) for sheet, name in zip(self.sheets, self.names))
-            pages.append(
-                f'<section class="worksheet key"><h2>Answer key</h2><div class="keys">{listed}</div></section>\n'
-            )
+            head = f"<h2>{self._words['key']}</h2>"
+            pages.append(f'<section class="worksheet key">{head}<div class="keys">{listed}</div></section>\n')
         return f"<style>{STYLE.read_text(encoding='utf-8')}</style>\n" + "".join(pages)
 
     def _repr_html_(self) -> str:

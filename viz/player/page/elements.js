@@ -1,4 +1,4 @@
-// Small functions for elements, numbers and words. The page of a training run has them too.
+// Small functions for elements, numbers and words. The pages of training runs and of practice have them too.
 
 const SVG = "http://www.w3.org/2000/svg", MATH = "http://www.w3.org/1998/Math/MathML";
 

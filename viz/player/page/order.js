@@ -22,7 +22,7 @@ function describeMistake(node, state, before) {
 }
 const order = {
   build(parent) {
-    make(parent, "h2", {}, filled(W.inOrder, { order: G.orderName }));
+    make(parent, "h2", {}, filled(W.inOrder, { order: G.assigned ? W.assigning : G.orderName }));
     make(parent, "table", { id: "totals" });
   },
   draw(state) {

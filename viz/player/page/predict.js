@@ -38,7 +38,10 @@ function answer(given) {
   let { state, causes } = judge(given, local, known);
   if (causes[0] === "unknown") ({ causes } = judge(given, local, other));
   if (state === "right") return settle(true);
-  missed ||= state === "wrong";
+  if (state === "wrong" && !missed) {
+    missed = true;
+    score.asked++;
+  }
   verdict.replaceChildren();
   for (const cause of causes) make(verdict, "li", {}, G.hints[cause] ?? W.hints[cause]);
   typed.select();
@@ -46,8 +49,10 @@ function answer(given) {
 }
 function settle(right) {
   if (!asking) return;
-  score.asked++;
-  if (right && !missed) score.right++;
+  if (!missed) {
+    score.asked++;
+    if (right) score.right++;
+  }
   asking = false;
   verdict.replaceChildren();
   const gone = document.activeElement?.closest("#question");
