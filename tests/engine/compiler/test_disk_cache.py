@@ -254,16 +254,11 @@ for _ in range(4):
 value.backward()
 print(value.data, [w.grad for w in ws])
 """
-UPDATE = {  # numbers and gradients change places, in the caller and in the callee: files that are not the kernel's own
-    "codegen.py": (
-        "return numba.carray(operands, (1 << 40,)), numba.carray(v, (1 << 40,)), numba.carray(g, (1 << 40,))",
-        "return numba.carray(operands, (1 << 40,)), numba.carray(g, (1 << 40,)), numba.carray(v, (1 << 40,))",
-    ),
-    "runtime.py": (
-        "operands, repeats, count, width, uniform, v, g)\n\n",
-        "operands, repeats, count, width, uniform, g, v)\n\n",
-    ),
-}
+# Numbers and gradients change places, where kernels are called and in the kernels.
+UPDATE = dict.fromkeys(
+    ["codegen.py", "nary_kernels.py", "runtime.py"],
+    ("repeats, count, width, uniform, v, g)", "repeats, count, width, uniform, g, v)"),
+)
 
 
 @pytest.mark.slow
