@@ -10,7 +10,7 @@ demo: $(VENV)/.test
 	$(BIN)/python notebooks/demo.py
 
 # Every rule, the engine, nn, compile and viz, on all cores; pytest keeps what it makes of the tests, whatever is set
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses logical --dist loadgroup --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test
 	$(PYTEST)
@@ -32,7 +32,7 @@ types: $(VENV)/.test
 # Which lines of engine and nn no test runs, slow ones aside
 coverage: $(VENV)/.coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -q --numprocesses logical --dist loadgroup engine nn tests/engine tests/nn
+	$(BIN)/python -m coverage run -m pytest -q --numprocesses logical --dist loadfile engine nn tests/engine tests/nn
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -34,7 +34,7 @@ def browser(tmp_path_factory):
     environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}  # it writes there, whoever runs it
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"], env=environment, timeout=PATIENCE
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"], env=environment, timeout=PATIENCE
         )
         new_context = chromium.new_context
 
@@ -92,35 +92,23 @@ def firefox_page(firefox):
 
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
 def pytest_collection_modifyitems(items):
-    """What needs a browser is slow. The lessons come first, then other slow files: no core is to wait for the last.
-
-    A process takes a file as a whole; but of the lessons that run in a kernel one at a time.
-    """
-    lessons = set()
+    """What needs a browser is slow. The lessons come first, then other slow files: no core is to wait for the last."""
     for item in items:
         if {"browser", "firefox"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
-        together = str(item.path)
-        if "runs" in getattr(item, "fixturenames", ()):
-            lessons.add(item.path)
-            together = str(item.callspec.params["path"])
-        item.add_marker(pytest.mark.xdist_group(together))
     tests = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    lessons = {item.path for item in items if "runs" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path not in lessons, not slow[item.path], -tests[item.path], item.path))
 
 
 @pytest.fixture(scope="session")
-def runs():
-    """The lessons, each run in a real kernel when a test first asks for it."""
-    from tests.lessons import in_a_kernel
+def runs(request):
+    """The lessons that the selected tests ask for, run in real kernels."""
+    from tests.lessons import run_all
 
-    class Runs(dict):
-        def __missing__(self, path):
-            self[path] = in_a_kernel(path)
-            return self[path]
-
-    return Runs()
+    calls = [item.callspec.params for item in request.session.items if "runs" in getattr(item, "fixturenames", ())]
+    return run_all(sorted({params["path"] for params in calls}))
 
 
 @pytest.fixture

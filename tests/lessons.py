@@ -92,12 +92,20 @@ async def run(path):
     return run
 
 
-def in_a_kernel(path):
-    """The `Run` of a notebook; in a thread, for a browser may hold this one's event loop."""
+def run_all(paths):
+    """Two at once, for a kernel is a process of its own; in a thread, for a browser may hold this one's event loop."""
     import matplotlib.font_manager  # noqa: F401  # a kernel that is the first to look for fonts says so if it takes long
 
+    async def in_turn(path, turns):
+        async with turns:
+            return path, await run(path)
+
+    async def everything():
+        turns = asyncio.Semaphore(2)
+        return dict(await asyncio.gather(*(in_turn(path, turns) for path in paths)))
+
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, run(path)).result()
+        return pool.submit(asyncio.run, everything()).result()
 
 
 def run_here(path, names=None, **instead):

@@ -24,7 +24,7 @@ from tests.lessons import (
     brief,
     code_cells,
     difference,
-    in_a_kernel,
+    run_all,
     run_here,
     solutions,
     tags,
@@ -126,7 +126,7 @@ def test_a_cell_that_shows_something_else_when_it_is_run_again_is_found(tmp_path
     sources = ["x = 1", "x", "y = 0", "y += 1\ny", "x = 2", "import warnings\nwarnings.warn('shown')", "float('x')"]
     cells = [nbformat.v4.new_code_cell(source, id=f"c{i:02}") for i, source in enumerate(sources)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "lesson.ipynb")
-    run = in_a_kernel(tmp_path / "lesson.ipynb")
+    [run] = run_all([tmp_path / "lesson.ipynb"]).values()
     seen = {name: {id: brief(shown) for id, shown in getattr(run, name).items()} for name in ("first", "again", "back")}
     assert [seen[name]["c01"] for name in seen] == [[("shown", "1")], [("shown", "1")], [("shown", "2")]]
     assert [seen[name]["c03"] for name in seen] == [[("shown", "1")], [("shown", "2")], [("shown", "3")]]
