@@ -54,9 +54,8 @@ main { max-width: 1200px; margin: 0 auto }
 summary { margin: 4px 0; width: fit-content; cursor: pointer; font: 16px var(--jp-content-font-family);
   color: var(--jp-content-link-color) }
 @media (max-width: 600px) {
-  .jp-RenderedHTMLCommon table, .jp-RenderedHTMLCommon :is(td, th) code { font-size: 14px }
-  .jp-RenderedHTMLCommon :is(td, th) { overflow-wrap: break-word; white-space: normal }
-  .jp-OutputArea-output :is(td, th) { overflow-wrap: anywhere }
+  .jp-RenderedHTMLCommon table, .jp-RenderedHTMLCommon :is(td, th) code { font-size: 13px }
+  .jp-RenderedHTMLCommon :is(td, th) { overflow-wrap: break-word; white-space: normal; padding: 4px 3px }
   .jp-RenderedHTMLCommon :not(pre) > code { overflow-wrap: anywhere; white-space: normal }
   .jp-RenderedSVG.jp-OutputArea-output { display: block; overflow-x: auto }
   .jp-RenderedSVG.jp-OutputArea-output img { max-width: none; zoom: 0.65 }
