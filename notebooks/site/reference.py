@@ -22,7 +22,8 @@ BESIDE = {"engine": ("abs", "compile", "max", "min", "pow", "sum"), "nn": (), "v
 
 def public_names(package: ModuleType) -> list[str]:
     """All names that a package shows, in alphabetical order."""
-    return sorted({*package.__all__, *BESIDE[package.__name__]}, key=str.casefold)
+    names = sorted({*package.__all__, *BESIDE[package.__name__]})  # first, for `practice` is beside `Practice`
+    return sorted(names, key=str.casefold)
 
 
 def write(folder: Path) -> None:
