@@ -1,9 +1,9 @@
 """Machine code for the rules: the table's own functions, compiled by numba, each once.
 
 A kernel is one rule, forward or backward, as machine code that is given pointers: ``v``, the numbers, and ``g``, the
-gradients. (Of arrays numba would also see to negative indices and to who owns them, at twice the compile time.) Its
-operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept
-on disk, named after all that they were made from, and found again by the next process.
+gradients. (Of arrays numba also sees to negative indices and to who owns them, for 1.6 times the compile time.) Its
+operands are a few integers: where in ``v`` its result goes, and where its inputs are. Kernels are kept on disk, named
+after all that they were made from, and found again by the next process.
 
 A kernel comes in two widths. A *scalar* kernel works on one number at each place, and on several instructions in a row
 whose operands stand one after the other. A *batched* kernel works on a row of lanes at each place: the same instruction

@@ -125,10 +125,7 @@ class FusedOptimizer:
         # Which program is it?
         inputs: Any = []
         if how == "call":
-            signature = flatten_args(args, {}, inputs)
-            if loss.is_due(signature):
-                return None
-            specialization, expected = loss.specialize(signature, [inputs])
+            signature, examples = flatten_args(args, {}, inputs), [inputs]
             if not _NUMBERS.issuperset(map(type, inputs)):
                 return None
         else:
@@ -140,10 +137,10 @@ class FusedOptimizer:
                 inputs, *others = batch.groups()
                 if others:
                     return None
-            signature = inputs.signature
-            if loss.is_due(signature):
-                return None
-            specialization, expected = loss.specialize(signature, inputs)
+            signature, examples = inputs.signature, inputs
+        if loss.is_due(signature):
+            return None
+        specialization, expected = loss.specialize(signature, examples)
         if specialization is None or expected is not None or specialization.result != NUMBER:
             return None
         program: Program

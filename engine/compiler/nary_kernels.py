@@ -75,10 +75,10 @@ def dot_lanes(xs, x, ys, y, width):
 def dot(operands, repeats, count, width, uniform, v, g):
     n = (count - 1) // 2
     if width == 1:
-        z = v[operands[count - 1]] if count % 2 == 0 else 0.0
+        result = v[operands[count - 1]] if count % 2 == 0 else 0.0
         for k in range(1, n + 1):
-            z += v[operands[k]] * v[operands[n + k]]
-        v[operands[0]] = z
+            result += v[operands[k]] * v[operands[n + k]]
+        v[operands[0]] = result
         return
     z = operands[0]
     if count % 2 == 0:
