@@ -105,7 +105,7 @@ def test_an_application_is_a_notebook_like_the_lessons(path):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_stage_plays_in_the_page_and_asks_for_nothing(browser, tmp_path, theme):
+def test_a_stage_plays_in_the_page_and_asks_for_nothing(pages, tmp_path, theme):
     from notebooks.applications.stage import Stage
 
     still = {"name": "nobody", "layers": [{"weight": [[0, 0, 0, 0]], "bias": [0.0]}]}
@@ -119,18 +119,12 @@ def test_a_stage_plays_in_the_page_and_asks_for_nothing(browser, tmp_path, theme
     }
     for name, (content, end) in scenes.items():
         Stage(name, content, "A scene").save(tmp_path / f"{name}.html")
-        page = browser.new_page(viewport={"width": 390, "height": 400}, color_scheme=theme)
-        complaints = []
-        page.on("console", lambda said, to=complaints: to.append(said.text))
-        page.on("pageerror", lambda error, to=complaints: to.append(str(error)))
-        page.goto((tmp_path / f"{name}.html").as_uri())
+        page = pages.open(tmp_path / f"{name}.html", width=390, height=400, color_scheme=theme)
         page.get_by_role("button", name="play", exact=True).click()
         page.get_by_text(end).wait_for()  # nobody balances, and the car leaves its road
         assert page.get_by_role("button", name="play", exact=True).is_visible()
         assert violations(page) == {}
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert complaints == []
-        page.close()
 
 
 # Their data.

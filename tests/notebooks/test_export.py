@@ -193,7 +193,7 @@ A [link](#x) in a line of `code`, *slanted*, **bold**; and a long name: `binary_
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_page_is_accessible_and_nothing_is_cut_on_a_phone(tmp_path, browser, theme):
+def test_a_page_is_accessible_and_nothing_is_cut_on_a_phone(tmp_path, pages, theme):
     cells = [
         nbformat.v4.new_markdown_cell(WORDS),
         shown(COLOURFUL, "number by number " * 10),
@@ -201,9 +201,7 @@ def test_a_page_is_accessible_and_nothing_is_cut_on_a_phone(tmp_path, browser, t
     ]
     html = export.page(nbformat.v4.new_notebook(cells=cells), "One", theme)
     export.write(html, tmp_path / "one.html")
-    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=theme)
-    page.goto((tmp_path / "one.html").as_uri())
+    page = pages.open(tmp_path / "one.html", width=390, height=844, color_scheme=theme)
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true;")
     assert violations(page) == {}
     assert page.evaluate(CUT) == []
-    page.close()

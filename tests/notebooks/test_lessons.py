@@ -218,25 +218,13 @@ def expected(notebook):
     return len(pictures), html.count("<iframe")
 
 
-def opened(browser, path):
-    """The page, with no network, and what it asked for and complained of."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
-    page = context.new_page()
-    asked, complaints = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda said: complaints.append(said.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(path.as_uri(), wait_until="load")
-    return context, page, [url for url in asked if not re.match("data:|blob:|about:", url)], complaints
-
-
 @a_real_kernel
 @every_lesson
-def test_a_page_shows_its_pictures_and_players_without_a_network(path, runs, browser, tmp_path):
+def test_a_page_shows_its_pictures_and_players_without_a_network(path, runs, pages, tmp_path):
     notebook = runs[path].page
     file = tmp_path / f"{path.stem}.html"
     export.write(export.page(notebook, export.title_of(notebook)), file)
-    context, page, asked, complaints = opened(browser, file)
+    page = pages.open(file, height=800, offline=True)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     sizes = page.evaluate(SIZES)
     assert [kind for kind, *size in sizes if not all(size)] == []
@@ -252,6 +240,3 @@ def test_a_page_shows_its_pictures_and_players_without_a_network(path, runs, bro
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate(CUT) == []
     assert page.title() == export.title_of(notebook)
-    assert asked == [file.as_uri()]
-    assert complaints == []
-    context.close()

@@ -308,8 +308,6 @@ def test_every_language_says_the_same_things():
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_barrier_is_found(browser, school, tmp_path, scheme):
-    page = browser.new_page(color_scheme=scheme)
-    page.goto(mark(school[0]).save(tmp_path / "class.html").as_uri())
+def test_no_barrier_is_found(pages, school, tmp_path, scheme):
+    page = pages.open(mark(school[0]).save(tmp_path / "class.html"), color_scheme=scheme)
     assert violations(page) == {}
-    page.close()

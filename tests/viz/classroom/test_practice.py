@@ -247,11 +247,9 @@ def test_fields_are_large_enough_on_a_projector_and_on_a_phone(page, width, heig
     page.set_viewport_size({"width": 1280, "height": 720})
 
 
-def test_in_the_frame_of_a_notebook_it_works_and_moves_nothing(browser, tmp_path):
-    page, errors = browser.new_page(), []
-    page.on("pageerror", lambda error: errors.append(error))
+def test_in_the_frame_of_a_notebook_it_works_and_moves_nothing(pages, tmp_path):
     (tmp_path / "notebook.html").write_text(f"<p style='height: 3000px'>A cell</p>{PRACTICE._repr_html_()}", "utf-8")
-    page.goto((tmp_path / "notebook.html").as_uri())
+    page = pages.open(tmp_path / "notebook.html")
     inside = page.frame_locator("iframe")
     field = inside.locator(".graph input").first
     field.wait_for()
@@ -261,8 +259,6 @@ def test_in_the_frame_of_a_notebook_it_works_and_moves_nothing(browser, tmp_path
     assert "Not right." in inside.locator(".said").inner_text()
     inside.locator("#new").click()
     assert inside.locator(".graph .wrong").count() == 0
-    page.close()
-    assert errors == []
 
 
 def test_it_is_worked_in_firefox_too(firefox_page, path):
@@ -282,10 +278,9 @@ def test_it_is_worked_in_firefox_too(firefox_page, path):
 
 
 @pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("es", "dark"), ("ja", "light")])
-def test_no_barrier_is_found(browser, tmp_path, lang, scheme):
+def test_no_barrier_is_found(pages, tmp_path, lang, scheme):
     path = practice(1, lang=lang).save(tmp_path / "practice.html")
-    page = browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 720})
-    page.goto(f"{path.as_uri()}#easy-1")
+    page = pages.open(path, "#easy-1", color_scheme=scheme)
     page.locator("#reveal").click()
     page.keyboard.type("1000")
     page.keyboard.press("Enter")
@@ -294,4 +289,3 @@ def test_no_barrier_is_found(browser, tmp_path, lang, scheme):
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert violations(page) == {}
     assert json.loads(page.locator("#data").text_content())["words"]["title"] == LANGUAGES[lang]["title"]
-    page.close()

@@ -626,11 +626,10 @@ def overlap(one, other):
 
 
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
-def test_every_sheet_fills_one_page_of_paper(browser, tmp_path, paper):
+def test_every_sheet_fills_one_page_of_paper(pages, tmp_path, paper):
     path = tmp_path / "class.html"
     worksheets(3, seed=1, difficulty="hard").save(path, keys=True)
-    page = browser.new_page()
-    page.goto(path.as_uri())
+    page = pages.open(path)
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))) == 4
     height = {"A4": 297, "Letter": 279.4}[paper] - 24  # millimetres, without the margins
     page.set_viewport_size({"width": 703, "height": round(height / 25.4 * 96)})  # as high as the paper
@@ -640,15 +639,13 @@ def test_every_sheet_fills_one_page_of_paper(browser, tmp_path, paper):
         assert 0.97 * room <= section.bounding_box()["height"] <= room
         bottom = section.locator("table").bounding_box()
         assert bottom["y"] + bottom["height"] >= section.bounding_box()["y"] + 0.97 * room
-    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_barrier_is_found_on_the_screen(browser, tmp_path, scheme):
+def test_no_barrier_is_found_on_the_screen(pages, tmp_path, scheme):
     path = tmp_path / "class.html"
     worksheets(["Ada", "Emmy"], seed=1, difficulty="medium").save(path, keys=True)
-    page = browser.new_page(color_scheme=scheme)
-    page.goto(path.as_uri())
+    page = pages.open(path, color_scheme=scheme)
     ground, ink = page.locator("tbody th").first.evaluate(
         "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
     )
@@ -657,7 +654,6 @@ def test_no_barrier_is_found_on_the_screen(browser, tmp_path, scheme):
         "dark": ("rgb(20, 20, 20)", "rgb(240, 240, 240)"),
     }[scheme]
     assert violations(page) == {}
-    page.close()
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -23,26 +23,22 @@ def path(tmp_path_factory):
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
 def page(request, path):
     """The page in one of the browsers, with `page.open(link)`; in the end, nothing was complained about."""
-    driver = request.getfixturevalue("browser" if request.param == "chromium" else "firefox")
-    page, complaints = driver.new_page(), []
-    if request.param == "chromium":
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text))
+    if request.param == "firefox":
+        page = request.getfixturevalue("firefox_page")
+        go = lambda page, path, address: page.goto(path.as_uri() + address)  # noqa: E731
     else:
-        complaints = driver.complaints
-        complaints.clear()
+        pages = request.getfixturevalue("pages")
+        page, go = pages.page(), pages.go
 
     def open_link(**link):
         page.goto("about:blank")
-        page.goto(f"{path.as_uri()}#{urlencode(link)}")
+        go(page, path, f"#{urlencode(link)}")
         while not page.evaluate("Boolean(window.chalkboard)"):
             sleep(0.02)
 
     page.open = open_link
     page.open()
-    yield page
-    page.close()
-    assert complaints == []
+    return page
 
 
 def settle(page):
@@ -304,12 +300,6 @@ def test_a_link_has_all_of_it(page):
 # Keyboard, phone, paper, light and dark; in Chromium.
 
 
-def open_page(browser, path, **options):
-    page = browser.new_page(**options)
-    page.goto(path.as_uri())
-    return page, inner(page)
-
-
 def test_by_keyboard(page):
     inner(page)
     page.evaluate("document.querySelector('#code').focus()")
@@ -323,8 +313,8 @@ def test_by_keyboard(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility(browser, path, scheme):
-    page, _ = open_page(browser, path, color_scheme=scheme)
+def test_accessibility(pages, path, scheme):
+    page = pages.open(path, color_scheme=scheme)
     for text, order in (("a = 2\nb = a * 3\ne = b * 2 + b", "="), (EXAMPLES["neuron"][0], ""), ("y = x +", "")):
         type_in(page, text)
         page.evaluate(CHOOSE, ["#backward", order])
@@ -336,11 +326,10 @@ def test_accessibility(browser, path, scheme):
     page.evaluate("document.querySelector('#theme').click()")
     other = {"light": "dark", "dark": "light"}[scheme]
     page.frames[-1].wait_for_function(f"document.documentElement.dataset.theme === '{other}'")
-    page.close()
 
 
-def test_on_a_phone(browser, path):
-    page, _ = open_page(browser, path, viewport={"width": 390, "height": 844}, has_touch=True)
+def test_on_a_phone(pages, path):
+    page = pages.open(path, width=390, height=844, has_touch=True)
     top = page.evaluate("document.querySelector('#player').getBoundingClientRect().top")
     lowest = "document.querySelector('#forward').getBoundingClientRect().bottom"
     assert top + inner(page).evaluate(lowest) <= 844  # the buttons are on the first screen
@@ -355,29 +344,24 @@ def test_on_a_phone(browser, path):
     written = "[...document.querySelectorAll('#code, #writing select, #writing input')]"
     sizes = page.evaluate(f"{written}.map((each) => getComputedStyle(each).fontSize)")
     assert min(float(size[:-2]) for size in sizes) >= 16  # a phone does not zoom in when one types
-    page.close()
 
 
-def test_on_paper(browser, path):
-    page, _ = open_page(browser, path)
+def test_on_paper(pages, path):
+    page = pages.open(path)
+    settle(page)
     page.emulate_media(media="print")
     shown = "s => document.querySelector(s).checkVisibility()"
     assert [page.evaluate(shown, s) for s in ("#code", "#player iframe", "#choices")] == [True, True, False]
     assert len(page.pdf()) > 5_000
-    page.close()
 
 
-def test_nothing_is_asked_of_the_network(browser, path):
-    page, asked = browser.new_page(), []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(path.as_uri())
-    type_in(page, "x = 2\nL = x*x")
-    assert [url for url in asked if not url.startswith(("file:", "about:"))] == []
-    page.close()
+def test_nothing_is_asked_of_the_network(pages, path):
+    type_in(pages.open(path), "x = 2\nL = x*x")
+    assert path.as_uri() in pages.asked  # and nothing else: see Pages.close
 
 
-def test_a_notebook_shows_it(browser):
-    page = browser.new_page()
+def test_a_notebook_shows_it(pages):
+    page = pages.page()
     page.set_content(chalkboard("x = 3\nL = x * x", lang="es")._repr_html_())
     while len(page.frames) < 3:
         page.wait_for_timeout(20)
@@ -385,7 +369,6 @@ def test_a_notebook_shows_it(browser):
     assert page.frames[2].evaluate("player.values[1]") == 9
     assert page.frames[1].evaluate("document.documentElement.lang") == "es"
     assert not page.frames[1].evaluate("document.querySelector('#copy').checkVisibility()")
-    page.close()
 
 
 # Without a browser.

@@ -1199,6 +1199,7 @@ def test_a_page_is_dark_from_its_first_frame(opened):
     html = play(made(square)).html
     assert html.index("prefers-color-scheme") < html.index("<body")
     assert page.evaluate("first") in ("#14181d", "")
+    page.close()  # its script would run for other tests too
 
 
 # Sizes and times.

@@ -446,11 +446,9 @@ def axe():
 @pytest.mark.parametrize(
     ("size", "theme"), [((1280, 720), "light"), ((1280, 720), "dark"), ((390, 844), "light")]
 )  # the colours are the same at every size
-def test_axe_finds_nothing(browser, tmp_path, axe, theme, size):
+def test_axe_finds_nothing(pages, tmp_path, axe, theme, size):
     deep, _ = network((3, 2, 1), fused=False)
-    viewport = dict(zip(("width", "height"), size))
-    context = browser.new_context(color_scheme=theme, viewport=viewport, reduced_motion="reduce", bypass_csp=True)
-    page = context.new_page()
+    page = pages.page(*size, color_scheme=theme, reduced_motion="reduce", bypass_csp=True)
     wrong = shared()
     players = [play(curve()[0]), play(deep, depth=1), play(wrong, order="naive recursion")]
     for i, (player, address) in enumerate(
@@ -461,14 +459,12 @@ def test_axe_finds_nothing(browser, tmp_path, axe, theme, size):
             (players[2], "#8"),
         ]
     ):
-        path = player.save(tmp_path / f"{i}.html")
-        page.goto(path.as_uri() + address)
+        pages.go(page, player.save(tmp_path / f"{i}.html"), address)
         page.evaluate(axe)
         if i == 0:
             page.evaluate("document.querySelector('#more').click()")
         found = page.evaluate("axe.run().then(({ violations }) => violations.map((v) => [v.id, v.nodes[0].html]))")
         assert found == [], (address, json.dumps(found, indent=1))
-    context.close()
 
 
 # The page.
