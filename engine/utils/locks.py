@@ -47,10 +47,13 @@ def _of_the_compiler() -> Iterator[Any]:
 
 def _before() -> None:
     until = monotonic() + LONGEST_WAIT
-    locks = [*_of_the_compiler(), *_awaited]
-    while locks and monotonic() < until and (missing := _take(locks, until)) is not None:
+    missing: Any = None
+    while monotonic() < until:
+        others = [lock for lock in (*_of_the_compiler(), *_awaited) if lock is not missing]
+        missing = _take([missing, *others] if missing else others, until)
+        if missing is None and all(lock in _held for lock in _of_the_compiler()):  # it may have been loaded meanwhile
+            return
         _release()  # who holds the one that is missing may be waiting for another
-        locks = [missing, *(lock for lock in (*_of_the_compiler(), *_awaited) if lock is not missing)]
 
 
 def _take(locks: list[Any], until: float) -> Any:

@@ -89,6 +89,33 @@ def test_a_fork_waits_until_what_is_being_changed_is_whole():
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_waits_for_a_compiler_that_is_loaded_while_it_waits(monkeypatch):
+    guard, compilers, loaded, whole, begun = new_lock(awaited=True), threading.RLock(), [], [0, 0], threading.Event()
+    monkeypatch.setattr(locks, "_of_the_compiler", lambda: iter(loaded))
+
+    def load_and_compile():
+        with guard:
+            begun.set()
+            threading.Event().wait(0.05)
+            loaded.append(compilers)
+            compilers.acquire()
+        whole[0] = 1
+        threading.Event().wait(0.2)
+        whole[1] = 1
+        compilers.release()
+
+    thread = threading.Thread(target=load_and_compile)
+    thread.start()
+    begun.wait()
+
+    def look():
+        assert whole == [1, 1]
+
+    assert in_child(look)
+    thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_thread_that_holds_a_lock_may_fork():
     with grad_lock:
         assert in_child(squared)
