@@ -15,7 +15,7 @@ from engine import rules, versions
 from engine.anomaly import check_gradients_finite, evaluate, finite_local_derivatives, source_lines, warn_of_gradients
 from engine.graph import chain_rule, local_derivatives, topological_order
 from engine.ieee import UNSET
-from engine.modes import NORMAL, callers_line, mode
+from engine.modes import callers_line, mode
 from engine.protocols import Protocols, of_micrograd
 from engine.rules import Rule
 from engine.utils.conversion import answers_itself, to_float
@@ -266,11 +266,13 @@ def record(rule: Rule, x: Any, y: Value | None = None) -> Value:
             data = rule.value(x._data)
     except (ArithmeticError, TypeError):
         data = nan  # `evaluate`, below, finds what IEEE 754 answers, or tells what is wrong with the operands
-    # The slow way, where something is unusual: inf or nan, for which x - x is not 0; no float; a mode that is on.
-    if data - data != 0.0 or type(data) is not float or now is not NORMAL:
+    # The slow way, where something is unusual: inf or nan, for which x - x is not 0; no float; a function is traced.
+    if data - data != 0.0 or type(data) is not float or now.tracing:
         data = evaluate(rule, node.parents, now)
-        if not now.recording:
-            return Value(data)
+    if not now.recording:
+        node = constant(data)
+        node.role = "input"
+        return node
     node._data = data
     node.grad = UNSET
     node.rule = rule

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import tempfile
@@ -90,12 +91,26 @@ def firefox_page(firefox):
     assert firefox.complaints == []
 
 
+def may_be_slow(path):
+    """Whether a file with tests has any that is slow, to go by its words."""
+    return path.name.startswith("test_") and re.search("slow|browser|firefox|pages", path.read_text("utf-8"))
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Where only slow tests run, no process spends its time on importing other files."""
+    if config.option.markexpr == "slow" and collection_path.suffix == ".py" and not may_be_slow(collection_path):
+        return True
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)  # before it is decided what is left out
 def pytest_collection_modifyitems(items):
     """What needs a browser is slow. The lessons come first, then other slow files: no core is to wait for the last."""
     for item in items:
         if {"browser", "firefox"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") and not may_be_slow(item.path):
+            raise pytest.UsageError(f"{item.nodeid} is slow, but its file has none of the words that pytest looks for")
     tests = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     lessons = {item.path for item in items if "runs" in getattr(item, "fixturenames", ())}
@@ -149,8 +164,8 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """Two more than there are cores where slow tests run, for they wait for browsers and kernels."""
-    return (yield) + 2 * (config.option.markexpr != "not slow")
+    """One more than there are cores where slow tests run, for they wait for browsers and kernels."""
+    return (yield) + (config.option.markexpr != "not slow")
 
 
 @pytest.fixture(scope="session")
