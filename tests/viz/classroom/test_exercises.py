@@ -57,7 +57,8 @@ def test_no_two_mistakes_give_the_same(name, exercise):
     answers = [exercise.right, *(mistake.answer for mistake in exercise.mistakes)]
     measured = [_plain(exercise.measure(answer)) for answer in answers]
     assert not any(map(_is_missing, measured))
-    assert not any(_same(x, y, exercise.rtol) or _same(y, x, exercise.rtol) for x, y in combinations(measured, 2))
+    rtol, exact = exercise.rtol, callable(exercise.right)
+    assert not any(_same(x, y, rtol, exact) or _same(y, x, rtol, exact) for x, y in combinations(measured, 2))
 
 
 @pytest.mark.parametrize(("name", "exercise"), ALL)
@@ -128,12 +129,33 @@ def test_lists_texts_and_the_rest_are_compared_by_what_they_hold(right, answer):
 @pytest.mark.parametrize(
     ("right", "answer", "hint"),
     [
-        (14.0, "14", "Your answer gives a text in quotes, but it should give a number."),
-        (14.0, [14.0], "Your answer gives a list, but it should give a number."),
-        (14.0, True, "Your answer gives True or False, but it should give a number."),
+        (14.0, "14", "Your answer gives a text in quotes, but it should give a number. Leave the quotes out."),
+        (14.0, "x", "Your answer gives a text in quotes, but it should give a number."),
+        (14.0, [14.0], "Your answer gives a list, but it should give a number. Leave the brackets out."),
+        (14.0, True, "Your answer gives True or False, but it should give a number. int(...) makes 1 or 0 of it."),
+        (14.0, object(), "Your answer gives an object, but it should give a number."),
+        (
+            14.0,
+            print,
+            "Your answer gives a function, but it should give a number. "
+            "Call it: put brackets after its name, with what goes in between them.",
+        ),
+        ([1, 2], {1, 2}, "Your answer gives a set, but it should give a list. list(...) makes a list of it."),
+        ([1, 2], {1: 2}, "Your answer gives a dictionary, but it should give a list."),
+        ([1, 2], "[1, 2]", "Your answer gives a text in quotes, but it should give a list. Leave the quotes out."),
+        (
+            [1, 2],
+            1,
+            "Your answer gives a number, but it should give a list. "
+            "Put it in square brackets, with a comma between one and the next.",
+        ),
         ([1.0, 2.0], [1.0], "Your answer gives a list of 1, but it should give a list of 2."),
         ([1.0, 2.0], [1.0, None], "Your answer gives nothing, but it should give a number."),
-        ([1.0, 2.0], [1.0, "2"], "Your answer gives a text in quotes, but it should give a number."),
+        (
+            [1.0, 2.0],
+            [1.0, "2"],
+            "Your answer gives a text in quotes, but it should give a number. Leave the quotes out.",
+        ),
         (14.0, {14.0}, "Your answer gives a set, but it should give a number."),
         (14.0, 15.0, "None of the common mistakes gives this: work it out again."),
         ([1.0, 2.0], [2.0, 1.0], "None of the common mistakes gives this: work it out again."),
@@ -156,6 +178,7 @@ def test_an_answer_of_another_kind_is_told_which_kind_is_asked_for(right, answer
             [3, 3, 2, 6],
             "it should give a list of 2. If you meant a decimal, write it with a point: 0.5, n",
         ),
+        (4364, (4, 364), "it should give a number. If you meant thousands, leave the comma out."),
         (14.0, 9j, "gives a complex number, but it should give a number."),
     ],
 )
@@ -172,7 +195,14 @@ def test_what_a_call_returned_is_not_the_function_nor_the_class():
 
 
 def test_no_list_that_may_be_one_is_taken_for_a_decimal():
-    for right, answer in ((14.0, [14]), ([1.0, 2.0], [1]), ([1.0, 2.0, 3.0], [1, 2]), ([1.0, 2.0], [1.5, 2.0, 3.0])):
+    for right, answer in (
+        (14.0, [14]),
+        (2464, [14, 11, 16]),
+        ([[0], [5]], [0, 5, 0]),
+        ([1.0, 2.0], [1]),
+        ([1.0, 2.0, 3.0], [1, 2]),
+        ([1.0, 2.0], [1.5, 2.0, 3.0]),
+    ):
         assert "decimal" not in Exercise(right, ()).check(answer).hint
 
 
@@ -194,6 +224,77 @@ def test_a_known_mistake_is_named_and_an_unknown_one_gets_advice():
     assert str(SLOPE.check(28)) == "✗ wrong: Nudge x by 0.001, and see."
     assert DOUBLE.check(lambda x: x) == Verdict("hint", "One of the two factors is forgotten.")
     assert DOUBLE.check(lambda x: 2 * x).state == "right"
+
+
+def test_a_sign_percent_and_too_few_digits_are_told_whatever_the_exercise():
+    share = Exercise(0.12158, (Mistake(0.9, "This is one moment of twenty."),))
+    said = {answer: str(share.check(answer)) for answer in (-0.12158, 12.158, 0.12, 0.122, 0.1, 0.9)}
+    assert said[-0.12158] == "→ hint: The size is right; check the sign."
+    assert said[12.158].startswith("→ hint: This is a hundred times too large: if you meant percent")
+    assert said[0.12] == said[0.122] == "→ hint: This looks rounded: give more digits, or let Python work it out."
+    assert said[0.1].startswith("✗ wrong: None of the common mistakes")
+    assert said[0.9] == "→ hint: This is one moment of twenty."
+    assert Exercise([0.0900, 0.2447], ()).check([0.09, 0.24]).hint.startswith("This looks rounded")
+    assert Exercise(1370, (), rtol=1e-6).check(1371).state == "wrong"
+    assert Exercise(["a", 1.0], ()).check(["a", -1.0]).hint.startswith("The size is right")
+
+
+def test_a_text_that_a_function_returns_is_taken_to_the_letter():
+    assert (
+        check("topics.1", lambda words: [word[:5] for word in words]).hint == "The words are not in small letters yet."
+    )
+    assert check("topics.1", lambda words: [word.upper()[:5] for word in words]).state == "wrong"
+
+
+def test_where_a_function_is_wrong_is_told_with_what_it_was_given():
+    summed = Exercise(lambda x, y: x + y, (), outputs_at((2.0, 2.0), (2.0, 3.0)), advice="Add the two of them.")
+    assert summed.check(lambda x, y: x * y).hint == "Add the two of them. Given 2.0 and 3.0, yours returns 6.0."
+    assert summed.check(lambda x, y: 1 / (y - 3)).hint.endswith("division by zero. It was given 2.0 and 3.0.")
+    assert summed.check(lambda x, y: [x]).hint.endswith(
+        "Leave the brackets out. Given 2.0 and 2.0, yours returns [2.0]."
+    )
+
+
+class Odd:
+    """What a check can stumble over."""
+
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+def nested():
+    one = []
+    one.append(one)
+    return one
+
+
+def leaves(*_):
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("exercise", [SLOPE, DOUBLE, Exercise([1.0, 2.0], ()), Exercise("a", ())])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        10**400,
+        [10**400, 1],
+        float("nan"),
+        np.ndarray,
+        np.float64,
+        pytest.param(Odd(), id="odd"),
+        nested(),
+        [[]],
+        leaves,
+        {1: 2},
+        b"1",
+    ],
+)
+def test_no_answer_makes_the_check_itself_fail(exercise, answer):
+    for given in (answer, lambda *_: answer):
+        assert exercise.check(given).state in ("wrong", "hint")
 
 
 def test_the_first_mistake_that_fits_is_named_and_rtol_says_what_is_near():

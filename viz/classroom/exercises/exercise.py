@@ -20,12 +20,13 @@ learning rate by how a training run with it turns out.
 ✗ wrong: Draw the rectangle, and count its squares.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from math import isclose, isnan
+from math import isclose
 from numbers import Real
 from pkgutil import iter_modules
 from typing import Any, Literal
@@ -37,6 +38,10 @@ from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
 _DOTS = "put your answer in place of the dots"
+_ROUNDED = "This looks rounded: give more digits, or let Python work it out."
+_IN_QUOTES = {"a number": r"[-+]?\d+([.,/]\d+)?", "a list": r"[\[(].*"}
+_SIGN = "The size is right; check the sign."
+_PERCENT = "This is a hundred times too large: if you meant percent, give a number from 0 to 1."
 _RETURN = "put your answer in place of the dots, and let the function return it"
 State = Literal["right", "not yet", "hint", "wrong"]
 STATE_TYPE = "application/vnd.chalkgrad.verdict+json"  # what `viz.mark` finds in a saved notebook; nobody sees it
@@ -125,15 +130,15 @@ class Exercise:
     def check(self, answer: Any) -> Verdict:
         """The verdict on an answer; an error that its measure raises is quoted, not raised."""
         not_yet = Verdict("not yet", _RETURN if callable(answer) else _DOTS)
-        if _is_missing(answer):
-            return not_yet
-        if _kind(self.right) == "a number" and (misfit := _misfit(_plain(answer), self.right)):
-            return Verdict("wrong", misfit)
         try:
+            if _is_missing(answer):
+                return not_yet
+            if _kind(self.right) == "a number" and (misfit := _misfit(_plain(answer), self.right)):
+                return Verdict("wrong", misfit)
             measured = _plain(self.measure(answer))
         except NotImplementedError:
             return not_yet
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if "ellipsis" in str(error).lower():  # dots in the middle of a formula
                 return not_yet
             called = callable(self.right) and not callable(answer)  # what it returned was given in its place
@@ -141,12 +146,43 @@ class Exercise:
             return Verdict("wrong", f"Trying your answer gives an error. {_quoted(error)}{remedy}")
         if _is_missing(measured):
             return not_yet
-        if _same(measured, self._right, self.rtol):
+        exact = callable(self.right)  # what a function returns is a text to the letter; what people write is not
+        if _same(measured, self._right, self.rtol, exact):
             return Verdict("right")
         for mistake in self.mistakes:
-            if _same(measured, _plain(self.measure(mistake.answer)), self.rtol):
+            if _same(measured, _plain(self.measure(mistake.answer)), self.rtol, exact):
                 return Verdict("hint", mistake.hint)
-        return Verdict("wrong", _misfit(measured, self._right) or self.advice or _ANEW)
+        for scale, hint in ((-1, _SIGN), (100, _PERCENT)):
+            if _same(measured, _scaled(self._right, scale), self.rtol, exact):
+                return Verdict("hint", hint)
+        if _is_rounded(measured, self._right):
+            return Verdict("hint", _ROUNDED)
+        said = _misfit(measured, self._right) or self.advice or _ANEW
+        if isinstance(self.measure, _Outputs):
+            wrong = next(i for i, (x, y) in enumerate(zip(measured, self._right)) if not _same(x, y, self.rtol, exact))
+            said += f" Given {self.measure.named(wrong)}, yours returns {_named(measured[wrong])}."
+        return Verdict("wrong", said)
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    arguments: tuple[tuple[Any, ...], ...]
+
+    def __call__(self, function: Any) -> list[Any]:
+        if not callable(function):
+            raise TypeError(f"expected a function, got {type(function).__name__} {_named(function)}")
+        return [self._output(function, i) for i in range(len(self.arguments))]
+
+    def _output(self, function: Callable[..., Any], i: int) -> Any:
+        try:
+            return function(*deepcopy(self.arguments[i]))
+        except Exception as error:
+            error.add_note(f"It was given {self.named(i)}.")
+            raise
+
+    def named(self, i: int) -> str:
+        """The i-th arguments, for a message."""
+        return " and ".join(map(_named, self.arguments[i]))
 
 
 def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
@@ -155,13 +191,7 @@ def outputs_at(*arguments: tuple[Any, ...]) -> Callable[[Any], list[Any]]:
     >>> outputs_at((1.0, 2.0), (3.0, 4.0))(lambda x, y: x * y)
     [2.0, 12.0]
     """
-
-    def outputs(function: Any) -> list[Any]:
-        if not callable(function):
-            raise TypeError(f"expected a function, got {type(function).__name__} {brief(function)}")
-        return [function(*deepcopy(given)) for given in arguments]
-
-    return outputs
+    return _Outputs(arguments)
 
 
 def check(name: str, answer: Any) -> Verdict:
@@ -203,17 +233,18 @@ def _callable_kind(thing: Any) -> str:
     return "class" if isinstance(thing, type) else "function"
 
 
-def _quoted(error: Exception) -> str:
-    """An error as one sentence."""
+def _quoted(error: BaseException) -> str:
+    """An error as one sentence, and what it happened with as another."""
     lines = str(error).strip().splitlines() or [""]
-    return ": ".join(filter(None, (type(error).__name__, lines[0]))).rstrip(".") + "."
+    sentence = ": ".join(filter(None, (type(error).__name__, lines[0]))).rstrip(".") + "."
+    return " ".join([sentence, *getattr(error, "__notes__", ())])
 
 
 def _plain(x: Any) -> Any:
     """Values, arrays and tuples as numbers and lists."""
     if isinstance(x, Value):
         return x.data
-    if hasattr(x, "tolist"):
+    if hasattr(x, "tolist") and not isinstance(x, type):
         return x.tolist()
     if isinstance(x, (list, tuple)):
         return [_plain(each) for each in x]
@@ -229,23 +260,50 @@ def _is_missing(x: Any) -> bool:
     return x is ... or x is None
 
 
-def _same(x: Any, y: Any, rtol: float) -> bool:
+def _same(x: Any, y: Any, rtol: float, exact: bool = False) -> bool:
     if _kind(x) != _kind(y):
         return False
     if isinstance(x, Real) and not isinstance(x, bool):
-        return isclose(x, y, rel_tol=rtol, abs_tol=1e-9) or (isnan(x) and isnan(y))
+        return _near(x, y, rtol) or (x != x and y != y)  # nan is the same as nan
     if isinstance(x, str):
-        return bool(x.strip().casefold() == y.strip().casefold())
+        return bool(x == y if exact else x.strip().casefold() == y.strip().casefold())
     if isinstance(x, list):
-        return len(x) == len(y) and all(_same(a, b, rtol) for a, b in zip(x, y))
+        return len(x) == len(y) and all(_same(a, b, rtol, exact) for a, b in zip(x, y))
     if isinstance(x, dict):
-        return x.keys() == y.keys() and all(_same(x[key], y[key], rtol) for key in x)
+        return x.keys() == y.keys() and all(_same(x[key], y[key], rtol, exact) for key in x)
     return bool(x == y)
+
+
+def _near(x: Real, y: Real, rtol: float) -> bool:
+    try:
+        return isclose(x, y, rel_tol=rtol, abs_tol=1e-9)
+    except OverflowError:  # more than the largest float
+        return bool(x == y)
+
+
+def _scaled(x: Any, scale: int) -> Any:
+    """All numbers in it so many times as large."""
+    if isinstance(x, list):
+        return [_scaled(each, scale) for each in x]
+    return x * scale if _kind(x) == "a number" else x
+
+
+def _is_rounded(x: Any, right: Any) -> bool:
+    """Whether numbers are the right ones, but with too few digits behind the point."""
+    if _kind(x) != _kind(right):
+        return False
+    if isinstance(x, list):
+        return len(x) == len(right) and all(map(_is_rounded, x, right))
+    if isinstance(x, Real) and not isinstance(x, bool):
+        return _near(x, right, 0.05) and any(_near(x, round(right, digits), 1e-9) for digits in range(1, 12))
+    return _same(x, right, 0.0, exact=True)
 
 
 def _kind(x: Any) -> str:
     if x is None or x is ...:
         return "nothing"
+    if callable(x):
+        return f"a {_callable_kind(x)}"
     kinds = {
         bool: "True or False",
         str: "a text in quotes",
@@ -254,18 +312,55 @@ def _kind(x: Any) -> str:
         Real: "a number",
         complex: "a complex number",
     }
-    return next((word for kind, word in kinds.items() if isinstance(x, kind)), f"a {type(x).__name__}")
+    name = type(x).__name__
+    article = "an" if name[0] in "aeiouAEIOU" else "a"
+    return next((word for kind, word in kinds.items() if isinstance(x, kind)), f"{article} {name}")
 
 
 def _misfit(x: Any, right: Any) -> str:
     """What is wrong with an answer that is not even of the right kind."""
-    comma = isinstance(x, list) and len(x) > 1 and all(type(each) is int for each in x)
-    point = " If you meant a decimal, write it with a point: 0.5, not 0,5." if comma else ""
     if _kind(x) != _kind(right):
-        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}.{point * (_kind(right) == 'a number')}"
+        return f"Your answer gives {_kind(x)}, but it should give {_kind(right)}.{_remedy(x, _kind(right))}"
     if isinstance(x, list):
         if len(x) != len(right):
-            point *= len(x) > len(right)
+            numbers = len(x) <= 2 * len(right) and all(_kind(each) == "a number" for each in right)
+            point = _about_commas(x) if numbers and len(x) > len(right) else ""
             return f"Your answer gives a list of {len(x)}, but it should give a list of {len(right)}.{point}"
         return next(filter(None, map(_misfit, x, right)), "")
     return ""
+
+
+def _remedy(x: Any, wanted: str) -> str:
+    """What to write where something of another kind is wanted, if that is plain."""
+    if callable(x):
+        return " Call it: put brackets after its name, with what goes in between them."
+    if isinstance(x, str) and wanted in _IN_QUOTES and re.fullmatch(_IN_QUOTES[wanted], x.strip()):
+        return " Leave the quotes out."
+    if wanted == "a list" and isinstance(x, Real):
+        return " Put it in square brackets, with a comma between one and the next."
+    if wanted == "a list" and isinstance(x, Iterable) and not isinstance(x, (str, bytes, Mapping)):
+        return " list(...) makes a list of it."
+    if wanted == "a number" and isinstance(x, bool):
+        return " int(...) makes 1 or 0 of it."
+    if wanted == "a number" and isinstance(x, list) and len(x) <= 2:
+        return " Leave the brackets out." if len(x) == 1 else _about_commas(x)
+    return ""
+
+
+def _about_commas(x: list[Any]) -> str:
+    """A comma in a number makes a list of it."""
+    if not x or not all(type(each) is int for each in x):
+        return ""
+    if len(x) == 2 and 100 <= x[1] < 1000:
+        return " If you meant thousands, leave the comma out."
+    return " If you meant a decimal, write it with a point: 0.5, not 0,5."
+
+
+def _named(x: Any) -> str:
+    """A thing, for a message, whatever its `repr` does."""
+    if callable(x):
+        return f"a {_callable_kind(x)}"
+    try:
+        return brief(x, 60)
+    except Exception:
+        return _kind(x)

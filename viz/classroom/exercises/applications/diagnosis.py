@@ -57,6 +57,18 @@ EXERCISES = {
                 "This is about the healthy ones: of them, the share without an alarm, called the specificity.",
             ),
             Mistake(
+                lambda probabilities, malignant, line: (
+                    sum(p >= line for p, truth in zip(probabilities, malignant) if truth) / sum(malignant)
+                ),
+                "There is an alarm above the line, and none on it.",
+            ),
+            Mistake(
+                lambda probabilities, malignant, line: (
+                    sum(p < line for p, truth in zip(probabilities, malignant) if truth) / sum(malignant)
+                ),
+                "You counted the malignant ones below the line; those above it are found.",
+            ),
+            Mistake(
                 lambda probabilities, malignant, line: _found(probabilities, malignant, line),
                 "This is how many are found; the question asks for the share.",
             ),
@@ -64,6 +76,7 @@ EXERCISES = {
         measure=outputs_at(
             ([0.9, 0.4, 0.2, 0.6, 0.7, 0.05, 0.1], [1, 1, 1, 0, 0, 0, 0], 0.3),
             ([0.9, 0.8, 0.8, 0.4, 0.6, 0.3], [1, 1, 1, 1, 0, 0], 0.5),
+            ([0.5, 0.7, 0.1, 0.5], [1, 1, 1, 0], 0.5),
         ),
         advice="Count the malignant tumours with a probability above the line, and divide by all malignant ones.",
     ),

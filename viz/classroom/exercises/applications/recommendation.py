@@ -24,7 +24,7 @@ EXERCISES = {
             Mistake(0.5, "This is the dot product alone; mean and tendencies come on top."),
             Mistake(4.4, "Watch the sign of the second product: one of its factors is negative."),
             Mistake(4.6, "The film gets fewer stars than others: subtract."),
-            Mistake(4.0, "The person's or the film's tendency is missing, or counted with the wrong sign."),
+            Mistake(4.0, "Both tendencies are missing, the person's and the film's."),
             Mistake(4.2, "How good the film is has been left out."),
             Mistake(3.6, "How generous the person is has been left out."),
         ),

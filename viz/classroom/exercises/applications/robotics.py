@@ -57,6 +57,10 @@ EXERCISES = {
             Mistake(_before, "You counted from 0: the first moment is number 1."),
             Mistake(_one_sided, "It may fall to the other side as well: compare the size of the lean."),
             Mistake(_moments_within, "You counted all moments within the limit, also those after the fall."),
+            Mistake(
+                lambda leans, limit: next((i for i, x in enumerate(leans, start=1) if abs(x) >= limit), len(leans)),
+                "At the limit it has not fallen yet: it has to be beyond it.",
+            ),
             Mistake(_last, "This is the last moment beyond the limit; the attempt ends at the first."),
             Mistake(
                 lambda leans, limit: next((i for i, lean in enumerate(leans, start=1) if abs(lean) > limit), 0),
@@ -64,7 +68,7 @@ EXERCISES = {
             ),
         ),
         measure=outputs_at(
-            ([0.1, -0.3, 0.1, 0.1, 0.1, 0.5], 0.2), ([0.1, 0.1, 0.1], 0.2), ([0.1, 0.1, 0.3, 0.1, 0.3, 0.1, 0.1], 0.2)
+            ([0.1, -0.3, 0.1, 0.1, 0.1, 0.5], 0.2), ([0.1, 0.1, 0.1], 0.2), ([0.1, 0.2, 0.3, 0.1, 0.3, 0.1, 0.1], 0.2)
         ),
         advice="Go through the leans with a counter that begins at 1, and return it at the first one beyond the limit.",
     ),

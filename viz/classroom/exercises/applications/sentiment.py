@@ -33,6 +33,10 @@ EXERCISES = {
                 "The bag has a number for each word of the vocabulary, and not for each word of the sentence.",
             ),
             Mistake(
+                lambda words, vocabulary: [int(word in " ".join(words)) for word in vocabulary],
+                "A word that is a part of another one is not in the bag: ask the list, and not a text.",
+            ),
+            Mistake(
                 lambda words, vocabulary: [int(word not in words) for word in vocabulary],
                 "0 and 1 are the wrong way round.",
             ),
@@ -46,7 +50,9 @@ EXERCISES = {
             ),
         ),
         measure=outputs_at(
-            (["not", "a", "good", "not", "film"], ["good", "bad", "not", "film"]), (["bad", "bad"], ["good", "bad"])
+            (["not", "a", "good", "not", "film"], ["good", "bad", "not", "film"]),
+            (["bad", "bad"], ["good", "bad"]),
+            (["goodness"], ["good"]),
         ),
         advice="Go through the vocabulary, and ask for each of its words whether it is among the words.",
     ),

@@ -1,10 +1,8 @@
 """Steering a car: what its exercises ask for, and the hints for wrong answers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from engine.utils.arguments import described
-from viz.classroom.exercises.exercise import Exercise, Mistake
+from viz.classroom.exercises.exercise import Exercise, Mistake, outputs_at
 
 _Function = Callable[[list[float]], float]
 
@@ -15,13 +13,6 @@ def _first_square(dots: Sequence[float]) -> float:
 
 def _mixed(dots: Sequence[float]) -> float:
     return 3 * dots[0] - dots[0] * dots[1] + 1
-
-
-def _outputs(function: Any) -> list[float]:
-    if not callable(function):
-        raise TypeError(f"expected a function, got {described(function)}")
-    dots = [[1.0, 2.0], [-1.0, -2.0], [0.5, -3.0]]
-    return [function(f, list(each)) for f in (_first_square, _mixed) for each in dots]
 
 
 def _negative(dots: Sequence[float]) -> list[float]:
@@ -90,7 +81,9 @@ EXERCISES = {
             ),
             Mistake(_negated_answer, "The dots are to be negated, and not the answer."),
         ),
-        measure=_outputs,
+        measure=outputs_at(
+            *((f, dots) for f in (_first_square, _mixed) for dots in ([1.0, 2.0], [-1.0, -2.0], [0.5, -3.0]))
+        ),
         advice="Ask f about the dots, and about the list of their negatives, and return the mean of the two answers.",
     ),
 }

@@ -15,6 +15,7 @@ EXERCISES = {
             Mistake(lambda words: "".join(word.lower()[:5] for word in words), "Keep them apart: return a list."),
             Mistake(lambda words: [word.lower()[:4] for word in words], "That is one letter too few."),
             Mistake(lambda words: [word.lower()[:6] for word in words], "That is one letter too many."),
+            Mistake(lambda words: [word[:5] for word in words], "The words are not in small letters yet."),
             Mistake(lambda words: [word.lower() for word in words], "The words are not cut yet."),
             Mistake(lambda words: [word.lower()[-5:] for word in words], "These are the last letters; keep the first."),
             Mistake(lambda words: [word.lower() for word in words[:5]], "This cuts the list, and not its words."),
