@@ -4,8 +4,8 @@ let state, steps, push, fallen;
 
 const bar = element("nav");
 const play = button(bar, "play", () => go(!time.running));
-button(bar, "← push", () => { push -= 1; });
-button(bar, "push →", () => { push += 1; });
+button(bar, "← push", () => { go(true); push -= 1; });
+button(bar, "push →", () => { go(true); push += 1; });
 button(bar, "again", () => { begin(); go(true); });
 const who = element("select", { "aria-label": "who balances" }, bar);
 for (const [i, { name }] of data.policies.entries()) element("option", { value: i }, who, name);

@@ -1,4 +1,4 @@
-// Drives along a road, seen from above, with what the camera sees beside them.
+// Drives along a road, seen from above, with what the camera sees in the middle.
 let now = 0;
 const bar = element("nav");
 const play = button(bar, "play", () => go(!time.running));
@@ -10,8 +10,8 @@ const count = element("output", {}, bar);
 
 const xs = data.middle.map(([x]) => x), ys = data.middle.map(([, y]) => -y), edge = 0.8;
 const left = Math.min(...xs) - edge, upper = Math.min(...ys) - edge;
-const width = Math.max(...xs) - left + edge, height = Math.max(...ys) - upper + edge, strip = 3;
-const svg = element("svg", { viewBox: `${left} ${upper} ${width + strip} ${height}`, role: "img",
+const width = Math.max(...xs) - left + edge, height = Math.max(...ys) - upper + edge;
+const svg = element("svg", { viewBox: `${left} ${upper} ${width} ${height}`, role: "img",
   "aria-label": "a car on a road" });
 const line = (points) => `M${points.map(([x, y]) => `${x} ${-y}`).join("L")}`;
 element("path", { d: `${line(data.middle)}Z`, fill: "none", stroke: "var(--road)", "stroke-width": 2 * data.half }, svg);
@@ -22,10 +22,10 @@ element("path", { d: `${line(data.middle)}Z`, fill: "none", stroke: "var(--ink)"
 const trace = element("path", { fill: "none", stroke: "var(--orange)", "stroke-width": 0.06 }, svg);
 const car = element("polygon", { points: "0.24,0 -0.16,0.14 -0.16,-0.14", fill: "var(--blue)",
   stroke: "var(--ground)", "stroke-width": 0.03 }, svg);
-const size = strip / 17, right = left + width;
-element("text", { x: right + size, y: upper + 0.9, fill: "var(--ink)", "font-size": 0.36 }, svg, "the camera");
-const dots = data.drives[0].log[0][3].map((_, i) => element("rect",
-  { x: right + size * (1 + i), y: upper + 1.1, width: size, height: 3 * size }, svg));
+const seen = data.drives[0].log[0][3].length, size = 0.2, x = left + width / 2, y = upper + height / 2;
+element("text", { x, y: y - 0.2, fill: "var(--ink)", "font-size": 0.5, "text-anchor": "middle" }, svg, "the camera");
+const dots = Array.from({ length: seen }, (_, i) => element("rect",
+  { x: x + size * (i - seen / 2), y, width: size, height: 3 * size }, svg));
 
 function draw() {
   const { log, left: gone } = data.drives[who.value], [x, y, heading, seen] = log[now];
