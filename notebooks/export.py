@@ -109,6 +109,7 @@ def run(notebook: nbformat.NotebookNode, theme: str = "light", folder: Path = HE
         notebook,
         kernel_name="python3",
         startup_timeout=600,  # however busy the machine
+        coalesce_streams=True,  # what a cell prints is one text, and its lines are evenly spaced
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=ERROR"],
     ).execute(env={**os.environ, **PLOTS[theme], "TQDM_DISABLE": "1"})  # no progress bars on a page

@@ -69,7 +69,13 @@ def drive(road, policy, seed=0, gust=0.0, moments=400, grain=GRAIN):
 
     Returns:
         For each moment: place and heading, the dots, and what the expert would have done there.
+
+    Raises:
+        ValueError: if gust or grain is no number, or below 0.
     """
+    for name, number in (("gust", gust), ("grain", grain)):
+        if not (isinstance(number, (int, float)) and 0 <= number < math.inf):
+            raise ValueError(f"{name} must be a number from 0 up, got {number!r}; write 0.5, for example")
     rng = np.random.RandomState(seed)
     start = rng.randint(len(road.middle))
     (x, y), heading, log = road.middle[start], road.direction[start], []

@@ -3,6 +3,13 @@
 from html import escape
 
 
+def as_text(given):
+    """A text as it is; anything else gets an error that says what to write."""
+    if not isinstance(given, str):
+        raise TypeError(f"expected a text, got {type(given).__name__} {given!r}; write it in quotes: 'some words'")
+    return given
+
+
 class Coloured:
     """A line of words, each on a ground of its own: blue above 0, orange below, the stronger the farther from 0.
 
@@ -24,19 +31,21 @@ class Coloured:
         for word, weight, note in zip(self.words, self.weights, self.notes):
             colour = "0,114,178" if weight > 0 else "230,159,0"
             share = min(1, abs(weight) / self.largest)
-            small = f'<br><span style="font-size:14px">{escape(note)}</span>' if note else ""
+            small = f'<br><span style="font-size:16px">{escape(note)}</span>' if note else ""
             cells.append(
                 f'<span style="display:inline-block;vertical-align:top;text-align:center;margin:2px;padding:2px 6px;'
                 f'border-radius:4px;background:rgba({colour},{0.6 * share:.2f})">{escape(word)}{small}</span>'
             )
-        title = f'<span style="margin-right:.8em">{escape(self.title)}</span>' if self.title else ""
+        cells = cells or ["(no words)"]
+        style = "display:inline-block;vertical-align:top;min-width:5em;margin:2px .6em 2px 0;padding:2px 0"
+        title = f'<span style="{style}">{escape(self.title)}</span>' if self.title else ""
         return f'<div style="font-size:20px;line-height:1.5;vertical-align:top">{title}{"".join(cells)}</div>'
 
     def __repr__(self):
         marked = [self.title] if self.title else []
         for word, weight, note in zip(self.words, self.weights, self.notes):
             marked.append(word + (f" ({weight:+.2f})" if weight else "") + (f"/{note}" if note else ""))
-        return " ".join(marked)
+        return " ".join(marked) or "(no words)"
 
 
 class Lines:

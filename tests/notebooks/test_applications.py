@@ -16,7 +16,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from notebooks.applications import data
+from notebooks.applications import data, words
 from tests.accessibility import violations
 from tests.lessons import APPLICATIONS, code_cells, run_here, tags
 from tests.predictions import misfolded, predictions
@@ -43,6 +43,31 @@ SHORT = {
     ),
     "robotics": ("STEPS, SEEDS = 60, (0,)", lambda names: names["lasted"]["through the physics"][0] > 250),
 }
+# What somebody may write in place of something in "try your own", and what is said to it.
+TYPED = {
+    "diagnosis": [
+        ('"worst radius"', '"worst radios"', "there is no measurement .*worst radios.*; there are mean radius"),
+        ("= 26.0", '= "26"', "holds '26', which is not a finite number"),
+    ],
+    "digits": [
+        (". . # # #", ". . # #", "8 lines of 8 signs"),
+        (". . # # #", "X . # # #", "each one of # \\+ . with a space between"),
+    ],
+    "part_of_speech": [('mine = "', 'mine = 7 or "', "expected a text, got int 7; write it in quotes")],
+    "recommendation": [
+        ('"Alien (1979)": 4', '"Alien (1979)": 7', r"'Alien \(1979\)': 7 won't do; .* 1, 2, 3, 4 or 5"),
+        ('"Alien (1979)": 4', '"Alien (1979)": "4"', "'4' won't do"),
+        ('"Alien (1979)": 4', '"Alien": 4', "'Alien': 4 won't do; write a title as it is spelled here"),
+        ("mine = {", "mine = {} and {", "rate at least one film"),
+    ],
+    "sentiment": [('mine = "', 'mine = 7 or "', "write it in quotes")],
+    "steering": [
+        ("= 42, 0.6", '= 42, "0.6"', "gust must be a number from 0 up, got '0.6'"),
+        ("0.6, 0.2", "0.6, -1", "grain must be a number from 0 up, got -1"),
+    ],
+    "topics": [('"Are you a robot?"', "7", "write it in quotes")],
+    "translation": [('mine = "', 'mine = 7 or "', "write it in quotes")],
+}
 ARCHIVES = {
     "faces": data.FACES,
     "recommendation": data.MOVIELENS,
@@ -65,6 +90,10 @@ def test_an_application_runs_and_learns_and_its_solutions_are_right(path, tmp_pa
     exercises = [cell.id for cell in code_cells(read(path)) if re.search(r"'exercise-\d'", str(tags(cell)))]
     assert [seen[id] for id in exercises] == ["✓ right"] * 3
     assert learned(names)
+    for instead, typed, said in TYPED.get(path.stem, []):
+        [source] = [cell.source for cell in code_cells(read(path)) if instead in cell.source]
+        with pytest.raises((ValueError, TypeError, KeyError), match=said):
+            exec(source.replace(instead, typed, 1), names)
 
 
 def read(path):
@@ -137,9 +166,9 @@ def test_what_comes_with_packages_is_what_it_should_be():
     assert (X.shape, y.sum(), len(names)) == ((569, 30), 212, 30)
     pytest.importorskip("babel")
     assert data.dates(2, seed=0) == data.dates(2, seed=0) != data.dates(2, seed=1)
-    for words, english, language in data.dates(50, seed=0):
+    for source, english, language in data.dates(50, seed=0):
         assert language in data.LANGUAGES
-        digits = [[each for each in text if each.isdigit()] for text in (words, english)]
+        digits = [[each for each in text if each.isdigit()] for text in (source, english)]
         assert sorted(digits[0]) == sorted(digits[1])  # the same day and year
     assert data.words_and_digits("den 5. Mai 1987") == ["den", "5", ".", "Mai", *"1987"]
 
@@ -194,3 +223,21 @@ def test_a_package_that_is_missing_is_named_with_the_line_that_installs_it(monke
     monkeypatch.setitem(data.sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match=r"scikit-learn.*pip install 'chalkgrad\[applications\]'"):
         data.digits()
+
+
+# Words in colour.
+
+
+def test_words_in_colour_are_text_for_screens_and_for_consoles():
+    line = words.Coloured(["<b>", "not"], [0.0, -2.0], ["", "sign"], title="praise")
+    assert repr(line) == "praise <b> not (-2.00)/sign"
+    html = line._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "rgba(230,159,0,0.60)" in html
+    assert "<b>" not in html
+    nothing = words.Lines([words.Coloured([], [])])
+    assert repr(nothing) == "(no words)"
+    assert "(no words)" in nothing._repr_html_()
+    assert words.as_text("a") == "a"
+    with pytest.raises(TypeError, match=r"expected a text, got list \['a'\]; write it in quotes"):
+        words.as_text(["a"])
