@@ -37,7 +37,7 @@ class Coloured:
                 f'border-radius:4px;background:rgba({colour},{0.6 * share:.2f})">{escape(word)}{small}</span>'
             )
         cells = cells or ["(no words)"]
-        style = "display:inline-block;vertical-align:top;min-width:5em;margin:2px .6em 2px 0;padding:2px 0"
+        style = "display:inline-block;vertical-align:top;min-width:5.5em;margin:2px .6em 2px 0;padding:2px 0"
         title = f'<span style="{style}">{escape(self.title)}</span>' if self.title else ""
         return f'<div style="font-size:20px;line-height:1.5;vertical-align:top">{title}{"".join(cells)}</div>'
 

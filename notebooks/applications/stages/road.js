@@ -25,7 +25,8 @@ const car = element("polygon", { points: "0.24,0 -0.16,0.14 -0.16,-0.14", fill: 
 const seen = data.drives[0].log[0][3].length, size = 0.2, x = left + width / 2, y = upper + height / 2;
 element("text", { x, y: y - 0.2, fill: "var(--ink)", "font-size": 0.5, "text-anchor": "middle" }, svg, "the camera");
 const dots = Array.from({ length: seen }, (_, i) => element("rect",
-  { x: x + size * (i - seen / 2), y, width: size, height: 3 * size, stroke: "var(--soft)", "stroke-width": 0.02 }, svg));
+  { x: x + size * (i - seen / 2), y, width: size, height: 3 * size, stroke: "var(--soft)",
+    "stroke-width": 0.02 }, svg));
 
 function draw() {
   const { log, left: gone } = data.drives[who.value], [x, y, heading, seen] = log[now];
