@@ -212,12 +212,13 @@ OUTSIDE_BY_NAME = {
     "builtins.open", "builtins.input", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open", "shelve.open",
     "sqlite3.connect", "urllib.request.urlopen", "uuid.uuid1", "uuid.uuid4",
 }  # fmt: skip
-OUTSIDE = {
-    id(getattr(module, name)): f"{public_name(module)}.{name}"
+_OUTSIDE_THINGS = [  # kept: what is gone leaves its id to another thing, as a notebook's `input` does after one cell
+    (getattr(module, name), f"{public_name(module)}.{name}")
     for module in (random, uuid, time, os.path, os, builtins)  # what is in several is named after the last
     for name in vars(module)
     if f"{public_name(module)}.{name}" in OUTSIDE_BY_NAME
-}
+]
+OUTSIDE = {id(thing): name for thing, name in _OUTSIDE_THINGS}
 # Classes that read something outside when they, or their objects, are asked for one of these.
 _OF_A_PATH = frozenset(
     {"read_text", "read_bytes", "open", "exists", "is_file", "is_dir", "stat", "iterdir", "glob", "rglob", "cwd"}

@@ -1,8 +1,10 @@
 """After any change to what a function sees, its compiled form gives what the plain one gives, or raises TraceError."""
 
+import builtins
 import os
 import sys
 import types
+from importlib.util import module_from_spec, spec_from_file_location
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import TraceError, Value, compile
-from engine.compiler.guards import Guard
+from engine.compiler.guards import Guard, kinds
 from engine.compiler.scalar import ScalarProgram
 from nn import SGD
 
@@ -600,6 +602,23 @@ def test_what_is_outside_does_not_matter_where_no_code_of_the_function_reads_it(
         " def forward(self, x): return self.u * x\n def save(self): open('x')\nf = Net()\nt = time.sleep"
     )
     stays_right(variables["f"], lambda: variables["f"].__setattr__("u", Value(9.0)))
+
+
+def test_what_was_outside_and_is_gone_does_not_leave_its_name_to_another_thing(monkeypatch):
+    """In a notebook `input` is another method in each cell, and the engine is imported in one of them."""
+
+    class Kernel:
+        def raw_input(self):
+            return ""
+
+    kernel = Kernel()
+    with monkeypatch.context() as cell:
+        cell.setattr(builtins, "input", kernel.raw_input)
+        spec = spec_from_file_location("kinds_in_a_cell", kinds.__file__)
+        imported = module_from_spec(spec)
+        spec.loader.exec_module(imported)
+    later = [kernel.raw_input for _ in range(1000)]
+    assert not any(id(method) in imported.OUTSIDE for method in later)
 
 
 # What changes without mattering.
