@@ -64,16 +64,17 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
             return ()
         return ((parent, local) for parent, local in derivatives(node) if parent in involved)
 
+    needed = derivatives if involved.issuperset(order) else involved_derivatives
     with grad_lock, switched(recording=True, warning=False, anomaly=False):
         nodes = {*order, *inputs}
-        before = [(node, node.grad) for node in nodes]
+        before = [node.grad for node in nodes]
         try:
             for node in inputs:
                 node.grad = 0.0
-            chain_rule(order, involved_derivatives, _strong_product if create_graph else None)
+            chain_rule(order, needed, _strong_product if create_graph else None)
             return [as_value(node.grad) if create_graph else node.grad for node in inputs]
         finally:
-            for node, gradient in before:
+            for node, gradient in zip(nodes, before):
                 node.grad = gradient
 
 

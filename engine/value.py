@@ -130,17 +130,18 @@ class Value(Protocols):
         anomaly = mode.get().anomaly
         with grad_lock:
             # The pass starts every gradient from 0, so what leaves had is kept aside and added afterwards.
-            earlier = [(node, node.grad) for node in order if node.rule is None]
+            leaves = [node for node in order if node.rule is None]
+            earlier = [leaf.grad for leaf in leaves]
             try:
                 chain_rule(order, finite_local_derivatives if anomaly else local_derivatives, seed=to_float(gradient))
                 if anomaly:
                     check_gradients_finite(reversed(order))
             except BaseException:
-                for leaf, kept in earlier:
+                for leaf, kept in zip(leaves, earlier):
                     leaf.grad = kept
                 raise
-            bad = [leaf for leaf, _ in earlier if not isfinite(leaf.grad) and isfinite(leaf._data)]
-            for leaf, kept in earlier:
+            bad = [leaf for leaf in leaves if not isfinite(leaf.grad) and isfinite(leaf._data)]
+            for leaf, kept in zip(leaves, earlier):
                 if kept is not UNSET and kept is not None:
                     leaf.grad += kept if type(kept) is float else to_float(kept)
         warn_of_gradients(bad)

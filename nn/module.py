@@ -282,11 +282,14 @@ def _is_leaf(thing: Any) -> bool:
 
 def _members_of(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
     """The leaves and modules in an attribute, with their paths, without looking inside those modules."""
-    if isinstance(thing, Module) or _is_leaf(thing):
+    if _is_leaf(thing) or isinstance(thing, Module):
         yield path, thing
     else:
         for name, part in _named_items(thing, path):
-            yield from _members_of(part, name)
+            if _is_leaf(part):
+                yield name, part
+            else:
+                yield from _members_of(part, name)
 
 
 def _named_items(thing: Any, path: str) -> list[tuple[str, Any]]:

@@ -40,6 +40,7 @@ from engine.compiler.result import compiled_value, compiled_values
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Expected, Recorder, Specialization
 from engine.modes import NORMAL, TraceError, mode, no_grad, switched
+from engine.utils.collector import collector_paused
 from engine.utils.console import printable
 from engine.utils.locks import new_lock
 from engine.utils.messages import brief
@@ -322,7 +323,7 @@ class Compiled:
             found.distrust()
         expected = None
         if found is None or found.calls >= found.trusted_until:
-            with self._lock:
+            with self._lock, collector_paused():
                 found = self._specializations.get(signature)
                 self._changes = self._changes + 1 if changed else 0
                 if found is not None and found.must_revalidate and self._runs_plainly(examples):

@@ -9,8 +9,8 @@
 """
 
 from array import array
-from collections.abc import Container, Iterable, Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain, count, zip_longest
 
 from engine.graph import topological_order
 from engine.names import in_brackets, number
@@ -55,37 +55,38 @@ class Tape:
         self, inputs: Sequence[tuple[str, Value]], outputs: Sequence[Value], lasting: Container[Value] | None = None
     ) -> None:
         self.inputs = len(inputs)
-        order = _order(outputs)
         slots: dict[Value, int] = {leaf: i for i, (_, leaf) in enumerate(inputs)}
         parameters: list[Value] = []
         constants: list[Value] = []
-        for node in order:
-            if node.rule is None and node not in slots:
+        made: list[Value] = []
+        for node in _order(outputs):
+            if node.rule is not None:
+                made.append(node)
+            elif node not in slots:
                 constant = node.role == "constant" or (lasting is not None and node not in lasting)
                 (constants if constant else parameters).append(node)
-        slots.update((node, i) for i, node in enumerate(parameters + constants, start=self.inputs))
+        slots.update(zip(chain(parameters, constants), count(self.inputs)))
         self.parameters = tuple(parameters)
         self.constants = array("d", [node._data for node in constants])
         self.leaves = self.inputs + len(parameters) + len(constants)
         self.operations: list[Operation] = []
         self.program, self.starts = array("I"), array("I")
-        self.names: dict[int, str] = {i: name for i, (name, _) in enumerate(inputs)}
-        self._write(order, slots)
+        self._write(made, slots)
         self.outputs = [slots[node] for node in outputs]
-        self.names |= {slots[node]: str(node.label) for node in order if node.label and slots[node] >= self.inputs}
-        self.numbers = array("d", [0.0]) * self.size
-        for node, slot in slots.items():
-            self.numbers[slot] = node._data
+        self.numbers = array("d", [node._data for node in slots])
+        self._names = dict(enumerate(name for name, _ in inputs))  # but for the parameters, which know their own
+        self._names |= {slots[node]: str(node.label) for node in (*constants, *made) if node.label}
 
-    def _write(self, order: Iterable[Value], slots: dict[Value, int]) -> None:
+    def _write(self, made: Sequence[Value], slots: dict[Value, int]) -> None:
+        """Write the instructions that make these nodes, and give each a slot, in order."""
         codes: dict[Operation, int] = {}
         program, starts = self.program, self.starts
         self.size = self.leaves
         groups: dict[tuple[str, tuple[Value, ...]], list[Value]] = {}
-        for node in order:
+        for node in made:
             if node.rule is not None and _grouped(node.rule):
                 groups.setdefault((node.rule.name, node.parents), []).append(node)
-        for node in order:
+        for node in made:
             if node in slots:
                 continue
             rule, parents = node.rule, node.parents
@@ -178,11 +179,11 @@ class Tape:
         return f"{', '.join(map(self._name_of, results))} = {text}"
 
     def _name_of(self, slot: int) -> str:
-        first = self.inputs + len(self.parameters)
-        if slot in self.names:
-            return self.names[slot]
-        if slot < first:
-            return f"p{slot - self.inputs + 1}"
+        if slot in self._names:
+            return self._names[slot]
+        if self.inputs <= slot < self.inputs + len(self.parameters):
+            place = slot - self.inputs
+            return str(self.parameters[place].label) or f"p{place + 1}"
         return in_brackets(number(self.numbers[slot])) if slot < self.leaves else f"v{slot - self.leaves + 1}"
 
 

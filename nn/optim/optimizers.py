@@ -14,6 +14,7 @@ from typing import Any
 from engine import Value, rules
 from engine.compiler.api import Compiled
 from engine.compiler.fused_optimizer import FusedOptimizer
+from engine.utils.collector import collector_paused
 from engine.utils.messages import brief
 from nn.checks import (
     check,
@@ -166,15 +167,16 @@ class Optimizer:
                 return number
         if not callable(function):
             raise TypeError(f"minimize takes a function and its arguments, got {brief(function)}; write minimize(f, x)")
-        value = function(*args)
-        if not isinstance(value, Value):
-            hint = "is a return missing in it?" if value is None else "write it with Values"
-            raise TypeError(f"minimize takes a function that returns one Value, got {brief(value)} from it; {hint}")
-        self.zero_grad()
-        value.backward()
-        if clip is not None:
-            clip_grad_norm_(self.parameters, clip)
-        self.step()
+        with collector_paused():
+            value = function(*args)
+            if not isinstance(value, Value):
+                hint = "is a return missing in it?" if value is None else "write it with Values"
+                raise TypeError(f"minimize takes a function that returns one Value, got {brief(value)} from it; {hint}")
+            self.zero_grad()
+            value.backward()
+            if clip is not None:
+                clip_grad_norm_(self.parameters, clip)
+            self.step()
         return value.data
 
     def state_dict(self) -> dict[str, Any]:

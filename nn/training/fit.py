@@ -23,6 +23,7 @@ from typing import Any
 from engine import Value, no_grad
 from engine.compiler.guards import bump_module_version
 from engine.modes import callers_depth, switched
+from engine.utils.collector import collector_paused
 from engine.utils.conversion import as_integer
 from engine.utils.messages import brief
 from nn.checks import check_integer, check_number
@@ -37,7 +38,7 @@ from nn.training.interrupts import DeferredInterrupt
 from nn.training.objective import Objective
 from nn.training.predict import Evaluation, Metrics
 from nn.training.progress import Progress
-from nn.training.surroundings import collector_paused, preserve_training_mode
+from nn.training.surroundings import preserve_training_mode
 
 
 def fit(

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine import Value
 from engine.names import number
+from engine.utils.collector import collector_paused
 from engine.utils.console import printable
 from nn.checks import check_integer, check_number
 from nn.module import Module
@@ -20,7 +21,6 @@ from nn.training.objective import Objective
 from nn.training.surroundings import (
     Snapshot,
     batches_forever,
-    collector_paused,
     divergence_expected,
     preserve_training_mode,
 )

@@ -1,6 +1,5 @@
 """What surrounds a training run: the modes of modules, the garbage collector, and the state of all that it changes."""
 
-import gc
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -35,18 +34,6 @@ def preserve_training_mode(model: Module) -> Iterator[Callable[[bool], None]]:
         for module, training in before:
             module.training = training
         bump_module_version()
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """A block without garbage collection: graphs have no cycles, and looking for them takes half of a plain step."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextmanager

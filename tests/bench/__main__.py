@@ -16,7 +16,7 @@ from typing import Any
 from micrograd.engine import Value as MicrogradValue
 
 from engine import Value, dot, softmax
-from tests.bench import moons, nets
+from tests.bench import moons, nets, one_thread  # noqa: F401 - before the peers
 from tests.bench.expression import REPEATS, readme
 from tests.bench.footprint import bytes_per_node, import_seconds
 from tests.bench.microgpt import EagerValue, training
@@ -103,13 +103,13 @@ class Bench:
         if "chalkgrad compiled" not in self.peers:
             return None
         tables = []
-        for net in nets.SMALL[:1] if self.quick else [*nets.SMALL, *nets.LARGE]:
+        for net in nets.SMALL[:1] if self.quick else [*nets.SMALL, nets.CONV, *nets.LARGE]:
             contestants: dict[str, Callable[[], Any]] = {}
             for peer in self.peers.values():
                 contestants |= {name: partial(start, net) for name, start in getattr(peer, "NETS", {}).items()}
             warm = (1, 3) if self.quick else (2, 17)
             race = Race(contestants, self.rounds, steps=1, seconds=1e-3, collector=(True,), warm=warm)
-            table = of_race("", race, SMALL_TARGETS if net in nets.SMALL else LARGE_TARGETS)
+            table = of_race("", race, LARGE_TARGETS if net in nets.LARGE else SMALL_TARGETS)
             for row in table.rows:
                 row["rate"] = net.operations / row["seconds"] / 1e9
                 row["name"] = f"{net}: {row['name']}"

@@ -15,7 +15,9 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-os.environ |= {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+from tests.bench import one_thread  # noqa: F401 - before what works on many
+
+os.environ |= {"TQDM_DISABLE": "1", "MPLBACKEND": "Agg"}
 
 import nbformat
 import numpy as np

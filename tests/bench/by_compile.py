@@ -7,7 +7,8 @@ import numba  # without it compile runs in plain Python, which is measured anywa
 import numpy as np
 
 from engine import Value, compile, dot, select, softmax
-from nn import MLP, SGD, Adam, Linear, ReLU, Sequential, cross_entropy, hinge_loss
+from engine.utils.nested import tree_leaves
+from nn import MLP, SGD, Adam, Conv2d, Flatten, Linear, ReLU, Sequential, cross_entropy, hinge_loss
 from tests.bench import microgpt, nets
 from tests.bench.expression import expression, readme
 from tests.bench.microgpt import GPT, TOKENS
@@ -85,20 +86,29 @@ def training(whole: bool = False) -> Step:
 
 def of_size(net: nets.Net) -> Step:
     """The training step of a network of dense layers; recorded once, and begun anew with the same weights."""
-    layers, loss = _of_size(net)
-    for layer, weights in zip(layers, nets.first_weights(net)):
-        set_weights([p for row in layer.weight for p in row], [x for row in weights for x in row])
+    model, loss = _of_size(net)
+    for layer, weights in zip((part for part in model if part.parameters()), nets.first_weights(net)):
+        set_weights([*tree_leaves(layer.weight)], [x for row in weights for x in row])
         set_weights(layer.bias, [0.0] * len(weights))
-    rows, labels = nets.batch(net)
-    optimizer = SGD([p for layer in layers for p in layer.parameters()], lr=nets.RATE)
-    return partial(optimizer.minimize, loss.mean, np.array(rows), np.array(labels))
+    rows, labels = map(np.array, nets.batch(net))
+    optimizer = SGD(model.parameters(), lr=nets.RATE)
+    return partial(optimizer.minimize, loss.mean, rows, labels)
 
 
 @cache
-def _of_size(net: nets.Net) -> tuple[list[Linear], Any]:
-    layers = [Linear(n, m) for n, m in zip(net.sizes, net.sizes[1:])]
-    model = Sequential(*[part for layer in layers for part in (layer, ReLU())][:-1])
-    return layers, compile(lambda row, label: cross_entropy(model(row), label))
+def _of_size(net: nets.Net) -> tuple[Sequential, Any]:
+    parts: list[Any] = []
+    if net.kernels:
+        parts += [Conv2d(1, net.kernels, nets.WINDOW, nets.STRIDE), ReLU(), Flatten()]
+    for n, m in zip(net.sizes, net.sizes[1:]):
+        parts += [Linear(n, m), ReLU()]
+    model = Sequential(*parts[:-1])
+
+    def loss(numbers, label):
+        image = [numbers[i : i + nets.SIDE] for i in range(0, len(numbers), nets.SIDE)]
+        return cross_entropy(model([image] if net.kernels else numbers), label)
+
+    return model, compile(loss)
 
 
 VERSIONS = {"numba": numba.__version__}

@@ -154,8 +154,15 @@ def _of_size(net: nets.Net) -> tuple[Callable[..., Any], Any]:
 
     def loss(parameters: Any, rows: Any, labels: Any) -> Any:
         h = rows
-        for weights, biases in separate(parameters):
-            scores = h @ weights.T + biases
+        for i, (weights, biases) in enumerate(separate(parameters)):
+            if net.kernels and i == 0:
+                windows = jax.lax.conv_general_dilated(
+                    h.reshape(-1, 1, nets.SIDE, nets.SIDE), weights.reshape(-1, 1, nets.WINDOW, nets.WINDOW),
+                    (nets.STRIDE, nets.STRIDE), "VALID",
+                )  # fmt: skip
+                scores = (windows + biases[:, None, None]).reshape(len(h), -1)
+            else:
+                scores = h @ weights.T + biases
             h = jax.nn.relu(scores)
         return -jnp.take_along_axis(jax.nn.log_softmax(scores), labels[:, None], 1).mean()
 

@@ -82,6 +82,15 @@ def of_size(net: nets.Net) -> Step:
     rows, labels = nets.batch(net)
     x, n = np.array(rows), net.examples
     weights = [np.array(each) for each in nets.first_weights(net)]
+    if net.kernels:  # as one product: of the kernels and of all that they see
+        images, kernels, bias = x, weights.pop(0), np.zeros((net.kernels, 1))
+        corners, within = (
+            [row * nets.SIDE + column for row in each for column in each]
+            for each in (range(0, nets.SIDE - nets.WINDOW + 1, nets.STRIDE), range(nets.WINDOW))
+        )
+        seen = np.add.outer(within, corners)
+        windows, maps = np.empty((n, *seen.shape)), np.empty((n, net.kernels, nets.PLACES))
+        x, by_maps, dark = maps.reshape(n, -1), np.empty_like(maps), np.empty(maps.shape, bool)
     biases = [np.zeros(len(each)) for each in weights]
     outputs = [np.empty((n, len(each))) for each in weights]
     slopes = [np.empty_like(each) for each in outputs]
@@ -90,6 +99,9 @@ def of_size(net: nets.Net) -> Step:
     at = np.arange(n), np.array(labels)
 
     def step() -> Any:
+        if net.kernels:
+            np.take(images, seen, axis=1, out=windows)
+            maximum(np.add(np.matmul(kernels, windows, out=maps), bias, out=maps), 0.0, out=maps)
         h = x
         for w, b, out in zip(weights, biases, outputs):
             np.add(dot(h, w.T, out=out), b, out=out)
@@ -108,6 +120,11 @@ def of_size(net: nets.Net) -> Step:
             if i:
                 dot(slopes[i], weights[i], out=slopes[i - 1])
                 putmask(slopes[i - 1], less_equal(outputs[i - 1], 0.0, out=off[i - 1]), 0)
+        if net.kernels:
+            dot(slopes[0], weights[0], out=by_maps.reshape(n, -1))
+            putmask(by_maps, less_equal(maps, 0.0, out=dark), 0)
+            subtract(bias, nets.RATE * by_maps.sum((0, 2))[:, None], out=bias)
+            subtract(kernels, nets.RATE * np.matmul(by_maps, windows.transpose(0, 2, 1)).sum(0), out=kernels)
         for part, gradient in zip([*weights, *biases], [*by_weights, *by_biases]):
             multiply(gradient, nets.RATE, out=gradient)
             subtract(part, gradient, out=part)

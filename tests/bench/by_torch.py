@@ -1,5 +1,9 @@
 """The training steps on two moons and of networks of several sizes in eager PyTorch, on one thread."""
 
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
 import torch
 
 from tests.bench import nets
@@ -31,24 +35,24 @@ def eager() -> Step:
     return step
 
 
-def of_size(net: nets.Net) -> Step:
+def of_size(net: nets.Net, compiled: bool = False) -> Step:
     """A step as PyTorch's tutorials write it."""
     torch.set_num_threads(1)
     rows, labels = nets.batch(net)
     examples, targets = torch.tensor(rows, dtype=torch.float64), torch.tensor(labels)
-    layers: list[torch.nn.Module] = []
-    for weights in nets.first_weights(net):
-        layer = torch.nn.Linear(len(weights[0]), len(weights), dtype=torch.float64)
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor(weights, dtype=torch.float64))
+    if net.kernels:
+        examples = examples.view(-1, 1, nets.SIDE, nets.SIDE)
+    model, loss_of = _of_size(net, compiled)
+    weights = [torch.tensor(each, dtype=torch.float64) for each in nets.first_weights(net)]
+    with torch.no_grad():
+        for layer, numbers in zip((part for part in model if hasattr(part, "weight")), weights):
+            layer.weight.copy_(numbers.view(layer.weight.shape))
             layer.bias.zero_()
-        layers += [layer, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
     optimizer = torch.optim.SGD(model.parameters(), lr=nets.RATE)
 
     def step() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(examples), targets)
+        loss = loss_of(examples, targets)
         loss.backward()
         optimizer.step()
         return loss.detach()
@@ -56,6 +60,21 @@ def of_size(net: nets.Net) -> Step:
     return step
 
 
+@cache
+def _of_size(net: nets.Net, compiled: bool) -> tuple[Any, Callable[..., torch.Tensor]]:
+    parts: list[torch.nn.Module] = []
+    if net.kernels:
+        parts += [torch.nn.Conv2d(1, net.kernels, nets.WINDOW, nets.STRIDE), torch.nn.ReLU(), torch.nn.Flatten()]
+    for n, m in zip(net.sizes, net.sizes[1:]):
+        parts += [torch.nn.Linear(n, m), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*parts[:-1]).double()
+
+    def loss(examples: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(model(examples), targets)
+
+    return model, torch.compile(loss) if compiled else loss
+
+
 VERSIONS = {"PyTorch": torch.__version__}
 MOONS = {"PyTorch, eager": eager}
-NETS = {"PyTorch, eager": of_size}
+NETS = {"PyTorch, eager": of_size, "PyTorch, compiled": partial(of_size, compiled=True)}

@@ -91,7 +91,8 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
         return (forward, point[1]) if sideways else (point[1], forward)
 
     def side(id: str, which: int) -> float:
-        return sum(extents[rank[id]]) / 2 + which * sizes[id][0] / 2
+        begin, end = extents[rank[id]]
+        return (begin + end) / 2 + which * sizes[id][0] / 2
 
     places, splines = {}, []
     for box in boxes:
@@ -236,14 +237,6 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
         place.update({name: float(i) for i, name in enumerate(layer)})
 
 
-def _barycentre(name: str, neighbours: Neighbours, position: dict[str, float]) -> float:
-    """The mean position of the neighbours; a box that has none stays where it is."""
-    names = neighbours.get(name)
-    if not names:
-        return position[name]
-    return fsum([position[n] for n in names]) / len(names) if len(names) > 1 else position[names[0]]
-
-
 def _layer_extents(
     layers: list[list[str]],
     sizes: dict[str, Point],
@@ -277,19 +270,26 @@ def _assign_positions(
 ) -> dict[str, float]:
     """The centre of each box and dummy node across the arrows, as near to its neighbours as there is room.
 
-    Boxes are a gap apart, and an arrow that passes between them has a lane.
+    Boxes are a gap apart, and an arrow that passes between them has a lane. In each sweep all want to be at the
+    barycentre of their neighbours on one side; what has none there wants to stay where it is.
     """
     room = {n: sizes[n][1] + gap if n in sizes else lane for layer in layers for n in layer}
     distances = [[(room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer)] for layer in layers]
-    placed = [(layer, [0.0, *itertools.accumulate(between)]) for layer, between in zip(layers, distances)]
+    shifts = [[0.0, *itertools.accumulate(between)] for between in distances]
     across: dict[str, float] = {}
-    for layer, shifts in placed:
-        across.update(zip(layer, _isotonic([0.0] * len(layer), shifts)))
+    for layer, apart in zip(layers, shifts):
+        across.update(zip(layer, _isotonic([0.0] * len(layer), apart)))
+    up, down = (
+        [(layer, [side.get(name) or [name] for name in layer], apart) for layer, apart in zip(layers, shifts)]
+        for side in (after, before)
+    )
     for sweep in range(2 * _SWEEPS):
-        neighbours = before if sweep % 2 else after
-        for layer, shifts in reversed(placed) if neighbours is after else placed:
-            wanted = [_barycentre(name, neighbours, across) for name in layer]
-            across.update(zip(layer, _isotonic(wanted, shifts)))
+        for layer, neighbours, apart in down if sweep % 2 else reversed(up):
+            wanted = [
+                across[names[0]] if len(names) == 1 else fsum([across[name] for name in names]) / len(names)
+                for names in neighbours
+            ]
+            across.update(zip(layer, _isotonic(wanted, apart)))
     top = min(across[name] - room[name] / 2 for name in across) - _MARGIN + gap / 2
     return {name: place - top for name, place in across.items()}
 
@@ -410,9 +410,9 @@ def _spline(points: list[Point], oriented: Callable[[Point], Point]) -> list[Poi
 def _path(spline: list[Point]) -> str:
     """A spline as the ``d`` of an SVG path."""
     path = "M{:.0f},{:.0f}".format(*spline[0])
-    for curve in _curves(spline):
-        straight = any(len({point[axis] for point in curve}) == 1 for axis in (0, 1))
-        path += ("L" if straight else "C") + " ".join(f"{x:.0f},{y:.0f}" for x, y in curve[3 if straight else 1 :])
+    for (a, b), (c, d), (e, f), (g, h) in _curves(spline):
+        straight = a == c == e == g or b == d == f == h
+        path += f"L{g:.0f},{h:.0f}" if straight else f"C{c:.0f},{d:.0f} {e:.0f},{f:.0f} {g:.0f},{h:.0f}"
     return path
 
 

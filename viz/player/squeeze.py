@@ -6,6 +6,7 @@ regular expression none at its beginning, and no template literal stands in anot
 
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import count, product
 from string import ascii_letters
 
@@ -18,6 +19,7 @@ TOKEN = re.compile(
 _OPEN, _CLOSING = "\n;{,([:?=>&|+", "})]:?&|+."  # after these, and before those, the end of a line means nothing
 
 
+@lru_cache(maxsize=32)  # players that use the same rules have the same script
 def squeezed_script(text: str) -> str:
     """A script without comments, indentation, or signs that separate nothing.
 
@@ -44,6 +46,7 @@ def _join(before: str, after: str) -> bool:
     return words or (before == after and before in "+-")
 
 
+@lru_cache(maxsize=32)
 def with_short_names(script: str) -> str:
     """A script in which its own variables and functions have short names, unless anything else may be called the same.
 

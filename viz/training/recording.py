@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine import TraceError, Value, no_grad
 from engine.compiler.api import compile
 from engine.compiler.trace import machine_is_available
+from engine.utils.collector import collector_paused
 from engine.utils.nested import is_list_like
 from viz.plots.boundary import class_indices, class_scores, numbers
 from viz.plots.neurons import network_of, shown_neurons, weight_rows
@@ -137,7 +138,6 @@ def record(
     from nn.training.surroundings import (
         Snapshot,
         batches_forever,
-        collector_paused,
         divergence_expected,
         preserve_training_mode,
     )

@@ -1,6 +1,7 @@
 """The optimizers against PyTorch, step by step, and what they refuse."""
 
 import copy
+import gc
 import json
 import pickle
 import random
@@ -51,6 +52,29 @@ def test_minimize_needs_a_function_that_returns_a_value(given, hint):
     with pytest.raises(TypeError, match=f"a function that returns one Value, got {given} from it; {hint}"):
         SGD([weight], lr=0.1).minimize(lambda: given)
     assert (weight.data, weight.grad) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_garbage_collector_rests_in_a_step_and_is_left_as_it_was(compiled, enabled):
+    weight, seen, was = Value(1.0), [], gc.isenabled()
+
+    def loss(x):
+        seen.append(gc.isenabled())
+        return (weight * x) ** 2
+
+    optimizer, function = SGD([weight], lr=0.1), compile(loss) if compiled else loss
+    try:
+        (gc.enable if enabled else gc.disable)()
+        optimizer.minimize(function, 1.0)
+        function(2.0)
+        assert gc.isenabled() is enabled
+        with pytest.raises(TypeError):
+            optimizer.minimize(lambda: None)
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert {*seen} == ({False} if compiled else {False, enabled})  # a plain call is as it is
 
 
 def test_a_parameter_out_of_reach_has_the_gradient_zero():
