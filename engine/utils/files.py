@@ -10,6 +10,7 @@
 """
 
 import os
+import sys
 from pathlib import Path
 from stat import S_IMODE
 from uuid import uuid4
@@ -40,7 +41,9 @@ def write_file(path: str | os.PathLike[str], contents: bytes | str) -> None:
         return
     if exists and not os.access(target, os.W_OK):
         raise PermissionError(f"{target} cannot be saved: it is read-only")
-    temporary = target.with_name(f".{uuid4().hex}.tmp")  # in the same folder, so that renaming it is a single step
+    # JupyterLite takes what kind of file it is from its first name: a text, or base64 that it shows as such.
+    ending = target.suffix if sys.platform == "emscripten" else ".tmp"
+    temporary = target.with_name(f".{uuid4().hex}{ending}")  # in the same folder, so that renaming it is a single step
     try:
         with open(temporary, "xb") as file:
             file.write(data)

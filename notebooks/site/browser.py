@@ -67,6 +67,15 @@ INSTEAD = f"""The wheels of matplotlib, and of what it depends on, are in {COMPI
 distribution of Pyodide {PYODIDE}; for a folder that has them: make site OPTIONS="--wheels FOLDER\""""
 SAID_OF_PLOTS = """This was put together without matplotlib and NumPy, so its plots are left out: a cell that needs them
 stops, and says so."""
+OPENED_AS_A_FILE = """<head>
+    <script>
+      if (location.protocol === "file:") addEventListener("DOMContentLoaded", () => {
+        document.body.style.whiteSpace = "pre-line";
+        document.body.textContent = `This page was opened as a file, but notebooks run only from a web server.
+          One comes with Python: python -m http.server --directory FOLDER-OF-THE-SITE
+          The address is then http://localhost:8000`;
+      });
+    </script>"""
 CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")  # what it loads at its start
 
@@ -317,6 +326,8 @@ def jupyterlite(work: Path, to: Path) -> None:
         old = path.name.startswith("fa-") and path.suffix != ".woff2"  # icons, for browsers of another age
         if old or path.suffix == ".js" and b"org.eclipse.elk" in path.read_bytes():  # for diagrams that no lesson has
             path.unlink()
+    for path in (to / "lab" / "index.html", to / "notebooks" / "index.html"):
+        path.write_text(path.read_text(encoding="utf-8").replace("<head>", OPENED_AS_A_FILE, 1), encoding="utf-8")
     icon = Image.open(to / "lab" / "favicon.ico").resize((32, 32))
     for folder in (to, to / "lab"):  # browsers ask for it in the first
         icon.save(folder / "favicon.ico", sizes=[(32, 32)])

@@ -14,6 +14,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from notebooks.export import run
@@ -36,6 +37,13 @@ CELLS = """(() => {
   const { cells } = window.jupyterapp.shell.currentWidget.content.model;
   return JSON.stringify([...cells].filter((cell) => cell.type === "code").map((cell) => cell.toJSON()));
 })()"""
+HAND_IN = """async (notebook) => {
+  const { contents } = window.jupyterapp.serviceManager;
+  const folder = await contents.newUntitled({ type: "directory" });
+  await contents.rename(folder.path, "handed_in");
+  await contents.save("handed_in/Ada.ipynb", { type: "notebook", format: "json", content: notebook });
+}"""
+READ = "async (path) => (await window.jupyterapp.serviceManager.contents.get(path, { content: true })).content"
 # What differs from run to run, or from machine to machine: times, and advice on numba.
 CHANGES = re.compile(r"process_time|perf_counter|Timer|Profile|numba|getsizeof|tracemalloc")
 # What only a browser says, and the line that it is said of.
@@ -94,10 +102,15 @@ def wait_for(page, condition):
         time.sleep(0.3)
 
 
-def run_all(page, address, name):
-    """Open a notebook, run its cells, and return them."""
-    page.goto(f"{address}/notebooks/index.html?path={name}")
+def opened(page, address, name, app="notebooks"):
+    """The page, in which a notebook is open and its kernel ready."""
+    page.goto(f"{address}/{app}/index.html?path={name}")
     wait_for(page, READY)
+    return page
+
+
+def run_all(page):
+    """Run the cells of the notebook that is open, and return them."""
     page.evaluate(START)
     wait_for(page, "Boolean(window.ended)")
     assert page.evaluate("window.ended") == "ran"
@@ -157,7 +170,7 @@ def test_every_cell_runs_in_chromium_and_shows_what_python_shows(browser, addres
     asked, complaints = [], []
     context.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-    cells = run_all(page, address, name)
+    cells = run_all(opened(page, address, name))
     assert errors(cells) == []
     assert all(cell["execution_count"] for cell in cells if "".join(cell["source"]).strip())
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
@@ -171,8 +184,28 @@ def test_every_cell_runs_in_chromium_and_shows_what_python_shows(browser, addres
     context.close()
 
 
+def test_a_teacher_makes_worksheets_and_marks_what_was_handed_in(browser, address):
+    page = opened(browser.new_page(), address, "prepare.ipynb", app="lab")
+    verdict = nbformat.v4.new_output("stream", text="✓ right\n")
+    answered = nbformat.v4.new_code_cell('check("01.1", 6)', outputs=[verdict])
+    page.evaluate(HAND_IN, nbformat.v4.new_notebook(cells=[answered]))
+    cells = run_all(page)
+    assert errors(cells) == []
+    assert "Ada" in text(cells[-1])
+    assert page.evaluate(READ, "worksheets_01.html").startswith("<!DOCTYPE html>")
+    page.context.close()
+
+
+def test_opened_as_a_file_it_says_that_it_needs_a_server(browser, folder):
+    page = browser.new_page()
+    for app in ("lab", "notebooks"):
+        page.goto((folder / app / "index.html").as_uri())
+        assert "python -m http.server" in page.text_content("body")
+    page.context.close()
+
+
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_cell_runs_in_firefox(firefox, address, name):
-    cells = run_all(firefox.new_page(), address, name)
+    cells = run_all(opened(firefox.new_page(), address, name))
     assert errors(cells) == []
     assert all(cell["execution_count"] for cell in cells if "".join(cell["source"]).strip())
