@@ -20,7 +20,7 @@ from notebooks.site import build, reference
 def site(tmp_path_factory):
     """The site without the lessons that run: those are tested beside this. Sphinx fails at its first warning."""
     if "SITE" in os.environ:
-        return Path(os.environ["SITE"])
+        return Path(os.environ["SITE"]).resolve()
     folder = tmp_path_factory.mktemp("site") / "site"
     build.main(["--no-browser", "--to", str(folder)])
     return folder
