@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def firefox_page(firefox):
     assert firefox.complaints == []
 
 
+@cache  # it is asked of every test that is slow
 def may_be_slow(path):
     """Whether a file with tests has any that is slow, to go by its words."""
     return path.name.startswith("test_") and re.search("slow|browser|firefox|pages", path.read_text("utf-8"))

@@ -60,7 +60,7 @@ class Pages:
             page.set_viewport_size(viewport)
             left.append(page)
         assert self.complaints == []
-        assert {url for url in self.asked if not url.startswith(("about:", "blob:", "data:"))} <= self._addresses
+        assert {url for url in self.asked if not url.startswith("about:")} <= self._addresses
 
 
 # Sets the part of the address after #, and waits until the page has been told.

@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from math import isclose
 from numbers import Real
@@ -34,6 +34,7 @@ from typing import Any, Literal
 from engine import Value
 from engine.utils.console import printable
 from engine.utils.messages import brief
+from engine.utils.nested import tree_map
 from viz.formulas.notation import in_page
 
 _ANEW = "None of the common mistakes gives this: work it out again."
@@ -153,7 +154,8 @@ class Exercise:
             if _same(measured, _plain(self.measure(mistake.answer)), self.rtol, exact):
                 return Verdict("hint", mistake.hint)
         for scale, hint in ((-1, _SIGN), (100, _PERCENT)):
-            if _same(measured, _scaled(self._right, scale), self.rtol, exact):
+            scaled = tree_map(partial(_scaled, scale), self._right)
+            if _same(measured, scaled, self.rtol, exact):
                 return Verdict("hint", hint)
         if _is_rounded(measured, self._right):
             return Verdict("hint", _ROUNDED)
@@ -281,10 +283,8 @@ def _near(x: Real, y: Real, rtol: float) -> bool:
         return bool(x == y)
 
 
-def _scaled(x: Any, scale: int) -> Any:
-    """All numbers in it so many times as large."""
-    if isinstance(x, list):
-        return [_scaled(each, scale) for each in x]
+def _scaled(scale: int, x: Any) -> Any:
+    """A number so many times as large; anything else as it is."""
     return x * scale if _kind(x) == "a number" else x
 
 
