@@ -4,6 +4,7 @@ What does not depend on the examples has one place for all of them: the paramete
 from these alone. All else has a row of places, a lane for each example.
 """
 
+import ctypes
 from array import array
 from itertools import chain, groupby
 from operator import itemgetter
@@ -14,13 +15,29 @@ import numpy as np
 from engine.compiler.layer_kernel import row_size
 from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.pytree import Group
-from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_batch
+from engine.compiler.runtime import (
+    BEGIN,
+    END,
+    PASSES,
+    WHOLE,
+    Job,
+    KernelTable,
+    Located,
+    Program,
+    call_driver,
+    driver,
+    run_batch,
+)
 from engine.compiler.tape import Tape
 from engine.nary_rules import dot
 from engine.rules import Rule, relu
+from engine.utils import threads
 
 LANES = 120  # at most: 15 cache lines, an odd number, against cache-set conflicts between rows
-_ROOM = 65536  # numbers in all rows together, and as many gradients: about what a core's own cache holds
+_ROOM = 32768  # numbers in all rows together, and as many gradients: about half of what a core's own cache holds
+# Other threads are woken, which takes about 50 µs, for so many multiplications, and more passes than these: a second
+# thread begins one behind, and the last one works alone.
+_WORTH_A_THREAD, _FEW = 1_000_000, 2
 
 
 class Instruction(NamedTuple):
@@ -55,36 +72,46 @@ class BatchedProgram(Program):
         instructions, outputs, rows = _in_layers(instructions, outputs, uniform, rows, varying, fixed)
         uniform = (uniform + 8) // 8 * 8  # one extra place that stays 0, and room so that rows begin at a cache line
         stride = max(8, min(LANES, _ROOM // rows // 8 * 8))
-
-        def absolute(places: list[int]) -> list[int]:
-            return [place if place >= 0 else uniform + ~place * stride for place in places]
-
-        program, starts, widest = array("I"), array("I"), 0
+        program, starts, widest, work = array("i"), array("I"), 0, 0
         codes: dict[tuple[Rule | str, int, bool], int] = {}
-        for each in instructions:
-            operands, results = absolute(each.operands), absolute(each.results)
-            if each.what == "layer":
-                widest = max(widest, row_size.py_func(each.indices[1]))
-                integers = [*each.indices, results[0], uniform + rows * stride, *results[1:], *operands]
-            elif each.indices:
-                integers = [len(operands), *operands, *chain.from_iterable(zip(each.indices, results))]
+        for what, operands, results, indices in instructions:
+            if what == "layer":
+                widest = max(widest, row_size.py_func(indices[1]))
+                integers = [*indices, results[0], ~rows, *results[1:], *operands]
+                work += indices[0] * indices[1]
+            elif indices:
+                integers = [len(operands), *operands, *chain.from_iterable(zip(indices, results))]
             else:
                 integers = [*results, *operands]
             starts.append(len(program))
-            code = codes.setdefault((each.what, len(operands), each.results[0] < 0), len(codes))
+            code = codes.setdefault((what, len(operands), results[0] < 0), len(codes))
             program.extend((code, 1, len(integers), *integers))
-        self.integers, self.starts = np.frombuffer(program, np.uint32), np.frombuffer(starts, np.uint32)
         self.kernels = KernelTable(codes)
         self.address = driver(run_batch).address
-        self.outputs = np.array(absolute(outputs), np.int64)
-        self.size = uniform + (rows + widest) * stride
+        self._room = (rows + widest) * stride  # for the rows of one thread
+        self.size = uniform + self._room
+        self._places = np.frombuffer(program, np.int32), np.array(outputs)
+        self._work = work + len(program)  # about how many multiplications an example is
         parameters = len(tape.parameters)
         self.constants = slice(parameters, parameters + len(tape.constants))
         self.fields = {
             "runs": len(starts), "size": self.size, "first_parameter": 0, "parameter_count": parameters,
-            "uniform": uniform, "stride": stride, "rows": rows, "input_rows": varying,
+            "uniform": uniform, "stride": stride, "rows": rows, "input_rows": varying, "first_row": uniform,
             "shared_runs": sum(each.results[0] >= 0 for each in instructions), "output_count": len(tape.outputs),
         }  # fmt: skip
+        self.starts = np.frombuffer(starts, np.uint32)
+        self._layouts: dict[int, tuple[int, Any, Any]] = {}
+        _, self.integers, self.outputs = self._layout(0)
+
+    def _layout(self, thread: int) -> tuple[int, Any, Any]:
+        """Where the rows of a thread begin, and the instructions and the outputs that are there."""
+        if thread not in self._layouts:
+            first, stride = self.fields["uniform"] + thread * self._room, self.fields["stride"]
+            program, outputs = (
+                np.where(places < 0, first + stride * ~places.astype(np.int64), places) for places in self._places
+            )
+            return self._layouts.setdefault(thread, (first, program.astype(np.uint32), outputs))
+        return self._layouts[thread]
 
     def bind(self, job: Job, inputs: Group, seed: float) -> None:
         """Give a job the examples.
@@ -118,12 +145,34 @@ class BatchedProgram(Program):
         job.bind_parameters(parameters)
         if results is not None:
             job.results = results.__array_interface__["data"][0]
-        call_driver(self.address, job.address)
+        self.execute(job)
         job.results = 0
         gradients = job.by_parameters.copy() if seed else None
         found = gradients, job.total, job.first_bad_example, job.grads_finite
         self.free.append(job)
         return found
+
+    def execute(self, job: Job) -> int:
+        """Run a job that is bound, in several threads if that pays; gives whether all is finite."""
+        if threads.count == 1 or job.examples <= _FEW * job.stride or job.examples * self._work < _WORTH_A_THREAD:
+            return call_driver(self.address, job.address)  # type: ignore[no-any-return]
+        layouts = [self._layout(thread) for thread in range(threads.count)]
+        if len(job.v) < layouts[-1][0] + self._room:
+            job.make_room(layouts[-1][0] + self._room)
+        turns = np.zeros(job.runs + 2, np.int64)
+        try:
+            job.turns, job.parts = turns.ctypes.data, int(BEGIN)
+            call_driver(self.address, job.address)
+            job.parts = int(PASSES)
+            helpers = [Job.from_buffer_copy(job) for _ in layouts[1:]]
+            for helper, (first_row, program, outputs) in zip(helpers, layouts[1:]):
+                helper.first_row, helper.program, helper.outputs = first_row, program.ctypes.data, outputs.ctypes.data
+            with threads.running(call_driver, [(self.address, ctypes.addressof(each)) for each in helpers]):
+                call_driver(self.address, job.address)
+            job.parts = int(END)
+            return call_driver(self.address, job.address)  # type: ignore[no-any-return]
+        finally:
+            job.turns, job.parts = 0, WHOLE
 
     def room_for_outputs(self, group: Group) -> Any:
         """An array for the outputs of these examples."""

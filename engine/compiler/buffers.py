@@ -155,7 +155,7 @@ class Binding:
     Attributes:
         values: the Values.
         buffers: the buffers that have them, each once.
-        data, grad: where the numbers and the gradients are, as `runtime.blocks`, once `in_buffers` was true.
+        data, grad: where the numbers and the gradients are, as `memory.blocks`, once `in_buffers` was true.
     """
 
     def __init__(self, values: Iterable[Value]) -> None:
@@ -165,7 +165,7 @@ class Binding:
         self.grad: Any = None
         self._zeros: Any = None
         self._places: tuple[int, int] = 0, 0  # the addresses of `grad` and of the zeros, which take 1 µs to ask for
-        self._machine: Any = None  # the module `engine.compiler.runtime`, once it is needed
+        self._machine: Any = None  # the module `engine.compiler.memory`, once it is needed
         self._in_buffers = False
         self._epoch = -1
 
@@ -196,16 +196,16 @@ class Binding:
         if buffers != self.buffers:
             import numpy as np
 
-            from engine.compiler import runtime
+            from engine.compiler import memory
 
             addresses = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
             behind = np.array([8 * len(owner.values) for owner in owners], np.int64)
-            data, grad = runtime.blocks(addresses), runtime.blocks(addresses + behind)
+            data, grad = memory.blocks(addresses), memory.blocks(addresses + behind)
             zeros = np.zeros(len(owners))
             places = grad.ctypes.data, zeros.ctypes.data
             # All or nothing, even if a cell is interrupted: no signal arrives in the middle of these assignments.
             self.data, self.grad, self._zeros, self._places = data, grad, zeros, places
-            self._machine, self.buffers = runtime, buffers
+            self._machine, self.buffers = memory, buffers
         return True
 
     def may_have_changed_since(self, version: int) -> bool:

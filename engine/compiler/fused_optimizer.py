@@ -167,7 +167,7 @@ class FusedOptimizer:
             is_bound = job.epoch == buffers.epoch and job.update_kernel is kernel
             if not is_bound and not self._bind(job, specialization.parameters, kernel):
                 return None  # some numbers are in Values
-            number = self._train(optimizer, program.address, job, kernel, specialization.parameters, seed, clip)
+            number = self._train(optimizer, program, job, kernel, specialization.parameters, seed, clip)
         finally:
             program.free.append(job)
         if number is not None and seen_before:
@@ -178,7 +178,7 @@ class FusedOptimizer:
     def _train(
         self,
         optimizer: UpdateRule,
-        driver: int,
+        program: "Program",
         job: "Job",
         kernel: "UpdateKernel",
         parameters: Binding,
@@ -187,7 +187,7 @@ class FusedOptimizer:
     ) -> float | None:
         """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile."""
         version = versions.current
-        if not kernel.call_driver(driver, job.address):
+        if not program.execute(job):
             return None  # some numbers are not finite
         number: float = job.total * seed
         if not isfinite(number):
@@ -237,7 +237,7 @@ class FusedOptimizer:
         attributes, names = len(own), [*self._fixed, "parameters", "state"]
         fixed, now = [own[name] for name in names], itemgetter(*names)
         leaves, count, memory = own["parameters"], len(self.buffer.values), [*state.values()]
-        free, driver = program.free, program.address
+        free = program.free
         arrays = () if batch is None else (*batch.args,)
 
         def repeat(function_: Callable[..., Value], args: tuple[Any, ...], clip: float | None) -> float | None:
@@ -267,7 +267,7 @@ class FusedOptimizer:
                     job.seed = seed
                 else:
                     return None
-                number = self._train(optimizer, driver, job, kernel, parameters, seed, clip)
+                number = self._train(optimizer, program, job, kernel, parameters, seed, clip)
                 specialization.calls += number is not None
                 return number
             finally:
@@ -386,7 +386,8 @@ class UpdateKernel:
 
         from engine.compiler.codegen import Uncompilable, to_numba
         from engine.compiler.disk_cache import load_generated
-        from engine.compiler.runtime import apply_update, call_driver, compile_driver, driver, floats, integers
+        from engine.compiler.memory import floats, integers
+        from engine.compiler.runtime import apply_update, call_driver, compile_driver, driver
 
         if len(tape.outputs) != columns - 1:
             raise Uncompilable(f"a rule of {columns - 1} numbers gives {len(tape.outputs)}")

@@ -21,9 +21,23 @@ from numba.extending import intrinsic
 
 from engine.compiler.codegen import SIGNATURE, Kernel, Uncompilable, compile_kernel, kernel
 from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
+from engine.compiler.memory import (
+    ADD,
+    LOAD,
+    fetch_and_add,
+    fill,
+    finite,
+    floats,
+    instructions,
+    integers,
+    load_acquire,
+    move,
+    pointer_to,
+    store_release,
+    transpose,
+)
 from engine.compiler.nary_kernels import NARY_KERNELS
 from engine.compiler.pytree import Group
-from engine.compiler.simd import load4, store, transpose4
 from engine.compiler.tape import Tape
 from engine.rules import Rule
 from engine.steps import builtin_name
@@ -73,23 +87,26 @@ class Job(ctypes.Structure):
         # 0, and how many; their largest norm, or 0; the update kernel and its arguments; and whether it was done.
         ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64), ("clip", c_double),
         ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
+        # For several threads: which parts of the run this one does, where its own rows begin, where the integers are by
+        # which they take turns (0 if it is alone), and the job of the first thread, which has what was found.
+        ("parts", c_int64), ("first_row", c_int64), ("turns", c_int64), ("main", c_int64),
     ]  # fmt: skip
 
     examples: int
 
     def __init__(self, program: "Program") -> None:
         super().__init__()
-        self.v, self.g = _aligned_zeros(program.size), _aligned_zeros(program.size)
-        self.v[program.constants] = program.tape.constants
         arrays = {
             "program": program.integers, "starts": program.starts, "kernels": program.kernels.forward,
-            "back_kernels": program.kernels.backward, "numbers": self.v, "gradients": self.g,
-            "outputs": program.outputs,
+            "back_kernels": program.kernels.backward, "outputs": program.outputs,
         }  # fmt: skip
         for name, held in arrays.items():
             setattr(self, name, held.ctypes.data)
         for name, number in program.fields.items():
             setattr(self, name, number)
+        self.v: Any = np.zeros(0)
+        self.make_room(program.size)
+        self.v[program.constants] = program.tape.constants
         self.column_structs = (Column * max(1, program.columns))()
         self.columns, self.column_count = ctypes.addressof(self.column_structs), program.columns
         self._alive = program
@@ -102,11 +119,18 @@ class Job(ctypes.Structure):
         self.update_kernel: Any = None  # for whose step the job was last bound,
         self.epoch = -1  # and in which epoch of buffers
         self.noted = False  # whether it has been noted since that the parameters have gradients
-        self.memory: Any = self.v.data
+        self.address = self.main = ctypes.addressof(self)
+        self.parts = WHOLE
+
+    def make_room(self, size: int) -> None:
+        """Have so many numbers, and as many gradients; the first of them stay what they are."""
+        before, self.v, self.g = self.v, _aligned_zeros(size), _aligned_zeros(size)
+        self.v[: len(before)] = before
+        self.numbers, self.gradients = self.v.ctypes.data, self.g.ctypes.data
         first: int = self.first_parameter
+        self.memory: Any = self.v.data
         self.by_inputs: Any = self.g[:first].data
-        self.by_parameters: Any = self.g[first : first + len(program.tape.parameters)]
-        self.address = ctypes.addressof(self)
+        self.by_parameters: Any = self.g[first : first + self.parameter_count]
 
     def bind_examples(self, group: Group) -> None:
         """Say where the numbers of the examples are."""
@@ -163,24 +187,7 @@ def _aligned_zeros(size: int) -> Any:
     return numbers[skipped : skipped + size]
 
 
-# For machine code: what is at an address.
-
-
-def _pointer(kind: Any) -> Any:
-    """A function that takes an address for a pointer, or for a record, of this kind."""
-
-    @intrinsic
-    def pointer(typing, address):
-        def generate(context, builder, signature, arguments):
-            return builder.inttoptr(arguments[0], context.get_value_type(kind))
-
-        return kind(types.int64), generate
-
-    return pointer
-
-
-job_at = _pointer(numba.from_dtype(np.dtype(Job)))
-floats, integers, instructions = map(_pointer, map(types.CPointer, (types.float64, types.int64, types.uint32)))
+job_at = pointer_to(numba.from_dtype(np.dtype(Job)))
 
 
 @intrinsic
@@ -212,96 +219,70 @@ def _call(typing, driver, argument):
     return types.int64(types.int64, types.int64), generate
 
 
+# Several threads take turns at what they add to: for each run of instructions an integer tells how many passes have
+# done it, and so which is the next; so does another one for the sum of the outputs. The last one tells which pass is
+# to be taken next.
+
+
+@numba.njit(**DEVICE_ONLY)
+def _await_turn(job, i, turn):
+    """Wait until all passes before this one have done the i-th run of instructions."""
+    if job.turns != 0 and turn != ANY_TURN:
+        while load_acquire(job.turns + 8 * i) != turn:
+            pass
+
+
+@numba.njit(**DEVICE_ONLY)
+def _pass_turn(job, i, turn):
+    """Tell the others that this pass has done it."""
+    if job.turns != 0 and turn != ANY_TURN:
+        store_release(job.turns + 8 * i, turn + 1)
+
+
+@numba.njit(**DEVICE_ONLY)
+def _next_pass(job, before):
+    """The next pass that nobody has taken; alone, it is the one after the one before."""
+    return fetch_and_add(job.turns + 8 * (job.runs + 1), ONE) if job.turns != 0 else before + 1
+
+
 # Drivers: each takes the address of a job.
 
 
 ZERO, ONE, BACK = map(np.int64, (0, 1, -1))  # for each literal numba would compile the function that is given it anew
+ANY_TURN = np.int64(-1)
+BEGIN, PASSES, END = map(np.int64, (1, 2, 4))  # the parts of a run
+WHOLE = int(BEGIN | PASSES | END)
 
 
 @numba.njit(**DEVICE_ONLY)
-def _run(job, kernels_, begin, end, step, width, uniform):
-    """Call the kernels of the program's runs of instructions, from one run up to another, or down."""
+def _run(job, kernels_, begin, end, step, width, uniform, turn):
+    """Call the kernels of the program's runs of instructions, from one run up to another, or down.
+
+    Where several threads are at work, and `turn` is not `ANY_TURN`, each run of instructions waits for its turn.
+    """
     program, starts, kernels = instructions(job.program), instructions(job.starts), integers(kernels_)
     first, v, g = job.program, job.numbers, job.gradients
     for i in range(begin, end, step):
         at = starts[i]
         repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
         operands = first + 4 * (np.int64(at) + 3)
+        _await_turn(job, i, turn)
         _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
-
-
-@numba.njit(**DEVICE_ONLY)
-def _fill(numbers, begin, end, x):
-    """Set those from one place up to another to the same number."""
-    for i in range(begin, end):
-        numbers[i] = x
-
-
-@numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
-def _finite(numbers, begin, end):
-    """Whether all of them from one place up to another are: 0 times any other number is nan."""
-    total = 0.0
-    for i in range(begin, end):  # no early exit, so that LLVM can vectorize it
-        total += 0.0 * numbers[i]
-    return total == 0.0
-
-
-LOAD, STORE, ADD = map(np.int64, range(3))
-
-
-@numba.njit(**DEVICE_ONLY)
-def _move(blocks_, count, at, how):
-    """Move numbers between some blocks, see `blocks`, and an address, where they are one after another.
-
-    `LOAD` copies them from the blocks, `STORE` to the blocks; `ADD` adds them to those in the blocks.
-    """
-    blocks = integers(blocks_)
-    for i in range(count):
-        n = blocks[2 * i + 1]
-        apart, together = floats(blocks[2 * i]), floats(at)
-        for k in range(n):
-            if how == LOAD:
-                together[k] = apart[k]
-            elif how == STORE:
-                apart[k] = together[k]
-            else:
-                apart[k] += together[k]
-        at += 8 * n
-
-
-@numba.njit(**DEVICE_ONLY)
-def _transpose(examples_, step, width, rows_, stride):
-    """Copy so many numbers of each example to as many rows, which begin `stride` numbers apart."""
-    examples, rows = floats(examples_), floats(rows_)
-    whole, many = width - width % 4, step - step % 4
-    for lane in range(0, whole, 4):
-        at = lane * step
-        for i in range(0, many, 4):
-            a, b = load4(examples, at + i), load4(examples, at + step + i)
-            c, d = load4(examples, at + 2 * step + i), load4(examples, at + 3 * step + i)
-            a, b, c, d = transpose4(a, b, c, d)
-            to = i * stride + lane
-            store(rows, to, a)
-            store(rows, to + stride, b)
-            store(rows, to + 2 * stride, c)
-            store(rows, to + 3 * stride, d)
-    for lane in range(width):
-        for i in range(many if lane < whole else 0, step):
-            rows[i * stride + lane] = examples[lane * step + i]
+        _pass_turn(job, i, turn)
 
 
 def run_once(address):
     """Run a program for one example; gives whether all is finite."""
     job = job_at(address)
     v, g, root = floats(job.numbers), floats(job.gradients), job.root
-    _move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
-    _run(job, job.kernels, ZERO, job.runs, ONE, ONE, ZERO)
-    values_finite, grads_finite = _finite(v, job.leaves, job.size), True
+    move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
+    _run(job, job.kernels, ZERO, job.runs, ONE, ONE, ZERO, ANY_TURN)
+    values_finite, grads_finite = finite(v, job.leaves, job.size), True
     if root >= 0:
-        _fill(g, ZERO, job.size, 0.0)
+        fill(g, ZERO, job.size, 0.0)
         g[root] = 1.0
-        _run(job, job.back_kernels, job.runs - 1, BACK, BACK, ONE, ZERO)
-        grads_finite = _finite(g, ZERO, job.first_parameter + job.parameter_count)
+        _run(job, job.back_kernels, job.runs - 1, BACK, BACK, ONE, ZERO, ANY_TURN)
+        grads_finite = finite(g, ZERO, job.first_parameter + job.parameter_count)
         job.total = v[root]
     job.values_finite, job.grads_finite = values_finite, grads_finite
     return values_finite and grads_finite
@@ -310,47 +291,63 @@ def run_once(address):
 def run_batch(address):
     """Run a program for every example, a row of lanes at a time; gives whether all is finite."""
     job = job_at(address)
+    main, v, g, uniform, seed = job_at(job.main), floats(job.numbers), floats(job.gradients), job.uniform, job.seed
+    if job.parts & BEGIN:
+        move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
+        _run(job, job.kernels, ZERO, job.shared_runs, ONE, ONE, ZERO, ANY_TURN)
+        main.total, main.first_bad_example = 0.0, -1 if finite(v, ZERO, uniform) else 0
+        fill(g, ZERO, uniform, 0.0)
+    if job.parts & PASSES:
+        _run_passes(job, main)
+    if job.parts & END:
+        if seed != 0.0:
+            _run(job, job.back_kernels, job.shared_runs - 1, BACK, BACK, ONE, ZERO, ANY_TURN)
+        main.values_finite, main.grads_finite = main.first_bad_example < 0, finite(g, ZERO, uniform)
+    return main.values_finite and main.grads_finite
+
+
+@numba.njit(**DEVICE_ONLY)
+def _run_passes(job, main):
+    """All passes over the rows, or those that this thread takes."""
     v, g, results = floats(job.numbers), floats(job.gradients), floats(job.results)
     outputs, columns = integers(job.outputs), integers(job.columns)
-    uniform, stride, examples, bad, total = job.uniform, job.stride, job.examples, -1, 0.0
-    shared_runs, runs, end, seed = job.shared_runs, job.runs, job.uniform + job.rows * job.stride, job.seed
-    _move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
-    _run(job, job.kernels, ZERO, shared_runs, ONE, ONE, ZERO)
-    if not _finite(v, ZERO, uniform):
-        bad = 0
-    _fill(g, ZERO, uniform, 0.0)
+    uniform, stride, examples, seed = job.uniform, job.stride, job.examples, job.seed
+    shared_runs, runs, end = job.shared_runs, job.runs, job.first_row + job.rows * job.stride
     passes = (examples + stride - 1) // stride  # all of about the same width
     most = ((examples + passes - 1) // passes + 7) // 8 * 8
-    for begin in range(0, examples, most):
-        width, row = min(most, examples - begin), uniform
+    this = _next_pass(job, BACK)
+    while this * most < examples:
+        begin, row = this * most, job.first_row
+        width = min(most, examples - begin)
         lanes = (width + 7) // 8 * 8  # those left over repeat the last example, and get no gradient
         for k in range(job.column_count):
             address, step = columns[2 * k], columns[2 * k + 1]
-            _transpose(address + 8 * begin * step, step, width, job.numbers + 8 * row, stride)
+            transpose(address + 8 * begin * step, step, width, job.numbers + 8 * row, stride)
             for _ in range(step):
-                _fill(v, row + width, row + lanes, v[row + width - 1])
+                fill(v, row + width, row + lanes, v[row + width - 1])
                 row += stride
-        _run(job, job.kernels, shared_runs, runs, ONE, lanes, uniform)
-        if bad < 0 and not _finite(v, row, end):
-            for lane in range(width):
-                for place in range(row, end, stride):
-                    if bad < 0 and v[place + lane] - v[place + lane] != 0.0:
-                        bad = begin + lane
+        _run(job, job.kernels, shared_runs, runs, ONE, lanes, uniform, ANY_TURN)
+        is_finite = finite(v, row, end)
         if job.results != 0:
             for k in range(job.output_count):
                 for lane in range(width):
                     results[k * examples + begin + lane] = v[outputs[k] + lane]
+        _await_turn(job, runs, this)
+        if main.first_bad_example < 0 and not is_finite:
+            for lane in range(width):
+                for place in range(row, end, stride):
+                    if main.first_bad_example < 0 and v[place + lane] - v[place + lane] != 0.0:
+                        main.first_bad_example = begin + lane
+        total = main.total
         for lane in range(width):
             total += v[outputs[0] + lane]
+        main.total = total
+        _pass_turn(job, runs, this)
         if seed != 0.0:
-            _fill(g, uniform + job.input_rows * stride, end, 0.0)  # nobody reads those of the inputs
-            _fill(g, outputs[0], outputs[0] + width, seed)
-            _run(job, job.back_kernels, runs - 1, shared_runs - 1, BACK, lanes, uniform)
-    if seed != 0.0:
-        _run(job, job.back_kernels, shared_runs - 1, BACK, BACK, ONE, ZERO)
-    job.total, job.first_bad_example = total, bad
-    job.values_finite, job.grads_finite = bad < 0, _finite(g, ZERO, uniform)
-    return bad < 0 and job.grads_finite
+            fill(g, job.first_row + job.input_rows * stride, end, 0.0)  # nobody reads those of the inputs
+            fill(g, outputs[0], outputs[0] + width, seed)
+            _run(job, job.back_kernels, runs - 1, shared_runs - 1, BACK, lanes, uniform, this)
+        this = _next_pass(job, this)
 
 
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)
@@ -377,8 +374,8 @@ def apply_update(address):
     """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
     job = job_at(address)
     gradients = floats(job.updated_gradients)
-    _fill(gradients, ZERO, job.updated_count, 0.0)
-    _move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
+    fill(gradients, ZERO, job.updated_count, 0.0)
+    move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
     if job.clip != 0.0 and not _clip(gradients, job.updated_count, job.clip):
         return 0
     _call(job.update, job.update_arguments)
@@ -401,23 +398,6 @@ driver = cache(compile_driver)  # one for each function of this file, kept for g
 def call_driver(driver, argument):
     """Call the driver at an address, on the struct at an address: half the time that ctypes takes."""
     return _call(driver, argument)
-
-
-@jit_cached(numba.njit, "void(int64, int64, int64, int64)", **OPTIONS)
-def move_at(blocks, count, at, how):
-    """Move numbers between blocks and an address; see `_move`."""
-    _move(blocks, count, at, how)
-
-
-def blocks(addresses: Any) -> Any:
-    """Where numbers at these addresses are, as blocks: a row with the address and the length of each.
-
-    >>> blocks(np.array([800, 808, 816, 640]))
-    array([[800,   3],
-           [640,   1]])
-    """
-    begins = np.flatnonzero(np.diff(addresses, prepend=addresses[:1]) != 8)
-    return np.stack([addresses[begins], np.diff(begins, append=len(addresses))], axis=1)
 
 
 # Programs.
@@ -485,6 +465,10 @@ class Program(ABC):
             return self.free.pop()
         except IndexError:
             return Job(self)
+
+    def execute(self, job: Job) -> int:
+        """Run a job that is bound; gives whether all is finite."""
+        return call_driver(self.address, job.address)  # type: ignore[no-any-return]
 
     @abstractmethod
     def bind(self, job: Job, inputs: Any, seed: float) -> None:
