@@ -176,8 +176,8 @@ def machine_code():
     all tests. So every process goes through the rules in an order of its own, and finds on the disk what others made.
     """
     pytest.importorskip("numba", reason="without numba there is no machine code")
-    from engine.compiler.codegen import kernel
-    from engine.compiler.nary_kernels import NARY_KERNELS
+    from engine.compiler.kernels.codegen import kernel
+    from engine.compiler.kernels.nary import NARY_KERNELS
     from tests.rule_samples import NAMED, SAMPLED
 
     rules = {(NAMED[name], len(sample.symbols)) for name, sample in SAMPLED}

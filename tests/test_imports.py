@@ -21,6 +21,8 @@ ORDER = [
     "engine",
     "engine/compiler/guards",
     "engine/compiler/guards/__init__",
+    "engine/compiler/kernels",
+    "engine/compiler/kernels/__init__",
     "engine/compiler",
     "engine/compiler/__init__",
     "engine/__init__",

@@ -8,9 +8,8 @@ Public are `compile` and the `Compiled` that it gives. A call goes this way, and
     guards/, list_items.py      is what the function sees besides them still the same?
     trace.py, tape.py     recorded twice and compared: a tape, instructions as integers
     scalar.py, batched.py the program: the tape laid out for one example, and in SIMD lanes for a batch
-    codegen.py, nary_kernels.py, layer_kernel.py, simd.py    its kernels, made from the rule table
-    disk_cache.py         where machine code is kept
-    runtime.py, memory.py the job: one struct, and the drivers that run it
+    kernels/              its kernels, made from the rule table
+    runtime.py            the job: one struct, and the drivers that run it
     buffers.py, result.py the value that comes of it, and parameters in arrays
     fused_optimizer.py    a whole training step
 """

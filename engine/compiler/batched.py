@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.compiler.layer_kernel import row_size
-from engine.compiler.nary_kernels import NARY_KERNELS
+from engine.compiler.kernels.layer import row_size
+from engine.compiler.kernels.nary import NARY_KERNELS
 from engine.compiler.pytree import Group
 from engine.compiler.runtime import (
     BEGIN,

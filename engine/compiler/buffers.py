@@ -165,7 +165,7 @@ class Binding:
         self.grad: Any = None
         self._zeros: Any = None
         self._places: tuple[int, int] = 0, 0  # the addresses of `grad` and of the zeros, which take 1 µs to ask for
-        self._machine: Any = None  # the module `engine.compiler.memory`, once it is needed
+        self._machine: Any = None  # the module `engine.compiler.kernels.memory`, once it is needed
         self._in_buffers = False
         self._epoch = -1
 
@@ -196,7 +196,7 @@ class Binding:
         if buffers != self.buffers:
             import numpy as np
 
-            from engine.compiler import memory
+            from engine.compiler.kernels import memory
 
             addresses = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
             behind = np.array([8 * len(owner.values) for owner in owners], np.int64)

@@ -384,9 +384,9 @@ class UpdateKernel:
     def __init__(self, tape: Tape, columns: int) -> None:
         import numpy as np
 
-        from engine.compiler.codegen import Uncompilable, to_numba
-        from engine.compiler.disk_cache import load_generated
-        from engine.compiler.memory import floats, integers
+        from engine.compiler.kernels.codegen import Uncompilable, to_numba
+        from engine.compiler.kernels.disk_cache import load_generated
+        from engine.compiler.kernels.memory import floats, integers
         from engine.compiler.runtime import apply_update, call_driver, compile_driver, driver
 
         if len(tape.outputs) != columns - 1:

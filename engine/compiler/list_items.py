@@ -11,9 +11,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from engine.compiler.disk_cache import OPTIONS, jit_cached
 from engine.compiler.guards import guard
-from engine.compiler.memory import integers
+from engine.compiler.kernels.disk_cache import OPTIONS, jit_cached
+from engine.compiler.kernels.memory import integers
 
 _SIZE = object.__basicsize__ // 8  # where a list keeps its length: after the header of every object
 _ITEMS = _SIZE + 1  # and where it keeps the address of its items, which are addresses of objects

@@ -19,9 +19,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from engine.compiler.codegen import SIGNATURE, Kernel, Uncompilable, compile_kernel, kernel
-from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
-from engine.compiler.memory import (
+from engine.compiler.kernels.codegen import SIGNATURE, Kernel, Uncompilable, compile_kernel, kernel
+from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
+from engine.compiler.kernels.memory import (
     ADD,
     LOAD,
     fetch_and_add,
@@ -36,7 +36,7 @@ from engine.compiler.memory import (
     store_release,
     transpose,
 )
-from engine.compiler.nary_kernels import NARY_KERNELS
+from engine.compiler.kernels.nary import NARY_KERNELS
 from engine.compiler.pytree import Group
 from engine.compiler.tape import Tape
 from engine.rules import Rule

@@ -11,8 +11,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
-from engine.compiler.nary_kernels import NARY_KERNELS
+from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
+from engine.compiler.kernels.nary import NARY_KERNELS
 from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_once
 from engine.compiler.tape import Tape
 from engine.nary_rules import dot

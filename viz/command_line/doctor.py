@@ -108,7 +108,7 @@ def _fonts() -> Finding:
 def _caches() -> Iterator[Finding]:
     folders = {}
     if find_spec("numba"):
-        from engine.compiler.disk_cache import folder
+        from engine.compiler.kernels.disk_cache import folder
 
         folders["machine code is kept"] = (folder(), "CHALKGRAD_CACHE")
     if find_spec("matplotlib"):

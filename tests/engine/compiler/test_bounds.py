@@ -95,7 +95,7 @@ def test_modes_of_modules_are_forgotten():
 
 
 def test_kernels_of_rules_that_are_gone_are_forgotten(monkeypatch):
-    codegen = pytest.importorskip("engine.compiler.codegen", reason="without numba there is no machine code")
+    codegen = pytest.importorskip("engine.compiler.kernels.codegen", reason="without numba there is no machine code")
     for cached in (codegen._kernel, codegen._cached):
         assert cached.cache_info().maxsize is not None
     monkeypatch.setattr(codegen._of_users, "most", 0)

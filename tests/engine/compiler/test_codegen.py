@@ -14,9 +14,9 @@ from tests.rule_samples import AWKWARD, FEW, NAMED, SAMPLED, awkward_points, eve
 np = pytest.importorskip("numpy", reason="without numpy and numba there is no machine code")
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
-from engine.compiler.codegen import source, to_numba  # noqa: E402
-from engine.compiler.disk_cache import load_generated  # noqa: E402
-from engine.compiler.nary_kernels import NARY_KERNELS  # noqa: E402
+from engine.compiler.kernels.codegen import source, to_numba  # noqa: E402
+from engine.compiler.kernels.disk_cache import load_generated  # noqa: E402
+from engine.compiler.kernels.nary import NARY_KERNELS  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("machine_code")
 

@@ -21,9 +21,9 @@ import numba
 import numpy as np
 from numba.core.caching import IndexDataCacheFile
 
-from engine.compiler import disk_cache
-from engine.compiler.codegen import _identity, to_numba
-from engine.compiler.disk_cache import OPTIONS, jit_cached, load_generated
+from engine.compiler.kernels import disk_cache
+from engine.compiler.kernels.codegen import _identity, to_numba
+from engine.compiler.kernels.disk_cache import OPTIONS, jit_cached, load_generated
 
 TEXT = "def twice(x):\n    return 2.0 * x\n"
 
@@ -163,7 +163,7 @@ def test_on_a_full_disk_it_is_compiled_and_not_kept(folder, monkeypatch, where):
 
 def test_on_a_full_disk_and_with_no_other_folder_it_is_compiled_too(folder, monkeypatch):
     monkeypatch.setattr("os.replace", full)
-    monkeypatch.setattr("engine.compiler.disk_cache._folder_of_this_process", full)
+    monkeypatch.setattr("engine.compiler.kernels.disk_cache._folder_of_this_process", full)
     assert twice(3.0)[0] == 6.0
 
 
@@ -206,11 +206,11 @@ def test_another_file_of_the_engine_is_another_version(version, monkeypatch, tmp
 @pytest.mark.parametrize(
     ("where", "name"),
     [
-        ("engine.compiler.disk_cache.numba.__version__", "numba"),
-        ("engine.compiler.disk_cache.llvm.llvm_version_info", "LLVM"),
-        ("engine.compiler.disk_cache.llvm.get_host_cpu_name", "the processor"),
-        ("engine.compiler.disk_cache.np.__version__", "NumPy"),
-        ("engine.compiler.disk_cache.sys.version", "Python"),
+        ("engine.compiler.kernels.disk_cache.numba.__version__", "numba"),
+        ("engine.compiler.kernels.disk_cache.llvm.llvm_version_info", "LLVM"),
+        ("engine.compiler.kernels.disk_cache.llvm.get_host_cpu_name", "the processor"),
+        ("engine.compiler.kernels.disk_cache.np.__version__", "NumPy"),
+        ("engine.compiler.kernels.disk_cache.sys.version", "Python"),
     ],
 )
 def test_another_compiler_processor_or_python_is_another_version(version, monkeypatch, where, name):
@@ -256,7 +256,7 @@ print(value.data, [w.grad for w in ws])
 """
 # Numbers and gradients change places, where kernels are called and in the kernels.
 UPDATE = dict.fromkeys(
-    ["codegen.py", "nary_kernels.py", "runtime.py"],
+    ["kernels/codegen.py", "kernels/nary.py", "runtime.py"],
     ("repeats, count, width, uniform, v, g)", "repeats, count, width, uniform, g, v)"),
 )
 

@@ -19,7 +19,7 @@ np = pytest.importorskip("numpy", reason="without numpy and numba there is no ma
 pytest.importorskip("numba", reason="without numba there is no machine code")
 
 from engine.compiler.buffers import Binding  # noqa: E402
-from engine.compiler.nary_kernels import NARY_KERNELS  # noqa: E402
+from engine.compiler.kernels.nary import NARY_KERNELS  # noqa: E402
 from engine.compiler.scalar import ScalarProgram, scheduled  # noqa: E402
 
 numbers = st.floats(-2, 2)

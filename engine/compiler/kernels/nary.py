@@ -3,9 +3,9 @@
 The table in engine/nary_rules.py defines these rules on tuples of numbers of any kind. A compiler does not turn a tuple
 into a loop, so they are written a second time here; a test compares each with its rule in the table.
 
-All kernels have the same signature (see engine/compiler/codegen.py): the integers of the instruction, which are indices
-into ``v``, the numbers, and ``g``, the gradients; how many there are; and the number of lanes. An index below `uniform`
-is a single number that all examples share. Any other is the start of a row with one SIMD lane for each example.
+All kernels have the same signature (see codegen.py): the integers of the instruction, which are indices into ``v``,
+the numbers, and ``g``, the gradients; how many there are; and the number of lanes. An index below `uniform` is a single
+number that all examples share. Any other is the start of a row with one SIMD lane for each example.
 """
 
 import math
@@ -14,10 +14,10 @@ import numba
 import numpy as np
 
 from engine import ieee, nary_rules
-from engine.compiler.codegen import to_numba, zero_absorbs
-from engine.compiler.disk_cache import DEVICE_ONLY
-from engine.compiler.layer_kernel import layer, layer_back
-from engine.compiler.simd import (
+from engine.compiler.kernels.codegen import to_numba, zero_absorbs
+from engine.compiler.kernels.disk_cache import DEVICE_ONLY
+from engine.compiler.kernels.layer import layer, layer_back
+from engine.compiler.kernels.simd import (
     add,
     fused_multiply_add,
     load4,

@@ -16,9 +16,9 @@ import numba
 import numpy as np
 
 from engine import rules
-from engine.compiler.codegen import to_numba, zero_absorbs
-from engine.compiler.disk_cache import DEVICE_ONLY
-from engine.compiler.simd import (
+from engine.compiler.kernels.codegen import to_numba, zero_absorbs
+from engine.compiler.kernels.disk_cache import DEVICE_ONLY
+from engine.compiler.kernels.simd import (
     add,
     element_of,
     fused_multiply_add,

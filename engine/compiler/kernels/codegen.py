@@ -25,8 +25,8 @@ import numba
 from numba import types
 
 from engine import ieee
-from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_generated
 from engine.compiler.guards import Guard, is_users
+from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached, load_generated
 from engine.modes import PACKAGES
 from engine.rules import Rule
 from engine.utils.messages import shortened

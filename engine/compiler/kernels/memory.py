@@ -8,8 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from engine.compiler.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
-from engine.compiler.simd import load4, store, transpose4
+from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
+from engine.compiler.kernels.simd import load4, store, transpose4
 
 
 def pointer_to(kind: Any) -> Any:
