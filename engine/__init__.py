@@ -79,6 +79,7 @@ from engine.rules import less as lt
 from engine.rules import pow as pow
 from engine.selection import select, where
 from engine.steps import BackwardStep, ForwardStep
+from engine.utils.threads import get_num_threads, set_num_threads
 from engine.value import Value
 
 __version__ = "0.1.0"
@@ -124,6 +125,7 @@ __all__ = [
     "expm1",
     "fmod",
     "gelu",
+    "get_num_threads",
     "grad",
     "gradients",
     "gt",
@@ -148,6 +150,7 @@ __all__ = [
     "record_lines",
     "relu",
     "select",
+    "set_num_threads",
     "sigmoid",
     "sign",
     "silu",
