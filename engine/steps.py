@@ -128,7 +128,7 @@ def backward_steps(
     """
     root, name = order[-1], node_names(order, names)
     expected = Counter(parent for node in order for parent in node.parents)
-    received: Counter[Any] = Counter()
+    received = dict.fromkeys(order, 0)
     gradient = dict.fromkeys(order, 0.0)
     gradient[root] = 1.0
     for node in reversed(order) if firing is None else firing:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,19 @@ def firefox_page(firefox):
     yield page
     page.close()
     assert firefox.complaints == []
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
+def browser_page(request):
+    """A page in each of the browsers, with `load(path, address)`; in the end, nothing was complained about."""
+    if request.param == "firefox":
+        page = request.getfixturevalue("firefox_page")
+        page.load = lambda path, address: page.goto(path.as_uri() + address)
+    else:
+        pages = request.getfixturevalue("pages")
+        page = pages.page()
+        page.load = partial(pages.go, page)
+    return page
 
 
 @cache  # it is asked of every test that is slow

@@ -116,6 +116,8 @@ def collapse(
         paths: the module of each node, from `module_paths`.
         is_expanded: says whether a module is expanded; the modules inside a collapsed one are not asked about.
     """
+    if not paths:
+        return [*order], {node: node for node in order}
     cyclic: set[ModulePath] = set()
     while True:
         owner: dict[Value, Value | ModulePath] = {}

@@ -7,7 +7,7 @@ its members. Graphviz draws the same layout, so that a picture is the same whoev
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import dist, fsum, inf
@@ -28,6 +28,7 @@ _CELL = 6.0  # of the grid in which room for labels is looked for
 _ALONG = (0.5, 0.58, 0.42, 0.66, 0.34, 0.74, 0.26, 0.82, 0.18, 0.1)  # along an arrow, where its label may stand
 
 Point = tuple[float, float]
+Curve = tuple[Point, Point, Point, Point]
 
 
 @dataclass(frozen=True)
@@ -74,35 +75,36 @@ def layered(boxes: Sequence[Box], arrows: Sequence[Arrow], rankdir: str = "LR", 
         gap: the space between two boxes of a layer.
     """
     sideways = rankdir in ("LR", "RL")
-    sizes = {box.id: _size(box) if sideways else _size(box)[::-1] for box in boxes}  # along the arrows, and across them
+    own_sizes = {box.id: _size(box) for box in boxes}
+    # Along the arrows, and across them.
+    sizes = own_sizes if sideways else {id: size[::-1] for id, size in own_sizes.items()}
     rank, layers, routes = _assign_ranks(boxes, arrows)
-    neighbours = _neighbours(routes)
     _order_layers(layers, routes)
     extents = _layer_extents(layers, sizes, arrows, rank, sideways)
     apart = _LABEL_HEIGHT if sideways else _LABEL_WIDTH
     lane = apart if any(arrow.label for arrow in arrows) else _BOX_GAP
-    across = _assign_positions(layers, sizes, gap, lane, *neighbours)
+    across = _assign_positions(layers, sizes, gap, lane, routes)
     ports = _ports(routes, across, sizes, apart, {box.id for box in boxes if box.ordered})
     length = extents[-1][1] + _MARGIN
-    breadth = max(across[name] + sizes.get(name, (0.0, 0.0))[1] / 2 for name in across) + _MARGIN
+    breadth = max(place + sizes.get(name, (0.0, 0.0))[1] / 2 for name, place in across.items()) + _MARGIN
 
     def oriented(point: Point) -> Point:
         forward = point[0] if rankdir in ("LR", "TB") else length - point[0]
         return (forward, point[1]) if sideways else (point[1], forward)
 
-    def side(id: str, which: int) -> float:
-        begin, end = extents[rank[id]]
-        return (begin + end) / 2 + which * sizes[id][0] / 2
-
-    places, splines = {}, []
-    for box in boxes:
-        places[box.id] = Place(*oriented((side(box.id, 0), across[box.id])), *_size(box))
+    middles = [(begin + end) / 2 for begin, end in extents]
+    centres = {box.id: (middles[rank[box.id]], across[box.id]) for box in boxes}
+    places = {id: Place(*oriented(centre), *own_sizes[id]) for id, centre in centres.items()}
+    splines = []
     for (first, *dummies, last), port in zip(routes, ports):
-        points = [(side(first, 1), across[first])]
+        points = [(middles[rank[first]] + sizes[first][0] / 2, across[first])]
         for dummy in dummies:
-            points += [(edge, across[dummy]) for edge in extents[rank[dummy]]]
-        points.append((side(last, -1), port))
-        splines.append(_spline(points, oriented))
+            (begin, end), place = extents[rank[dummy]], across[dummy]
+            points += (begin, place), (end, place)
+        points.append((middles[rank[last]] - sizes[last][0] / 2, port))
+        splines.append(_spline(points))
+    if rankdir != "LR":
+        splines = [list(map(oriented, spline)) for spline in splines]
     width, height = (length, breadth) if sideways else (breadth, length)
     # No label lies on a box, or beyond the edge of the picture.
     around = [Place(width / 2, y, width, 1.0) for y in (-1.0, height + 1)]
@@ -156,7 +158,7 @@ def _size(box: Box) -> Point:
 
 
 def _width(text: str) -> float:
-    return (len(text) if text.isascii() else sum(1 if ord(c) < 0x1100 else 1.8 for c in text)) * _CHARACTER
+    return (len(text) if text.isascii() else sum([1 if c < "\u1100" else 1.8 for c in text])) * _CHARACTER
 
 
 def _assign_ranks(
@@ -172,7 +174,7 @@ def _assign_ranks(
         outgoing[arrow.tail].append(arrow.head)
     rank: dict[str, int] = {}
     for box in boxes:
-        rank[box.id] = max((rank[tail] + 1 for tail in incoming[box.id]), default=0)
+        rank[box.id] = 1 + max(map(rank.__getitem__, incoming[box.id]), default=-1)
     for box in boxes:  # a leaf goes into the layer before its first use
         if not incoming[box.id]:
             rank[box.id] = min((rank[head] - 1 for head in outgoing[box.id]), default=0)
@@ -181,9 +183,10 @@ def _assign_ranks(
         layers[rank[box.id]].append(box.id)
     routes = []
     for arrow in arrows:
-        passed = list(range(rank[arrow.tail] + 1, rank[arrow.head]))
+        passed: Sequence[int] = range(rank[arrow.tail] + 1, rank[arrow.head])
         if len(boxes) > _FULLY_ROUTED and len(passed) > 4:
-            passed = passed[:2] + passed[-2:]  # it runs behind the boxes; dummy nodes in all layers would take minutes
+            # It runs behind the boxes: dummy nodes in all layers would take minutes.
+            passed = [*passed[:2], *passed[-2:]]
         dummies = {f"{arrow.tail} at {i}": i for i in passed}
         for dummy, i in dummies.items():
             if dummy not in rank:
@@ -191,18 +194,6 @@ def _assign_ranks(
                 layers[i].append(dummy)
         routes.append([arrow.tail, *dummies, arrow.head])
     return rank, layers, routes
-
-
-Neighbours = dict[str, list[str]]
-
-
-def _neighbours(routes: list[list[str]]) -> tuple[Neighbours, Neighbours]:
-    """The neighbours of each box and dummy node in the layer before its own, and in the layer after it."""
-    before, after = defaultdict(list), defaultdict(list)
-    for tail, head in dict.fromkeys(pair for route in routes for pair in itertools.pairwise(route)):
-        before[head].append(tail)
-        after[tail].append(head)
-    return before, after
 
 
 def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
@@ -214,27 +205,27 @@ def _order_layers(layers: list[list[str]], routes: list[list[str]]) -> None:
     fro would save some crossings, and would shuffle operands, neurons and weights.
     """
     arriving = Counter(route[-1] for route in routes)
-    seen: Counter[str] = Counter()
+    seen = dict.fromkeys(arriving, 0)
     uses: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
     goes_on: dict[str, str] = {}
     dummies: set[str] = set()
-    for *passed, last, head in routes:
-        goes_on.update(itertools.pairwise([*passed, last]))
-        dummies.update([*passed, last][1:])
+    for *passed, head in routes:
+        goes_on.update(itertools.pairwise(passed))
+        dummies.update(passed[1:])
         shift = ((seen[head] + 0.5) / arriving[head] - 0.5) / 2
-        uses[last].append((head, shift))
+        uses[passed[-1]].append((head, shift))
         seen[head] += 1
     place: dict[str, float] = {}
 
     def wanted(name: str) -> float:
-        places = [place[head] + shift for head, shift in uses[name]]
+        places = [place[head] + shift for head, shift in uses.get(name, ())]
         if name in goes_on and (name in dummies or not places):
             places.append(place[goes_on[name]])
         return fsum(places) / len(places) if places else inf
 
     for layer in reversed(layers):
         layer.sort(key={name: wanted(name) for name in layer}.__getitem__)
-        place.update({name: float(i) for i, name in enumerate(layer)})
+        place.update(zip(layer, itertools.count()))
 
 
 def _layer_extents(
@@ -245,17 +236,18 @@ def _layer_extents(
     sideways: bool,
 ) -> list[Point]:
     """Where each layer begins and ends. The gap after it grows with the labels and the arrows in it."""
-    longest: Counter[int] = Counter()  # a label is near the head of its arrow
+    labels: list[list[str]] = [[] for _ in layers]
     for arrow in arrows:
-        longest[rank[arrow.head] - 1] = max(longest[rank[arrow.head] - 1], len(arrow.label))
-    labelled = Counter(rank[arrow.head] - 1 for arrow in arrows if arrow.label)
+        if arrow.label:
+            labels[rank[arrow.head] - 1].append(arrow.label)  # it is near the head
     crossing = Counter(rank[arrow.tail] for arrow in arrows)
     extents, edge = [], _MARGIN
     for i, layer in enumerate(layers):
         thickness = max(sizes[name][0] if name in sizes else 0.0 for name in layer)
         extents.append((edge, edge + thickness))
-        label = longest[i] * _CHARACTER if sideways else _LINE_HEIGHT * (longest[i] > 0)
-        label += min(90.0, 12.0 * max(0, labelled[i] - 2))
+        longest = max(map(len, labels[i]), default=0)
+        label = longest * _CHARACTER if sideways else _LINE_HEIGHT * (longest > 0)
+        label += min(90.0, 12.0 * max(0, len(labels[i]) - 2))
         edge += thickness + _LAYER_GAP + max(label, min(_WIDEST_GAP, crossing[i] * 0.8))
     return extents
 
@@ -265,33 +257,47 @@ def _assign_positions(
     sizes: dict[str, Point],
     gap: float,
     lane: float,
-    before: Neighbours,
-    after: Neighbours,
+    routes: list[list[str]],
 ) -> dict[str, float]:
     """The centre of each box and dummy node across the arrows, as near to its neighbours as there is room.
 
     Boxes are a gap apart, and an arrow that passes between them has a lane. In each sweep all want to be at the
-    barycentre of their neighbours on one side; what has none there wants to stay where it is.
+    barycentre of their neighbours on one side; what has none there wants to stay where it is. They are numbered layer
+    by layer, so that a layer is a slice.
     """
-    room = {n: sizes[n][1] + gap if n in sizes else lane for layer in layers for n in layer}
-    distances = [[(room[a] + room[b]) / 2 for a, b in itertools.pairwise(layer)] for layer in layers]
-    shifts = [[0.0, *itertools.accumulate(between)] for between in distances]
-    across: dict[str, float] = {}
-    for layer, apart in zip(layers, shifts):
-        across.update(zip(layer, _isotonic([0.0] * len(layer), apart)))
-    up, down = (
-        [(layer, [side.get(name) or [name] for name in layer], apart) for layer, apart in zip(layers, shifts)]
-        for side in (after, before)
+    names = [name for layer in layers for name in layer]
+    room = [sizes[name][1] + gap if name in sizes else lane for name in names]
+    ends = itertools.accumulate(map(len, layers))
+    parts = [slice(end - len(layer), end) for layer, end in zip(layers, ends)]
+    shifts = [[0.0, *itertools.accumulate((a + b) / 2 for a, b in itertools.pairwise(room[part]))] for part in parts]
+    across = [place for apart in shifts for place in _isotonic([0.0] * len(apart), apart)]
+    down, up = (
+        [
+            (part, apart, [near[0] for near in side[part]], [(i, n) for i, n in enumerate(side[part]) if len(n) > 1])
+            for part, apart in zip(parts, shifts)
+        ]
+        for side in _neighbours(routes, names)
     )
-    for sweep in range(2 * _SWEEPS):
-        for layer, neighbours, apart in down if sweep % 2 else reversed(up):
-            wanted = [
-                across[names[0]] if len(names) == 1 else fsum([across[name] for name in names]) / len(names)
-                for names in neighbours
-            ]
-            across.update(zip(layer, _isotonic(wanted, apart)))
-    top = min(across[name] - room[name] / 2 for name in across) - _MARGIN + gap / 2
-    return {name: place - top for name, place in across.items()}
+    for sweep in [up[::-1], down] * _SWEEPS:
+        for part, apart, nearest, several in sweep:
+            wanted = [across[i] for i in nearest]
+            for i, near in several:
+                wanted[i] = fsum(map(across.__getitem__, near)) / len(near)
+            across[part] = _isotonic(wanted, apart)
+    top = min(place - space / 2 for place, space in zip(across, room)) - _MARGIN + gap / 2
+    return {name: place - top for name, place in zip(names, across)}
+
+
+def _neighbours(routes: list[list[str]], names: list[str]) -> tuple[list[list[int]], list[list[int]]]:
+    """For each box and dummy node, by number, its neighbours in the layer before, and in that after; or else itself."""
+    number = {name: i for i, name in enumerate(names)}
+    before: list[list[int]] = [[] for _ in names]
+    after: list[list[int]] = [[] for _ in names]
+    numbered = (map(number.__getitem__, route) for route in routes)
+    for tail, head in dict.fromkeys(pair for route in numbered for pair in itertools.pairwise(route)):
+        before[head].append(tail)
+        after[tail].append(head)
+    return [found or [i] for i, found in enumerate(before)], [found or [i] for i, found in enumerate(after)]
 
 
 def _isotonic(wanted: list[float], shifts: list[float]) -> list[float]:
@@ -301,16 +307,21 @@ def _isotonic(wanted: list[float], shifts: list[float]) -> list[float]:
     regression, by the pool adjacent violators algorithm (M. Ayer et al., 1955): neighbours that would overlap form a
     block, whose position is the mean of what its members want.
     """
-    means = list(map(sub, wanted, shifts))
-    if means != sorted(means):
-        blocks: list[tuple[float, int]] = []  # the mean of each block, and the number of its members
-        for mean in means:
-            count = 1
-            while blocks and blocks[-1][0] > mean:
+    blocks: list[tuple[float, int]] = []  # the mean of each block but the last, and the number of its members
+    block, count = -inf, 0  # those of the last
+    for mean in map(sub, wanted, shifts):
+        if mean >= block:
+            blocks.append((block, count))
+            block, count = mean, 1
+        else:
+            block, count = (mean + block * count) / (1 + count), 1 + count
+            while blocks[-1][0] > block:
                 above, more = blocks.pop()
-                mean, count = (mean * count + above * more) / (count + more), count + more
-            blocks.append((mean, count))
-        means = [mean for mean, count in blocks for _ in range(count)]
+                block, count = (block * count + above * more) / (count + more), count + more
+    blocks.append((block, count))
+    means: list[float] = []
+    for mean, count in blocks:
+        means += [mean] * count
     return list(map(add, means, shifts))
 
 
@@ -337,7 +348,7 @@ def _label_centres(labels: Sequence[str], splines: Sequence[list[Point]], places
 
     What is in the way is looked up in a grid: points of all arrows, and the labels and boxes that stand already.
     """
-    ends = [_curves(spline)[-1] for spline in splines]
+    ends = [(a, b, c, d) for *_, a, b, c, d in splines]
     if not any(labels) or len(places) > _FULLY_ROUTED:
         return [_beside(curve, 0.5, -1, _width(label), _LINE_HEIGHT) for label, curve in zip(labels, ends)]
     grid: Counter[tuple[int, int]] = Counter()
@@ -354,7 +365,7 @@ def _label_centres(labels: Sequence[str], splines: Sequence[list[Point]], places
     return centres
 
 
-def _least_covered(curve: list[Point], size: Point, grid: Mapping[tuple[int, int], int]) -> Point:
+def _least_covered(curve: Curve, size: Point, grid: Mapping[tuple[int, int], int]) -> Point:
     """The best centre of a rectangle beside a curve."""
     own = Counter({_cell(point) for point in _points_along(curve)})  # the curve itself is not in the way
     beside = [_beside(curve, t, side, *size) for t in _ALONG for side in (-1, 1)]
@@ -372,17 +383,17 @@ def _cells(centre: Point, width: float, height: float) -> list[tuple[int, int]]:
     return [(x, y) for x in range(left, right + 1) for y in range(top, bottom + 1)]
 
 
-def _curves(spline: list[Point]) -> list[list[Point]]:
+def _curves(spline: list[Point]) -> list[Curve]:
     """The Bézier curves of a spline, four points each."""
-    return [spline[i : i + 4] for i in range(0, len(spline) - 1, 3)]
+    return list(zip(spline[::3], spline[1::3], spline[2::3], spline[3::3]))
 
 
-def _points_along(curve: list[Point]) -> list[Point]:
+def _points_along(curve: Curve) -> list[Point]:
     steps = int(1.5 * dist(curve[0], curve[3]) / _CELL) + 2
     return [_on_curve(curve, i / steps) for i in range(steps + 1)]
 
 
-def _on_curve(curve: list[Point], t: float) -> Point:
+def _on_curve(curve: Curve, t: float) -> Point:
     """A point of a Bézier curve: its beginning for t = 0, its end for t = 1."""
     (a, b), (c, d), (e, f), (g, h) = curve
     s = 1 - t
@@ -390,7 +401,7 @@ def _on_curve(curve: list[Point], t: float) -> Point:
     return w * a + x * c + y * e + z * g, w * b + x * d + y * f + z * h
 
 
-def _beside(curve: list[Point], t: float, side: int, width: float, height: float) -> Point:
+def _beside(curve: Curve, t: float, side: int, width: float, height: float) -> Point:
     """The centre of a rectangle on one side of a curve, beside the point t."""
     (x, y), (later_x, later_y) = _on_curve(curve, t), _on_curve(curve, t + 0.01)
     length = dist((x, y), (later_x, later_y))
@@ -399,12 +410,13 @@ def _beside(curve: list[Point], t: float, side: int, width: float, height: float
     return x - across * away, y - down * away
 
 
-def _spline(points: list[Point], oriented: Callable[[Point], Point]) -> list[Point]:
+def _spline(points: list[Point]) -> list[Point]:
     """A smooth curve whose ends point along the direction of the arrows."""
     curve = [points[0]]
     for (a, b), (c, d) in itertools.pairwise(points):
-        curve += [((a + c) / 2, b), ((a + c) / 2, d), (c, d)]
-    return list(map(oriented, curve))
+        middle = (a + c) / 2
+        curve += (middle, b), (middle, d), (c, d)
+    return curve
 
 
 def _path(spline: list[Point]) -> str:

@@ -20,6 +20,7 @@ from engine.names import node_names
 from engine.rules import Rule
 from engine.steps import backward_steps, builtin_name
 from engine.utils.arguments import described, value_hint
+from engine.utils.collector import collector_paused
 from engine.versions import checked_order
 from viz.formulas.mistakes import MISTAKES
 from viz.formulas.notation import MATHML
@@ -106,7 +107,9 @@ def play(
             "play a smaller part, such as one neuron or one example"
         )
     wrong = {} if order is None else _wrong_order(graph, order, ORDERS[lang])
-    return Player({**_graph(graph, names, depth, lang, bool(wrong)), **wrong}, _rule_pairs(graph), lang, height)
+    with collector_paused():
+        data = {**_graph(graph, names, depth, lang, bool(wrong)), **wrong}
+    return Player(data, _rule_pairs(graph), lang, height)
 
 
 class Player:
@@ -254,10 +257,13 @@ def _graph(
 
 
 def _local_derivatives(order: Sequence[Value]) -> list[list[float | str]]:
-    slopes: dict[Value, list[float | str]] = {node: [] for node in order}
-    for step in backward_steps(order, local_derivatives, source_lines):
-        slopes[step.node].append(_number(step.local))
-    return list(slopes.values())
+    try:
+        return [[_number(local) for _, local in local_derivatives(node)] for node in order]
+    except Exception:  # a rule fails; that is no matter if nothing is sent back through it, which the steps know
+        slopes: dict[Value, list[float | str]] = {node: [] for node in order}
+        for step in backward_steps(order, local_derivatives, source_lines):
+            slopes[step.node].append(_number(step.local))
+        return list(slopes.values())
 
 
 def _hints(order: Sequence[Value], rules: set[str], lang: str) -> dict[str, str]:

@@ -55,7 +55,8 @@ def with_short_names(script: str) -> str:
     >>> with_short_names("let first=1,last=2;function total(){return first+last}window.sums={last,total:total()}")
     'let $a=1,last=2;function total(){return $a+last}window.sums={last,total:total()}'
     """
-    matches = [match for match in TOKEN.finditer(script) if not match["gap"]]
+    parts = [*TOKEN.finditer(script)]
+    matches = [match for match in parts if not match["gap"]]
     tokens = ["", *(match[0] for match in matches), ""]
     own, others = set(), {word for match in matches if match["kept"] for word in re.findall(r"[\w$]+", match[0])}
     for i, (before, token, after) in enumerate(zip(tokens, tokens[1:], tokens[2:])):
@@ -68,9 +69,10 @@ def with_short_names(script: str) -> str:
     long = sorted((name for name in own - others if len(name) > 3), key=lambda name: (-times[name], name))
     endings = ("".join(letters) for size in count(1) for letters in product(ascii_letters, repeat=size))
     short = {name: f"${ending}" for name, ending in zip(long, endings)}
-    return "".join(short.get(match[0], match[0]) for match in TOKEN.finditer(script))
+    return "".join(short.get(match[0], match[0]) for match in parts)
 
 
+@lru_cache(maxsize=32)
 def squeezed_style(text: str) -> str:
     """A style sheet without comments, indentation, and space after signs.
 

@@ -234,6 +234,9 @@ def test_a_sign_percent_and_too_few_digits_are_told_whatever_the_exercise():
     assert said[0.12] == said[0.122] == "→ hint: This looks rounded: give more digits, or let Python work it out."
     assert said[0.1].startswith("✗ wrong: None of the common mistakes")
     assert said[0.9] == "→ hint: This is one moment of twenty."
+    assert Exercise([0.25, 1.0], ()).check([25, 100]).hint == Exercise(0.12158, ()).check(12.158).hint
+    for right, answer in ((14.0, 1400.0), (-0.5, -50.0), (1.5, 150.0), ([0.5, 14.0], [50.0, 1400.0])):  # no shares
+        assert Exercise(right, ()).check(answer).state == "wrong"
     assert Exercise([0.0900, 0.2447], ()).check([0.09, 0.24]).hint.startswith("This looks rounded")
     assert Exercise(1370, (), rtol=1e-6).check(1371).state == "wrong"
     assert Exercise(["a", 1.0], ()).check(["a", -1.0]).hint.startswith("The size is right")

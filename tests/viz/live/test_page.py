@@ -20,25 +20,19 @@ def path(tmp_path_factory):
     return chalkboard().save(tmp_path_factory.mktemp("live") / "chalkboard.html")
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
-def page(request, path):
-    """The page in one of the browsers, with `page.open(link)`; in the end, nothing was complained about."""
-    if request.param == "firefox":
-        page = request.getfixturevalue("firefox_page")
-        go = lambda page, path, address: page.goto(path.as_uri() + address)  # noqa: E731
-    else:
-        pages = request.getfixturevalue("pages")
-        page, go = pages.page(), pages.go
+@pytest.fixture
+def page(browser_page, path):
+    """The page in each of the browsers, with `page.open(link)`."""
 
     def open_link(**link):
-        page.goto("about:blank")
-        go(page, path, f"#{urlencode(link)}")
-        while not page.evaluate("Boolean(window.chalkboard)"):
+        browser_page.goto("about:blank")
+        browser_page.load(path, f"#{urlencode(link)}")
+        while not browser_page.evaluate("Boolean(window.chalkboard)"):
             sleep(0.02)
 
-    page.open = open_link
-    page.open()
-    return page
+    browser_page.open = open_link
+    browser_page.open()
+    return browser_page
 
 
 def settle(page):

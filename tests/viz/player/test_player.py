@@ -262,6 +262,17 @@ def test_a_click_on_a_node_runs_to_it(opened):
         assert "done" not in classes(page, f"n{i}")
 
 
+def test_a_rule_that_fails_matters_only_where_a_gradient_is_sent_back_through_it():
+    def partials(z, x):
+        raise LookupError("no partials")
+
+    x = Value(2.0, "x")
+    y = Rule("own", lambda x: x * x, partials)(x)
+    assert play((y - 100).relu() + x).graph["locals"] == [[], ["nan"], [], [1.0, -1.0], [0.0], [1.0, 1.0]]
+    with pytest.raises(LookupError, match="no partials"):
+        play(y + x)
+
+
 # Keys and buttons.
 
 

@@ -28,21 +28,15 @@ from viz.player.languages import ALL_PATHS, LANGUAGES
 from viz.player.squeeze import TOKEN, squeezed_script
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in ("chromium", "firefox")])
-def page(request, tmp_path):
-    """A page in one of the browsers, with `page.play(player, address)`; in the end, nothing was complained about."""
-    if request.param == "firefox":
-        page = request.getfixturevalue("firefox_page")
-        go = lambda page, path, address: page.goto(path.as_uri() + address)  # noqa: E731
-    else:
-        pages = request.getfixturevalue("pages")
-        page, go = pages.page(), pages.go
+@pytest.fixture
+def page(browser_page, tmp_path):
+    """A page in each of the browsers, with `page.play(player, address)`."""
 
     def open_player(player, address=""):
-        go(page, player.save(tmp_path / f"{len(list(tmp_path.iterdir()))}.html"), address)
+        browser_page.load(player.save(tmp_path / f"{len(list(tmp_path.iterdir()))}.html"), address)
 
-    page.play = open_player
-    return page
+    browser_page.play = open_player
+    return browser_page
 
 
 def read(page, selector):

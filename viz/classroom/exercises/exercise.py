@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from math import isclose
 from numbers import Real
@@ -153,9 +153,8 @@ class Exercise:
         for mistake in self.mistakes:
             if _same(measured, _plain(self.measure(mistake.answer)), self.rtol, exact):
                 return Verdict("hint", mistake.hint)
-        for scale, hint in ((-1, _SIGN), (100, _PERCENT)):
-            scaled = tree_map(partial(_scaled, scale), self._right)
-            if _same(measured, scaled, self.rtol, exact):
+        for slip, hint in ((_negated, _SIGN), (_in_percent, _PERCENT)):
+            if _same(measured, tree_map(slip, self._right), self.rtol, exact):
                 return Verdict("hint", hint)
         if _is_rounded(measured, self._right):
             return Verdict("hint", _ROUNDED)
@@ -283,9 +282,14 @@ def _near(x: Real, y: Real, rtol: float) -> bool:
         return bool(x == y)
 
 
-def _scaled(scale: int, x: Any) -> Any:
-    """A number so many times as large; anything else as it is."""
-    return x * scale if _kind(x) == "a number" else x
+def _negated(x: Any) -> Any:
+    """A number with the other sign; anything else as it is."""
+    return -x if _kind(x) == "a number" else x
+
+
+def _in_percent(x: Any) -> Any:
+    """A share, which is from 0 to 1, in percent; anything else as it is."""
+    return x * 100 if _kind(x) == "a number" and 0 <= x <= 1 else x
 
 
 def _is_rounded(x: Any, right: Any) -> bool:
