@@ -43,11 +43,12 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     [6.0]
     """
     given: list[Any]
-    if isinstance(inputs, list) and all(isinstance(value, Value) for value in inputs):
-        given = inputs  # as `compile` asks, often
+    if isinstance(inputs, list) and all(issubclass(kind, Value) for kind in {*map(type, inputs)}):
+        given, doubtful = inputs, [output]  # as `compile` asks, of a million leaves
     else:
         given = list(tree_leaves(inputs))
-    for value in (output, *given):
+        doubtful = [output, *given]
+    for value in doubtful:
         if not isinstance(value, Value):
             hint = value_hint(value) if isinstance(value, str) else "; for a function of numbers write grad(f)"
             raise TypeError(f"gradients takes Values, got {described(value)}{hint}")
@@ -55,7 +56,7 @@ def gradients(output: Value, inputs: Value | Iterable[Value], create_graph: bool
     order = checked_order(output)
     involved = set(inputs)  # and all nodes between them and the output
     for node in order:
-        if not involved.isdisjoint(node.parents):
+        if node.rule is not None and not involved.isdisjoint(node.parents):
             involved.add(node)
     derivatives = symbolic_local_derivatives if create_graph else local_derivatives
 

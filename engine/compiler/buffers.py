@@ -13,7 +13,9 @@ A `Binding` tells machine code where the parameters of a compiled function are, 
 What is in no optimizer's buffer, such as a frozen parameter, is adopted by a buffer of the binding's own.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import compress, repeat
 from typing import Any
 
 from engine.ieee import UNSET
@@ -120,9 +122,8 @@ class ParameterBuffer:
         self.without_grad = {p for p in self.values if not p.has_grad}
         epoch += 1
         try:
-            for p in self.values:  # the class first: from then on other threads wait for the lock
-                _class.__set__(p, BufferedValue)
-                _data.__set__(p, self)
+            _set_all(_class, self.values, repeat(BufferedValue))  # first: from then on other threads wait for the lock
+            _set_all(_data, self.values, repeat(self))
             self.live = True
         except BaseException:  # a cell was interrupted
             self._give_back()
@@ -140,13 +141,22 @@ class ParameterBuffer:
                 raise
 
     def _give_back(self) -> None:
-        for p, data, grad in zip(self.values, self.data.tolist(), self.grad.tolist()):
-            if type(p) is BufferedValue:  # it is not if this is the second attempt
-                _grad.__set__(p, UNSET if p in self.without_grad else grad)
-                _version.__set__(p, max(self.version, _version.__get__(p)))
-                _data.__set__(p, data)
-                _class.__set__(p, Leaf)
+        there = [type(p) is BufferedValue for p in self.values]  # some are not if this is the second attempt
+        values = [*compress(self.values, there)]
+        gradients: Iterable[Any] = compress(self.grad.tolist(), there)
+        if self.without_grad:
+            gradients = (UNSET if p in self.without_grad else grad for p, grad in zip(values, gradients))
+        _set_all(_grad, values, gradients)
+        if self.version:  # later than what each of them has
+            _set_all(_version, values, repeat(self.version))
+        _set_all(_data, values, compress(self.data.tolist(), there))
+        _set_all(_class, values, repeat(Leaf))
         self.live = False
+
+
+def _set_all(slot: Any, values: Iterable[Value], things: Iterable[Any]) -> None:
+    """Set one slot of each Value to one of the things."""
+    deque(map(slot.__set__, values, things), maxlen=0)
 
 
 class Binding:
@@ -183,12 +193,16 @@ class Binding:
             return self._in_buffers
 
     def _locate(self, adopt: bool) -> bool:
+        if self._is_where_it_was():
+            return True
         kinds = {*map(type, self.values)}
         if not kinds or not kinds <= _KINDS or not (adopt or BufferedValue in kinds):
             return False
         if Leaf in kinds:
             for buffer in self.buffers:  # where they were before
                 (buffer.successor or buffer).adopt(take=False)
+            if self._is_where_it_was():
+                return True
             if plain := [value for value in self.values if type(value) is Leaf]:
                 ParameterBuffer(plain).adopt()
         owners = [buffer_of(value) for value in self.values]
@@ -199,7 +213,8 @@ class Binding:
             from engine.compiler.kernels import memory
 
             addresses = np.array([owner.addresses[value] for owner, value in zip(owners, self.values)], np.int64)
-            behind = np.array([8 * len(owner.values) for owner in owners], np.int64)
+            sizes = {owner: 8 * len(owner.values) for owner in buffers}
+            behind = np.array([*map(sizes.__getitem__, owners)], np.int64)
             data, grad = memory.blocks(addresses), memory.blocks(addresses + behind)
             zeros = np.zeros(len(owners))
             places = grad.ctypes.data, zeros.ctypes.data
@@ -207,6 +222,9 @@ class Binding:
             self.data, self.grad, self._zeros, self._places = data, grad, zeros, places
             self._machine, self.buffers = memory, buffers
         return True
+
+    def _is_where_it_was(self) -> bool:
+        return bool(self.buffers) and all(buffer.live for buffer in self.buffers)
 
     def may_have_changed_since(self, version: int) -> bool:
         """Whether any of the numbers, or of others in the same buffers, was changed after that."""

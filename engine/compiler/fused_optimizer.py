@@ -16,6 +16,7 @@ from engine.compiler.api import Compiled, compile
 from engine.compiler.buffers import Binding, BufferedValue, ParameterBuffer
 from engine.compiler.guards import Guard
 from engine.compiler.pytree import NUMBER, Batch, Group, flatten_args
+from engine.compiler.result import CompiledValue
 from engine.compiler.tape import Tape
 from engine.compiler.trace import Specialization
 from engine.modes import NORMAL, mode
@@ -79,6 +80,11 @@ class FusedOptimizer:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, wherever it is."""
         self._binding.zero_grad()
+
+    def expect(self, value: Value) -> None:
+        """Take the parameters, if it is machine code that will give them their gradients, and so in arrays."""
+        if isinstance(value, CompiledValue) and not self._refused:
+            self.buffer.adopt()
 
     def step(self, optimizer: UpdateRule) -> bool:
         """One step, if it can be done on arrays: a compiled call has given gradients, and nobody has looked since."""

@@ -172,6 +172,7 @@ class Optimizer:
             if not isinstance(value, Value):
                 hint = "is a return missing in it?" if value is None else "write it with Values"
                 raise TypeError(f"minimize takes a function that returns one Value, got {brief(value)} from it; {hint}")
+            self._fused.expect(value)
             self.zero_grad()
             value.backward()
             if clip is not None:

@@ -24,6 +24,8 @@ from viz import draw_dot
 
 pytest.importorskip("numba", reason="without numba nothing is in a buffer")
 
+from engine.compiler.scalar import ScalarProgram
+
 
 def parameters(*numbers):
     return [Value(x, f"p{i}", role="parameter") for i, x in enumerate(numbers)]
@@ -984,18 +986,17 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
     product, optimizer = compile(lambda x: (x * p - q) ** 2), SGD([p, q], lr=0.01)
     for _ in range(5):
         optimizer.minimize(product, 1.0)
-    kernel, seen = optimizer._fused._kernel, []
-    call = kernel.call_driver
+    execute, seen = ScalarProgram.execute, []
 
-    def looking(driver, argument):
-        found = call(driver, argument)
+    def looking(program, job):
+        found = execute(program, job)
         if not seen:
             seen.append(threading.Thread(target=lambda: seen.append(p.data)))
             seen[0].start()
             seen[0].join()
         return found
 
-    monkeypatch.setattr(kernel, "call_driver", looking)
+    monkeypatch.setattr(ScalarProgram, "execute", looking)
     a, b = 2.0, 3.0
     for _ in range(5):
         a, b = a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)
@@ -1017,17 +1018,16 @@ def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begi
         other.minimize(product, 1.0)
         slope = -2 * (a - b)
         b -= 0.25 * slope
-    kernel, moved = optimizer._fused._kernel, []
-    call = kernel.call_driver
+    execute, moved = ScalarProgram.execute, []
 
-    def meanwhile(driver, argument):
-        found = call(driver, argument)
+    def meanwhile(program, job):
+        found = execute(program, job)
         if not moved:
             moved.append(True)
             other.step()
         return found
 
-    monkeypatch.setattr(kernel, "call_driver", meanwhile)
+    monkeypatch.setattr(ScalarProgram, "execute", meanwhile)
     b -= 0.25 * slope
     assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
     assert moved
