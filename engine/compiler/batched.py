@@ -161,15 +161,15 @@ class BatchedProgram(Program):
             job.make_room(layouts[-1][0] + self._room)
         turns = np.zeros(job.runs + 2, np.int64)
         try:
-            job.turns, job.parts = turns.ctypes.data, int(BEGIN)
+            job.parts = int(BEGIN)
             call_driver(self.address, job.address)
-            job.parts = int(PASSES)
+            job.turns, job.parts = turns.ctypes.data, int(PASSES)
             helpers = [Job.from_buffer_copy(job) for _ in layouts[1:]]
             for helper, (first_row, program, outputs) in zip(helpers, layouts[1:]):
                 helper.first_row, helper.program, helper.outputs = first_row, program.ctypes.data, outputs.ctypes.data
             with threads.running(call_driver, [(self.address, ctypes.addressof(each)) for each in helpers]):
                 call_driver(self.address, job.address)
-            job.parts = int(END)
+            job.turns, job.parts = 0, int(END)
             return call_driver(self.address, job.address)  # type: ignore[no-any-return]
         finally:
             job.turns, job.parts = 0, WHOLE

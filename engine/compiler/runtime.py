@@ -219,56 +219,24 @@ def _call(typing, driver, argument):
     return types.int64(types.int64, types.int64), generate
 
 
-# Several threads take turns at what they add to: for each run of instructions an integer tells how many passes have
-# done it, and so which is the next; so does another one for the sum of the outputs. The last one tells which pass is
-# to be taken next.
-
-
-@numba.njit(**DEVICE_ONLY)
-def _await_turn(job, i, turn):
-    """Wait until all passes before this one have done the i-th run of instructions."""
-    if job.turns != 0 and turn != ANY_TURN:
-        while load_acquire(job.turns + 8 * i) != turn:
-            pass
-
-
-@numba.njit(**DEVICE_ONLY)
-def _pass_turn(job, i, turn):
-    """Tell the others that this pass has done it."""
-    if job.turns != 0 and turn != ANY_TURN:
-        store_release(job.turns + 8 * i, turn + 1)
-
-
-@numba.njit(**DEVICE_ONLY)
-def _next_pass(job, before):
-    """The next pass that nobody has taken; alone, it is the one after the one before."""
-    return fetch_and_add(job.turns + 8 * (job.runs + 1), ONE) if job.turns != 0 else before + 1
-
-
 # Drivers: each takes the address of a job.
 
 
 ZERO, ONE, BACK = map(np.int64, (0, 1, -1))  # for each literal numba would compile the function that is given it anew
-ANY_TURN = np.int64(-1)
 BEGIN, PASSES, END = map(np.int64, (1, 2, 4))  # the parts of a run
 WHOLE = int(BEGIN | PASSES | END)
 
 
 @numba.njit(**DEVICE_ONLY)
-def _run(job, kernels_, begin, end, step, width, uniform, turn):
-    """Call the kernels of the program's runs of instructions, from one run up to another, or down.
-
-    Where several threads are at work, and `turn` is not `ANY_TURN`, each run of instructions waits for its turn.
-    """
+def _run(job, kernels_, begin, end, step, width, uniform):
+    """Call the kernels of the program's runs of instructions, from one run up to another, or down."""
     program, starts, kernels = instructions(job.program), instructions(job.starts), integers(kernels_)
     first, v, g = job.program, job.numbers, job.gradients
     for i in range(begin, end, step):
         at = starts[i]
         repeats, count = np.int64(program[at + 1]), np.int64(program[at + 2])
         operands = first + 4 * (np.int64(at) + 3)
-        _await_turn(job, i, turn)
         _call_kernel(kernels[program[at]], operands, repeats, count, width, uniform, v, g)
-        _pass_turn(job, i, turn)
 
 
 def run_once(address):
@@ -276,12 +244,12 @@ def run_once(address):
     job = job_at(address)
     v, g, root = floats(job.numbers), floats(job.gradients), job.root
     move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
-    _run(job, job.kernels, ZERO, job.runs, ONE, ONE, ZERO, ANY_TURN)
+    _run(job, job.kernels, ZERO, job.runs, ONE, ONE, ZERO)
     values_finite, grads_finite = finite(v, job.leaves, job.size), True
     if root >= 0:
         fill(g, ZERO, job.size, 0.0)
         g[root] = 1.0
-        _run(job, job.back_kernels, job.runs - 1, BACK, BACK, ONE, ZERO, ANY_TURN)
+        _run(job, job.back_kernels, job.runs - 1, BACK, BACK, ONE, ZERO)
         grads_finite = finite(g, ZERO, job.first_parameter + job.parameter_count)
         job.total = v[root]
     job.values_finite, job.grads_finite = values_finite, grads_finite
@@ -289,36 +257,32 @@ def run_once(address):
 
 
 def run_batch(address):
-    """Run a program for every example, a row of lanes at a time; gives whether all is finite."""
+    """Run a program for every example, a row of lanes at a time; gives whether all is finite.
+
+    Several threads take turns at what they add to: for each run of instructions an integer tells how many passes have
+    done it, and so which is the next; so does another one for the sum of the outputs. The last one tells which pass is
+    to be taken next.
+    """
     job = job_at(address)
-    main, v, g, uniform, seed = job_at(job.main), floats(job.numbers), floats(job.gradients), job.uniform, job.seed
+    v, g, results, turns = floats(job.numbers), floats(job.gradients), floats(job.results), job.turns
+    outputs, columns, found = integers(job.outputs), integers(job.columns), job_at(job.main)
+    uniform, stride, examples, seed = job.uniform, job.stride, job.examples, job.seed
+    shared_runs, runs, first_row = job.shared_runs, job.runs, job.first_row
     if job.parts & BEGIN:
         move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
-        _run(job, job.kernels, ZERO, job.shared_runs, ONE, ONE, ZERO, ANY_TURN)
-        main.total, main.first_bad_example = 0.0, -1 if finite(v, ZERO, uniform) else 0
+        _run(job, job.kernels, ZERO, shared_runs, ONE, ONE, ZERO)
+        found.total, found.first_bad_example = 0.0, -1 if finite(v, ZERO, uniform) else 0
         fill(g, ZERO, uniform, 0.0)
-    if job.parts & PASSES:
-        _run_passes(job, main)
-    if job.parts & END:
-        if seed != 0.0:
-            _run(job, job.back_kernels, job.shared_runs - 1, BACK, BACK, ONE, ZERO, ANY_TURN)
-        main.values_finite, main.grads_finite = main.first_bad_example < 0, finite(g, ZERO, uniform)
-    return main.values_finite and main.grads_finite
-
-
-@numba.njit(**DEVICE_ONLY)
-def _run_passes(job, main):
-    """All passes over the rows, or those that this thread takes."""
-    v, g, results = floats(job.numbers), floats(job.gradients), floats(job.results)
-    outputs, columns = integers(job.outputs), integers(job.columns)
-    uniform, stride, examples, seed = job.uniform, job.stride, job.examples, job.seed
-    shared_runs, runs, end = job.shared_runs, job.runs, job.first_row + job.rows * job.stride
     passes = (examples + stride - 1) // stride  # all of about the same width
     most = ((examples + passes - 1) // passes + 7) // 8 * 8
-    this = _next_pass(job, BACK)
-    while this * most < examples:
-        begin, row = this * most, job.first_row
-        width = min(most, examples - begin)
+    this, end = 0 if job.parts & PASSES else examples, first_row + job.rows * stride
+    while True:
+        if turns != 0:
+            this = fetch_and_add(turns + 8 * (runs + 1), ONE)
+        begin = this * most
+        if begin >= examples:
+            break
+        width, row = min(most, examples - begin), first_row
         lanes = (width + 7) // 8 * 8  # those left over repeat the last example, and get no gradient
         for k in range(job.column_count):
             address, step = columns[2 * k], columns[2 * k + 1]
@@ -326,28 +290,39 @@ def _run_passes(job, main):
             for _ in range(step):
                 fill(v, row + width, row + lanes, v[row + width - 1])
                 row += stride
-        _run(job, job.kernels, shared_runs, runs, ONE, lanes, uniform, ANY_TURN)
-        is_finite = finite(v, row, end)
+        _run(job, job.kernels, shared_runs, runs, ONE, lanes, uniform)
         if job.results != 0:
             for k in range(job.output_count):
                 for lane in range(width):
                     results[k * examples + begin + lane] = v[outputs[k] + lane]
-        _await_turn(job, runs, this)
-        if main.first_bad_example < 0 and not is_finite:
+        while turns != 0 and load_acquire(turns + 8 * runs) != this:
+            pass
+        if found.first_bad_example < 0 and not finite(v, row, end):
             for lane in range(width):
                 for place in range(row, end, stride):
-                    if main.first_bad_example < 0 and v[place + lane] - v[place + lane] != 0.0:
-                        main.first_bad_example = begin + lane
-        total = main.total
+                    if found.first_bad_example < 0 and v[place + lane] - v[place + lane] != 0.0:
+                        found.first_bad_example = begin + lane
+        total = found.total
         for lane in range(width):
             total += v[outputs[0] + lane]
-        main.total = total
-        _pass_turn(job, runs, this)
+        found.total = total
+        if turns != 0:
+            store_release(turns + 8 * runs, this + 1)
         if seed != 0.0:
-            fill(g, job.first_row + job.input_rows * stride, end, 0.0)  # nobody reads those of the inputs
+            fill(g, first_row + job.input_rows * stride, end, 0.0)  # nobody reads those of the inputs
             fill(g, outputs[0], outputs[0] + width, seed)
-            _run(job, job.back_kernels, runs - 1, shared_runs - 1, BACK, lanes, uniform, this)
-        this = _next_pass(job, this)
+            for i in range(runs - 1, shared_runs - 1, BACK):
+                while turns != 0 and load_acquire(turns + 8 * i) != this:
+                    pass
+                _run(job, job.back_kernels, i, i + 1, ONE, lanes, uniform)
+                if turns != 0:
+                    store_release(turns + 8 * i, this + 1)
+        this += 1
+    if job.parts & END:
+        if seed != 0.0:
+            _run(job, job.back_kernels, shared_runs - 1, BACK, BACK, ONE, ZERO)
+        found.values_finite, found.grads_finite = found.first_bad_example < 0, finite(g, ZERO, uniform)
+    return found.values_finite and found.grads_finite
 
 
 @numba.njit(fastmath={"reassoc", "contract"}, **DEVICE_ONLY)

@@ -128,11 +128,12 @@ def test_after_an_interrupt_no_thread_is_at_work_and_a_step_is_right(monkeypatch
     driver, calls, ended = batched.call_driver, [], threading.Event()
 
     def interrupted(*given):
-        calls.append(threading.current_thread())
-        if calls[-1] is threading.main_thread() and calls.count(calls[-1]) == 2:  # while the other one is at work
+        here = threading.current_thread()
+        calls.append(here)
+        if here is threading.main_thread() and calls.count(here) == 2:  # while the other one is at work
             raise KeyboardInterrupt
         done = driver(*given)
-        if calls[-1] is not threading.main_thread():
+        if here is not threading.main_thread():
             ended.set()
         return done
 
