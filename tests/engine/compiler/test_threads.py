@@ -111,13 +111,8 @@ def test_the_first_example_that_goes_bad_is_the_one_that_is_told():
         compiled.mean(xs)
     xs[11], xs[13], xs[57], xs[88] = 800.0, 900.0, 1000.0, 1100.0
     engine.set_num_threads(3)
-    with pytest.warns(RuntimeWarning, match="exp") as told:
-        value = compiled.mean(xs)
-    engine.set_num_threads(1)
-    with pytest.warns(RuntimeWarning, match="exp") as alone:
-        compiled.mean(xs)
-    assert value.data == float("inf")
-    assert [str(each.message) for each in told] == [str(each.message) for each in alone]
+    with pytest.warns(RuntimeWarning, match=r"800\.0.* gave inf"):
+        assert compiled.mean(xs).data == float("inf")
 
 
 def test_after_an_interrupt_no_thread_is_at_work_and_a_step_is_right(monkeypatch):
@@ -170,12 +165,11 @@ def test_programs_that_run_at_the_same_time_do_not_disturb_each_other():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own(shared):
+def test_a_forked_process_has_threads_of_its_own():
     alone = bits(2, training)
     child = os.fork()
     if child == 0:
-        shared.clear()
-        os._exit(0 if training() == alone and shared else 1)
+        os._exit(0 if training() == alone and threading.active_count() == 2 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
