@@ -124,10 +124,10 @@ class Job(ctypes.Structure):
 
     def make_room(self, size: int) -> None:
         """Have so many numbers, and as many gradients; the first of them stay what they are."""
-        before, self.v, self.g = self.v, _aligned_zeros(size), _aligned_zeros(size)
+        first: int = self.first_parameter
+        before, self.v, self.g = self.v, _aligned_zeros(size, first), _aligned_zeros(size, first)
         self.v[: len(before)] = before
         self.numbers, self.gradients = self.v.ctypes.data, self.g.ctypes.data
-        first: int = self.first_parameter
         self.memory: Any = self.v.data
         self.by_inputs: Any = self.g[:first].data
         self.by_parameters: Any = self.g[first : first + self.parameter_count]
@@ -180,10 +180,10 @@ _POINTER_OFFSET = object.__basicsize__
 _FLOAT = np.dtype(float)
 
 
-def _aligned_zeros(size: int) -> Any:
-    """An array that begins at a cache line."""
+def _aligned_zeros(size: int, first: int) -> Any:
+    """An array whose parameters, from the first on, begin at a cache line."""
     numbers = np.zeros(size + 8)
-    skipped = -numbers.ctypes.data // 8 % 8
+    skipped = (-numbers.ctypes.data // 8 - first) % 8
     return numbers[skipped : skipped + size]
 
 

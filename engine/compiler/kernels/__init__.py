@@ -7,5 +7,6 @@ To be read in this order:
     simd.py         vectors of floats
     memory.py       what is at an address, and loops over it
     nary.py         the rules with any number of operands, written as loops
-    layer.py        all dots of a layer as one
+    dots.py         dots of one example, and the same layer at several places
+    layer.py        all dots of a layer as one, in lanes
 """

@@ -16,17 +16,8 @@ import numpy as np
 from engine import ieee, nary_rules
 from engine.compiler.kernels.codegen import to_numba, zero_absorbs
 from engine.compiler.kernels.disk_cache import DEVICE_ONLY
+from engine.compiler.kernels.dots import contiguous_dot, contiguous_dot_back, matrix_product, matrix_product_back
 from engine.compiler.kernels.layer import layer, layer_back
-from engine.compiler.kernels.simd import (
-    add,
-    fused_multiply_add,
-    load4,
-    multiply,
-    pack4,
-    splat4,
-    store,
-    transpose4,
-)
 
 exp_difference = to_numba(ieee.exp_difference).code
 
@@ -152,71 +143,6 @@ def dot_back(operands, repeats, count, width, uniform, v, g):
         else:
             for lane in range(width):
                 g[bias + lane] += g[z + lane]
-
-
-# contiguous dot: a run of dots of one example, whose weights, inputs and results are each contiguous. Operands of each
-# dot: the result, n, the first weight, the first input, and optionally a bias. Four dots of equal length are computed
-# at once, one in each SIMD lane, so that the terms of each are still added in order.
-
-
-def contiguous_dot(operands, repeats, count, width, uniform, v, g):
-    a, end = 0, repeats * count
-    while a < end:
-        b, c, d = a + count, a + 2 * count, a + 3 * count
-        n = np.int64(operands[a + 1])
-        if d < end and n == operands[b + 1] and n == operands[c + 1] and n == operands[d + 1]:
-            z = pack4(
-                _bias(operands, a, count, v), _bias(operands, b, count, v),
-                _bias(operands, c, count, v), _bias(operands, d, count, v),
-            )  # fmt: skip
-            wa, wb, wc, wd = operands[a + 2], operands[b + 2], operands[c + 2], operands[d + 2]
-            xa, xb, xc, xd = operands[a + 3], operands[b + 3], operands[c + 3], operands[d + 3]
-            for k in range(0, n - 3, 4):
-                p, q = multiply(load4(v, wa + k), load4(v, xa + k)), multiply(load4(v, wb + k), load4(v, xb + k))
-                r, s = multiply(load4(v, wc + k), load4(v, xc + k)), multiply(load4(v, wd + k), load4(v, xd + k))
-                p, q, r, s = transpose4(p, q, r, s)
-                z = add(add(add(add(z, p), q), r), s)
-            store(v, operands[a], z)
-            if n % 4:
-                for first in (a, b, c, d):
-                    _add_terms(operands, first, n - n % 4, n, v)
-            a = d + count
-        else:
-            v[operands[a]] = _bias(operands, a, count, v)
-            _add_terms(operands, a, 0, n, v)
-            a += count
-
-
-@numba.njit(**DEVICE_ONLY)
-def _add_terms(operands, first, begin, end, v):
-    """Add the terms from `begin` to `end` to the result of a dot."""
-    z, w, x = v[operands[first]], operands[first + 2], operands[first + 3]
-    for k in range(begin, end):
-        z += v[w + k] * v[x + k]
-    v[operands[first]] = z
-
-
-@numba.njit(**DEVICE_ONLY)
-def _bias(operands, first, count, v):
-    """The initial value of a dot: its bias, or 0."""
-    return v[operands[first + 4]] if count == 5 else 0.0
-
-
-def contiguous_dot_back(operands, repeats, count, width, uniform, v, g):
-    for first in range((repeats - 1) * count, -1, -count):
-        upstream = g[operands[first]]
-        if upstream != 0.0:
-            n, w, x = np.int64(operands[first + 1]), np.int64(operands[first + 2]), np.int64(operands[first + 3])
-            upstreams = splat4(upstream)
-            whole = n - n % 4 if math.isfinite(upstream) else 0  # how many are done four at a time
-            for k in range(0, whole, 4):
-                store(g, w + k, fused_multiply_add(load4(g, w + k), upstreams, load4(v, x + k)))
-                store(g, x + k, fused_multiply_add(load4(g, x + k), upstreams, load4(v, w + k)))
-            for k in range(whole, n):
-                g[w + k] += zero_absorbs(upstream, v[x + k])
-                g[x + k] += zero_absorbs(upstream, v[w + k])
-            if count == 5:
-                g[operands[first + 4]] += upstream
 
 
 # sum and mean. Operands: the result, and the numbers.
@@ -450,4 +376,5 @@ NARY_KERNELS = {
     "broadcast": (broadcast, broadcast_back),
     "layer": (layer, layer_back),
     "contiguous dot": (contiguous_dot, contiguous_dot_back),
+    "matrix product": (matrix_product, matrix_product_back),
 }

@@ -150,6 +150,18 @@ def pack4(typing, a, b, c, d):
 
 
 @intrinsic
+def joined(typing, xs, ys):
+    """One vector of the numbers of two."""
+    kind = Vector(2 * xs.size)
+
+    def generate(context, builder, signature, arguments):
+        places = ir.Constant(ir.VectorType(ir.IntType(32), kind.size), [*range(kind.size)])
+        return builder.shuffle_vector(*arguments, places)
+
+    return kind(xs, xs), generate
+
+
+@intrinsic
 def horizontal_sum(typing, numbers):
     """The sum of the numbers of a vector, in any order."""
 

@@ -1,5 +1,6 @@
 """The order in which instructions are run: each once, after what it needs, beside its like; and what comes of it."""
 
+import math
 import random
 from collections import Counter
 
@@ -20,7 +21,7 @@ pytest.importorskip("numba", reason="without numba there is no machine code")
 
 from engine.compiler.buffers import Binding  # noqa: E402
 from engine.compiler.kernels.nary import NARY_KERNELS  # noqa: E402
-from engine.compiler.scalar import ScalarProgram, scheduled  # noqa: E402
+from engine.compiler.scalar import ScalarProgram, gap, scheduled  # noqa: E402
 
 numbers = st.floats(-2, 2)
 
@@ -44,7 +45,7 @@ def runs_of(tape):
             given = integers[at : at + count]
             assert len(given) == count
             at += count
-            if code == len(tape.operations):
+            if code >= len(tape.operations):
                 result, n, w, x, *bias = given
                 instructions.append(([*range(w, w + n), *range(x, x + n), *bias], [result], []))
             elif isinstance(tape.operations[code][0], str):
@@ -52,16 +53,38 @@ def runs_of(tape):
                 instructions.append((given[1 : n + 1], given[n + 2 :: 2], given[n + 1 :: 2]))
             else:
                 instructions.append((given[1:], given[:1], []))
-        rows = code == len(tape.operations)
+        rows = code >= len(tape.operations)
+        if code == len(tape.operations) + 1:
+            assert_matrix_product([operands for operands, _, _ in instructions])
         runs.append(((dot_rule, None) if rows else tape.operations[code], rows, instructions))
     assert at == len(integers), "nothing stands behind the last run"
     return runs
 
 
+def assert_matrix_product(dots):
+    """The same rows, eight at least, with one input after another."""
+    n = len(dots[0]) // 2
+    rows = next(i for i, each in enumerate(dots) if each[n : 2 * n] != dots[0][n : 2 * n])
+    assert rows >= 8
+    for i, each in enumerate(dots):
+        assert len(each) == len(dots[0])
+        assert each[n : 2 * n] == dots[i - i % rows][n : 2 * n]
+        assert each[:n] + each[2 * n :] == dots[i % rows][:n] + dots[i % rows][2 * n :]
+    assert len(dots) % rows == 0
+
+
+def products_of(tape):
+    """How many matrix products a schedule has."""
+    integers, begins, _ = scheduled(tape)
+    return sum(integers[begins] == len(tape.operations) + 1)
+
+
 def check(tape):
     """Hold a schedule to all that is promised of it; gives its runs."""
     runs, place = runs_of(tape), scheduled(tape)[2].tolist()
-    assert sorted(place) == list(range(tape.size)), "every result has a place of its own"
+    free = range(tape.leaves + gap(tape), tape.size + gap(tape))
+    assert sorted(place[tape.leaves :]) == [*free], "every result has a place of its own"
+    assert (free.start - tape.inputs) % 8 == 0, "the first one begins at a cache line, as the parameters do"
     assert place[: tape.leaves] == list(range(tape.leaves)), "leaves keep theirs"
     known = set(range(tape.leaves))
     found = Counter()
@@ -82,7 +105,7 @@ def check(tape):
         (what, tuple(place[slot] for slot in operands), tuple(place[slot] for slot in results), tuple(indices))
         for what, operands, results, indices in tape
     ), "every instruction is there once"
-    assert known == set(range(tape.size))
+    assert known == {*range(tape.leaves), *free}
     return runs
 
 
@@ -304,3 +327,88 @@ def test_zero_absorbs_in_a_dot_whose_upstream_is_infinite():
     tape, *_ = taped(lambda x: dot([w, u], [x, x]).sqrt(), 0.0)  # the same input twice is not contiguous
     _, by_inputs, by_parameters, *_ = ScalarProgram(tape).run([0.0], Binding(tape.parameters), True)
     assert (by_inputs, by_parameters.tolist()) == ([float("inf")], [0.0, 0.0])
+
+
+# A layer that is used at several places is a matrix product.
+
+
+def used_at(places, rows, n, bias, overlapping=False):
+    """A tape of a layer at several places, whose outputs are its dots, and of their cosines, each by another factor."""
+    draw = random.Random(f"{places} {rows} {n}")
+
+    def parameters(count):
+        return [Value(draw.uniform(-1, 1), role="parameter") for _ in range(count)]
+
+    if overlapping:
+        long = parameters(rows + n)
+        matrix = [long[j : j + n] for j in range(rows)]
+    else:
+        matrix = [parameters(n) for _ in range(rows)]
+    biases = parameters(rows) if bias else [None] * rows
+
+    def outputs(*xs):
+        dots = [dot(w, xs[i * n : i * n + n], b) for i in range(places) for w, b in zip(matrix, biases)]
+        return [dot([Value(i + 1.0, role="constant") for i in range(len(dots))], [z.cos() for z in dots]), *dots]
+
+    return taped(outputs, *[draw.uniform(-1, 1) for _ in range(places * n)])
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("places", "rows"), [(2, 8), (3, 9), (9, 16), (4, 23)])
+@pytest.mark.parametrize("n", [2, 3, 4, 7, 16, 17, 35])
+def test_a_layer_used_at_several_places_gives_the_bits_of_the_plain_dots(places, rows, n, bias):
+    tape, leaves, outputs = used_at(places, rows, n, bias)
+    check(tape)
+    assert products_of(tape) == 1
+    check_numbers(tape, leaves, outputs)
+    found, *_ = ScalarProgram(tape).run([leaf.data for leaf in leaves], Binding(tape.parameters), True)
+    assert found[1:] == [output.data for output in outputs[1:]]
+
+
+def test_the_rows_of_a_matrix_may_overlap():
+    tape, leaves, outputs = used_at(5, 12, 18, False, overlapping=True)
+    assert products_of(tape) == 1
+    check_numbers(tape, leaves, outputs)
+
+
+def test_what_is_no_matrix_product_is_told_from_one():
+    ws = [[Value(0.1 * i + j, role="parameter") for i in range(4)] for j in range(9)]
+    once = taped(lambda *xs: [dot(w, xs) for w in ws], *range(4))[0]
+    few_rows = taped(lambda *xs: [dot(w, xs[i : i + 4]) for i in (0, 4) for w in ws[:7]], *range(8))[0]
+    other_rows = taped(lambda *xs: [dot(w, xs[:4]) for w in ws] + [dot(w, xs[4:]) for w in ws[::-1]], *range(8))[0]
+    a_row_less = taped(lambda *xs: [dot(w, xs[:4]) for w in ws] + [dot(w, xs[4:]) for w in ws[:8]], *range(8))[0]
+    other_bias = taped(lambda *xs: [dot(w, xs[i : i + 4], ws[i][0]) for i in (0, 4) for w in ws], *range(8))[0]
+    for tape in (once, few_rows, other_rows, a_row_less, other_bias):
+        check(tape)
+        assert products_of(tape) == 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("where", ["weight", "input", "slope"])
+@pytest.mark.parametrize("awkward", [math.inf, -math.inf, math.nan, 1e308, 0.0])
+def test_a_zero_absorbs_what_is_not_finite_in_a_matrix_product_too(awkward, where):
+    draw = random.Random(0)
+    ws = [[Value(draw.uniform(-1, 1), role="parameter") for _ in range(5)] for _ in range(8)]
+    slopes = [Value(draw.choice([0.0, 0.0, 1.0, -2.0]), role="parameter") for _ in range(16)]
+    xs = [draw.choice([0.0, 1.0, draw.uniform(-1, 1)]) for _ in range(10)]
+    if where == "weight":
+        ws[3][2].data = awkward
+    elif where == "input":
+        xs[7] = awkward
+    else:
+        slopes[9].data = awkward
+
+    def f(xs):
+        dots = [dot(w, xs[i : i + 5]) for i in (0, 5) for w in ws]
+        return dot(slopes, [z.relu() for z in dots])
+
+    leaves = [Value(x) for x in xs]
+    parameters = [*(p for row in ws for p in row), *slopes]
+    plain = f(leaves)
+    expected = [plain.data, *gradients(plain, [*leaves, *parameters])]
+    tape = Tape([(f"x{i}", leaf) for i, leaf in enumerate(leaves)], [plain])
+    assert products_of(tape) == 1
+    (data,), by_inputs, by_parameters, *_ = ScalarProgram(tape).run(xs, Binding(tape.parameters), True)
+    slots = dict(zip(tape.parameters, by_parameters))
+    found = [data, *by_inputs, *[slots[p] for p in parameters]]
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-300, nan_ok=True)
