@@ -116,10 +116,11 @@ class ParameterBuffer:
             both = np.zeros((2, len(self.values)))
             (self.data, self.grad), begin = both, both.ctypes.data
             self.addresses = {p: begin + 8 * i for i, p in enumerate(self.values)}
+        gradients = [p.grad for p in self.values]
         self.data[:] = [p._data for p in self.values]
-        self.grad[:] = [p.grad or 0.0 for p in self.values]
+        self.grad[:] = [gradient or 0.0 for gradient in gradients]
         self.version, self.latest = 0, max([p._version for p in self.values], default=0)
-        self.without_grad = {p for p in self.values if not p.has_grad}
+        self.without_grad = {p for p, gradient in zip(self.values, gradients) if gradient is UNSET or gradient is None}
         epoch += 1
         try:
             _set_all(_class, self.values, repeat(BufferedValue))  # first: from then on other threads wait for the lock
@@ -205,7 +206,7 @@ class Binding:
                 return True
             if plain := [value for value in self.values if type(value) is Leaf]:
                 ParameterBuffer(plain).adopt()
-        owners = [buffer_of(value) for value in self.values]
+        owners = [*map(_data.__get__, self.values)]
         buffers = tuple(dict.fromkeys(owners))
         if buffers != self.buffers:
             import numpy as np
