@@ -62,12 +62,13 @@ class Objective:
 
     def minimize(self, optimizer: Optimizer, *batch: Any, clip: float | None = None) -> float:
         """An optimizer step, as one call of machine code where possible; returns the loss before the step."""
+        options = {} if clip is None else {"clip": clip}  # an optimizer of a user's own may know none
         if isinstance(getattr(self._strategy, "__self__", self._strategy), Compiled):
             try:
-                return optimizer.minimize(self._strategy, *batch, clip=clip)
+                return optimizer.minimize(self._strategy, *batch, **options)
             except (TraceError, TypeError):  # raised again below, or answered by running in plain Python
                 pass
-        return optimizer.minimize(self, *batch, clip=clip)
+        return optimizer.minimize(self, *batch, **options)
 
     def _plain(self, *batch: Any) -> Value:
         *inputs, ys = map(listed, batch)

@@ -468,6 +468,24 @@ def recited(numbers, epochs=None, **options):
     return model, history
 
 
+class Counted(SGD):
+    """An optimizer whose own `minimize` knows no `clip`."""
+
+    def minimize(self, function, *args):
+        self.calls = getattr(self, "calls", 0) + 1
+        return super().minimize(function, *args)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_optimizers_own_minimize_is_asked_for_no_more_than_it_must(compiled):
+    model = Sequential(Linear(1, 1))
+    optimizer = Counted(model.parameters(), lr=0.1)
+    fit(model, ([[1.0], [2.0]], [[2.0], [4.0]]), mse_loss, optimizer, 5, compiled=compiled, progress=False)
+    assert optimizer.calls >= 5
+    with pytest.raises(TypeError, match="clip"):
+        fit(model, ([[1.0], [2.0]], [[2.0], [4.0]]), mse_loss, optimizer, 1, clip=1.0, progress=False)
+
+
 def test_early_stopping_gives_back_the_best_weights():
     model, history = recited([3.0, 1.0, 2.0, 2.0, 2.0, 0.5], early_stopping=3)
     assert history.validation_loss == [9.0, 1.0, 4.0, 4.0, 4.0]
