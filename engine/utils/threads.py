@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from threading import Condition
 from typing import TYPE_CHECKING, Any
 
 from engine.utils.arguments import check_count
@@ -44,21 +45,37 @@ def get_num_threads() -> int:
 @contextmanager
 def running(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[None]:
     """A block while which other threads may call a function, once with each of these arguments; after it none does."""
-    from concurrent.futures import wait
+    condition, at_work, is_over = Condition(), 0, False
 
-    started: list[Any] = []
+    def work(arguments: tuple[Any, ...]) -> None:
+        nonlocal at_work
+        with condition:
+            if is_over:
+                return
+            at_work += 1
+        try:
+            function(*arguments)
+        finally:
+            with condition:
+                at_work -= 1
+                condition.notify_all()
+
+    def finish() -> None:
+        nonlocal is_over
+        with condition:
+            is_over = True
+            condition.wait_for(lambda: not at_work)
+
     try:
         with suppress(RuntimeError):  # no thread can be started: at the end of the process, or in a browser
-            pool = _pool(len(calls))
             for arguments in calls:
-                started.append(pool.submit(function, *arguments))
+                _pool(len(calls)).submit(work, arguments)
         yield
     finally:
-        busy = [future for future in started if not future.cancel()]
         try:
-            wait(busy)
+            finish()
         finally:
-            wait(busy)  # once more if that was interrupted: they are at work on what would be used again
+            finish()  # once more if that was interrupted: what they are at work on would be used again
 
 
 @lru_cache(1)

@@ -39,10 +39,7 @@ def contiguous_dot(operands, repeats, count, width, uniform, v, g):
         b, c, d = a + count, a + 2 * count, a + 3 * count
         n = np.int64(operands[a + 1])
         if d < end and n == operands[b + 1] and n == operands[c + 1] and n == operands[d + 1]:
-            z = pack4(
-                _bias(operands, a, count, v), _bias(operands, b, count, v),
-                _bias(operands, c, count, v), _bias(operands, d, count, v),
-            )  # fmt: skip
+            z = _biases(operands, a, count, v)
             wa, wb, wc, wd = operands[a + 2], operands[b + 2], operands[c + 2], operands[d + 2]
             xa, xb, xc, xd = operands[a + 3], operands[b + 3], operands[c + 3], operands[d + 3]
             for k in range(0, n - 3, 4):
@@ -74,6 +71,16 @@ def _add_terms(operands, first, begin, end, v):
 def _bias(operands, first, count, v):
     """The initial value of a dot: its bias, or 0."""
     return v[operands[first + 4]] if count == 5 else 0.0
+
+
+@numba.njit(**DEVICE_ONLY)
+def _biases(operands, first, count, v):
+    """Those of four dots."""
+    b, c, d = first + count, first + 2 * count, first + 3 * count
+    return pack4(
+        _bias(operands, first, count, v), _bias(operands, b, count, v),
+        _bias(operands, c, count, v), _bias(operands, d, count, v),
+    )  # fmt: skip
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -115,16 +122,9 @@ def matrix_product(operands, repeats, count, width, uniform, v, g):
     m, n, z = rows_of_matrix(operands, repeats, count), np.int64(operands[1]), np.int64(operands[0])
     for j in range(0, m - 7, 8):  # rows, one in each lane
         a, c = j * count, (j + 4) * count
-        upper = pack4(
-            _bias(operands, a, count, v), _bias(operands, a + count, count, v),
-            _bias(operands, a + 2 * count, count, v), _bias(operands, a + 3 * count, count, v),
-        )  # fmt: skip
-        lower = pack4(
-            _bias(operands, c, count, v), _bias(operands, c + count, count, v),
-            _bias(operands, c + 2 * count, count, v), _bias(operands, c + 3 * count, count, v),
-        )  # fmt: skip
+        biases = joined(_biases(operands, a, count, v), _biases(operands, c, count, v))
         for i in range(0, repeats, m):
-            store(v, z + i + j, joined(upper, lower))
+            store(v, z + i + j, biases)
         for k in range(0, n - 3, 4):
             a0, a1, a2, a3 = _columns(operands, a, count, k, v)
             c0, c1, c2, c3 = _columns(operands, c, count, k, v)
