@@ -72,6 +72,7 @@ async def get_transformed_code(arguments):
     return "await __import__('piplite').install()"
 """
 STAND_INS = {
+    "IPython/terminal/embed.py": "embed = None",  # IPython in a terminal, which would bring 140 modules along
     "piplite/__init__.py": NO_INSTALLING,
     "piplite/cli.py": "from piplite import get_transformed_code",
     "piplite/piplite.py": "",

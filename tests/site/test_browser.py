@@ -52,6 +52,10 @@ ADVICE = re.compile(r"^.*runs in plain Python here; in a browser there is no mac
 NUMBER = re.compile(r"[-−]?\d+\.?\d*(?:e[-+]?\d+)?")
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # of 5, which is what it has, a busy machine makes browsers wait for a minute
+
+
 class Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -75,7 +79,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder):
     """Where the lessons are served."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    server = Server(("127.0.0.1", 0), partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
