@@ -73,6 +73,7 @@ async def get_transformed_code(arguments):
 """
 STAND_INS = {
     "IPython/terminal/embed.py": "embed = None",  # IPython in a terminal, which would bring 140 modules along
+    "jedi/third_party/typeshed/third_party/none": "",  # without this folder, jedi completes nothing
     "piplite/__init__.py": NO_INSTALLING,
     "piplite/cli.py": "from piplite import get_transformed_code",
     "piplite/piplite.py": "",
@@ -166,7 +167,7 @@ def distribution(to: Path, packages: Path, options: argparse.Namespace) -> None:
     if not (packages / "matplotlib").exists():
         stand_ins |= {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS}
     for name, text in stand_ins.items():
-        (packages / name).parent.mkdir(exist_ok=True)
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
         (packages / name).write_text(text, encoding="utf-8")
     fonts = packages / "matplotlib" / "font_manager.py"  # which would warn in a lesson that it looks for fonts
     if fonts.exists():

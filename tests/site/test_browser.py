@@ -45,6 +45,11 @@ HAND_IN = """async (notebook) => {
   await contents.save("handed_in/Ada.ipynb", { type: "notebook", format: "json", content: notebook });
 }"""
 READ = "async (path) => (await window.jupyterapp.serviceManager.contents.get(path, { content: true })).content"
+COMPLETED = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  await kernel.requestExecute({ code: "from engine import Value" }).done;
+  return (await kernel.requestComplete({ code, cursor_pos: code.length })).content.matches;
+}"""
 # What differs from run to run, or from machine to machine: times, and advice on numba.
 CHANGES = re.compile(r"process_time|perf_counter|Timer|Profile|numba|getsizeof|tracemalloc")
 # What only a browser says, and the line that it is said of.
@@ -193,6 +198,13 @@ def test_every_cell_runs_in_chromium_and_shows_what_python_shows(browser, addres
             assert close(text(cell), text(expected)), source
     assert "font cache" not in "".join(map(text, cells))
     context.close()
+
+
+def test_the_tab_key_completes_names(browser, address):
+    page = opened(browser.new_page(), address, "lessons/01_slopes_and_the_chain_rule.ipynb")
+    assert "relu" in page.evaluate(COMPLETED, "Value.re")
+    assert "mean" in page.evaluate(COMPLETED, "import statistics\nstatistics.me")
+    page.context.close()
 
 
 def test_a_teacher_makes_worksheets_and_marks_what_was_handed_in(browser, address):
