@@ -322,6 +322,7 @@ def jupyterlite(work: Path, to: Path) -> None:
     lite = ["--lite-dir", work, "--contents", contents, "--output-dir", to.resolve()]
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
+    shutil.rmtree(to / "doc")  # old addresses of JupyterLite, which nothing leads to
     shutil.move(work / "pyodide", to / "static" / "pyodide")
     for path in (to / "build").iterdir():
         old = path.name.startswith("fa-") and path.suffix != ".woff2"  # icons, for browsers of another age
