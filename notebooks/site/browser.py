@@ -173,14 +173,14 @@ def distribution(to: Path, packages: Path, options: argparse.Namespace) -> None:
     if fonts.exists():
         text = fonts.read_text(encoding="utf-8")
         fonts.write_text(re.sub(r"_log.warning\((\s*'Matplotlib is building)", r"_log.info(\1", text), encoding="utf-8")
-    python = "".join(lock["info"]["python"].split(".")[:2])
+    major, minor = lock["info"]["python"].split(".")[:2]
     standard = packages.with_name("standard")
     shutil.unpack_archive(pyodide / "python_stdlib.zip", standard)
-    byte_code(pyodide, standard, f"/lib/python{python}.zip")
+    byte_code(pyodide, standard, f"/lib/python{major}{minor}.zip")
     with zipfile.ZipFile(to / "python_stdlib.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(standard.rglob("*")):
             archive.write(path, path.relative_to(standard))
-    byte_code(pyodide, packages, f"/lib/python{python[0]}.{python[1:]}/site-packages")
+    byte_code(pyodide, packages, f"/lib/python{major}.{minor}/site-packages")
     (to / "packages.bin").write_bytes(archived(packages))  # were it called .tar.gz, some servers would have it unpacked
     nothing_more = json.dumps({"info": lock["info"], "packages": {}})
     (to / "pyodide-lock.json").write_text(nothing_more, encoding="utf-8")
@@ -255,7 +255,8 @@ def fetch_compiled() -> Path:
 
 def extract(wheel: Path, to: Path) -> None:
     """Extract a wheel, without what no lesson needs of it, and of what it says of itself only its name and version."""
-    unused = re.compile(LEFT_OUT.get(key(wheel.name.partition("-")[0]), "$") + r"|[^/]*\.dist-info/(?!METADATA$)")
+    package = key(wheel.name.partition("-")[0])
+    unused = re.compile(r"[^/]*\.(data/|dist-info/(?!METADATA$))|" + LEFT_OUT.get(package, "$"))
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(to, [name for name in archive.namelist() if not unused.match(name)])
 
