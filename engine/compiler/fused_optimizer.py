@@ -21,6 +21,7 @@ from engine.compiler.tape import Tape
 from engine.compiler.trace import Specialization
 from engine.modes import NORMAL, mode
 from engine.rules import Rule
+from engine.utils import threads
 from engine.value import Value
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ class FusedOptimizer:
     ) -> float | None:
         """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile."""
         version = versions.current
-        if not program.execute(job):
+        alone = threads.count == 1  # then the call of `execute`, which a small step would feel, is saved
+        if not (kernel.call_driver(program.address, job.address) if alone else program.execute(job)):
             return None  # some numbers are not finite
         number: float = job.total * seed
         if not isfinite(number):

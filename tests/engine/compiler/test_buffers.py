@@ -24,8 +24,6 @@ from viz import draw_dot
 
 pytest.importorskip("numba", reason="without numba nothing is in a buffer")
 
-from engine.compiler.scalar import ScalarProgram
-
 
 def parameters(*numbers):
     return [Value(x, f"p{i}", role="parameter") for i, x in enumerate(numbers)]
@@ -986,17 +984,18 @@ def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeyp
     product, optimizer = compile(lambda x: (x * p - q) ** 2), SGD([p, q], lr=0.01)
     for _ in range(5):
         optimizer.minimize(product, 1.0)
-    execute, seen = ScalarProgram.execute, []
+    kernel, seen = optimizer._fused._kernel, []
+    call = kernel.call_driver
 
-    def looking(program, job):
-        found = execute(program, job)
+    def looking(driver, argument):
+        found = call(driver, argument)
         if not seen:
             seen.append(threading.Thread(target=lambda: seen.append(p.data)))
             seen[0].start()
             seen[0].join()
         return found
 
-    monkeypatch.setattr(ScalarProgram, "execute", looking)
+    monkeypatch.setattr(kernel, "call_driver", looking)
     a, b = 2.0, 3.0
     for _ in range(5):
         a, b = a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)
@@ -1018,16 +1017,17 @@ def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begi
         other.minimize(product, 1.0)
         slope = -2 * (a - b)
         b -= 0.25 * slope
-    execute, moved = ScalarProgram.execute, []
+    kernel, moved = optimizer._fused._kernel, []
+    call = kernel.call_driver
 
-    def meanwhile(program, job):
-        found = execute(program, job)
+    def meanwhile(driver, argument):
+        found = call(driver, argument)
         if not moved:
             moved.append(True)
             other.step()
         return found
 
-    monkeypatch.setattr(ScalarProgram, "execute", meanwhile)
+    monkeypatch.setattr(kernel, "call_driver", meanwhile)
     b -= 0.25 * slope
     assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
     assert moved
