@@ -55,7 +55,8 @@ site: $(VENV)/.site
 site-test: $(VENV)/.test $(VENV)/.site
 	$(PYTEST) -m "" tests/site
 
-# The package, as it would be published, in dist
+# The package, as it would be published, in dist. Its links lead to where git fetches the repository from; where that is
+# no public address, name one: CHALKGRAD_ADDRESS=https://... make dist
 dist: $(VENV)/.site
 	rm -rf dist
 	$(BIN)/python -m build
