@@ -1,8 +1,7 @@
 """Kernels for dots of one example: of weights, inputs and results that are each contiguous, a run of them at a time.
 
 Operands of each dot: the result, n, the first weight, the first input, and optionally a bias. The results of a run are
-contiguous, too, and none is an input of another. The terms of each dot are added in order, and rounded as in plain
-Python.
+contiguous, too, and none is an input of another. The terms of each dot are added in order, each sum rounded.
 """
 
 import math

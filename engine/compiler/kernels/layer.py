@@ -2,7 +2,7 @@
 
 Its weights are shared by all lanes. Four results or four inputs are computed at once, so that what is loaded is used
 four times; where they are no multiple of four, the last one is computed more than once and written once. The terms of
-each dot are added in order, and rounded as in plain Python.
+each dot are added in order, each sum rounded.
 
 Operands: m, the number of results; n, that of inputs; 1 for relu, else 0; 1 if somebody reads the gradients of the
 inputs; the check, a row that stays 0 unless a dot is not finite, which relu may hide; where among the gradients the
