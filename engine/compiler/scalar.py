@@ -33,8 +33,8 @@ class ScalarProgram(Program):
         self.address = driver(run_once).address
         self.integers, self.starts, place = scheduled(tape)
         operations = [*tape.operations, ("contiguous dot", 0), ("matrix product", 0)]  # the last two if they are used
-        most = max([len(tape.operations), *(1 + self.integers[self.starts]).tolist()])
-        self.kernels = KernelTable((what, n, False) for what, n in operations[:most])
+        used = max(len(tape.operations), 1 + int(self.integers[self.starts].max(initial=0)))
+        self.kernels = KernelTable((what, n, False) for what, n in operations[:used])
         self.outputs = place[tape.outputs].astype(np.int64)
         self._outputs = self.outputs.tolist()
         self._root, self._alone = self._outputs[0], len(self._outputs) == 1
