@@ -123,7 +123,7 @@ class Job(ctypes.Structure):
         self.parts = WHOLE
 
     def make_room(self, size: int) -> None:
-        """Have so many numbers, and as many gradients; the first of them stay what they are."""
+        """Have so many numbers, of which the first stay what they are, and as many gradients, which are 0."""
         first: int = self.first_parameter
         before, self.v, self.g = self.v, _aligned_zeros(size, first), _aligned_zeros(size, first)
         self.v[: len(before)] = before
