@@ -20,23 +20,22 @@ def topological_order(root: N) -> list[N]:
         node = stack.pop()
         if node is None:  # every operand of the node below it on the stack is in the order: the node is next
             order.append(stack.pop())
-        elif node not in seen:
+            continue
+        while node not in seen:  # down along first operands; the others wait on the stack
             seen.add(node)
             if node.rule is None:
                 order.append(node)
-                continue
-            stack += node, None
-            x, y = node._x, node._y  # the same as `stack += reversed(node.parents)`, in half the time
-            if y is not None:
-                if y not in seen:
-                    stack.append(y)
-                if x not in seen:
-                    stack.append(x)
-            elif type(x) is tuple:
-                if not seen.issuperset(x):
+                break
+            stack.append(node)
+            stack.append(None)
+            x, y = node._x, node._y
+            if type(x) is tuple:
+                if not seen.issuperset(x):  # of weights it often is
                     stack += filterfalse(seen.__contains__, reversed(x))
-            elif x not in seen:
-                stack.append(x)
+                break
+            if y is not None:
+                stack.append(y)
+            node = x
     return order
 
 
