@@ -29,7 +29,7 @@ def to_float(data: Any, holder: str = "a Value holds", each: str = _ONE_EACH) ->
     0.5
     """
     cls = type(data)
-    if cls is int or issubclass(cls, Real):
+    if cls is float or cls is int or issubclass(cls, Real):  # for Real alone an abstract class would be asked
         try:
             return float(data)
         except OverflowError:
