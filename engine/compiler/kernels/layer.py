@@ -1,8 +1,11 @@
 """The kernel of a layer: all dots over lanes that have the same inputs, and the relu that each may go through.
 
-Its weights are shared by all lanes. Four results or four inputs are computed at once, so that what is loaded is used
-four times; where they are no multiple of four, the last one is computed more than once and written once. The terms of
-each dot are added in order, each sum rounded.
+Its weights are shared by all lanes. Four results or four inputs are computed at once, in eight lanes, so that what is
+loaded is used four times; where they are no multiple of four, the last one is computed more than once and written once.
+The terms of each dot are added in order, each sum rounded.
+
+Eight, since a weight is then read from memory where it is multiplied. With sixteen it is loaded to a register before,
+and a layer took 1.4 times as long; on AVX2 as well, where registers run out.
 
 Operands: m, the number of results; n, that of inputs; 1 for relu, else 0; 1 if somebody reads the gradients of the
 inputs; the check, a row that stays 0 unless a dot is not finite, which relu may hide; where among the gradients the
@@ -33,7 +36,6 @@ from engine.compiler.kernels.simd import (
 
 RESULTS = np.int64(6)  # where the results begin
 
-load16, splat16 = vector(16)
 load8, splat8 = vector(8)
 
 
@@ -59,90 +61,96 @@ def _four(operands, first, i, count):
     )
 
 
-def _results(load, splat):
-    """A function that computes four results, from the j-th on, in the lanes of one vector."""
-
-    @numba.njit(**DEVICE_ONLY)
-    def results(operands, v, j, lane):
-        m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4]) + lane
-        inputs = RESULTS + 3 * m
-        w0, w1, w2, w3 = _four(operands, RESULTS + m, j, m)
-        b0, b1, b2, b3 = _four(operands, RESULTS + 2 * m, j, m)
-        s0, s1, s2, s3 = splat(v[b0]), splat(v[b1]), splat(v[b2]), splat(v[b3])
+@numba.njit(**DEVICE_ONLY)
+def _results(operands, v, j, width):
+    """Compute four results, from the j-th on."""
+    m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4])
+    inputs = RESULTS + 3 * m
+    z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
+    w0, w1, w2, w3 = _four(operands, RESULTS + m, j, m)
+    b0, b1, b2, b3 = _four(operands, RESULTS + 2 * m, j, m)
+    for lane in range(0, width, 8):
+        s0, s1, s2, s3 = splat8(v[b0]), splat8(v[b1]), splat8(v[b2]), splat8(v[b3])
         for k in range(n):
-            x = load(v, np.int64(operands[inputs + k]) + lane)
+            x = load8(v, np.int64(operands[inputs + k]) + lane)
             s0, s1 = multiply_add(s0, v[w0 + k], x), multiply_add(s1, v[w1 + k], x)
             s2, s3 = multiply_add(s2, v[w2 + k], x), multiply_add(s3, v[w3 + k], x)
-        bad = multiply_add(multiply_add(load(v, check), 0.0, s0), 0.0, s1)
-        store(v, check, multiply_add(multiply_add(bad, 0.0, s2), 0.0, s3))
+        bad = multiply_add(multiply_add(load8(v, check + lane), 0.0, s0), 0.0, s1)
+        store(v, check + lane, multiply_add(multiply_add(bad, 0.0, s2), 0.0, s3))
         if relu:
             s0, s1, s2, s3 = keep_positive(s0, s0), keep_positive(s1, s1), keep_positive(s2, s2), keep_positive(s3, s3)
-        z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
         store(v, z0 + lane, s0)
         store(v, z1 + lane, s1)
         store(v, z2 + lane, s2)
         store(v, z3 + lane, s3)
 
-    return results
 
-
-def _input_gradients(load, splat):
-    """A function that adds to the gradients of four inputs, from the k-th on, in the lanes of one vector."""
-
-    @numba.njit(**DEVICE_ONLY)
-    def input_gradients(operands, v, g, k, lane):
-        m, n = np.int64(operands[0]), np.int64(operands[1])
-        x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
-        k1, k2, k3 = min(k + 1, n - 1), min(k + 2, n - 1), min(k + 3, n - 1)
-        s0, s1, s2, s3 = load(g, x0 + lane), load(g, x1 + lane), load(g, x2 + lane), load(g, x3 + lane)
+@numba.njit(**DEVICE_ONLY)
+def _input_gradients(operands, v, g, k, width):
+    """Add to the gradients of four inputs, from the k-th on."""
+    m, n = np.int64(operands[0]), np.int64(operands[1])
+    x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
+    k1, k2, k3 = min(k + 1, n - 1), min(k + 2, n - 1), min(k + 3, n - 1)
+    for lane in range(0, width, 8):
+        s0, s1, s2, s3 = load8(g, x0 + lane), load8(g, x1 + lane), load8(g, x2 + lane), load8(g, x3 + lane)
         for j in range(m):
-            upstream = load(g, np.int64(operands[RESULTS + j]) + lane)
+            upstream = load8(g, np.int64(operands[RESULTS + j]) + lane)
             w = np.int64(operands[RESULTS + m + j])
-            s0 = fused_multiply_add(s0, splat(v[w + k]), upstream)
-            s1 = fused_multiply_add(s1, splat(v[w + k1]), upstream)
-            s2 = fused_multiply_add(s2, splat(v[w + k2]), upstream)
-            s3 = fused_multiply_add(s3, splat(v[w + k3]), upstream)
+            s0 = fused_multiply_add(s0, splat8(v[w + k]), upstream)
+            s1 = fused_multiply_add(s1, splat8(v[w + k1]), upstream)
+            s2 = fused_multiply_add(s2, splat8(v[w + k2]), upstream)
+            s3 = fused_multiply_add(s3, splat8(v[w + k3]), upstream)
         store(g, x0 + lane, s0)
         store(g, x1 + lane, s1)
         store(g, x2 + lane, s2)
         store(g, x3 + lane, s3)
 
-    return input_gradients
+
+@numba.njit(**DEVICE_ONLY)
+def _weight_gradients(operands, g, j, k, width):
+    """Add to the gradients of weights: those of four results, from the j-th on, by eight inputs, from the k-th on."""
+    m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5]) + k
+    z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
+    s0 = s1 = s2 = s3 = splat8(0.0)
+    step = row_size(n)
+    for lane in range(width):
+        xs = load8(g, turned + lane * step)
+        s0 = fused_multiply_add(s0, splat8(g[z0 + lane]), xs)
+        s1 = fused_multiply_add(s1, splat8(g[z1 + lane]), xs)
+        s2 = fused_multiply_add(s2, splat8(g[z2 + lane]), xs)
+        s3 = fused_multiply_add(s3, splat8(g[z3 + lane]), xs)
+    first, left = RESULTS + m + j, n - k
+    for i, s in enumerate((s0, s1, s2, s3)):
+        if j + i < m:
+            w = np.int64(operands[first + i]) + k
+            if left >= 8:
+                store(g, w, add(load8(g, w), s))
+            else:
+                for c in range(left):
+                    g[w + c] += element_of(s, c)
 
 
-results16, results8 = _results(load16, splat16), _results(load8, splat8)
-input_gradients16, input_gradients8 = _input_gradients(load16, splat16), _input_gradients(load8, splat8)
-
-
-def _weight_gradients(load, splat, size):
-    """A function that adds to the gradients of weights: those of four results, from the j-th on, by `size` inputs."""
-
-    @numba.njit(**DEVICE_ONLY)
-    def weight_gradients(operands, g, j, k, width):
-        m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5]) + k
-        z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
-        s0 = s1 = s2 = s3 = splat(0.0)
-        step = row_size(n)
-        for lane in range(width):
-            xs = load(g, turned + lane * step)
-            s0 = fused_multiply_add(s0, splat(g[z0 + lane]), xs)
-            s1 = fused_multiply_add(s1, splat(g[z1 + lane]), xs)
-            s2 = fused_multiply_add(s2, splat(g[z2 + lane]), xs)
-            s3 = fused_multiply_add(s3, splat(g[z3 + lane]), xs)
-        first, left = RESULTS + m + j, n - k
-        for i, s in enumerate((s0, s1, s2, s3)):
-            if j + i < m:
-                w = np.int64(operands[first + i]) + k
-                if left >= size:
-                    store(g, w, add(load(g, w), s))
-                else:
-                    for c in range(left):
-                        g[w + c] += element_of(s, c)
-
-    return weight_gradients
-
-
-weight_gradients16, weight_gradients8 = _weight_gradients(load16, splat16, 16), _weight_gradients(load8, splat8, 8)
+@numba.njit(**DEVICE_ONLY)
+def _few_weight_gradients(operands, v, g, begin, width):
+    """Add to the gradients of all weights of the inputs from `begin` on, as sums over lanes."""
+    m, n = np.int64(operands[0]), np.int64(operands[1])
+    for j in range(0, m, 2):
+        z0, z1, _, _ = _four(operands, RESULTS, j, m)
+        w0, w1, _, _ = _four(operands, RESULTS + m, j, m)
+        for k in range(begin, n, 2):
+            x0, x1, _, _ = _four(operands, RESULTS + 3 * m, k, n)
+            s0 = s1 = s2 = s3 = splat8(0.0)
+            for lane in range(0, width, 8):
+                a, b, c, d = load8(g, z0 + lane), load8(g, z1 + lane), load8(v, x0 + lane), load8(v, x1 + lane)
+                s0, s1 = fused_multiply_add(s0, a, c), fused_multiply_add(s1, a, d)
+                s2, s3 = fused_multiply_add(s2, b, c), fused_multiply_add(s3, b, d)
+            g[w0 + k] += horizontal_sum(s0)
+            if k + 1 < n:
+                g[w0 + k + 1] += horizontal_sum(s1)
+            if j + 1 < m:
+                g[w1 + k] += horizontal_sum(s2)
+                if k + 1 < n:
+                    g[w1 + k + 1] += horizontal_sum(s3)
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -168,15 +176,12 @@ def layer(operands, repeats, count, width, uniform, v, g):
     for lane in range(0, width, 8):
         store(v, check + lane, splat8(0.0))
     for j in range(0, np.int64(operands[0]), 4):
-        for lane in range(0, width - 8, 16):
-            results16(operands, v, j, lane)
-        if width % 16:
-            results8(operands, v, j, width - 8)
+        _results(operands, v, j, width)
 
 
 def layer_back(operands, repeats, count, width, uniform, v, g):
     m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4])
-    bad, whole = splat8(0.0), 0.0
+    bad, total = splat8(0.0), 0.0
     for lane in range(0, width, 8):
         bad = add(bad, load8(v, check + lane))
     for j in range(m):
@@ -187,25 +192,22 @@ def layer_back(operands, repeats, count, width, uniform, v, g):
                 upstream = keep_positive(upstream, load8(v, z + lane))
                 store(g, z + lane, upstream)
             arrived = add(arrived, upstream)
-        total = horizontal_sum(arrived)
-        g[operands[RESULTS + 2 * m + j]] += total
-        whole += total
-    if not math.isfinite(whole + horizontal_sum(bad)):  # perhaps a factor is not
+        bias = horizontal_sum(arrived)
+        g[operands[RESULTS + 2 * m + j]] += bias
+        total += bias
+    if not math.isfinite(total + horizontal_sum(bad)):  # perhaps a factor is not
         _one_by_one(operands, v, g, width)
         return
     if operands[3]:
         for k in range(0, n, 4):
-            for lane in range(0, width - 8, 16):
-                input_gradients16(operands, v, g, k, lane)
-            if width % 16:
-                input_gradients8(operands, v, g, k, width - 8)
-    _turn(operands, v, g, width)
-    for k in range(0, n - 8, 16):
+            _input_gradients(operands, v, g, k, width)
+    whole = n - n % 8 if n % 8 <= 4 else n  # for the few inputs that are left, eight at once would be mostly in vain
+    if whole > 0:
+        _turn(operands, v, g, width)
         for j in range(0, m, 4):
-            weight_gradients16(operands, g, j, k, width)
-    if 0 < n % 16 <= 8:
-        for j in range(0, m, 4):
-            weight_gradients8(operands, g, j, n // 16 * 16, width)
+            for k in range(0, whole, 8):
+                _weight_gradients(operands, g, j, k, width)
+    _few_weight_gradients(operands, v, g, whole, width)
 
 
 @numba.njit(**DEVICE_ONLY)

@@ -166,10 +166,12 @@ def horizontal_sum(typing, numbers):
     """The sum of the numbers of a vector, in any order."""
 
     def generate(context, builder, signature, arguments):
-        parts = [builder.extract_element(arguments[0], ir.IntType(32)(i)) for i in range(numbers.size)]
-        while len(parts) > 1:
-            parts = [builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2])]
-        return parts[0]
+        total, n = arguments[0], numbers.size
+        while n > 1:
+            n //= 2
+            halves = [ir.Constant(ir.VectorType(ir.IntType(32), n), [*range(i, i + n)]) for i in (0, n)]
+            total = builder.fadd(*[builder.shuffle_vector(total, total, places) for places in halves])
+        return builder.extract_element(total, ir.IntType(32)(0))
 
     return types.float64(numbers), generate
 
