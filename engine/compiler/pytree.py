@@ -39,15 +39,16 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
     Raises:
         TypeError: if something in it is neither a number nor to be told from others (it has no hash).
     """
-    if type(tree) is float or type(tree) is int or isinstance(tree, Value):
+    kind = type(tree)
+    if (kind is list or kind is tuple) and tree and _PLAIN.issuperset(map(type, tree)):
+        leaves += tree
+        return len(tree), NUMBER
+    if kind in _PLAIN or isinstance(tree, Value):
         leaves.append(tree)
         return NUMBER
     if isinstance(tree, (list, tuple)):
-        if type(tree) is not list and hasattr(type(tree), "_fields"):
-            return ("named", type(tree), *[flatten(branch, leaves) for branch in tree])
-        if tree and {*map(type, tree)} <= _PLAIN:
-            leaves += tree
-            return len(tree), NUMBER
+        if kind is not list and hasattr(kind, "_fields"):
+            return ("named", kind, *[flatten(branch, leaves) for branch in tree])
         branches = [flatten(branch, leaves) for branch in tree]
         alike = branches and all(branch == branches[0] for branch in branches)
         return (len(branches), branches[0]) if alike else ("list", *branches)
@@ -56,17 +57,17 @@ def flatten(tree: Any, leaves: list[Any]) -> Signature:
     if isinstance(tree, Real) and not isinstance(tree, bool):
         leaves.append(float(tree))
         return NUMBER
-    if hasattr(type(tree), "to_numpy"):  # a table or a column of pandas
+    if hasattr(kind, "to_numpy"):  # a table or a column of pandas
         return flatten(tree.to_numpy(), leaves)
     if is_array(tree):
         leaves.extend(tree.ravel().tolist())
         return of_array(tree.shape)
-    if hasattr(type(tree), "tolist"):  # an array of Values
+    if hasattr(kind, "tolist"):  # an array of Values
         return flatten(tree.tolist(), leaves)
     if isinstance(tree, Hashable):
-        return "as it is", type(tree), tree
+        return "as it is", kind, tree
     raise TypeError(
-        f"a compiled function takes numbers and nested lists or arrays of them, got {type(tree).__name__} {brief(tree)}"
+        f"a compiled function takes numbers and nested lists or arrays of them, got {kind.__name__} {brief(tree)}"
     )
 
 
