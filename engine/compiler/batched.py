@@ -17,6 +17,7 @@ from engine.compiler.kernels.nary import NARY_KERNELS
 from engine.compiler.pytree import Group
 from engine.compiler.runtime import (
     BEGIN,
+    BRIEF,
     END,
     PASSES,
     WHOLE,
@@ -72,13 +73,14 @@ class BatchedProgram(Program):
         instructions, outputs, rows = _in_layers(instructions, outputs, uniform, rows, varying, fixed)
         uniform = (uniform + 8) // 8 * 8  # one extra place that stays 0, and room so that rows begin at a cache line
         stride = max(8, min(LANES, _ROOM // rows // 8 * 8))
-        program, starts, widest, work = array("i"), array("I"), 0, 0
+        program, starts, widest, work, checked = array("i"), array("I"), 0, 0, varying
         codes: dict[tuple[Rule | str, int, bool], int] = {}
         for what, operands, results, indices in instructions:
             if what == "layer":
                 widest = max(widest, row_size.py_func(indices[1]))
                 integers = [*indices, results[0], ~rows, *results[1:], *operands]
                 work += indices[0] * indices[1]
+                checked += indices[0]
             elif indices:
                 integers = [len(operands), *operands, *chain.from_iterable(zip(indices, results))]
             else:
@@ -97,6 +99,7 @@ class BatchedProgram(Program):
         self.fields = {
             "runs": len(starts), "size": self.size, "first_parameter": 0, "parameter_count": parameters,
             "uniform": uniform, "stride": stride, "rows": rows, "input_rows": varying, "first_row": uniform,
+            "checked_rows": checked,
             "shared_runs": sum(each.results[0] >= 0 for each in instructions), "output_count": len(tape.outputs),
         }  # fmt: skip
         self.starts = np.frombuffer(starts, np.uint32)
@@ -123,6 +126,7 @@ class BatchedProgram(Program):
         """
         if inputs is not job.group or not job.read_again():
             job.bind_examples(inputs)
+            job.is_brief = job.examples * self._work < BRIEF
             for i, x in enumerate(inputs.shared, self.constants.stop):
                 job.memory[i] = x
         job.seed = seed
@@ -264,11 +268,15 @@ def _in_layers(
 def _renumbered(
     instructions: list[Instruction], outputs: list[int], varying: int
 ) -> tuple[list[Instruction], list[int], int]:
-    """The same without the rows that nobody uses; and how many are left. Those of the inputs stay the first."""
+    """The same without the rows that nobody uses; and how many are left.
+
+    Those of the inputs stay the first; next are those that a layer's check row tells all about.
+    """
     used = {*range(varying), *(~place for place in outputs if place < 0)}
+    checked = {~place for each in instructions if each.what == "layer" for place in each.results[1:]}
     for each in instructions:
         used.update(~place for place in chain(each.operands, each.results) if place < 0)
-    rows = {row: i for i, row in enumerate(sorted(used))}
+    rows = {row: i for i, row in enumerate(sorted(used, key=lambda row: (row >= varying, row not in checked, row)))}
 
     def renumber(places: list[int]) -> list[int]:
         return [place if place >= 0 else ~rows[~place] for place in places]

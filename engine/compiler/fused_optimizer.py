@@ -5,8 +5,8 @@ included: a learning rate may change. Its tape becomes an `UpdateKernel`, one lo
 """
 
 from collections.abc import Callable, Sequence
-from math import isfinite
 from operator import is_, is_not, itemgetter
+from threading import get_ident
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -21,7 +21,6 @@ from engine.compiler.tape import Tape
 from engine.compiler.trace import Specialization
 from engine.modes import NORMAL, mode
 from engine.rules import Rule
-from engine.utils import threads
 from engine.value import Value
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class FusedOptimizer:
                         for k, name in enumerate(self._names):
                             numbers[k] = own[name]
                         buffer.version = buffer.latest = versions.bump()
-                        kernel.call_driver(kernel.address, kernel.arguments)
+                        kernel.call(kernel.address, kernel.arguments)
                         done = True
         finally:
             optimizer.steps -= not done
@@ -192,14 +191,16 @@ class FusedOptimizer:
         seed: float,
         clip: float | None,
     ) -> float | None:
-        """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile."""
-        version = versions.current
-        alone = threads.count == 1  # then the call of `execute`, which a small step would feel, is saved
-        if not (kernel.call_driver(program.address, job.address) if alone else program.execute(job)):
+        """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile.
+
+        A brief run and the update are one call, under the lock; unless another thread trains, which would wait for it.
+        """
+        global _trainer
+        thread = get_ident()
+        job.driver = program.address if job.is_brief and thread == _trainer else 0
+        _trainer, version = thread, versions.current
+        if not (job.driver or program.execute(job)):
             return None  # some numbers are not finite
-        number: float = job.total * seed
-        if not isfinite(number):
-            return None
         own, numbers, buffer = vars(optimizer), kernel.numbers, self.buffer
         with buffers.lock:
             if buffers.epoch != job.epoch:
@@ -207,22 +208,25 @@ class FusedOptimizer:
             for each in parameters.buffers:
                 if each.version > version:
                     return None  # another thread has made a step
+            before = buffer.version, buffer.latest
             job.updated, job.clip = 0, clip or 0.0
             optimizer.steps += 1
             try:
                 for k, name in enumerate(self._names):
                     numbers[k] = own[name]
                 buffer.version = buffer.latest = versions.bump()
-                kernel.call_driver(kernel.apply_address, job.address)
+                kernel.call(kernel.train_address, job.address)
             finally:
-                optimizer.steps -= not job.updated
+                if not job.updated:
+                    optimizer.steps -= 1
+                    buffer.version, buffer.latest = before
             if not job.updated:
-                return None  # the norm of the gradient overflows
+                return None  # some numbers are not finite, or the norm of the gradient overflows
             if not job.noted:
                 buffer.without_grad.clear()
                 parameters.note_gradients()
                 job.noted = True
-        return number
+        return job.total * seed  # type: ignore[no-any-return]
 
     def _repeated(
         self,
@@ -366,6 +370,7 @@ class FusedOptimizer:
         self._guard = Guard(lambda: (kind.update, kind.step, kind.zero_grad))
 
 
+_trainer = 0  # the thread that was the last to make a step
 _NUMBERS = {float, int}
 _APART = {"parameters", "state", "_fused"}
 
@@ -382,8 +387,8 @@ class UpdateKernel:
         address: where its machine code begins.
         arguments: where its arguments are; see `bind`.
         numbers: what all parameters share, in the order of the tape's inputs, to be filled in before each call.
-        apply_address: where the driver begins that runs it at the end of a training step.
-        call_driver: calls either, and the driver of a program.
+        train_address: where the driver of a whole training step begins, which runs it in the end.
+        call: calls either.
 
     Raises:
         Uncompilable: if it can't be made machine code.
@@ -395,7 +400,7 @@ class UpdateKernel:
         from engine.compiler.kernels.codegen import Uncompilable, to_numba
         from engine.compiler.kernels.disk_cache import load_generated
         from engine.compiler.kernels.memory import floats, integers
-        from engine.compiler.runtime import apply_update, call_driver, compile_driver, driver
+        from engine.compiler.runtime import call_without_pause, compile_driver, driver, train_once
 
         if len(tape.outputs) != columns - 1:
             raise Uncompilable(f"a rule of {columns - 1} numbers gives {len(tape.outputs)}")
@@ -406,8 +411,8 @@ class UpdateKernel:
         names = {name: part.code for name, part in parts.items()} | {"integers": integers, "floats": floats}
         identity = text + "".join(part.identity for part in parts.values())
         code = compile_driver(load_generated(text, identity, names)["update"])
-        self.address, self.apply_address = code.address, driver(apply_update).address
-        self.call_driver = call_driver
+        self.address, self.train_address = code.address, driver(train_once).address
+        self.call = call_without_pause
         self._columns: Sequence[Any] = ()
         shared = np.array([*[0.0] * (tape.inputs - columns), *tape.constants, 0.0])
         fields = np.zeros(2 + columns, np.int64)

@@ -24,6 +24,7 @@ from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.kernels.memory import (
     ADD,
     LOAD,
+    convert,
     fetch_and_add,
     fill,
     finite,
@@ -59,6 +60,7 @@ class Column(ctypes.Structure):
     _fields_ = [
         ("address", c_int64),
         ("step", c_int64),  # how many numbers an example has
+        ("integers", c_int64),  # whether they are integers, one in each example
     ]
 
 
@@ -76,17 +78,19 @@ class Job(ctypes.Structure):
         # For one example: which number to differentiate; -1 for none.
         ("root", c_int64),
         # For a batch: how many of the first runs, and how many of the first numbers, all examples share; behind those
-        # numbers are rows of lanes.
+        # numbers are rows of lanes, first those of the inputs, then those that are checked by the kernel of a layer.
         ("shared_runs", c_int64), ("uniform", c_int64), ("stride", c_int64), ("rows", c_int64), ("input_rows", c_int64),
+        ("checked_rows", c_int64),
         ("outputs", c_int64), ("output_count", c_int64), ("results", c_int64),  # 0 if results are not wanted
         ("examples", c_int64), ("columns", c_int64), ("column_count", c_int64),
         ("seed", c_double),  # the gradient of the first output in each example; 0 for no gradients
         # What was found: the sum of the first output; what is finite; the first example where something is not, or -1.
         ("total", c_double), ("values_finite", c_int64), ("grads_finite", c_int64), ("first_bad_example", c_int64),
-        # For `apply_update`: where the gradients of the parameters go, in as many blocks; the gradients that begin at
-        # 0, and how many; their largest norm, or 0; the update kernel and its arguments; and whether it was done.
-        ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64), ("clip", c_double),
-        ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
+        # For `train_once`: the driver of the program if it is to be run, else 0; where the gradients of the parameters
+        # go, in as many blocks; the gradients that begin at 0, and how many; their largest norm, or 0; the update
+        # kernel and its arguments; and whether it was done.
+        ("driver", c_int64), ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
+        ("clip", c_double), ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
         # For several threads: which parts of the run this one does, where its own rows begin, where the integers are by
         # which they take turns (0 if it is alone), and the job of the first thread, which has what was found.
         ("parts", c_int64), ("first_row", c_int64), ("turns", c_int64), ("main", c_int64),
@@ -113,11 +117,12 @@ class Job(ctypes.Structure):
         self.group: Group | None = None  # the examples,
         self.arrays: list[Any] = []  # their numbers as machine code reads them,
         self.copies: list[tuple[Any, Any]] = []  # those of these arrays that are copies, with their originals,
-        self.layouts: list[tuple[Any, int, Any, Any, Any]] = []  # and where the others are, which may change in place
+        self.layouts: list[tuple[Any, ...]] = []  # and where the others are, which may change in place
         self.bound: Any = None  # the blocks of the parameters, if their numbers are elsewhere
         self.gradient: Any = None
         self.update_kernel: Any = None  # for whose step the job was last bound,
         self.epoch = -1  # and in which epoch of buffers
+        self.is_brief = program.is_brief  # whether the run takes less time than to let another thread go on
         self.noted = False  # whether it has been noted since that the parameters have gradients
         self.address = self.main = ctypes.addressof(self)
         self.parts = WHOLE
@@ -137,22 +142,24 @@ class Job(ctypes.Structure):
         self.group, self.arrays, self.copies, self.layouts = None, [], [], []
         self.examples = n = len(group)
         for struct, column in zip(self.column_structs, group.columns):
-            array = np.ascontiguousarray(column, dtype=float)
+            labels = getattr(column, "dtype", None) is _INTEGER and column.shape == (n,)
+            array = np.ascontiguousarray(column, dtype=_INTEGER if labels else _FLOAT)
             struct.address, struct.step = array.__array_interface__["data"][0], array.size // n
+            struct.integers = labels
             self.arrays.append(array)
             if array is column:
                 pointer = c_int64.from_address(id(array) + _POINTER_OFFSET)
-                self.layouts.append((pointer, struct.address, array, array.strides, array.shape))
+                self.layouts.append((pointer, struct.address, array, array.strides, array.shape, array.dtype))
             else:
                 self.copies.append((array, column))
         self.group = group
 
     def read_again(self) -> bool:
         """Read the examples once more, whose numbers may have changed; False if an array has another layout now."""
-        for pointer, address, array, strides, shape in self.layouts:  # read where they are
+        for pointer, address, array, strides, shape, dtype in self.layouts:  # read where they are
             if pointer.value != address or array.strides != strides or array.shape != shape:
                 return False
-            if array.dtype is not _FLOAT:
+            if array.dtype is not dtype:
                 return False
         for array, column in self.copies:
             if getattr(column, "shape", array.shape) != array.shape:  # a list has none
@@ -177,7 +184,7 @@ class Job(ctypes.Structure):
 # Where a NumPy array keeps the pointer to its numbers: after the header of every object. Reading it there takes 30 ns,
 # and `array.ctypes.data` takes 2 µs.
 _POINTER_OFFSET = object.__basicsize__
-_FLOAT = np.dtype(float)
+_FLOAT, _INTEGER = np.dtype(float), np.dtype(np.int64)
 
 
 def _aligned_zeros(size: int, first: int) -> Any:
@@ -225,6 +232,7 @@ def _call(typing, driver, argument):
 ZERO, ONE, BACK = map(np.int64, (0, 1, -1))  # for each literal numba would compile the function that is given it anew
 BEGIN, PASSES, END = map(np.int64, (1, 2, 4))  # the parts of a run
 WHOLE = int(BEGIN | PASSES | END)
+BRIEF = 200_000  # multiplications in lanes: about 10 µs, in which it is not worth while to let another thread run
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -285,8 +293,11 @@ def run_batch(address):
         width, row = min(most, examples - begin), first_row
         lanes = (width + 7) // 8 * 8  # those left over repeat the last example, and get no gradient
         for k in range(job.column_count):
-            address, step = columns[2 * k], columns[2 * k + 1]
-            transpose(address + 8 * begin * step, step, width, job.numbers + 8 * row, stride)
+            step, at = columns[3 * k + 1], columns[3 * k] + 8 * begin * columns[3 * k + 1]
+            if columns[3 * k + 2]:
+                convert(v, row, integers(at), width)
+            else:
+                transpose(at, step, width, job.numbers + 8 * row, stride)
             for _ in range(step):
                 fill(v, row + width, row + lanes, v[row + width - 1])
                 row += stride
@@ -297,7 +308,7 @@ def run_batch(address):
                     results[k * examples + begin + lane] = v[outputs[k] + lane]
         while turns != 0 and load_acquire(turns + 8 * runs) != this:
             pass
-        if found.first_bad_example < 0 and not finite(v, row, end):
+        if found.first_bad_example < 0 and not finite(v, first_row + job.checked_rows * stride, end):
             for lane in range(width):
                 for place in range(row, end, stride):
                     if found.first_bad_example < 0 and v[place + lane] - v[place + lane] != 0.0:
@@ -345,14 +356,18 @@ def _clip(numbers, n, longest):
     return math.isfinite(norm)
 
 
-def apply_update(address):
-    """The second half of a training step: `backward` into the gradients of the parameters, and their update."""
+def train_once(address):
+    """A training step: run the program if it has not run yet, and if all is finite, update the parameters."""
     job = job_at(address)
+    if job.driver != 0:
+        _call(job.driver, address)
+    if not (job.values_finite and job.grads_finite and math.isfinite(job.total)):
+        return 0
     gradients = floats(job.updated_gradients)
     fill(gradients, ZERO, job.updated_count, 0.0)
     move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
     if job.clip != 0.0 and not _clip(gradients, job.updated_count, job.clip):
-        return 0
+        return 0  # the norm of the gradient overflows
     _call(job.update, job.update_arguments)
     job.updated = 1
     return 0
@@ -372,6 +387,12 @@ driver = cache(compile_driver)  # one for each function of this file, kept for g
 @jit_cached(numba.njit, "int64(int64, int64)", nogil=True, **OPTIONS)
 def call_driver(driver, argument):
     """Call the driver at an address, on the struct at an address: half the time that ctypes takes."""
+    return _call(driver, argument)
+
+
+@jit_cached(numba.njit, "int64(int64, int64)", **OPTIONS)
+def call_without_pause(driver, argument):
+    """The same, while no other thread runs Python."""
     return _call(driver, argument)
 
 
@@ -415,6 +436,7 @@ class Program(ABC):
         size: how many numbers there are.
         constants: where those are that never change.
         columns: in how many arrays the examples come.
+        is_brief: whether every run takes less time than to let another thread go on.
         fields: fields of every job for this program.
         address: where its driver begins.
         free: jobs that are not in use. Whoever takes one puts it back, unless interrupted.
@@ -428,6 +450,7 @@ class Program(ABC):
     size: int
     constants: slice
     columns = 0
+    is_brief = False
     fields: dict[str, int]
     address: int
 

@@ -4,6 +4,7 @@ An instruction's level is one more than the highest of its operands, so that no 
 Those of the same level and operation become one run, which costs one call, and their results are contiguous.
 """
 
+import struct
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -14,10 +15,12 @@ import numpy as np
 from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.kernels.dots import rows_of_matrix
 from engine.compiler.kernels.nary import NARY_KERNELS
-from engine.compiler.runtime import Job, KernelTable, Located, Program, call_driver, driver, run_once
+from engine.compiler.runtime import BRIEF, Job, KernelTable, Located, Program, call_driver, driver, run_once
 from engine.compiler.tape import Tape
 from engine.nary_rules import dot
 from engine.utils.conversion import to_float
+
+_SLOWER = 10  # times as long takes an operand here as a multiplication does in lanes
 
 
 class ScalarProgram(Program):
@@ -40,7 +43,9 @@ class ScalarProgram(Program):
         self._root, self._alone = self._outputs[0], len(self._outputs) == 1
         self.size = tape.size + gap(tape)
         self._parameters = len(tape.parameters)
+        self._pack = struct.Struct(f"{tape.inputs}d").pack_into
         self.constants = slice(tape.inputs + self._parameters, tape.leaves)
+        self.is_brief = _SLOWER * len(tape.program) < BRIEF
         self.fields = {
             "runs": len(self.starts), "size": self.size, "leaves": tape.leaves, "first_parameter": tape.inputs,
             "parameter_count": self._parameters,
@@ -48,16 +53,18 @@ class ScalarProgram(Program):
 
     def bind(self, job: Job, inputs: Sequence[float], seed: float) -> None:
         """Give a job the numbers of one example; a `seed` other than 0 asks for gradients."""
-        memory = job.memory
-        try:
-            for i, x in enumerate(inputs):
-                memory[i] = x
-        except ValueError:  # from the memoryview, for an int too large for a float
-            to_float(inputs[i])
-            raise
+        self._put(job, inputs)
         if job.gradient is not seed:
             job.gradient, job.root = None, self._root if seed else -1
             job.gradient = seed
+
+    def _put(self, job: Job, inputs: Sequence[float]) -> None:
+        try:
+            self._pack(job.memory, 0, *inputs)
+        except struct.error:  # an int is too large for a float
+            for x in inputs:
+                to_float(x)
+            raise
 
     def run(
         self, inputs: Sequence[float], parameters: Located, gradient: bool
@@ -72,13 +79,8 @@ class ScalarProgram(Program):
             job = self.free.pop()  # `take` and `bind` without their calls, which a short function would feel
         except IndexError:
             job = Job(self)
+        self._put(job, inputs)
         memory = job.memory
-        try:
-            for i, x in enumerate(inputs):
-                memory[i] = x
-        except ValueError:
-            to_float(inputs[i])
-            raise
         if job.gradient is not gradient:
             job.gradient, job.root = None, self._root if gradient else -1
             job.gradient = gradient

@@ -82,6 +82,13 @@ def finite(numbers, begin, end):
     return total == 0.0
 
 
+@numba.njit(**DEVICE_ONLY)
+def convert(numbers, begin, whole, n):
+    """Copy so many integers to floats, from a place on."""
+    for i in range(n):
+        numbers[begin + i] = np.float64(whole[i])
+
+
 LOAD, STORE, ADD = map(np.int64, range(3))
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import math
 import pickle
 import random
 import sys
@@ -979,34 +980,55 @@ def test_optimizers_that_split_the_parameters_have_a_buffer_each():
     assert run(True) == pytest.approx(run(False), rel=1e-12)
 
 
-def test_whoever_looks_while_machine_code_runs_makes_the_step_begin_anew(monkeypatch):
+@pytest.fixture
+def long_runs(monkeypatch):
+    """Runs of any length are calls of their own, while which other threads may do what they like."""
+    from engine.compiler import scalar
+
+    monkeypatch.setattr(scalar, "BRIEF", 0)
+
+
+def after_a_run(monkeypatch, act):
+    """Call a function, once, when a program has run and the parameters are not updated yet."""
+    from engine.compiler.runtime import Program
+
+    execute, done = Program.execute, []
+
+    def executed(program, job):
+        found = execute(program, job)
+        if not done:
+            done.append(True)
+            act()
+        return found
+
+    monkeypatch.setattr(Program, "execute", executed)
+    return done
+
+
+def test_whoever_looks_while_a_long_program_runs_makes_the_step_begin_anew(long_runs, monkeypatch):
     p, q = parameters(2.0, 3.0)
     product, optimizer = compile(lambda x: (x * p - q) ** 2), SGD([p, q], lr=0.01)
     for _ in range(5):
         optimizer.minimize(product, 1.0)
-    kernel, seen = optimizer._fused._kernel, []
-    call = kernel.call_driver
+    seen = []
 
-    def looking(driver, argument):
-        found = call(driver, argument)
-        if not seen:
-            seen.append(threading.Thread(target=lambda: seen.append(p.data)))
-            seen[0].start()
-            seen[0].join()
-        return found
+    def look():
+        thread = threading.Thread(target=lambda: seen.append(p.data))
+        thread.start()
+        thread.join()
 
-    monkeypatch.setattr(kernel, "call_driver", looking)
+    after_a_run(monkeypatch, look)
     a, b = 2.0, 3.0
     for _ in range(5):
         a, b = a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)
     steps = optimizer.steps
     assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
-    assert seen[1] == pytest.approx(a)
+    assert seen == pytest.approx([a])
     assert optimizer.steps == steps + 1
     assert (p.data, q.data) == pytest.approx((a - 0.01 * 2 * (a - b), b + 0.01 * 2 * (a - b)))
 
 
-def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begin_anew(monkeypatch):
+def test_a_step_of_another_optimizer_while_a_long_program_runs_makes_the_step_begin_anew(long_runs, monkeypatch):
     p, q = parameters(2.0, 3.0)
     product = compile(lambda x: (x * p - q) ** 2)
     optimizer, other = SGD([p], lr=0.01), SGD([q], lr=0.25)
@@ -1017,21 +1039,111 @@ def test_a_step_of_another_optimizer_while_machine_code_runs_makes_the_step_begi
         other.minimize(product, 1.0)
         slope = -2 * (a - b)
         b -= 0.25 * slope
-    kernel, moved = optimizer._fused._kernel, []
-    call = kernel.call_driver
-
-    def meanwhile(driver, argument):
-        found = call(driver, argument)
-        if not moved:
-            moved.append(True)
-            other.step()
-        return found
-
-    monkeypatch.setattr(kernel, "call_driver", meanwhile)
+    moved = after_a_run(monkeypatch, other.step)
     b -= 0.25 * slope
     assert optimizer.minimize(product, 1.0) == pytest.approx((a - b) ** 2)
     assert moved
     assert (p.data, q.data) == pytest.approx((a - 0.01 * 2 * (a - b), b))
+
+
+def test_whoever_looks_while_a_brief_step_is_made_waits_for_its_end(monkeypatch):
+    (p,) = parameters(2.0)
+    square, optimizer = compile(lambda x: (x * p) ** 2), SGD([p], lr=0.25)
+    for _ in range(5):
+        optimizer.minimize(square, 1.0)
+    kernel, seen = optimizer._fused._kernel, []
+    call, thread = kernel.call, threading.Thread(target=lambda: seen.append(p.data))
+
+    def slow(driver, argument):
+        thread.start()
+        thread.join(0.05)
+        assert not seen
+        return call(driver, argument)
+
+    monkeypatch.setattr(kernel, "call", slow)
+    assert optimizer.minimize(square, 1.0) == (2.0 / 2**5) ** 2
+    thread.join()
+    assert seen == [2.0 / 2**6]
+
+
+def test_a_run_has_a_call_of_its_own_where_another_thread_trains_too(monkeypatch):
+    from engine.compiler.runtime import Program
+
+    def training(p):
+        square, optimizer = compile(lambda x: (x * p) ** 2), SGD([p], lr=0.25)
+        for _ in range(10):
+            optimizer.minimize(square, 1.0)
+        return lambda: optimizer.minimize(square, 1.0)
+
+    def elsewhere(step):
+        thread = threading.Thread(target=step)
+        thread.start()
+        thread.join()
+
+    (one, other), execute, runs = map(training, parameters(2.0, 4.0)), Program.execute, []
+    monkeypatch.setattr(Program, "execute", lambda *given: runs.append(1) or execute(*given))
+    seen = []
+    for step in (one, other, one):
+        assert step() > 0
+        seen.append(len(runs))
+    elsewhere(other)
+    seen.append(len(runs))
+    for _ in range(2):
+        one()
+        seen.append(len(runs))
+    assert seen == [0, 0, 0, 1, 2, 2]
+
+
+WARM = 10  # steps, after which one is repeated; the six after them are not compared with plain Python
+
+
+def training_step(w, many):
+    """A loss, hidden in which ``exp(x)`` can be infinite, and a step of training that takes one x, or many."""
+    loss = compile(lambda x: w * w + w / x.exp())
+    optimizer, X = Adam([w], lr=0.125), np.zeros(4)
+
+    def step(*xs):
+        X[: len(xs)] = xs
+        return optimizer.minimize(loss.mean, X) if many else optimizer.minimize(loss, X[0])
+
+    for _ in range(WARM):
+        step(0.0)
+    assert buffered(w) == [True]
+    return optimizer, loss, step
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_number_that_is_infinite_on_the_way_is_told_by_a_repeated_step(many):
+    (w,) = parameters(0.5)
+    optimizer, _, step = training_step(w, many)
+    with pytest.warns(RuntimeWarning, match=r"exp\(800.0\) gave inf"):
+        step(800.0)
+    assert optimizer.steps == WARM + 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_step_that_is_not_made_changes_nothing(many):
+    (w,) = parameters(0.5)
+    optimizer, loss, step = training_step(w, many)
+    before = loss(1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="gave inf"):
+            step(800.0)
+    assert optimizer.steps == WARM
+    w.grad = 0.0
+    before.backward()  # it would be refused if w had been changed
+    assert w.grad == pytest.approx(2 * w.data + math.exp(-1.0))
+
+
+def test_a_mean_is_finite_though_the_sum_is_not():
+    (w,) = parameters(1e300)
+    loss, optimizer, X = compile(lambda x: w * x), SGD([w], lr=1e-9), np.full(4, 1.0)
+    for _ in range(WARM):
+        optimizer.minimize(loss.mean, X)
+    X[:] = 1e8
+    assert optimizer.minimize(loss.mean, X) == pytest.approx(1e308)
+    assert w.data == pytest.approx(1e300)
 
 
 @pytest.mark.parametrize("first", ["mean", "sum"])

@@ -286,6 +286,25 @@ def test_a_layer_in_lanes_gives_the_very_bits_of_the_plain_sum():
             assert number == total
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.bool_, np.float32, ">i8"])
+@pytest.mark.parametrize("arranged", [np.array, lambda a: a[::-1], lambda a: a.reshape(-1, 1), lambda a: a[:1]])
+def test_labels_of_any_kind_are_the_numbers_they_are(kind, arranged):
+    labels = np.array([0, 1, 3, 2, 1, 0, 250, 7, 1, 0, 1], dtype=kind)
+    y = arranged(labels)
+    f = compile(lambda x, y: x * (y[0] if isinstance(y, list) else y) + 1.0)
+    x = np.arange(1.0, len(y) + 1)
+    for _ in range(2):
+        expected = sum(a * float(b) + 1.0 for a, b in zip(x, y.ravel()))
+        assert f.sum(x, y).data == expected
+        labels[:] = labels[::-1].copy()  # the same array, with other numbers
+
+
+def test_labels_too_large_for_a_float_are_rounded_as_numpy_does():
+    labels = np.array([2**60 + 1, -(2**63), 2**53 + 1, 5])
+    f = compile(lambda x: x + 0.0)
+    assert f.map(labels) == labels.astype(float).tolist()
+
+
 def test_many_lanes_give_the_sum_of_their_gradients():
     w = Value(0.5)
     rows = [[math.sin(i), math.cos(i)] for i in range(300)]
@@ -468,3 +487,17 @@ def test_a_dot_that_is_infinite_before_a_relu_is_told():
     with pytest.warns(RuntimeWarning) as told:
         compiled.sum(rows)
     assert [str(each.message) for each in told] == [str(each.message) for each in plain]
+
+
+def test_a_number_that_is_infinite_before_a_layer_is_told():
+    """What is in front of a layer is looked at, though the layer's own results are not looked at twice."""
+    weights = [[Value(1.0 + i), Value(-2.0)] for i in range(3)]
+
+    def layer(xs):
+        return dot([1.0, 2.0, 3.0], [dot(row, xs) for row in weights])
+
+    f = compile(lambda x: layer([1 / x.exp(), x]))
+    for _ in range(5):
+        f.sum([1.0, 2.0])
+    with pytest.warns(RuntimeWarning, match=r"exp\(800.0\) gave inf"):
+        f.sum([1.0, 800.0])  # the sixth call is not compared with plain Python
