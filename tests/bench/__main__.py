@@ -45,15 +45,15 @@ PEERS = {"NumPy": "by_numpy", "PyTorch": "by_torch", "JAX": "by_jax", "C": "by_c
 
 # Who is to be how many times as fast as whom.
 TARGETS = [
-    ("chalkgrad, chopped", "micrograd", 6),
-    ("chalkgrad, fused", "micrograd", 50),
+    ("chalkgrad, chopped", "micrograd", 14),
+    ("chalkgrad, fused", "micrograd", 55),
     ("chalkgrad compiled, in lanes", "micrograd", 8000),
     ("chalkgrad compiled, in lanes", "NumPy", 1),
-    ("chalkgrad compiled, minimize", "NumPy, preallocated", 1),
+    ("chalkgrad compiled, minimize", "NumPy, preallocated", 1.5),
     ("chalkgrad compiled, in lanes", "PyTorch, eager", 1),
-    ("chalkgrad compiled, minimize", "JAX, jit", 1),
-    ("chalkgrad compiled, minimize", "C, per example", 1 / 2),
-    ("chalkgrad compiled, minimize", "C, batched", 1 / 8),
+    ("chalkgrad compiled, minimize", "JAX, jit", 1.8),
+    ("chalkgrad compiled, minimize", "C, per example", 0.85),
+    ("chalkgrad compiled, minimize", "C, batched", 0.3),
     ("chalkgrad compiled, one graph", "micrograd", 1500),
     ("chalkgrad compiled, one graph, minimize", "PyTorch, eager", 1),
 ]
@@ -61,9 +61,10 @@ MICROGPT_TARGETS = [
     ("chalkgrad, plain operators", "microgpt's Value", 1),
     ("chalkgrad, dot and softmax", "microgpt's Value", 3),
     ("chalkgrad compiled", "microgpt's Value", 300),
-    ("chalkgrad compiled, minimize", "JAX, jit", 1),
+    ("chalkgrad compiled, minimize", "JAX, jit", 1.3),
 ]
 README_TARGETS = [
+    ("chalkgrad", "microgpt's Value", 1.2),
     ("chalkgrad compiled", "micrograd", 10),
     ("chalkgrad compiled", "JAX, jit, of floats", 2.5),
     ("chalkgrad compiled", "JAX, jit", 2.5),
