@@ -193,7 +193,8 @@ class FusedOptimizer:
     ) -> float | None:
         """Run a job, and update the parameters if all is finite and nobody has changed one meanwhile.
 
-        A brief run and the update are one call, under the lock; unless another thread trains, which would wait for it.
+        A brief run and the update are one call, under the lock; unless another thread trains too, which would have to
+        wait for it.
         """
         global _trainer
         thread = get_ident()

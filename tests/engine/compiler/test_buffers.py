@@ -982,7 +982,7 @@ def test_optimizers_that_split_the_parameters_have_a_buffer_each():
 
 @pytest.fixture
 def long_runs(monkeypatch):
-    """Runs of any length are calls of their own, while which other threads may do what they like."""
+    """Runs of any length are calls of their own, during which other threads may do what they like."""
     from engine.compiler import scalar
 
     monkeypatch.setattr(scalar, "BRIEF", 0)
