@@ -20,7 +20,7 @@ from engine.compiler.tape import Tape
 from engine.nary_rules import dot
 from engine.utils.conversion import to_float
 
-_SLOWER = 10  # times as long takes an operand here as a multiplication does in lanes
+_SLOWER = 10  # an operand here takes about so many times as long as a multiplication in lanes
 
 
 class ScalarProgram(Program):

@@ -17,17 +17,14 @@ from engine.compiler.kernels.simd import (
     fused_multiply_add,
     joined,
     load4,
+    load8,
     multiply,
     multiply_add,
     pack4,
     splat4,
     store,
     transpose4,
-    vector,
 )
-
-load8, splat8 = vector(8)
-
 
 # contiguous dot: any of them. Four dots of equal length are computed at once, one in each SIMD lane.
 

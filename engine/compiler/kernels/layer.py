@@ -28,15 +28,14 @@ from engine.compiler.kernels.simd import (
     horizontal_sum,
     keep_positive,
     load4,
+    load8,
     multiply_add,
+    splat8,
     store,
     transpose4,
-    vector,
 )
 
 RESULTS = np.int64(6)  # where the results begin
-
-load8, splat8 = vector(8)
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -154,11 +153,11 @@ def _few_weight_gradients(operands, v, g, begin, width):
 
 
 @numba.njit(**DEVICE_ONLY)
-def _turn(operands, v, g, width):
-    """Copy the inputs to where the inputs of each lane are side by side, with room for a multiple of eight."""
+def _turn(operands, v, g, whole, width):
+    """Copy the first inputs to where those of each lane are side by side, with room for a multiple of eight."""
     m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5])
     step = row_size(n)
-    for k in range(0, n, 4):
+    for k in range(0, whole, 4):
         x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
         for lane in range(0, width, 4):
             a, b = load4(v, x0 + lane), load4(v, x1 + lane)
@@ -203,11 +202,12 @@ def layer_back(operands, repeats, count, width, uniform, v, g):
             _input_gradients(operands, v, g, k, width)
     whole = n - n % 8 if n % 8 <= 4 else n  # for the few inputs that are left, eight at once would be mostly in vain
     if whole > 0:
-        _turn(operands, v, g, width)
+        _turn(operands, v, g, whole, width)
         for j in range(0, m, 4):
             for k in range(0, whole, 8):
                 _weight_gradients(operands, g, j, k, width)
-    _few_weight_gradients(operands, v, g, whole, width)
+    if whole < n:
+        _few_weight_gradients(operands, v, g, whole, width)
 
 
 @numba.njit(**DEVICE_ONLY)

@@ -48,6 +48,7 @@ def vector(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 load4, splat4 = vector(4)
+load8, splat8 = vector(8)
 
 
 @intrinsic

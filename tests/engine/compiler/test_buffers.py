@@ -25,6 +25,9 @@ from viz import draw_dot
 
 pytest.importorskip("numba", reason="without numba nothing is in a buffer")
 
+from engine.compiler import scalar
+from engine.compiler.runtime import Program
+
 
 def parameters(*numbers):
     return [Value(x, f"p{i}", role="parameter") for i, x in enumerate(numbers)]
@@ -983,15 +986,11 @@ def test_optimizers_that_split_the_parameters_have_a_buffer_each():
 @pytest.fixture
 def long_runs(monkeypatch):
     """Runs of any length are calls of their own, during which other threads may do what they like."""
-    from engine.compiler import scalar
-
     monkeypatch.setattr(scalar, "BRIEF", 0)
 
 
 def after_a_run(monkeypatch, act):
     """Call a function, once, when a program has run and the parameters are not updated yet."""
-    from engine.compiler.runtime import Program
-
     execute, done = Program.execute, []
 
     def executed(program, job):
@@ -1067,8 +1066,6 @@ def test_whoever_looks_while_a_brief_step_is_made_waits_for_its_end(monkeypatch)
 
 
 def test_a_run_has_a_call_of_its_own_where_another_thread_trains_too(monkeypatch):
-    from engine.compiler.runtime import Program
-
     def training(p):
         square, optimizer = compile(lambda x: (x * p) ** 2), SGD([p], lr=0.25)
         for _ in range(10):
@@ -1102,8 +1099,8 @@ def training_step(w, many):
     loss = compile(lambda x: w * w + w / x.exp())
     optimizer, X = Adam([w], lr=0.125), np.zeros(4)
 
-    def step(*xs):
-        X[: len(xs)] = xs
+    def step(x):
+        X[0] = x
         return optimizer.minimize(loss.mean, X) if many else optimizer.minimize(loss, X[0])
 
     for _ in range(WARM):
