@@ -1,11 +1,12 @@
 """The kernel of a layer: all dots over lanes that have the same inputs, and the relu that each may go through.
 
-Its weights are shared by all lanes. Four results or four inputs are computed at once, in eight lanes, so that what is
-loaded is used four times; where they are no multiple of four, the last one is computed more than once and written once.
-The terms of each dot are added in order, each sum rounded.
+Its weights are shared by all lanes. A tile of results or inputs is computed at once (see tiles.py), in eight lanes, so
+that what is loaded is used for each of its rows; where they do not fill the last tile, the last one is computed more
+than once. The terms of each dot are added in order, each sum rounded.
 
-Eight, since a weight is then read from memory where it is multiplied. With sixteen it is loaded to a register before,
-and a layer took 1.4 times as long; on AVX2 as well, where registers run out.
+Eight lanes, since a weight is then read from memory where it is multiplied. With sixteen it is loaded to a register
+before, and a layer took 1.4 times as long; on AVX2 as well, where registers run out. Eight rows, where there are
+registers for them: with four, the gradients of large layers took 1.1 to 1.25 times as long.
 
 Operands: m, the number of results; n, that of inputs; 1 for relu, else 0; 1 if somebody reads the gradients of the
 inputs; the check, a row that stays 0 unless a dot is not finite, which relu may hide; where among the gradients the
@@ -23,7 +24,6 @@ from engine.compiler.kernels.codegen import to_numba, zero_absorbs
 from engine.compiler.kernels.disk_cache import DEVICE_ONLY
 from engine.compiler.kernels.simd import (
     add,
-    element_of,
     fused_multiply_add,
     horizontal_sum,
     keep_positive,
@@ -33,6 +33,22 @@ from engine.compiler.kernels.simd import (
     splat8,
     store,
     transpose4,
+)
+from engine.compiler.kernels.tiles import (
+    ROWS,
+    add_at,
+    add_fused_products,
+    add_products,
+    clamped2,
+    clamped4,
+    clamped_rows,
+    load_at,
+    operands_at,
+    positive_parts,
+    splat_at,
+    store_at,
+    without_first,
+    zeros,
 )
 
 RESULTS = np.int64(6)  # where the results begin
@@ -48,85 +64,49 @@ slope_of_relu = to_numba(rules.relu.partials).code
 
 
 @numba.njit(**DEVICE_ONLY)
-def _four(operands, first, i, count):
-    """The i-th operand of those that begin at `first`, and the three after it; the last one in place of more."""
-    last = first + count - 1
-    i += first
-    return (
-        np.int64(operands[i]),
-        np.int64(operands[min(i + 1, last)]),
-        np.int64(operands[min(i + 2, last)]),
-        np.int64(operands[min(i + 3, last)]),
-    )
-
-
-@numba.njit(**DEVICE_ONLY)
-def _results(operands, v, j, width):
-    """Compute four results, from the j-th on."""
+def _results(operands, v, rows, width):
+    """Compute these results."""
     m, n, relu, check = np.int64(operands[0]), np.int64(operands[1]), operands[2], np.int64(operands[4])
-    inputs = RESULTS + 3 * m
-    z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
-    w0, w1, w2, w3 = _four(operands, RESULTS + m, j, m)
-    b0, b1, b2, b3 = _four(operands, RESULTS + 2 * m, j, m)
+    zs, ws = operands_at(operands, RESULTS, rows), operands_at(operands, RESULTS + m, rows)
+    biases, inputs = operands_at(operands, RESULTS + 2 * m, rows), RESULTS + 3 * m
     for lane in range(0, width, 8):
-        s0, s1, s2, s3 = splat8(v[b0]), splat8(v[b1]), splat8(v[b2]), splat8(v[b3])
+        sums, bad = splat_at(v, biases), load8(v, check + lane)
         for k in range(n):
-            x = load8(v, np.int64(operands[inputs + k]) + lane)
-            s0, s1 = multiply_add(s0, v[w0 + k], x), multiply_add(s1, v[w1 + k], x)
-            s2, s3 = multiply_add(s2, v[w2 + k], x), multiply_add(s3, v[w3 + k], x)
-        bad = multiply_add(multiply_add(load8(v, check + lane), 0.0, s0), 0.0, s1)
-        store(v, check + lane, multiply_add(multiply_add(bad, 0.0, s2), 0.0, s3))
-        if relu:
-            s0, s1, s2, s3 = keep_positive(s0, s0), keep_positive(s1, s1), keep_positive(s2, s2), keep_positive(s3, s3)
-        store(v, z0 + lane, s0)
-        store(v, z1 + lane, s1)
-        store(v, z2 + lane, s2)
-        store(v, z3 + lane, s3)
+            sums = add_products(sums, v, ws, k, load8(v, np.int64(operands[inputs + k]) + lane))
+        for each in sums:
+            bad = multiply_add(bad, 0.0, each)
+        store(v, check + lane, bad)
+        store_at(v, zs, lane, positive_parts(sums) if relu else sums)
 
 
 @numba.njit(**DEVICE_ONLY)
 def _input_gradients(operands, v, g, k, width):
-    """Add to the gradients of four inputs, from the k-th on."""
+    """Add to the gradients of inputs, of as many as there are rows in a tile, from the k-th on."""
     m, n = np.int64(operands[0]), np.int64(operands[1])
-    x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
-    k1, k2, k3 = min(k + 1, n - 1), min(k + 2, n - 1), min(k + 3, n - 1)
+    columns = clamped_rows(k, n)
+    xs = operands_at(operands, RESULTS + 3 * m, columns)
     for lane in range(0, width, 8):
-        s0, s1, s2, s3 = load8(g, x0 + lane), load8(g, x1 + lane), load8(g, x2 + lane), load8(g, x3 + lane)
+        sums = load_at(g, xs, lane)
         for j in range(m):
             upstream = load8(g, np.int64(operands[RESULTS + j]) + lane)
-            w = np.int64(operands[RESULTS + m + j])
-            s0 = fused_multiply_add(s0, splat8(v[w + k]), upstream)
-            s1 = fused_multiply_add(s1, splat8(v[w + k1]), upstream)
-            s2 = fused_multiply_add(s2, splat8(v[w + k2]), upstream)
-            s3 = fused_multiply_add(s3, splat8(v[w + k3]), upstream)
-        store(g, x0 + lane, s0)
-        store(g, x1 + lane, s1)
-        store(g, x2 + lane, s2)
-        store(g, x3 + lane, s3)
+            sums = add_fused_products(sums, v, columns, np.int64(operands[RESULTS + m + j]), upstream)
+        store_at(g, xs, lane, sums)
 
 
 @numba.njit(**DEVICE_ONLY)
-def _weight_gradients(operands, g, j, k, width):
-    """Add to the gradients of weights: those of four results, from the j-th on, by eight inputs, from the k-th on."""
-    m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5]) + k
-    z0, z1, z2, z3 = _four(operands, RESULTS, j, m)
-    s0 = s1 = s2 = s3 = splat8(0.0)
-    step = row_size(n)
+def _weight_gradients(operands, g, rows, count, k, width):
+    """Add to the gradients of weights: those of the first so many of these rows by eight inputs, from the k-th on.
+
+    Where fewer than eight are left, by the last eight, and 0 to those that are before the k-th.
+    """
+    m, n = np.int64(operands[0]), np.int64(operands[1])
+    first, step = min(k, n - 8), row_size(n)
+    zs, sums, turned = operands_at(operands, RESULTS, rows), zeros(rows), np.int64(operands[5]) + first
     for lane in range(width):
-        xs = load8(g, turned + lane * step)
-        s0 = fused_multiply_add(s0, splat8(g[z0 + lane]), xs)
-        s1 = fused_multiply_add(s1, splat8(g[z1 + lane]), xs)
-        s2 = fused_multiply_add(s2, splat8(g[z2 + lane]), xs)
-        s3 = fused_multiply_add(s3, splat8(g[z3 + lane]), xs)
-    first, left = RESULTS + m + j, n - k
-    for i, s in enumerate((s0, s1, s2, s3)):
-        if j + i < m:
-            w = np.int64(operands[first + i]) + k
-            if left >= 8:
-                store(g, w, add(load8(g, w), s))
-            else:
-                for c in range(left):
-                    g[w + c] += element_of(s, c)
+        sums = add_fused_products(sums, g, zs, lane, load8(g, turned + lane * step))
+    if first < k:
+        sums = without_first(sums, k - first)
+    add_at(g, operands_at(operands, RESULTS + m, rows), first, sums, count)
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -134,10 +114,11 @@ def _few_weight_gradients(operands, v, g, begin, width):
     """Add to the gradients of all weights of the inputs from `begin` on, as sums over lanes."""
     m, n = np.int64(operands[0]), np.int64(operands[1])
     for j in range(0, m, 2):
-        z0, z1, _, _ = _four(operands, RESULTS, j, m)
-        w0, w1, _, _ = _four(operands, RESULTS + m, j, m)
+        results = clamped2(j, m)
+        z0, z1 = operands_at(operands, RESULTS, results)
+        w0, w1 = operands_at(operands, RESULTS + m, results)
         for k in range(begin, n, 2):
-            x0, x1, _, _ = _four(operands, RESULTS + 3 * m, k, n)
+            x0, x1 = operands_at(operands, RESULTS + 3 * m, clamped2(k, n))
             s0 = s1 = s2 = s3 = splat8(0.0)
             for lane in range(0, width, 8):
                 a, b, c, d = load8(g, z0 + lane), load8(g, z1 + lane), load8(v, x0 + lane), load8(v, x1 + lane)
@@ -158,7 +139,7 @@ def _turn(operands, v, g, whole, width):
     m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5])
     step = row_size(n)
     for k in range(0, whole, 4):
-        x0, x1, x2, x3 = _four(operands, RESULTS + 3 * m, k, n)
+        x0, x1, x2, x3 = operands_at(operands, RESULTS + 3 * m, clamped4(k, n))
         for lane in range(0, width, 4):
             a, b = load4(v, x0 + lane), load4(v, x1 + lane)
             c, d = load4(v, x2 + lane), load4(v, x3 + lane)
@@ -174,8 +155,12 @@ def layer(operands, repeats, count, width, uniform, v, g):
     check = np.int64(operands[4])
     for lane in range(0, width, 8):
         store(v, check + lane, splat8(0.0))
-    for j in range(0, np.int64(operands[0]), 4):
-        _results(operands, v, j, width)
+    m = np.int64(operands[0])
+    for j in range(0, m, ROWS):
+        if m - j <= 4:
+            _results(operands, v, clamped4(j, m), width)
+        else:
+            _results(operands, v, clamped_rows(j, m), width)
 
 
 def layer_back(operands, repeats, count, width, uniform, v, g):
@@ -198,14 +183,18 @@ def layer_back(operands, repeats, count, width, uniform, v, g):
         _one_by_one(operands, v, g, width)
         return
     if operands[3]:
-        for k in range(0, n, 4):
+        for k in range(0, n, ROWS):
             _input_gradients(operands, v, g, k, width)
-    whole = n - n % 8 if n % 8 <= 4 else n  # for the few inputs that are left, eight at once would be mostly in vain
+    # For the few inputs that are left, or fewer than eight in all, eight at once would be mostly in vain.
+    whole = n - n % 8 if n % 8 <= 4 or n < 8 else n
     if whole > 0:
         _turn(operands, v, g, whole, width)
-        for j in range(0, m, 4):
+        for j in range(0, m, ROWS):
             for k in range(0, whole, 8):
-                _weight_gradients(operands, g, j, k, width)
+                if m - j <= 4:
+                    _weight_gradients(operands, g, clamped4(j, m), m - j, k, width)
+                else:
+                    _weight_gradients(operands, g, clamped_rows(j, m), m - j, k, width)
     if whole < n:
         _few_weight_gradients(operands, v, g, whole, width)
 

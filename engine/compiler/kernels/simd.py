@@ -13,12 +13,36 @@ from numba.extending import intrinsic, models, register_model
 
 
 class Vector(types.Type):  # type: ignore[misc]
-    """This many floats in one SIMD register, as a numba type."""
+    """This many floats in one SIMD register, as a numba type; its methods write instructions for LLVM."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"Vector({size})")
         self.size = size
         self.llvm = ir.VectorType(ir.DoubleType(), size)
+
+    def load(self, builder: Any, numbers: Any, index: Any) -> Any:
+        """The numbers from an index on."""
+        loaded = builder.load(self._pointer(builder, numbers, index))
+        loaded.align = 8
+        return loaded
+
+    def store(self, builder: Any, numbers: Any, index: Any, vector: Any) -> None:
+        """Store a vector among numbers, from an index on."""
+        builder.store(vector, self._pointer(builder, numbers, index)).align = 8
+
+    def _pointer(self, builder: Any, numbers: Any, index: Any) -> Any:
+        return builder.bitcast(builder.gep(numbers, [index]), self.llvm.as_pointer())
+
+    def splat(self, builder: Any, number: Any) -> Any:
+        """A vector of the same number in all places."""
+        undefined = ir.Constant(ir.VectorType(number.type, self.size), ir.Undefined)
+        one = builder.insert_element(undefined, number, ir.IntType(32)(0))
+        return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), self.size), None))
+
+    def positive_part(self, builder: Any, xs: Any, ys: Any) -> Any:
+        """``xs`` where ``ys`` are above 0 or nan, and 0 elsewhere."""
+        zeros = ir.Constant(self.llvm, None)
+        return builder.select(builder.fcmp_unordered(">", ys, zeros), xs, zeros)
 
 
 @register_model(Vector)
@@ -34,15 +58,13 @@ def vector(size: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     @intrinsic
     def load(typing, numbers, index):
         def generate(context, builder, signature, arguments):
-            result = builder.load(_pointer(builder, arguments, kind))
-            result.align = 8
-            return result
+            return kind.load(builder, *arguments)
 
         return kind(numbers, types.int64), generate
 
     @intrinsic
     def splat(typing, number):
-        return kind(types.float64), lambda context, builder, signature, given: _splat(builder, given[0], kind)
+        return kind(types.float64), lambda context, builder, signature, given: kind.splat(builder, given[0])
 
     return load, splat
 
@@ -56,33 +78,17 @@ def store(typing, numbers, index, vector):
     """Store a vector among numbers, from an index on."""
 
     def generate(context, builder, signature, arguments):
-        stored = builder.store(arguments[2], _pointer(builder, arguments, vector))
-        stored.align = 8
+        vector.store(builder, *arguments)
         return context.get_dummy_value()
 
     return types.void(numbers, types.int64, vector), generate
 
 
 @intrinsic
-def element_of(typing, numbers, index):
-    """One of the numbers of a vector."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
-
-    return types.float64(numbers, types.int64), generate
-
-
-@intrinsic
 def keep_positive(typing, xs, ys):
     """``xs`` where ``ys`` are above 0 or nan, and 0 elsewhere."""
 
-    def generate(context, builder, signature, arguments):
-        xs, ys = arguments
-        zeros = ir.Constant(xs.type, [0.0] * xs.type.count)
-        return builder.select(builder.fcmp_unordered(">", ys, zeros), xs, zeros)
-
-    return xs(xs, ys), generate
+    return xs(xs, ys), lambda context, builder, signature, arguments: xs.positive_part(builder, *arguments)
 
 
 @intrinsic
@@ -91,7 +97,7 @@ def multiply_add(typing, total, number, numbers):
 
     def generate(context, builder, signature, arguments):
         total, number, numbers_ = arguments
-        return builder.fadd(total, builder.fmul(_splat(builder, number, numbers), numbers_))
+        return builder.fadd(total, builder.fmul(numbers.splat(builder, number), numbers_))
 
     return numbers(numbers, types.float64, numbers), generate
 
@@ -175,14 +181,3 @@ def horizontal_sum(typing, numbers):
         return builder.extract_element(total, ir.IntType(32)(0))
 
     return types.float64(numbers), generate
-
-
-def _pointer(builder: Any, arguments: Any, kind: Vector) -> Any:
-    pointer, index, *_ = arguments
-    return builder.bitcast(builder.gep(pointer, [index]), kind.llvm.as_pointer())
-
-
-def _splat(builder: Any, number: Any, kind: Vector) -> Any:
-    one = builder.insert_element(ir.Constant(kind.llvm, ir.Undefined), number, ir.IntType(32)(0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.size), [0] * kind.size)
-    return builder.shuffle_vector(one, ir.Constant(kind.llvm, ir.Undefined), zeros)

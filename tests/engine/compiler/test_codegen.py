@@ -208,12 +208,18 @@ def test_layers_of_dots_are_the_same():
 
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-@pytest.mark.parametrize("neurons", [2, 4, 5, 9])
+@pytest.mark.parametrize("neurons", [2, 4, 5, 9, 14, 16])
 def test_layers_of_parameters_are_the_same_in_lanes(neurons, activation, biased):
-    """Four dots at a time, and what is left over; of a width that fills no row of lanes and of one that needs two."""
+    """Four or eight dots at a time, and what is left over; of a width that fills no row of lanes, one that needs two.
+
+    By the neurons of the outer layer are added up: gradients of eight at a time, of few that are left over, and of many
+    that are, together with some of the eight before.
+    """
     rng = random.Random(neurons)
+    outputs = max(4, neurons - 3)
     inner = [[Value(rng.uniform(-1, 1)) for _ in range(3 + biased)] for _ in range(neurons)]
-    outer = [[Value(rng.uniform(-1, 1)) for _ in range(neurons + biased)] for _ in range(4)]
+    outer = [[Value(rng.uniform(-1, 1)) for _ in range(neurons + biased)] for _ in range(outputs)]
+    last = [rng.uniform(-2, 2) for _ in outer]
     parameters = [p for row in (*inner, *outer) for p in row]
 
     def layer(rows, xs):
@@ -221,7 +227,7 @@ def test_layers_of_parameters_are_the_same_in_lanes(neurons, activation, biased)
         return [dot(row[:n], xs, bias=row[n] if biased else None) for row in rows]
 
     def f(x):
-        return dot([1.0, -2.0, 0.5, 3.0], layer(outer, [getattr(z, activation)() for z in layer(inner, x)]))
+        return dot(last, layer(outer, [getattr(z, activation)() for z in layer(inner, x)]))
 
     for size in (1, 3, 8, 123):
         rows = [[rng.uniform(-2, 2) for _ in range(3)] for _ in range(size)]
@@ -487,6 +493,16 @@ def test_a_dot_that_is_infinite_before_a_relu_is_told():
     with pytest.warns(RuntimeWarning) as told:
         compiled.sum(rows)
     assert [str(each.message) for each in told] == [str(each.message) for each in plain]
+
+
+def test_a_number_that_is_infinite_for_all_examples_is_told():
+    w = Value(1.0)
+    f = compile(lambda x: x * (1 / w.exp()))
+    for _ in range(5):
+        f.sum([1.0, 2.0])
+    w.data = 800.0
+    with pytest.warns(RuntimeWarning, match=r"exp\(800.0\) gave inf"):
+        assert f.sum([1.0, 2.0]).data == 0.0
 
 
 def test_a_number_that_is_infinite_before_a_layer_is_told():
