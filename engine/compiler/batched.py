@@ -97,10 +97,10 @@ class BatchedProgram(Program):
         parameters = len(tape.parameters)
         self.constants = slice(parameters, parameters + len(tape.constants))
         self.fields = {
-            "runs": len(starts), "size": self.size, "first_parameter": 0, "parameter_count": parameters,
-            "uniform": uniform, "stride": stride, "rows": rows, "input_rows": varying, "first_row": uniform,
-            "checked_rows": checked,
-            "shared_runs": sum(each.results[0] >= 0 for each in instructions), "output_count": len(tape.outputs),
+            "runs": len(starts), "size": self.size, "leaves": fixed.stop, "first_parameter": 0,
+            "parameter_count": parameters, "uniform": uniform, "stride": stride, "rows": rows, "input_rows": varying,
+            "first_row": uniform, "checked_rows": checked, "output_count": len(tape.outputs),
+            "shared_runs": sum(each.results[0] >= 0 for each in instructions),
         }  # fmt: skip
         self.starts = np.frombuffer(starts, np.uint32)
         self._layouts: dict[int, tuple[int, Any, Any]] = {}

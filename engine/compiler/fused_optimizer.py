@@ -297,6 +297,7 @@ class FusedOptimizer:
                 return False
             job.gradient_blocks = parameters.grad.ctypes.data
             job.updated_gradients, job.updated_count = self.buffer.grad.ctypes.data, len(self.buffer.values)
+            job.complete = parameters.buffers == (self.buffer,) and len(parameters.values) == job.updated_count
             job.update, job.update_arguments = kernel.address, kernel.arguments
             job.update_kernel, job.epoch = kernel, buffers.epoch
         return True

@@ -24,6 +24,7 @@ from engine.compiler.kernels.disk_cache import DEVICE_ONLY, OPTIONS, jit_cached
 from engine.compiler.kernels.memory import (
     ADD,
     LOAD,
+    TAKE,
     convert,
     fetch_and_add,
     fill,
@@ -87,10 +88,12 @@ class Job(ctypes.Structure):
         # What was found: the sum of the first output; what is finite; the first example where something is not, or -1.
         ("total", c_double), ("values_finite", c_int64), ("grads_finite", c_int64), ("first_bad_example", c_int64),
         # For `train_once`: the driver of the program if it is to be run, else 0; where the gradients of the parameters
-        # go, in as many blocks; the gradients that begin at 0, and how many; their largest norm, or 0; the update
-        # kernel and its arguments; and whether it was done.
+        # go, in as many blocks; the gradients that are updated, and how many; whether these are the same; the largest
+        # norm of the latter, or 0; the update kernel and its arguments; and whether it was done.
         ("driver", c_int64), ("gradient_blocks", c_int64), ("updated_gradients", c_int64), ("updated_count", c_int64),
-        ("clip", c_double), ("update", c_int64), ("update_arguments", c_int64), ("updated", c_int64),
+        ("complete", c_int64), ("clip", c_double), ("update", c_int64), ("update_arguments", c_int64),
+        ("updated", c_int64),
+        ("clean", c_int64),  # whether the gradients of the parameters are 0, since they were taken from here
         # For several threads: which parts of the run this one does, where its own rows begin, where the integers are by
         # which they take turns (0 if it is alone), and the job of the first thread, which has what was found.
         ("parts", c_int64), ("first_row", c_int64), ("turns", c_int64), ("main", c_int64),
@@ -279,8 +282,10 @@ def run_batch(address):
     if job.parts & BEGIN:
         move(job.blocks, job.block_count, job.numbers + 8 * job.first_parameter, LOAD)
         _run(job, job.kernels, ZERO, shared_runs, ONE, ONE, ZERO)
-        found.total, found.first_bad_example = 0.0, -1 if finite(v, ZERO, uniform) else 0
-        fill(g, ZERO, uniform, 0.0)
+        found.total, found.first_bad_example = 0.0, -1 if finite(v, job.leaves, uniform) else 0
+        if seed != 0.0:
+            fill(g, job.parameter_count if job.clean else 0, uniform, 0.0)
+            job.clean = 0
     passes = (examples + stride - 1) // stride  # all of about the same width
     most = ((examples + passes - 1) // passes + 7) // 8 * 8
     this, end = 0 if job.parts & PASSES else examples, first_row + job.rows * stride
@@ -330,9 +335,10 @@ def run_batch(address):
                     store_release(turns + 8 * i, this + 1)
         this += 1
     if job.parts & END:
+        found.values_finite, found.grads_finite = found.first_bad_example < 0, True
         if seed != 0.0:
             _run(job, job.back_kernels, shared_runs - 1, BACK, BACK, ONE, ZERO)
-        found.values_finite, found.grads_finite = found.first_bad_example < 0, finite(g, ZERO, uniform)
+            found.grads_finite = finite(g, ZERO, uniform)
     return found.values_finite and found.grads_finite
 
 
@@ -363,9 +369,13 @@ def train_once(address):
         _call(job.driver, address)
     if not (job.values_finite and job.grads_finite and math.isfinite(job.total)):
         return 0
-    gradients = floats(job.updated_gradients)
-    fill(gradients, ZERO, job.updated_count, 0.0)
-    move(job.gradient_blocks, job.block_count, job.gradients + 8 * job.first_parameter, ADD)
+    gradients, at = floats(job.updated_gradients), job.gradients + 8 * job.first_parameter
+    if job.complete:
+        move(job.gradient_blocks, job.block_count, at, TAKE)
+        job.clean = 1
+    else:
+        fill(gradients, ZERO, job.updated_count, 0.0)
+        move(job.gradient_blocks, job.block_count, at, ADD)
     if job.clip != 0.0 and not _clip(gradients, job.updated_count, job.clip):
         return 0  # the norm of the gradient overflows
     _call(job.update, job.update_arguments)

@@ -89,14 +89,15 @@ def convert(numbers, begin, whole, n):
         numbers[begin + i] = np.float64(whole[i])
 
 
-LOAD, STORE, ADD = map(np.int64, range(3))
+LOAD, STORE, TAKE, ADD = map(np.int64, range(4))
 
 
 @numba.njit(**DEVICE_ONLY)
 def move(blocks_, count, at, how):
     """Move numbers between some blocks, see `blocks`, and an address, where they are one after another.
 
-    `LOAD` copies them from the blocks, `STORE` to the blocks; `ADD` adds them to those in the blocks.
+    `LOAD` copies them from the blocks, `STORE` to the blocks, and `TAKE` leaves 0 at the address; `ADD` adds them to
+    those in the blocks.
     """
     blocks = integers(blocks_)
     for i in range(count):
@@ -105,10 +106,12 @@ def move(blocks_, count, at, how):
         for k in range(n):
             if how == LOAD:
                 together[k] = apart[k]
-            elif how == STORE:
-                apart[k] = together[k]
-            else:
+            elif how == ADD:
                 apart[k] += together[k]
+            else:
+                apart[k] = together[k]
+                if how == TAKE:
+                    together[k] = 0.0
         at += 8 * n
 
 
@@ -117,17 +120,18 @@ def transpose(examples_, step, width, rows_, stride):
     """Copy so many numbers of each example to as many rows, which begin `stride` numbers apart."""
     examples, rows = floats(examples_), floats(rows_)
     whole, many = width - width % 4, step - step % 4
-    for lane in range(0, whole, 4):
-        at = lane * step
+    for line in range(0, whole, 8):
         for i in range(0, many, 4):
-            a, b = load4(examples, at + i), load4(examples, at + step + i)
-            c, d = load4(examples, at + 2 * step + i), load4(examples, at + 3 * step + i)
-            a, b, c, d = transpose4(a, b, c, d)
-            to = i * stride + lane
-            store(rows, to, a)
-            store(rows, to + stride, b)
-            store(rows, to + 2 * stride, c)
-            store(rows, to + 3 * stride, d)
+            for lane in range(line, min(line + 8, whole), 4):  # eight numbers of a row are a cache line
+                at = lane * step + i
+                a, b = load4(examples, at), load4(examples, at + step)
+                c, d = load4(examples, at + 2 * step), load4(examples, at + 3 * step)
+                a, b, c, d = transpose4(a, b, c, d)
+                to = i * stride + lane
+                store(rows, to, a)
+                store(rows, to + stride, b)
+                store(rows, to + 2 * stride, c)
+                store(rows, to + 3 * stride, d)
     for lane in range(width):
         for i in range(many if lane < whole else 0, step):
             rows[i * stride + lane] = examples[lane * step + i]

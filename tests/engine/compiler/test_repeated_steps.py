@@ -3,6 +3,7 @@
 Each case changes one thing between steps. Compiled training must then do what plain training does.
 """
 
+import math
 import random
 import warnings
 
@@ -72,14 +73,14 @@ class Plain:
     def __init__(self, function):
         self.function = function
 
-    def __call__(self, x, y):
-        return self.function([as_value(number) for number in x], y)
+    def __call__(self, x, *more):
+        return self.function([as_value(number) for number in x] if isinstance(x, list) else as_value(x), *more)
 
-    def sum(self, X, Y):
-        return total([self(x, y) for x, y in zip(X.tolist(), Y.tolist(), strict=True)])
+    def sum(self, *columns):
+        return total([self(*each) for each in zip(*[column.tolist() for column in columns], strict=True)])
 
-    def mean(self, X, Y):
-        return self.sum(X, Y) / len(X)
+    def mean(self, *columns):
+        return self.sum(*columns) / len(columns[0])
 
 
 def momentum(parameters):
@@ -229,6 +230,21 @@ def other_uses_of_the_loss(t):
         t.seen.append(t.loss.mean(t.X[:2], t.Y[:2]).data)
 
 
+def gradients_of_the_loss(t):
+    for _ in range(2):
+        t.loss.mean(t.X, t.Y).backward()
+        t.seen += [p.grad for p in t.parameters]
+
+
+def an_infinite_number_for_a_while(t):
+    t.X[1, 0] = math.inf
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        t.loss.mean(t.X, t.Y).backward()
+    t.X[1, 0] = 1.1
+    with no_grad():
+        t.seen.append(t.loss.mean(t.X, t.Y).data)
+
+
 def a_step_without_a_graph(t):
     with no_grad():
         t.step()
@@ -260,7 +276,7 @@ CHANGES = [
     clipped, clipped_and_not,
     memory_of_zeros, one_memory_of_zeros, one_parameter_more, other_parameters, what_the_loss_sees,
     another_loss_of_the_model, a_look, a_number_by_hand, other_uses_of_the_loss, another_shape_between,
-    a_step_without_a_graph, an_argument_less,
+    gradients_of_the_loss, an_infinite_number_for_a_while, a_step_without_a_graph, an_argument_less,
 ]  # fmt: skip
 OF_ONE_EXAMPLE = [
     other_function, other_numbers, setting, memory_of_zeros, what_the_loss_sees, a_look, a_value_among_the_arguments,
@@ -319,3 +335,19 @@ def test_a_step_on_one_example_after_a_change_is_that_of_plain_python(change):
 @pytest.mark.parametrize("change", [rate, new_setting, one_setting_more, what_the_rule_sees])
 def test_a_step_by_a_rule_of_a_users_own_after_a_change_is_that_of_plain_python(change):
     assert run(True, change, shrinking) == pytest.approx(run(False, change, shrinking), rel=1e-11, abs=1e-13)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_step_after_a_pass_of_another_loss_is_that_of_plain_python(frozen):
+    """What that pass has left in the arrays is no part of the step; a frozen parameter's gradients add up."""
+    X, found = np.array([1.0, 2.0]), []
+    for maybe_compiled in (compile, Plain):
+        a, b, c = (Value(x, role="parameter") for x in (1.0, 2.0, 3.0))
+        optimizer = SGD([a, b], lr=0.125)
+        loss = maybe_compiled(lambda x, a=a, c=c if frozen else 1.0: a * x * c)
+        rest = maybe_compiled(lambda x, b=b, c=c: b * x * c)
+        for _ in range(WARM):
+            rest.mean(X).backward()
+            optimizer.minimize(loss.mean, X)
+        found.append([x for p in (a, b, c) for x in (p.data, p.grad)])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
