@@ -15,6 +15,7 @@ of which are the same row if their gradients are read.
 """
 
 import math
+from typing import Any
 
 import numba
 import numpy as np
@@ -94,19 +95,21 @@ def _input_gradients(operands, v, g, k, width):
 
 
 @numba.njit(**DEVICE_ONLY)
-def _weight_gradients(operands, g, rows, count, k, width):
-    """Add to the gradients of weights: those of the first so many of these rows by eight inputs, from the k-th on.
+def _weight_gradients(operands, g, rows, count, whole, width):
+    """Add to the gradients of weights: those of the first so many of these rows by the first inputs, eight at a time.
 
-    Where fewer than eight are left, by the last eight, and 0 to those that are before the k-th.
+    Where fewer than eight are left, by the last eight, and 0 to those that had theirs before.
     """
-    m, n = np.int64(operands[0]), np.int64(operands[1])
-    first, step = min(k, n - 8), row_size(n)
-    zs, sums, turned = operands_at(operands, RESULTS, rows), zeros(rows), np.int64(operands[5]) + first
-    for lane in range(width):
-        sums = add_fused_products(sums, g, zs, lane, load8(g, turned + lane * step))
-    if first < k:
-        sums = without_first(sums, k - first)
-    add_at(g, operands_at(operands, RESULTS + m, rows), first, sums, count)
+    m, n, turned = np.int64(operands[0]), np.int64(operands[1]), np.int64(operands[5])
+    zs, ws, step = operands_at(operands, RESULTS, rows), operands_at(operands, RESULTS + m, rows), row_size(n)
+    for k in range(0, whole, 8):
+        first: Any = min(k, n - 8)
+        sums = zeros(rows)
+        for lane in range(width):
+            sums = add_fused_products(sums, g, zs, lane, load8(g, turned + first + lane * step))
+        if first < k:
+            sums = without_first(sums, k - first)
+        add_at(g, ws, first, sums, count)
 
 
 @numba.njit(**DEVICE_ONLY)
@@ -190,11 +193,10 @@ def layer_back(operands, repeats, count, width, uniform, v, g):
     if whole > 0:
         _turn(operands, v, g, whole, width)
         for j in range(0, m, ROWS):
-            for k in range(0, whole, 8):
-                if m - j <= 4:
-                    _weight_gradients(operands, g, clamped4(j, m), m - j, k, width)
-                else:
-                    _weight_gradients(operands, g, clamped_rows(j, m), m - j, k, width)
+            if m - j <= 4:
+                _weight_gradients(operands, g, clamped4(j, m), m - j, whole, width)
+            else:
+                _weight_gradients(operands, g, clamped_rows(j, m), m - j, whole, width)
     if whole < n:
         _few_weight_gradients(operands, v, g, whole, width)
 
